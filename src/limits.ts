@@ -1,370 +1,503 @@
-/** Every bound of the host in one place, and why it has that value. Sizes in bytes, times in milliseconds unless named otherwise. */
+/**
+ * Every bound of Holdfast, with its reason. Sizes are in bytes and times in milliseconds, unless
+ * the name ends in another unit. A name without a unit is a count.
+ */
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
+/** The limits, grouped by what they bound. */
 export const limits = {
-  /** One document as JSON text. gRPC messages carry it with 4 MiB to spare. */
+  // Documents and messages
+
+  /** A document as JSON text. A gRPC message can carry one and has 4 MiB to spare. */
   documentBytes: 16 * MiB,
+  /** A gRPC message. */
   grpcMessageBytes: 20 * MiB,
-  /** Connect's messages may be JSON, where bytes take a third more. */
+  /** A Connect message. It may be JSON, where base64 makes bytes a third larger. */
   connectMessageBytes: 24 * MiB,
-  /** A management request is a few short strings. */
+  /** The body of a management request, which consists of a few short strings. */
   managementBodyBytes: 64 * KiB,
+  /** A self link. */
   selfLinkBytes: 1024,
-  /** The kind and the owner of a version. */
+  /** The kind of a version, and its owner. */
   kindBytes: 1024,
-  /** The last update time, in microseconds: in the year 2112. Twice as much is still exact, so that sums and successors are. */
-  timeMicros: 2 ** 52 - 1,
-  /** JSON deeper than this is refused: parsers recurse. */
+  /** The last update time, in the year 2112. Twice this value is still an exact number, so that sums are exact. */
+  maxTimeMicros: 2 ** 52 - 1,
+
+  // JSON and request parsing
+
+  /** Nesting of a JSON text, because parsers recurse. */
   jsonDepth: 200,
-  /** Members of all objects in a document, and values of all objects and arrays in it: parsing these takes half a second in the thread for it. */
+  /** Members of all objects of a document. A thread parses this many in half a second. */
   jsonMembers: 250_000,
+  /** Values of all objects and arrays of a document. A thread parses this many in half a second. */
   jsonItems: 2_000_000,
-  /** Fields of a binary request that is read on the event loop, in 20 ms; a member of a Struct is four. A document of more is sent as bytes of JSON. */
+  /** Fields of a binary request, which the event loop reads in 20 ms. A member of a Struct counts as four. */
   requestMembers: 20_000,
-  /** The same in JSON, members and values each: a member takes the library 15 microseconds. */
+  /** Members of a JSON request, and its values: the protobuf library takes 15 µs for each. */
   requestJsonMembers: 6_000,
-  /** One text of a request, for example a filter or a token of a page. */
+  /** One string of a request, for example a filter or a page token. */
   requestTextBytes: 64 * KiB,
-  /** Bytes in base64 of so many characters are taken out of a request's JSON before it is read. */
-  detachedChars: 64 * KiB,
-  /** A message of a stream as JSON: its base64 is decoded on the event loop, in 70 ms. */
+  /** Length of a base64 string from which it is removed from a JSON request before parsing and decoded in slices. */
+  detachedStringChars: 64 * KiB,
+  /** A message of a JSON stream. The event loop decodes its base64 in 70 ms. */
   streamedJsonBytes: 12 * MiB,
-  /** Bytes of bodies and messages of requests in flight, of all clients, of one, and of all who showed no known token: bodies take up to three times that. */
-  requestBytes: 192 * MiB,
-  requestBytesPerClient: 96 * MiB,
-  requestBytesOfStrangers: 4 * MiB,
-  /** gRPC calls in flight on one connection, which clients wait for; in all, of one client, and of all who showed no known token. Each takes some 10 KiB. */
-  callsPerConnection: 100,
-  calls: 4096,
-  callsPerClient: 1024,
-  /** A connection of which so many calls were refused before they began is cut, and so are the strangers of a network, within a second: to refuse one takes 0.1 ms. */
-  refusedCalls: 64,
-  callsOfStrangers: 256,
-  /** Those of them that watch the health of a service. */
-  healthWatches: 1000,
-  /** Messages of one call that wait for their reader: beyond this no more are read. */
-  grpcWaitingBytes: 16 * MiB,
-  /** A shorter text is parsed without being counted first. */
-  unscannedChars: 16 * KiB,
-  /** Characters that are looked at, and bytes that are decoded, in one turn of the event loop: 5 ms. */
-  scanTurnChars: 2 * MiB,
-  decodeTurnBytes: 1 * MiB,
-  /** A longer document is parsed by a thread: so many characters take the event loop 20 ms. */
+  /** A JSON text up to this length is parsed without counting its members first. */
+  uncheckedJsonChars: 16 * KiB,
+  /** Characters that are scanned before yielding to the event loop: 5 ms of work. */
+  scanSliceChars: 2 * MiB,
+  /** Bytes that are decoded before yielding to the event loop: 5 ms of work. */
+  decodeSliceBytes: 1 * MiB,
+  /** A document up to this length is parsed on the event loop, in at most 20 ms; a longer one by a thread. */
   inlineBodyChars: 128 * KiB,
-  /** What that thread may take: a document of 16 MiB with the most members takes a tenth of it. */
-  bodyWorkerMiB: 1024,
-  /** A document as a Struct, and a page of such: converted on the event loop at 10 MiB/s. */
+  /** Heap of the thread that parses documents: ten times what the most complex document takes. */
+  bodyWorkerHeapMiB: 1024,
+  /** A document, or a page of documents, as a Struct: the event loop converts 10 MiB/s. */
   structBytes: 512 * KiB,
 
-  /** One transaction of the writer: more gains no rate (measured) and only adds latency. */
-  writeBatch: 256,
-  /** Bytes of bodies in one write batch, so that a queue of large documents does not become one huge message. */
-  writeBatchBytes: 4 * MiB,
-  /** Writes that wait for the writer, and the bytes they hold; beyond either, a write is refused as UNAVAILABLE. */
-  writeQueue: 8192,
-  writeQueueBytes: 256 * MiB,
-  readQueue: 8192,
+  // Requests in flight
 
-  /** Rows and bytes of bodies in one chunk of a scan: bounds memory and how long one statement runs. */
-  scanRows: 1000,
-  scanBytes: 1 * MiB,
-  /** What a thread that reads may take for short-lived objects: with the 48 MiB of the default, a long scan grows by them (measured). */
-  readerYoungMiB: 8,
-  /** Rows of one filtered scan statement, at first and at most: more where they are gone through quickly, fewer where not. */
-  filterFirstRows: 1024,
-  filterScanRows: 20_000,
-  /** How long one such statement may take before it is run over fewer rows; over a single row, and sorted, before the query fails. */
-  filterStatementMs: 250,
-  filterRowMs: 1_000,
-  sortedStatementMs: 10_000,
-  /** A body of so many bytes takes so long to look into that the time is looked at before. */
-  tickBodyBytes: 64 * KiB,
-  pageRows: 1000,
-  pageRowsMax: 10_000,
-  pageBytes: 8 * MiB,
-  filterTerms: 100,
-  filterBytes: 16 * KiB,
-  /** A query task as JSON text, and how deep its clauses may be nested: each level is one of SQL's too. */
-  queryBodyBytes: 256 * KiB,
-  queryDepth: 50,
-  propertyNameBytes: 1024,
-  /** Query tasks that are remembered, running or done, and the bytes of their specifications; how long, when they do not say. */
-  queryTasks: 10_000,
-  queryTaskBytes: 32 * MiB,
-  queryTaskMs: 600_000,
-  /** Polled queries of which a slice runs at a time; the others wait for theirs, so that they do not hold up other reads. */
-  runningQueries: 4,
-  /** What a term of a query is taken to cost before it has run: who asks for little comes before who asks for much. */
-  queryTermMs: 100,
-  /** What a query or a listing that is sent in pieces reads at once: larger pieces are no faster (measured), and are memory. */
-  streamedPageBytes: 256 * KiB,
-  /** Requests that one connection may send ahead of their answers. */
+  /** Bodies and messages of all requests in flight. They take up to three times as much memory. */
+  requestBytes: 192 * MiB,
+  /** The same of one client. */
+  requestBytesPerClient: 96 * MiB,
+  /** The same of all unauthenticated clients together. */
+  unauthenticatedRequestBytes: 4 * MiB,
+  /** gRPC calls in flight on one connection. The client library queues further calls. */
+  callsPerConnection: 100,
+  /** gRPC calls in flight of all clients. Each takes about 10 KiB. */
+  calls: 4096,
+  /** gRPC calls in flight of one client. */
+  callsPerClient: 1024,
+  /** gRPC calls in flight of all unauthenticated clients together. */
+  unauthenticatedCalls: 256,
+  /**
+   * Calls rejected before they start, of one connection or, per second, of all unauthenticated
+   * connections of one network. Beyond it, the host closes the connection: a rejection takes 0.1 ms.
+   */
+  refusedCalls: 64,
+  /** gRPC calls that watch the health of a service. */
+  healthWatches: 1000,
+  /** Received messages of one gRPC call that its handler has not read yet. At this size the host stops receiving. */
+  grpcQueuedBytes: 16 * MiB,
+  /** HTTP requests that a connection may send before their responses. */
   pipelinedRequests: 256,
 
-  /** How long the command line waits for the answer of a port that it looks at, and between looks at a connection that is silent. */
+  // Writes
+
+  /** Writes in one transaction. Larger ones add latency and no throughput (measured). */
+  writeBatch: 256,
+  /** Bodies in one transaction, so that large documents do not add up to a huge message to the thread. */
+  writeBatchBytes: 4 * MiB,
+  /** Queued writes. Further writes fail with UNAVAILABLE. */
+  writeQueue: 8192,
+  /** Size of the queued writes. Further writes fail with UNAVAILABLE. */
+  writeQueueBytes: 256 * MiB,
+
+  // Reads and queries
+
+  /** Queued reads. Further reads fail with UNAVAILABLE. */
+  readQueue: 8192,
+  /** Rows in one chunk of a scan, which bounds the duration of a statement. */
+  scanRows: 1000,
+  /** Bodies in one chunk of a scan, which bounds memory. */
+  scanBytes: 1 * MiB,
+  /** Young generation of a reader thread. With Node's default of 48 MiB, a long scan takes that much more memory (measured). */
+  readerYoungGenerationMiB: 8,
+  /** Rows of the first statement of a filtered scan. Later statements adapt to the speed of the filter. */
+  filterFirstRows: 1024,
+  /** Rows of any statement of a filtered scan. */
+  filterScanRows: 20_000,
+  /** Duration of one such statement. It is repeated with fewer rows when it takes longer. */
+  filterStatementMs: 250,
+  /** Duration of a filter on one row. The query fails when it takes longer. */
+  filterRowMs: 1_000,
+  /** Duration of a sorted query. The query fails when it takes longer. */
+  sortedStatementMs: 10_000,
+  /** The deadline of a statement is checked before a filter reads a body of at least this size. */
+  deadlineCheckBodyBytes: 64 * KiB,
+  /** Default size of a page, in documents. */
+  pageRows: 1000,
+  /** Largest size of a page, in documents. */
+  pageRowsMax: 10_000,
+  /** Bodies of one page. */
+  pageBytes: 8 * MiB,
+  /** Terms of a filter. */
+  filterTerms: 100,
+  /** A filter as text. */
+  filterBytes: 16 * KiB,
+  /** A query task as JSON text. */
+  queryBodyBytes: 256 * KiB,
+  /** Nesting of the clauses of a query. Each level is a level of the SQL expression. */
+  queryDepth: 50,
+  /** A property name in a query. */
+  propertyNameBytes: 1024,
+  /** Query tasks that the host keeps, running or finished. */
+  queryTasks: 10_000,
+  /** Specifications of all query tasks. */
+  queryTaskBytes: 32 * MiB,
+  /** Default time after which the host forgets a query task. */
+  queryTaskExpiryMs: 600_000,
+  /** Polled queries that run at the same time. Others wait, so that queries do not delay other reads. */
+  runningQueries: 4,
+  /** Estimated cost of a query per term before its first run. The scheduler prefers cheap queries. */
+  queryTermCostMs: 100,
+  /** Documents that a streamed query or listing reads at a time. Larger reads are not faster (measured). */
+  streamedPageBytes: 256 * KiB,
+
+  // Command line
+
+  /** How long the command line waits for an answer when it probes a port. */
   clientProbeMs: 2_000,
+  /** Interval of the pings on a silent connection of the command line. */
   clientPingMs: 15_000,
-  /** How often, and how far apart, a watch that was cut is begun again before its operation is left to itself. */
-  clientWatchTries: 5,
-  clientWatchPauseMs: 1_000,
-  /** A comparison that is asked to tell how far it is does so that often, while it has nothing else to tell. */
-  diffProgressMs: 500,
-  /** Off a terminal, a line of progress comes so often. */
+  /** How often the command line resumes an interrupted watch before it stops following the operation. */
+  clientWatchRetries: 5,
+  /** Pause before the command line resumes a watch. */
+  clientWatchRetryMs: 1_000,
+  /** Interval of progress lines when the output is not a terminal. */
   progressLineMs: 2_000,
-  /** How long a stage has to last before it has a rate. */
+  /** Duration of a stage before its progress includes a rate. */
   progressRateMs: 1_000,
+  /** Difference between the clocks of two machines up to which the command line does not warn. */
+  clockSkewMs: 60_000,
+  /** A second SIGINT within this time is the same Ctrl-C, forwarded by a parent process. */
+  duplicateSignalMs: 500,
 
-  /** Documents of an import that are being written, and the bytes of them; and how often it says how far it is. */
+  // Import and export
+
+  /** Documents of one import that are being written. */
   importDocuments: 256,
+  /** Bodies of one import that are being written. */
   importBytes: 8 * MiB,
-  importReportMs: 1_000,
-
-  /** From another host: one page of an answer, and how long a host may say nothing while it looks for one. */
+  /** Interval of the progress messages of an import. */
+  importProgressMs: 1_000,
+  /** A page that an import reads from another host. */
   importAnswerBytes: 256 * MiB,
-  importPatienceMs: 120_000,
-  /** Rounds that go after what a host in use has changed meanwhile. */
+  /** How long an import waits for another host that sends nothing while it looks for documents. */
+  importIdleTimeoutMs: 120_000,
+  /** Passes of an import that catch up with changes on a host in use. */
   importRounds: 20,
-  /** How far a round goes back: writes under way become visible a little later than their time says. */
+  /** Overlap of two passes: a write becomes visible a little later than its update time. */
   importOverlapMicros: 10_000_000,
-
-  /** What an export reads ahead of its reader; and how many exports there may be, each of which holds so much. */
+  /** Documents that an export reads ahead of its client. */
   exportPageBytes: 512 * KiB,
+  /** Exports at the same time. Each keeps exportPageBytes in memory. */
   exports: 32,
+  /** Interval of the progress messages of a comparison that has found no further difference. */
+  diffProgressMs: 500,
 
-  /** Rows that one export statement copies into a segment; each is a short transaction of its own. */
+  // Backups
+
+  /** Rows that one statement copies into a segment, in a short transaction of its own. */
   exportRows: 10_000,
+  /** Page size of a segment. */
   segmentPageBytes: 16 * KiB,
-  /** Beyond this many deltas a chain is merged. */
+  /** Deltas of a chain. A longer chain is merged by the next backup. */
   chainDeltas: 64,
-  /** While deltas are merged in the background they may become so many; then a backup merges them itself. */
+  /** Deltas of a chain that is merged in the background. A longer chain is merged by the next backup. */
   chainDeltasMax: 256,
-  /** Deltas of about one size after which they are merged in the background, and the bytes of all after which a new base may be made. */
+  /** Deltas of about the same size that are merged in the background. */
   autoMergeDeltas: 8,
+  /** Size of all deltas from which a merge may write a new base. */
   autoMergeBytes: 4 * MiB,
-  /** From the begin of an automatic backup to that of the next: with the length of a run this is what a disaster may take. */
+  /** Interval between the starts of automatic backups. With the duration of a run, this is what a disaster may lose. */
   autoBackupIntervalMs: 500,
-  /** How long an automatic backup that failed waits until it is tried again, at first and at most. */
+  /** Pause before the first retry of an automatic backup. */
   autoBackupRetryMs: 1_000,
+  /** Longest pause before a retry of an automatic backup. */
   autoBackupRetryMaxMs: 60_000,
-  /** How often an automatic backup that needs nothing written is looked for at its destination. */
+  /** How often the host checks that an unchanged automatic backup is still at its destination. */
   autoBackupCheckMs: 15_000,
-  /** Backups of earlier histories beside it, from which on they are warned of. */
-  autoBackupOthers: 10,
+  /** Backups of earlier lineages at the destination of an automatic backup from which the host warns of them. */
+  autoBackupOtherLineages: 10,
+  /** A manifest. */
   manifestBytes: 4 * MiB,
+  /** Manifests at one destination. */
   manifestsPerDestination: 10_000,
-  /** All manifests of one destination together: what is kept of them grows with it. A host leaves one for each history. */
+  /** All manifests of one destination, which the host keeps in memory. A host leaves one per lineage. */
   manifestsBytes: 64 * MiB,
-  /** The greatest number of a manifest: its name has ten digits, and the next number must have no more. */
-  manifestNumber: 999_999_999,
-  /** Manifests that the host remembers to have written to one destination, and destinations. */
+  /** Greatest number of a manifest. Its name has ten digits, and so must the name of the next one. */
+  maxManifestNumber: 999_999_999,
+  /** Manifests per destination that the host records as its own. */
   writtenManifests: 8,
+  /** Destinations for which the host records its own manifests. */
   writtenDestinations: 1000,
-  /** Documents that a restore of some writes at once, how often it looks again at one that changes meanwhile, and how many it names. */
-  restoreWrites: 128,
-  restoreAttempts: 10,
-  restoreSamples: 100,
-  /** Backups that are made readable at once, to be compared or exported: each takes as much room as its index. */
-  scratchIndexes: 4,
-  /** Versions before and after a point in time that a description of it returns. */
-  versionsAround: 3,
-  /** What a check of a sample reads, in percent. */
-  samplePercent: 5,
-  /** Problems of an index that a check names. */
-  checkProblems: 10,
-  /** Links that one pass of a full check holds, 16 bytes and as much again of each: with more rows it takes more passes. */
-  chainCheckLinks: 2_000_000,
-  /** Outcomes of checks that a host remembers. */
-  verifications: 1000,
-  /** What a listing of everything below a directory looks at, and how far down. */
-  listedFiles: 100_000,
-  listedDepth: 16,
-  /** Bytes of an archive read at once: its directory is small, and what is read beyond an entry is lost. */
-  archiveReadBytes: 128 * KiB,
-  /** The directory of any ZIP that is checked: that of half a million entries. */
-  zipDirectoryBytes: 64 * MiB,
-  /** Bytes read at once when files are copied or hashed. */
-  copyChunkBytes: 1 * MiB,
-  /** Bytes read at once of manifests and notes, most of which fit into one. */
-  smallObjectChunkBytes: 64 * 1024,
 
+  // Restore and verification
+
+  /** Documents that a restore of selected documents writes at a time. */
+  restoreBatchDocuments: 128,
+  /** Attempts of such a restore for a document that changes meanwhile. */
+  restoreAttempts: 10,
+  /** Documents that the result of such a restore names. */
+  restoreSamples: 100,
+  /** Scratch indexes for comparing and exporting. Each takes as much space as its index. */
+  scratchIndexes: 4,
+  /** Versions before and after a point in time that its description lists. */
+  versionsAround: 3,
+  /** Share of the rows that a sample checks, in percent. */
+  samplePercent: 5,
+  /** Problems that the check of an index reports. */
+  checkProblems: 10,
+  /** Links that one pass of a full check keeps, at 32 bytes each. A larger index takes several passes. */
+  chainCheckLinks: 2_000_000,
+  /** Results of verifications that the host records. */
+  verifications: 1000,
+  /** Files that a listing of a directory tree reads. */
+  listedFiles: 100_000,
+  /** Levels of directories that a listing descends. */
+  listedDepth: 16,
+
+  // Files and archives
+
+  /** Read size for an archive. A larger one wastes what follows a small entry. */
+  archiveReadBytes: 128 * KiB,
+  /** The central directory of a ZIP archive: half a million entries. */
+  zipDirectoryBytes: 64 * MiB,
+  /** Read size for copying and hashing files. */
+  copyChunkBytes: 1 * MiB,
+  /** Read size for manifests and notes, most of which fit into one read. */
+  smallObjectChunkBytes: 64 * KiB,
+  /** Free space that remains on the disk of the indexes while transfers are received or packed. */
+  transferReserveBytes: 256 * MiB,
+  /** Free space that remains on the disk of the indexes while a source is fetched; half of a small disk. */
+  fetchReserveBytes: 64 * MiB,
+  /** Written bytes after which free space is checked again. */
+  freeSpaceCheckBytes: 4 * MiB,
+
+  // Leases
+
+  /** Interval at which an owner renews its lease. */
   leaseHeartbeatMs: 2_000,
-  /** A lease whose owner was silent this long is taken over. */
-  leaseSilentMs: 15_000,
+  /** Time without renewal after which another process takes over a lease. */
+  leaseExpiryMs: 15_000,
+  /** How long a backup waits for a lease. */
   leaseWaitMs: 600_000,
 
-  /** Archives kept for streams: their number, their total size, and how long an unused one is kept. */
+  // Transfers and streams
+
+  /** Transfers that the host keeps. */
   transfers: 32,
+  /** Total size of all transfers. */
   transferBytes: 64 * 1024 * MiB,
-  transferLeaseMs: 3600_000,
-  transferSweepMs: 5_000,
-  /** What an upload may have that is not yet synced, and so has to be sent again after a power failure. */
+  /** Time without use after which the host removes a transfer. */
+  transferExpiryMs: 3600_000,
+  /** How often the host looks for expired transfers. */
+  transferExpiryCheckMs: 5_000,
+  /** Bytes of an upload between two syncs: what a client sends again after a power cut. */
   transferSyncBytes: 32 * MiB,
-  /** Services of /local-files; and what of them is being uploaded, or waits for the rest of it for so long. */
-  fileServices: 1000,
-  /** Files that are known to have been written through /local-files; those written longest ago are forgotten first. */
-  publishedFiles: 10_000,
-  /** A path of 4 KiB, each byte of it escaped. */
-  fileUriLength: 12 * KiB + 20,
-  fileUploads: 64,
-  /** Uploads that are checked at a time, each by a process of its own; the others wait. */
-  fileChecks: 2,
-  fileUploadIdleMs: 3600_000,
-  fileSweepMs: 60_000,
-  /** An upload on which no request works for this long is left: who then begins another one does not disturb it. */
-  fileUploadQuietMs: 15_000,
-  /** Requests that send parts of one file at a time, and those that read files; Xenon sends and asks 10 at once. */
-  fileRequests: 64,
-  fileReads: 128,
-  fileReadBytes: 256 * KiB,
-  /** What of one request waits while something before it is written. */
-  fileQueueBytes: 512 * KiB,
-  /** Parts of an upload with gaps between them. */
-  fileSpans: 16_384,
-  /** What of an upload waits to be written while more comes. */
+  /** Received bytes of an upload that wait to be written. */
   uploadQueueBytes: 8 * MiB,
-  /** Left free on the disk of the index, whatever is sent. */
-  reservedBytes: 256 * MiB,
-  /** A piece of a streamed archive: by default, and at most. */
+  /** Default chunk of a streamed archive. */
   chunkBytes: 1 * MiB,
+  /** Largest chunk of a streamed archive. */
   chunkBytesMax: 8 * MiB,
-  /** What of one stream waits for its reader. */
+  /** Bytes of a stream that wait for the client. */
   streamBufferBytes: 2 * MiB,
-  /** A stream whose other end sends or takes nothing for so long is ended. */
+  /** Time after which the host ends a stream whose client neither sends nor receives. */
   streamIdleMs: 120_000,
-  /** Archives that are sent at a time; each holds a few chunks for its reader. */
+  /** Archives that are sent at the same time. Each keeps a few chunks in memory. */
   streams: 32,
-  /** Manifests of backups that were streamed, to go on from. */
+  /** Manifests of streamed backups that the host keeps as bases of later ones. */
   streamedManifests: 1000,
 
-  /** To and from other web servers: work that gets nowhere for this long is given up, however often it was tried again. */
-  remotePatienceMs: 30_000,
-  /** Nothing moved on a request for this long: it is tried again, once within the patience. */
-  remoteSilenceMs: 15_000,
-  /** How often we tell who asked for it that a request is still worked on; and how often we take that for movement: for an hour. */
-  processingMs: 3_000,
-  remoteNotices: 1_200,
-  remoteBackOffMs: 100,
-  remoteBackOffMaxMs: 5_000,
-  /** Less than this is not getting on: a source that drips is given up too. */
-  remoteProgressBytes: 64 * KiB,
-  /** Chunks of an upload and ranges of a download: small ones for small archives, so that several are under way. */
-  remoteChunkMin: 512 * KiB,
-  remoteChunkMax: 8 * MiB,
-  /** Requests to one of them at a time. */
-  remoteRequests: 4,
-  /** Read from a file and sent at once; each request under way has one such buffer. */
-  remoteBufferBytes: 256 * KiB,
-  /** Bytes read of an unwanted response body, so that its connection can be reused: Xenon echoes chunks. */
-  remoteDrainBytes: 9 * MiB,
-  /** Sources that are fetched at a time; each takes disk. */
-  remoteSources: 16,
-  /** Left free on the disk of the indexes when a source does not say how large it is. */
-  remoteReserveBytes: 64 * MiB,
-  /** After so many bytes, whoever writes what came from outside looks whether the reserve is still free. */
-  roomCheckBytes: 4 * MiB,
-  /** A source must send remoteProgressBytes in this time: one that trickles keeps what waits for it from going on. */
-  remoteSlowMs: 60_000,
+  // Files on /local-files
 
-  /** Indexes and destinations of which is kept how backups went last; each has series of its own in the metrics. */
+  /** File services. */
+  fileServices: 1000,
+  /** Files that the host records as written through /local-files. It forgets the oldest first. */
+  publishedFiles: 10_000,
+  /** A file URI: a path of 4 KiB with every byte escaped. */
+  fileUriChars: 12 * KiB + 20,
+  /** Uploads in progress. */
+  fileUploads: 64,
+  /** Uploads that are checked at the same time, each by a child process. Others wait. */
+  fileChecks: 2,
+  /** Time without a request after which the host discards an upload. */
+  fileUploadIdleMs: 3600_000,
+  /** How often the host looks for abandoned uploads. */
+  fileExpiryCheckMs: 60_000,
+  /** Time without a request after which another client may start an upload of the same file. */
+  fileUploadTakeoverMs: 15_000,
+  /** Concurrent requests that send parts of one file. Xenon sends 10. */
+  fileRequests: 64,
+  /** Concurrent requests that read files. Xenon sends 10. */
+  fileReads: 128,
+  /** Read size for a file. */
+  fileReadBytes: 256 * KiB,
+  /** Received bytes of one request that wait to be written. */
+  fileQueueBytes: 512 * KiB,
+  /** Ranges of an upload that are separated by gaps. */
+  fileUploadRanges: 16_384,
+
+  // HTTP destinations and sources
+
+  /** Time without progress, over all retries, after which a transfer fails. */
+  httpRetryTimeoutMs: 30_000,
+  /** Time without traffic after which a request fails. It is short enough for one retry. */
+  httpIdleTimeoutMs: 15_000,
+  /** Interval at which the host sends `102 Processing` for a request that takes long. */
+  processingIntervalMs: 3_000,
+  /** Responses `102 Processing` that count as traffic: one hour at the interval above. */
+  httpProcessingResponses: 1_200,
+  /** Pause before the first retry. */
+  httpBackOffMs: 100,
+  /** Longest pause before a retry. */
+  httpBackOffMaxMs: 5_000,
+  /** Bytes that count as progress, so that a source that sends one byte at a time fails. */
+  httpProgressBytes: 64 * KiB,
+  /** Time in which a source must send httpProgressBytes. */
+  httpProgressMs: 60_000,
+  /** Smallest range of a transfer, so that a small archive uses several requests. */
+  httpChunkBytesMin: 512 * KiB,
+  /** Largest range of a transfer. */
+  httpChunkBytesMax: 8 * MiB,
+  /** Concurrent requests of one transfer. */
+  httpRequests: 4,
+  /** Read size of an upload. Each request has one such buffer. */
+  httpBufferBytes: 256 * KiB,
+  /** Bytes of an unused response body that are read to keep the connection. Xenon echoes a chunk of 8 MiB. */
+  httpDrainBytes: 9 * MiB,
+  /** Sources that are fetched at the same time. Each takes disk space. */
+  httpSources: 16,
+
+  // Records of backups
+
+  /** Indexes and destinations whose last backups the host records. Each has time series in the metrics. */
   backupRecords: 100,
+  /** The file of these records. */
   backupRecordBytes: 4 * MiB,
-  /** What an error of a backup may take in its record. */
-  backupErrorLength: 2000,
-  /** Automatic backups come all the time: how long what became of them may wait to be written down. */
+  /** An error in such a record. */
+  backupErrorChars: 2000,
+  /** Delay before the record of an automatic backup is written, because these run all the time. */
   backupRecordsWriteMs: 10_000,
-  /** How often is looked whether the newest backup has become too old. */
+  /** How often the host checks the age of the newest backup. */
   backupAgeCheckMs: 1_000,
 
+  // Operations
+
+  /** Operations that the host keeps. */
   operations: 1000,
+  /** Operations that run at the same time. */
   runningOperations: 16,
-  /** What one token may have of what all share: operations, services of /local-files, query tasks and their bytes. One of each is kept for admins. */
+  /** Running operations of one client. One of the total is reserved for admins. */
   operationsPerClient: 8,
+  /** File services of one client. One of the total is reserved for admins. */
   fileServicesPerClient: 500,
+  /** Query tasks of one client. One of the total is reserved for admins. */
   queryTasksPerClient: 5_000,
+  /** Specifications of the query tasks of one client. */
   queryTaskBytesPerClient: 16 * MiB,
+  /** Longest wait for the end of an operation in one call. */
   operationWaitMs: 600_000,
-  /** How often a watched operation is looked at. */
-  operationWatchMs: 100,
+  /** How often the host polls a watched operation. */
+  operationPollMs: 100,
 
-  /** The longest deadline that a call can have: a timer takes no more (24 days). */
-  deadlineMs: 2 ** 31 - 1,
+  // Connections
 
-  /** How long a line of the log waits for a reader that is behind; then lines are dropped, and none waits. */
-  logWaitMs: 50,
-  /** SIGTERM: how long requests in flight and a copy under way may take. */
-  shutdownMs: 30_000,
-  /** How often the files of tokens and certificates are looked at for changes. */
-  reloadCheckMs: 5_000,
-  /** After that, what still holds the process ends it: a stop takes a bounded time whatever the disks do. */
-  shutdownGraceMs: 5_000,
-  /** SIGTERM: how long connections without a call may take to close; answers on their way to slow clients have that long. */
-  quietConnectionMs: 5_000,
-  /** How often the delay of the event loop is looked at: what is shorter is not seen. */
-  eventLoopResolutionMs: 20,
+  /** Longest deadline of a call: the longest delay of a timer (24 days). */
+  maxDeadlineMs: 2 ** 31 - 1,
+  /** Time in which the headers of a request must arrive. */
   headersTimeoutMs: 20_000,
   /**
-   * A body that was not there within the first is cut unless at least the second came of it in that time: a stream may
-   * go on for hours, a connection that trickles may not. node:http's own time-out counts from the start of a request.
+   * Time in which a body must be complete or progress by bodyProgressBytes. A stream may take hours,
+   * but a client must not send a byte now and then. The timeout of node:http would end streams too.
    */
   requestTimeoutMs: 300_000,
+  /** Progress of a body that prevents the timeout above. */
   bodyProgressBytes: 64 * KiB,
-  /** How often that is looked at. */
+  /** How often the progress of bodies is checked. */
   bodyCheckMs: 10_000,
-  /** Of one port, unless the process may open fewer files: half for connections without a known token, a quarter for such of one address. */
+  /**
+   * Connections of one port, fewer if the process may not open enough files. Unauthenticated
+   * connections may take half of them, and a quarter from one address.
+   */
   connections: 4096,
-  /** A connection on which no request with a known token came is closed after so long without a request; how often that is looked at. */
-  silentConnectionMs: 10_000,
+  /** Idle time after which a connection that has never sent a known token is closed. */
+  unauthenticatedIdleMs: 10_000,
+  /** How often the host looks for such connections. */
   connectionCheckMs: 1_000,
-  /** A gRPC connection that nothing answers on is looked for with pings so often, and given up after so long without an answer. */
+  /** Interval of pings on a gRPC connection. */
   grpcPingMs: 60_000,
+  /** Time without an answer to a ping after which the connection is closed. */
   grpcPingTimeoutMs: 20_000,
-  /** Unknown tokens of one address within a time, after which answers to them wait: twice as long for each, up to a bound. */
-  failedLogins: 10,
-  failedLoginsMs: 60_000,
-  failedLoginDelayMs: 10,
-  failedLoginDelayMaxMs: 5_000,
-  failedLoginAddresses: 10_000,
-  headerBytes: 16 * KiB,
+  /** Idle time after which a connection is closed. */
   idleConnectionMs: 65_000,
-  /** How long a browser may remember that it may ask; it takes no longer than this (2 hours). */
+  /** The headers of a request. */
+  headerBytes: 16 * KiB,
+  /** How long a browser may cache a preflight response. Browsers accept at most 2 hours. */
   preflightSeconds: 7200,
-  /** How long the rest of a refused body is read and thrown away, so that the refusal reaches its sender. */
-  drainMs: 1_000,
+  /** How long the body of a refused request is read and discarded, so that the client receives the refusal. */
+  refusedBodyDrainMs: 1_000,
 
-  /** Versions of one document that are kept whatever their age. */
-  retainedVersions: 10_000,
-  historyMs: 24 * 3600 * 1000,
-  sweepIntervalMs: 1_000,
-  sweepRows: 500,
-  /** Requests that operation tracing keeps, for how long, and how many of them may wait to be written. */
-  tracedOperations: 10_000,
-  tracedAgeMicros: 24 * 3600 * 1_000_000,
-  tracedQueue: 1000,
-  /** A second SIGINT so soon after the first is the same Ctrl-C, sent on by a parent process. */
-  sameSignalMs: 500,
-  /** A token file, a certificate, a key. */
+  // Authentication and audit
+
+  /** Unknown tokens from one address within failedLoginsMs after which responses are delayed. */
+  failedLogins: 10,
+  /** Time over which unknown tokens are counted. */
+  failedLoginsMs: 60_000,
+  /** First delay of a response to an unknown token. It doubles with each further one. */
+  failedLoginDelayMs: 10,
+  /** Longest delay of a response to an unknown token. */
+  failedLoginDelayMaxMs: 5_000,
+  /** Addresses whose unknown tokens are counted. */
+  failedLoginAddresses: 10_000,
+  /** A token file, certificate or key. */
   secretFileBytes: MiB,
-  /** Histories that one remembers to come after; each restore and each undo adds one or two. */
-  lineageParents: 1000,
-  /** The audit log: the size of a file, how many there are, the lines that may wait, and how often they are made durable. */
+  /** How often the host checks the files of tokens and certificates for changes. */
+  reloadCheckMs: 5_000,
+  /** A file of the audit log. */
   auditFileBytes: 16 * MiB,
+  /** Files of the audit log. */
   auditFiles: 8,
-  /** Of refused requests. */
+  /** Files of the audit log of refused requests. */
   auditRefusedFiles: 2,
+  /** Queued lines of the audit log. */
   auditQueue: 10_000,
+  /** Interval at which the audit log is synced. */
   auditSyncMs: 1_000,
-  /** Refused requests that are written down one by one in a minute; of more, their number. */
+  /** Refused requests that are logged in a minute. Only the number of further ones is logged. */
   auditRefusalsPerMinute: 60,
-  /** What a line says of what was asked for; in Xenon's dialect that is a path. */
+  /** The action in a line of the audit log, which is a path in the Xenon dialect. */
   auditActionChars: 200,
-  /** What a line says of the thing something was done to. */
+  /** The subject in a line of the audit log. */
   auditSubjectChars: 2_000,
-  /** A log that runs this far ahead of the clock gets a warning. */
+
+  // Retention and maintenance
+
+  /** Default number of versions of a document that are kept regardless of their age. */
+  retainedVersions: 10_000,
+  /** Default time for which versions beyond retainedVersions are kept. */
+  historyMs: 24 * 3600 * 1000,
+  /** Interval of compaction. */
+  compactionIntervalMs: 1_000,
+  /** Versions that one run of compaction removes. */
+  compactionRows: 500,
+  /** Requests that operation tracing keeps. */
+  tracedOperations: 10_000,
+  /** Time for which operation tracing keeps a request. */
+  tracedAgeMicros: 24 * 3600 * 1_000_000,
+  /** Requests that wait to be traced. */
+  tracedQueue: 1000,
+  /** Earlier lineages that an index records. Each restore and each undo adds one or two. */
+  lineageParents: 1000,
+  /** Time by which the log may be ahead of the clock before the host warns. */
   clockAheadWarnMs: 3600 * 1000,
-  /** How often that is looked at. */
+  /** How often the clock is checked. */
   clockCheckMs: 10_000,
-  /** A time that the command line shows may be so far ahead of its own clock before it says so: clocks of two machines differ. */
-  clockSkewMs: 60_000,
+  /** Resolution at which the delay of the event loop is measured. */
+  eventLoopResolutionMs: 20,
+
+  // Log output and shutdown
+
+  /** How long log output waits for a slow reader. Later lines are dropped without waiting. */
+  logWaitMs: 50,
+  /** Time that a shutdown gives to requests in flight and to operations. */
+  shutdownMs: 30_000,
+  /** Time after which the process exits even if something still runs, for example on a disk that hangs. */
+  shutdownGraceMs: 5_000,
+  /** Time that a shutdown gives to gRPC connections without a call, so that slow clients receive their responses. */
+  grpcCloseMs: 5_000,
 } as const;

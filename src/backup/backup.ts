@@ -8,7 +8,7 @@ import {
   type Segment,
   type StoredManifest,
 } from "../segment/manifest.js";
-import { parseManifestName, segmentName } from "../segment/names.js";
+import { parseManifestName, segmentName } from "../segment/format.js";
 import { temporaryName } from "../io/durable-file.js";
 import { fromFileError } from "../io/file-error.js";
 import type { Platform } from "../io/platform.js";
@@ -261,14 +261,14 @@ export async function ownManifests(
 
 /** The newest of the manifests, whether all of its segments are present, and whether its last verification found damage. */
 export async function findChain(
-  writer: Pick<ContainerWriter, "holds">,
+  writer: Pick<ContainerWriter, "contains">,
   [newest]: StoredManifest[],
   isDamaged: BackupTask["isDamaged"],
 ): Promise<{ file: StoredManifest; whole: boolean; damaged: boolean } | undefined> {
   if (!newest) return undefined;
   const found = { file: newest, damaged: isDamaged?.(newest.sha256) ?? false };
   for (const segment of newest.manifest.segments)
-    if (!(await writer.holds(segment))) return { ...found, whole: false };
+    if (!(await writer.contains(segment))) return { ...found, whole: false };
   return { ...found, whole: true };
 }
 
@@ -299,5 +299,5 @@ async function stage(
 /** Returns the next number. Names are unique by number and digest, so the greatest number can repeat. */
 function nextNumber({ existing }: ContainerWriter): number {
   const numbers = existing.map(({ name }) => parseManifestName(name)?.number ?? 0);
-  return Math.min(Math.max(0, ...numbers) + 1, limits.manifestNumber);
+  return Math.min(Math.max(0, ...numbers) + 1, limits.maxManifestNumber);
 }

@@ -43,7 +43,7 @@ export async function dryRunBackup(
     const existing = reader === undefined ? [] : await reader.manifests(signal);
     const writer = {
       existing,
-      holds: async ({ name, sizeBytes }: { name: string; sizeBytes: number }) =>
+      contains: async ({ name, sizeBytes }: { name: string; sizeBytes: number }) =>
         (await reader?.sizeOf(name, signal)) === sizeBytes,
     };
     const { own, strangers } = await ownManifests(writer, engine, state, task.written);

@@ -8,7 +8,7 @@ import { temporaryPrefix } from "../io/durable-file.js";
 import { fromFileError } from "../io/file-error.js";
 import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
-import { isSegmentName, parseManifestName } from "../segment/names.js";
+import { isSegmentName, parseManifestName } from "../segment/format.js";
 import { listBackups } from "./inspect.js";
 import type { BackupListing, BackupState } from "./listing.js";
 

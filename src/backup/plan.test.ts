@@ -1,5 +1,5 @@
 import { encodeManifest, type ManifestFile, type Segment } from "../segment/manifest.js";
-import { segmentName } from "../segment/names.js";
+import { segmentName } from "../segment/format.js";
 import { limits } from "../limits.js";
 import { planBackup } from "./plan.js";
 

@@ -5,7 +5,7 @@ import type { DocumentState } from "./document-state.js";
 import { everything } from "./document-state.js";
 import { restoreSelection } from "./restore-selection.js";
 
-const count = limits.restoreSamples + 2 * limits.restoreWrites;
+const count = limits.restoreSamples + 2 * limits.restoreBatchDocuments;
 const links = Array.from({ length: count }, (_, n) => `/things/${String(n).padStart(4, "0")}`);
 
 function version(link: string): DocumentVersion {

@@ -128,7 +128,7 @@ export async function restoreSelection(
         .catch((error: unknown) => void failures.push(error))
         .finally(() => writing.delete(work));
       writing.add(work);
-      if (writing.size >= limits.restoreWrites) await Promise.race(writing);
+      if (writing.size >= limits.restoreBatchDocuments) await Promise.race(writing);
     }
     done += 1;
     if (done % 1000 === 0)

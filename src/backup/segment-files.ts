@@ -3,7 +3,7 @@ import type { ContainerReader } from "../container/container.js";
 import type { SegmentSource } from "../engine/engine.js";
 import type { Manifest } from "../segment/manifest.js";
 import { temporaryPrefix } from "../io/durable-file.js";
-import { requireRoom } from "../io/room.js";
+import { requireFreeSpace } from "../io/free-space.js";
 import type { Platform } from "../io/platform.js";
 
 /** Runs work on the segments of a backup as local files: in place if they are local, otherwise fetched and removed afterwards. */
@@ -22,7 +22,7 @@ export async function withSegmentFiles<T>(
     return work(segments.map((segment) => ({ ...segment, path: localPath(segment.name) })));
   const fetched = join(temporaryDirectory, `${temporaryPrefix}fetched-${platform.randomHex(8)}`);
   try {
-    await requireRoom(
+    await requireFreeSpace(
       platform.files,
       temporaryDirectory,
       segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),

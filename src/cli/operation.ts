@@ -113,7 +113,7 @@ async function follow(
 
 /**
  * Watches an operation until it is done and updates its progress. Reconnects up to
- * limits.clientWatchTries times, since the operation does not depend on the connection; then throws
+ * limits.clientWatchRetries times, since the operation does not depend on the connection; then throws
  * HOST_UNREACHABLE.
  */
 export async function watchToEnd(
@@ -136,9 +136,9 @@ export async function watchToEnd(
         signal.throwIfAborted();
         const error = await session.explain(thrown);
         if (error.code !== "UNAVAILABLE" && error.reason !== "OPERATION_CANCELLED") throw error;
-        if (tries >= limits.clientWatchTries) throw connectionLost(error, name, afterCancel);
+        if (tries >= limits.clientWatchRetries) throw connectionLost(error, name, afterCancel);
       }
-      await sleep(limits.clientWatchPauseMs, undefined, { signal });
+      await sleep(limits.clientWatchRetryMs, undefined, { signal });
     }
   } finally {
     progress.stop();

@@ -1,8 +1,8 @@
 import type { ContainerReader, StagedSegment } from "./container.js";
 
 /**
- * Reads one backup whose files are in several archives: the first has the manifest, the others hold
- * segments that it builds on. A segment is taken from the first archive that has it.
+ * Combines several archives to one backup: the first contains the manifest, and the others contain
+ * further segments. Each segment is read from the first archive that contains it.
  */
 export function compositeReader(
   first: ContainerReader,
@@ -10,7 +10,7 @@ export function compositeReader(
 ): ContainerReader {
   const all = [first, ...others];
 
-  async function holderOf(name: string, signal: AbortSignal): Promise<ContainerReader> {
+  async function readerOf(name: string, signal: AbortSignal): Promise<ContainerReader> {
     for (const reader of all) if ((await reader.sizeOf(name, signal)) !== undefined) return reader;
     return first;
   }
@@ -19,17 +19,17 @@ export function compositeReader(
     kind: "ZIP",
     displayName: first.displayName,
     manifests: (signal) => first.manifests(signal),
-    sizeOf: async (name, signal) => (await holderOf(name, signal)).sizeOf(name, signal),
+    sizeOf: async (name, signal) => (await readerOf(name, signal)).sizeOf(name, signal),
     async fetch(wanted, signal, onBytes) {
       const shares = new Map<ContainerReader, StagedSegment[]>();
-      for (const one of wanted) {
-        const holder = await holderOf(one.segment.name, signal);
-        shares.set(holder, [...(shares.get(holder) ?? []), one]);
+      for (const staged of wanted) {
+        const reader = await readerOf(staged.segment.name, signal);
+        shares.set(reader, [...(shares.get(reader) ?? []), staged]);
       }
       for (const [reader, share] of shares) await reader.fetch(share, signal, onBytes);
     },
     async *bytesOf(segment, signal) {
-      yield* (await holderOf(segment.name, signal)).bytesOf(segment, signal);
+      yield* (await readerOf(segment.name, signal)).bytesOf(segment, signal);
     },
     async close() {
       for (const reader of all) await reader.close();

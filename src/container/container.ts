@@ -1,58 +1,57 @@
 import type { ManifestFile, Segment, StoredManifest } from "../segment/manifest.js";
 import type { HeldLease } from "../io/lease.js";
 
-/** How the files of a backup become files of a file system: side by side in a directory, or packed in one ZIP. */
-
-/** A manifest found at a destination, or why it cannot be read. */
+/** A manifest at a destination, or the reason why it cannot be read. */
 export type FoundManifest =
   { name: string; file: StoredManifest } | { name: string; problem: string };
 
-/** The backups at a destination, open for reading. */
+/** Reads the backups in a container: a directory of files, or a ZIP archive. */
 export interface ContainerReader {
   readonly kind: "ZIP" | "DIRECTORY";
-  /** What messages call it: a local path, or a URI without credentials. */
+  /** Name for messages: a local path, or a URI without credentials. */
   readonly displayName: string;
-  /** The segment as a file of this machine that may be read in place; absent where segments have to be fetched. */
+  /** Optional: returns the local path of a segment, so that it can be read directly. Absent if segments must be fetched. */
   localPath?(segment: string): string;
-  /** Newest first. A format newer than ours is FORMAT_TOO_NEW, not a problem of one manifest. */
+  /** Reads all manifests, newest first. Throws FORMAT_TOO_NEW if one has a newer format. */
   manifests(signal: AbortSignal): Promise<FoundManifest[]>;
-  /** Undefined if the file is missing. */
+  /** Returns the size of a file, or undefined if it does not exist. */
   sizeOf(name: string, signal: AbortSignal): Promise<number | undefined>;
-  /** Copies segments, checked for their sizes alone, into new files. `onBytes` receives the size of each one that is done. */
+  /** Copies segments to new files and checks only their sizes. `onBytes` receives the number of bytes copied since the last call. */
   fetch(
     wanted: StagedSegment[],
     signal: AbortSignal,
     onBytes?: (count: number) => void,
   ): Promise<void>;
-  /** The bytes of a segment as stored; of an archive, unpacked. BACKUP_DAMAGED where they cannot be read. */
+  /** Reads a segment, uncompressed. Throws BACKUP_DAMAGED if it cannot be read. */
   bytesOf(
     segment: Pick<Segment, "name" | "sizeBytes">,
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array>;
+  /** Closes the container and its destination. */
   close(): Promise<void>;
 }
 
-/** A segment and its file, in the staging directory or where it is to be fetched to. */
+/** A segment and its local file, which is in the staging directory or will be fetched. */
 export interface StagedSegment {
   segment: Segment;
   path: string;
 }
 
-/** A destination that is being written to, by one backup at a time. Ends with one call of `close`. */
+/** Writes one backup to a container under an exclusive lock. The caller must call `close` once. */
 export interface ContainerWriter {
-  /** Where segments are made: an existing directory. */
+  /** Local directory for new segments, which exists. */
   readonly stagingDirectory: string;
-  /** What is there already, newest first. */
+  /** Existing manifests, newest first. */
   readonly existing: FoundManifest[];
-  /** Held until `close`. Work for a backup that has lost it is in vain: `commit` refuses, and nothing of another's is touched. */
+  /** Lock on the destination until `close`. If it is lost, `commit` fails and nothing at the destination is changed. */
   readonly lease: HeldLease;
-  /** Whether `existing` comes from the host's own records, and not from a place that others can write to. */
+  /** Whether `existing` comes from the records of the host, and not from a destination that others can write to. Default: false. */
   readonly existingIsOwn?: boolean;
-  /** Whether the segment is there, whole by its size, so that a new manifest may list it. */
-  holds(segment: Segment): Promise<boolean>;
+  /** Whether a segment exists with its full size, so that a new manifest may list it. */
+  contains(segment: Segment): Promise<boolean>;
   /**
-   * Makes the new segments and then the manifest durable at the destination, and reads back what was written: the
-   * backup is finished when this resolves. A failure leaves what was there before as it was.
+   * Stores the new segments, then the manifest, durably, and verifies them by reading back. The backup
+   * is complete when this resolves. After a failure, existing backups are unchanged.
    */
   commit(
     staged: StagedSegment[],
@@ -60,26 +59,29 @@ export interface ContainerWriter {
     options: CommitOptions,
   ): Promise<Committed>;
   /**
-   * Removes manifests, and then those segments of theirs that no manifest at the destination lists by then. Where one of those
-   * cannot be read, segments stay. Returns the names.
+   * Removes manifests, then those of their segments that no remaining manifest lists. Keeps all
+   * segments if a remaining manifest cannot be read. Returns the names of the removed files.
    */
   removeUnused(unused: readonly StoredManifest[]): Promise<string[]>;
-  /** Removes what is unfinished and lets the next backup in. */
+  /** Removes partial files and releases the lock. */
   close(): Promise<void>;
 }
 
+/** Result of a commit. */
 export interface Committed {
   bytesWritten: number;
-  /** Whether what arrived was read back; false only where the destination cannot be read, and then a warning says why. */
+  /** Whether the backup was verified by reading it back. If false, a warning states why. */
   verified: boolean;
   warnings: string[];
 }
 
+/** Options of a commit. */
 export interface CommitOptions {
   signal: AbortSignal;
-  /** ZIP: store instead of deflate. */
+  /** For ZIP archives: store without compression. */
   store: boolean;
-  /** Reads a file back: digest, size, counts and the checksum of each row. */
+  /** Verifies a segment file: digest, size, counts and the checksum of each row. */
   readBack(staged: StagedSegment): Promise<void>;
+  /** Receives the number of bytes written since the last call. */
   onBytes(count: number): void;
 }

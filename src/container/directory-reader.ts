@@ -7,10 +7,10 @@ import { limits } from "../limits.js";
 import type { ContainerReader, FoundManifest } from "./container.js";
 import { isXenonFile, readManifests, xenonBackup } from "./manifests.js";
 
-/** How often manifests are listed again when all of them disappeared between listing and reading. */
+/** Retries of a listing whose manifests all disappeared before they were read. */
 const listAttempts = 5;
 
-/** Reads backups whose files are objects of a destination, side by side. */
+/** Opens a container of type DIRECTORY, whose files are objects of a destination. */
 export function openDirectoryReader(
   { files }: Pick<Platform, "files">,
   destination: Destination,
@@ -34,14 +34,14 @@ export function openDirectoryReader(
   };
 }
 
-/** The names of everything in a destination, sorted. */
+/** Returns the names of all objects of a destination, sorted. */
 export async function namesIn(destination: Destination, signal: AbortSignal): Promise<string[]> {
   const names: string[] = [];
   for await (const { name } of destination.list({ signal })) names.push(name);
   return names;
 }
 
-/** The manifests at a destination, newest first; as `ContainerReader.manifests`. */
+/** Implements ContainerReader.manifests. Throws BACKUP_FROM_XENON for a directory that contains only a backup of Xenon. */
 export async function manifestsAt(
   destination: Destination,
   signal: AbortSignal,
@@ -58,7 +58,7 @@ export async function manifestsAt(
       return undefined;
     }
   });
-  // A backup replaces the manifest: the new one may not have been in the list yet.
+  // A backup may have replaced the manifest after the listing.
   if (disappeared && found.length === 0 && attemptsLeft > 0)
     return manifestsAt(destination, signal, attemptsLeft - 1);
   if (found.length === 0 && names.some(isXenonFile)) throw xenonBackup(destination.displayName());

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { acquireLease } from "../io/lease.js";
 import { systemPlatform } from "../io/platform.js";
 import { encodeManifest, type ManifestFile } from "../segment/manifest.js";
-import { segmentName } from "../segment/names.js";
+import { segmentName } from "../segment/format.js";
 import type { ContainerWriter, StagedSegment } from "./container.js";
 import { FileDestination } from "../destination/file/destination.js";
 import { openDirectoryWriter } from "./directory-writer.js";
@@ -32,7 +32,7 @@ const directory = mkdtempSync(join(tmpdir(), "holdfast-test-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 const { signal } = new AbortController();
 
-test("a backup leaves running merges of others alone, and removes abandoned ones", async () => {
+test("keeps staging areas of running merges and removes abandoned ones", async () => {
   const [alive, dead, never] = ["alive", "dead", "never"].map((name) =>
     join(directory, mergePrefix + name),
   );
@@ -56,14 +56,14 @@ test("a backup leaves running merges of others alone, and removes abandoned ones
   ]);
 });
 
-/** A segment that was made in a writer's staging directory, and the manifest that lists it. */
+/** Creates a segment in the staging directory of a writer, and the manifest that lists it. */
 function stagedBackup(
   writer: ContainerWriter,
   content: string,
   number = 1,
 ): { staged: StagedSegment; manifest: ManifestFile } {
   const sha256 = createHash("sha256").update(content).digest("hex");
-  const facts = {
+  const properties = {
     kind: "base" as const,
     firstMicros: 0,
     lastMicros: number,
@@ -72,7 +72,7 @@ function stagedBackup(
     sizeBytes: content.length,
     sha256,
   };
-  const segment = { ...facts, name: segmentName(facts) };
+  const segment = { ...properties, name: segmentName(properties) };
   const path = join(writer.stagingDirectory, "segment");
   writeFileSync(path, content);
   const window = { earliestMicros: 1, latestMicros: number, historyStartMicros: 1 };
@@ -107,60 +107,60 @@ const options = (readBack: () => Promise<void> = async () => {}) => ({
   onBytes: () => {},
 });
 
-describe("a backup that lost its lease while it was held up", () => {
-  let place: string;
-  let slow: ContainerWriter;
+describe("a stalled backup that lost its lease", () => {
+  let path: string;
+  let stalled: ContainerWriter;
   let other: ContainerWriter;
   beforeEach(async () => {
-    place = join(mkdtempSync(join(directory, "lost-")), "backups");
-    slow = await openAt(place);
-    // What a waiter does to a lease that was silent for too long.
-    rmSync(leasePath(place));
-    other = await openAt(place);
+    path = join(mkdtempSync(join(directory, "lost-")), "backups");
+    stalled = await openAt(path);
+    // A waiter removes an expired lease.
+    rmSync(leasePath(path));
+    other = await openAt(path);
   });
 
-  test("touches nothing of the backup that took over, which is complete", async () => {
+  test("does not change the backup that took over", async () => {
     const theirs = stagedBackup(other, "theirs");
     await other.commit(
       [theirs.staged],
       theirs.manifest,
       options(async () => {
-        // The segment has its name and no manifest lists it yet.
-        await slow.close();
-        expect(existsSync(join(place, theirs.staged.segment.name))).toBe(true);
+        // No manifest lists the segment yet.
+        await stalled.close();
+        expect(existsSync(join(path, theirs.staged.segment.name))).toBe(true);
       }),
     );
     await other.close();
-    expect(readdirSync(place).sort()).toEqual(
+    expect(readdirSync(path).sort()).toEqual(
       [theirs.staged.segment.name, theirs.manifest.name].sort(),
     );
   });
 
-  test("writes no manifest, and removes no backup", async () => {
+  test("neither writes a manifest nor removes a backup", async () => {
     const theirs = stagedBackup(other, "theirs");
     await other.commit([theirs.staged], theirs.manifest, options());
-    await expect(slow.commit([], theirs.manifest, options())).rejects.toMatchObject({
+    await expect(stalled.commit([], theirs.manifest, options())).rejects.toMatchObject({
       reason: "DESTINATION_BUSY",
     });
-    await expect(slow.removeUnused([theirs.manifest])).rejects.toMatchObject({
+    await expect(stalled.removeUnused([theirs.manifest])).rejects.toMatchObject({
       reason: "DESTINATION_BUSY",
     });
-    await slow.close();
+    await stalled.close();
     await other.close();
-    expect(readdirSync(place)).toHaveLength(2);
+    expect(readdirSync(path)).toHaveLength(2);
   });
 });
 
-test("a segment that goes while the manifest is written is no backup, and leaves no manifest", async () => {
-  const place = join(mkdtempSync(join(directory, "gone-")), "backups");
-  const writer = await openAt(place);
+test("fails without a manifest if a segment disappears during the commit", async () => {
+  const path = join(mkdtempSync(join(directory, "gone-")), "backups");
+  const writer = await openAt(path);
   const { staged, manifest } = stagedBackup(writer, "rows");
-  const removed = options(async () => rmSync(join(place, staged.segment.name)));
+  const removed = options(async () => rmSync(join(path, staged.segment.name)));
   await expect(writer.commit([staged], manifest, removed)).rejects.toMatchObject({
     reason: "BACKUP_DAMAGED",
   });
   await writer.close();
-  expect(existsSync(join(place, manifest.name))).toBe(false);
+  expect(existsSync(join(path, manifest.name))).toBe(false);
 });
 
 test.each([
@@ -169,26 +169,23 @@ test.each([
   "null",
   '[1, {"a": 2}]',
   '["../../etc/passwd", "base-0-1-0000000000000000.sqlite"]',
-])(
-  "a pending file that holds %s removes nothing but segments that no manifest lists",
-  async (text) => {
-    const place = mkdtempSync(join(directory, "pending-"));
-    const listed = await openAt(place);
-    const { staged, manifest } = stagedBackup(listed, "rows");
-    await listed.commit([staged], manifest, options());
-    await listed.close();
-    writeFileSync(join(place, ".holdfast-pending-0123.json"), text);
-    writeFileSync(join(place, "notes.txt"), "kept");
-    await (await openAt(place)).close();
-    expect(readdirSync(place).sort()).toEqual(
-      [staged.segment.name, manifest.name, "notes.txt"].sort(),
-    );
-  },
-);
+])("keeps listed segments and other files if a note contains %s", async (text) => {
+  const path = mkdtempSync(join(directory, "pending-"));
+  const listed = await openAt(path);
+  const { staged, manifest } = stagedBackup(listed, "rows");
+  await listed.commit([staged], manifest, options());
+  await listed.close();
+  writeFileSync(join(path, ".holdfast-pending-0123.json"), text);
+  writeFileSync(join(path, "notes.txt"), "kept");
+  await (await openAt(path)).close();
+  expect(readdirSync(path).sort()).toEqual(
+    [staged.segment.name, manifest.name, "notes.txt"].sort(),
+  );
+});
 
-test("removes the backups named and no other of the same number", async () => {
-  const place = mkdtempSync(join(directory, "number-"));
-  const writer = await openAt(place);
+test("removes the named backup and keeps another one of the same number", async () => {
+  const path = mkdtempSync(join(directory, "number-"));
+  const writer = await openAt(path);
   const [mine, theirs] = [stagedBackup(writer, "mine"), stagedBackup(writer, "theirs")];
   for (const one of [mine, theirs]) {
     writeFileSync(one.staged.path, one === mine ? "mine" : "theirs");
@@ -196,7 +193,7 @@ test("removes the backups named and no other of the same number", async () => {
   }
   await writer.removeUnused([mine.manifest]);
   await writer.close();
-  expect(readdirSync(place).sort()).toEqual(
+  expect(readdirSync(path).sort()).toEqual(
     [theirs.staged.segment.name, theirs.manifest.name].sort(),
   );
 });

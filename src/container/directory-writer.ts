@@ -5,7 +5,7 @@ import { unsharedLease, type HeldLease } from "../io/lease.js";
 import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import type { ManifestFile } from "../segment/manifest.js";
-import { isSegmentName, parseManifestName } from "../segment/names.js";
+import { isSegmentName, parseManifestName } from "../segment/format.js";
 import type {
   ContainerReader,
   ContainerWriter,
@@ -20,7 +20,10 @@ import { manifestsAt, namesIn, openDirectoryReader } from "./directory-reader.js
  */
 const noteOf = ({ owner }: HeldLease) => `${notePrefix}${owner}.json`;
 
-/** Locks a destination for a backup whose files become objects of it, and removes what interrupted backups left. */
+/**
+ * Opens a destination for a backup of type DIRECTORY: acquires its lock, then removes partial files of
+ * interrupted backups. Throws NOT_SUPPORTED, DESTINATION_BUSY and the errors of the destination.
+ */
 export async function openDirectoryWriter(
   platform: Platform,
   destination: Destination,
@@ -46,20 +49,21 @@ export async function openDirectoryWriter(
       stagingDirectory: staging.directory,
       existing,
       lease: lock,
-      holds: async (segment) => (await reader.sizeOf(segment.name, signal)) === segment.sizeBytes,
+      contains: async (segment) =>
+        (await reader.sizeOf(segment.name, signal)) === segment.sizeBytes,
       async commit(staged, manifest, options) {
         await lock.assertHeld();
-        await note(
+        await writeNote(
           destination,
           lock,
           staged.map(({ segment }) => segment.name),
         );
         let bytesWritten = manifest.bytes.length;
-        for (const one of staged) {
+        for (const each of staged) {
           await lock.assertHeld();
-          await putSegment(one, options);
-          bytesWritten += one.segment.sizeBytes;
-          options.onBytes(one.segment.sizeBytes);
+          await putSegment(each, options);
+          bytesWritten += each.segment.sizeBytes;
+          options.onBytes(each.segment.sizeBytes);
         }
         options.signal.throwIfAborted();
         await lock.assertHeld();
@@ -85,7 +89,7 @@ export async function openDirectoryWriter(
 
   type Options = Parameters<ContainerWriter["commit"]>[2];
 
-  /** Stores a segment and verifies it: in place where it is a local file, otherwise before and by its digest after. */
+  /** Stores and verifies a segment: a local file where it is stored; otherwise its rows before, and its digest after it was stored. */
   async function putSegment(staged: StagedSegment, options: Options): Promise<void> {
     const { segment, path } = staged;
     const { name, sizeBytes, sha256 } = segment;
@@ -108,11 +112,11 @@ export async function openDirectoryWriter(
     if (stored.equals(bytes)) return;
     throw new HostError(
       "BACKUP_DAMAGED",
-      `The manifest ${destination.displayName(name)} did not read back as it was written. Check the storage, and back up again.`,
+      `Verification of the manifest ${destination.displayName(name)} failed: its contents differ from those written. Check the storage, and back up again.`,
     );
   }
 
-  /** Another host may have taken the lock over and removed segments before the manifest was there: then this is no backup. */
+  /** Checks that all segments still exist: another host may have taken over the lock and removed them before the manifest was stored. */
   async function requireListed(
     reader: ContainerReader,
     { name, manifest }: ManifestFile,
@@ -120,7 +124,7 @@ export async function openDirectoryWriter(
   ): Promise<void> {
     for (const segment of manifest.segments) {
       if ((await reader.sizeOf(segment.name, commitSignal)) === segment.sizeBytes) continue;
-      // Only this backup can have made it, whoever holds the lock by now.
+      // Only this backup can have written the manifest, so the lock is not needed.
       await destination.remove([name], {
         signal: commitSignal,
         lock: unsharedLease,
@@ -129,14 +133,18 @@ export async function openDirectoryWriter(
       await lock.assertHeld();
       throw new HostError(
         "BACKUP_DAMAGED",
-        `${segment.name} disappeared from ${destination.displayName()} or was changed while the backup was written, so no backup was made. Keep other programs away from there, and back up again.`,
+        `Cannot complete the backup: ${segment.name} in ${destination.displayName()} was removed or changed by another program. Prevent other programs from writing there, and back up again.`,
         { metadata: { file: segment.name } },
       );
     }
   }
 }
 
-async function note(destination: Destination, lock: Lock, names: readonly string[]): Promise<void> {
+async function writeNote(
+  destination: Destination,
+  lock: Lock,
+  names: readonly string[],
+): Promise<void> {
   const bytes = Buffer.from(JSON.stringify(names));
   await destination.put(
     noteOf(lock),
@@ -149,7 +157,7 @@ async function removeNote(destination: Destination, lock: HeldLease, name = note
   await destination.remove([name], { signal: lock.signal, lock, durable: false });
 }
 
-/** The segments that a note lists; none if it cannot be understood, so that nothing is removed because of it. */
+/** Returns the segments in a note. Returns an empty list for an invalid note, so that nothing is removed. */
 async function readNote(
   destination: Destination,
   name: string,
@@ -167,7 +175,7 @@ async function readNote(
   }
 }
 
-/** Finishes what the notes of earlier, interrupted writers list. */
+/** Removes the unlisted segments in the notes of interrupted writers, and the notes. */
 async function removeNoted(
   destination: Destination,
   lock: Lock,
@@ -181,7 +189,7 @@ async function removeNoted(
   }
 }
 
-/** The same for this writer's own note, by what is there now. */
+/** The same for the note of this writer, with the current manifests. */
 async function removeOwnNoted(destination: Destination, lock: Lock): Promise<void> {
   await lock.assertHeld();
   const name = noteOf(lock);
@@ -192,7 +200,7 @@ async function removeOwnNoted(destination: Destination, lock: Lock): Promise<voi
   await removeNote(destination, lock);
 }
 
-/** Removes segments that none of the manifests lists; none at all if a manifest cannot be read, since it may need any. */
+/** Removes segments that no manifest lists. Removes no segment if a manifest cannot be read, because it may list any. */
 async function removeSegments(
   destination: Destination,
   lock: HeldLease,
@@ -214,17 +222,17 @@ async function removeSegments(
   return unused;
 }
 
-/** What may be removed together. */
+/** Files to remove. */
 export interface UnusedFiles {
   /** Names of manifests. */
   names: readonly string[];
-  /** Names of segments that may go with them. */
+  /** Names of segments, which are kept if another manifest lists them. */
   segments: readonly string[];
 }
 
 /**
- * Removes manifests, and then the segments that no remaining manifest lists. Returns the names of
- * what it removed. DESTINATION_BUSY as soon as the lock is lost.
+ * Removes manifests, then the segments that no remaining manifest lists. Returns the names of the
+ * removed files. Throws DESTINATION_BUSY as soon as the lock is lost.
  */
 export async function removeBackups(
   platform: Platform,
@@ -238,10 +246,10 @@ export async function removeBackups(
     (name) => unused.names.includes(name) && parseManifestName(name) !== undefined,
   );
   if (manifests.length === 0) return [];
-  await note(destination, lock, unused.segments);
+  await writeNote(destination, lock, unused.segments);
   await destination.remove(manifests, { signal, lock });
-  const left = await manifestsAt(destination, signal);
-  const segments = await removeSegments(destination, lock, unused.segments, left, true);
+  const remaining = await manifestsAt(destination, signal);
+  const segments = await removeSegments(destination, lock, unused.segments, remaining, true);
   await removeNote(destination, lock);
   await platform.failpoint("backup:unused-removed");
   return [...manifests, ...segments];

@@ -1,7 +1,7 @@
 import { HostError } from "../errors.js";
 import type { ContainerReader } from "./container.js";
 
-/** An error whose message names the source of an archive instead of the local file that holds it. */
+/** Replaces the local path of a fetched archive in the message and metadata of an error by the name of its source. */
 export function errorWithDisplayName(thrown: unknown, path: string, name: string): unknown {
   if (!(thrown instanceof HostError) || !thrown.message.includes(path)) return thrown;
   const metadata = Object.fromEntries(
@@ -13,13 +13,13 @@ export function errorWithDisplayName(thrown: unknown, path: string, name: string
   });
 }
 
-/** A reader of an archive whose errors name its source instead of the local file; `close` runs after its own. */
+/** Wraps the reader of a fetched archive, so that its errors name the source instead of the local file. Calls `close` after closing the reader. */
 export function withDisplayName(
   reader: ContainerReader,
   displayName: string,
   close: () => Promise<void>,
 ): ContainerReader {
-  const renaming = async <T>(work: Promise<T>): Promise<T> => {
+  const withName = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work;
     } catch (error) {
@@ -29,9 +29,9 @@ export function withDisplayName(
   return {
     kind: reader.kind,
     displayName,
-    manifests: (signal) => renaming(reader.manifests(signal)),
-    sizeOf: (file, signal) => renaming(reader.sizeOf(file, signal)),
-    fetch: (wanted, signal, onBytes) => renaming(reader.fetch(wanted, signal, onBytes)),
+    manifests: (signal) => withName(reader.manifests(signal)),
+    sizeOf: (file, signal) => withName(reader.sizeOf(file, signal)),
+    fetch: (wanted, signal, onBytes) => withName(reader.fetch(wanted, signal, onBytes)),
     async *bytesOf(segment, signal) {
       try {
         yield* reader.bytesOf(segment, signal);

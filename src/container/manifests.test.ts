@@ -58,26 +58,26 @@ async function order(...manifests: { name: string; bytes: Uint8Array }[]): Promi
   return found.map(({ name }) => Number(name.split("-")[1]));
 }
 
-test("the newest reaches furthest; of two at one position the one with the greater number", async () => {
+test("orders by position, then by number", async () => {
   expect(await order(manifest(1, 10), manifest(2, 20), manifest(3, 30))).toEqual([3, 2, 1]);
-  // The directory was cleared after 7: what came then has small numbers, and both were copied to one place.
+  // The directory was emptied after number 7, and backups from before and after were copied together.
   expect(await order(manifest(6, 60), manifest(7, 70), manifest(1, 80), manifest(2, 90))).toEqual([
     2, 1, 7, 6,
   ]);
   expect(await order(manifest(2, 20), manifest(10, 20), manifest(1, 20))).toEqual([10, 2, 1]);
 });
 
-test("a damaged one goes before those of smaller numbers, so that it is not passed over for one of them", async () => {
+test("orders a damaged manifest before those with smaller numbers", async () => {
   const damaged = (number: number) => ({ ...manifest(number, 1), bytes: Buffer.from("{}") });
   expect(await order(manifest(1, 10), damaged(2))).toEqual([2, 1]);
   expect(await order(damaged(1), manifest(2, 20), manifest(3, 30))).toEqual([3, 2, 1]);
   expect(await order(manifest(1, 10), damaged(2), manifest(3, 30))).toEqual([3, 2, 1]);
-  // When it was made is unknown: an error is better than an older backup instead.
+  // The position of a damaged manifest is unknown. An error is better than restoring an older backup.
   expect(await order(manifest(6, 60), damaged(7), manifest(1, 80))).toEqual([7, 1, 6]);
   expect(await order(damaged(1))).toEqual([1]);
 });
 
-test("what goes on from a restore is newer than what it was restored from, whatever the clock said", async () => {
+test("orders a backup after a restore before the restored one, regardless of the clock", async () => {
   const ahead = manifest(1, 1000, { lineage: "first" });
   const restored = manifest(2, 60, { lineage: "second", parents: ["first"] });
   const again = manifest(3, 50, { lineage: "third", parents: ["first", "second"] });
@@ -85,7 +85,7 @@ test("what goes on from a restore is newer than what it was restored from, whate
   expect(await order(again, ahead)).toEqual([3, 1]);
 });
 
-test("of two indexes, one restored from the other, the one that reaches further is newer", async () => {
+test("orders backups of an index and of another one restored from it by position", async () => {
   const first = manifest(3, 100, { lineage: "first" });
   const fork = manifest(2, 80, { lineage: "second", parents: ["first"] }, 80, {
     indexId: "another",
@@ -99,22 +99,22 @@ test("of two indexes, one restored from the other, the one that reaches further 
   ).toEqual([4, 3]);
 });
 
-test("the time that a manifest says it was made decides nothing", async () => {
-  expect(await order(manifest(2, 60), manifest(1, 50, {}, limits.timeMicros))).toEqual([2, 1]);
+test("ignores the creation time of manifests", async () => {
+  expect(await order(manifest(2, 60), manifest(1, 50, {}, limits.maxTimeMicros))).toEqual([2, 1]);
 });
 
 test.each<[string, Partial<Manifest>]>([
   ["a time after the year 2112", { createTimeMicros: 2 ** 53 - 1 }],
-  ["a number that leaves none for the next", { number: 9_999_999_999 }],
+  ["a number without a successor", { number: 9_999_999_999 }],
   ["a name with an escape sequence", { hostId: "\u001b[2J" }],
-  ["a name without an end", { indexId: "x".repeat(5000) }],
+  ["a name that is too long", { indexId: "x".repeat(5000) }],
 ])("rejects a manifest with %s", async (_what, field) => {
   const { name, bytes } = manifest(1, 50, {}, 50, field);
   const [found] = await readManifests([name], async () => bytes);
   expect(found).toMatchObject({ name, problem: expect.stringContaining("is damaged") as string });
 });
 
-test("refuses manifests that take more bytes together than any host leaves at one place", async () => {
+test("rejects manifests that exceed the limit of their total size", async () => {
   const { bytes } = manifest(1, 50);
   const padded = Buffer.concat([bytes, Buffer.alloc(limits.manifestBytes - bytes.length, " ")]);
   const sha256 = createHash("sha256").update(padded).digest("hex").slice(0, 16);

@@ -2,16 +2,14 @@ import { HostError } from "../errors.js";
 import { fromFileError } from "../io/file-error.js";
 import { limits } from "../limits.js";
 import { decodeManifest } from "../segment/manifest.js";
-import { parseManifestName } from "../segment/names.js";
+import { parseManifestName } from "../segment/format.js";
 import type { FoundManifest } from "./container.js";
 import { newestFirst } from "./newest-first.js";
 
 /**
- * Reads every manifest in a list of names, newest first. `read` returns undefined for one that has
- * disappeared, which is skipped. A damaged manifest is reported, never skipped; one that cannot be
- * read for another reason is an error. BACKUP_FOREIGN if there are more manifests, or more bytes of
- * them, than hosts leave at a destination: contents of a destination are bounded before they are
- * read.
+ * Reads the manifests in a list of names and returns them newest first. `read` returns undefined for a
+ * file that does not exist any more. Damaged manifests are included with their problem. Throws the
+ * other errors of `read`, FORMAT_TOO_NEW, and BACKUP_FOREIGN if the manifests exceed the limits.
  */
 export async function readManifests(
   names: readonly string[],
@@ -24,7 +22,7 @@ export async function readManifests(
   if (wanted.length > limits.manifestsPerDestination) {
     throw new HostError(
       "BACKUP_FOREIGN",
-      `The destination holds ${wanted.length} manifests, more than any host leaves there.`,
+      `The destination contains ${wanted.length} manifests, which exceeds the limit of ${limits.manifestsPerDestination}.`,
     );
   }
   const found: FoundManifest[] = [];
@@ -37,7 +35,7 @@ export async function readManifests(
       if (bytesRead > limits.manifestsBytes) {
         throw new HostError(
           "BACKUP_FOREIGN",
-          `The manifests at the destination take more than ${limits.manifestsBytes} bytes, more than any host leaves there.`,
+          `The manifests at the destination exceed the limit of ${limits.manifestsBytes} bytes in total.`,
         );
       }
       const { sha256, manifest } = decodeManifest(name, bytes);
@@ -51,13 +49,13 @@ export async function readManifests(
   return newestFirst(found);
 }
 
-/** Whether a name is one of Lucene's, which a Xenon backup consists of. */
+/** Whether a file name is that of a Lucene index, which a backup of Xenon consists of. */
 export const isXenonFile = (name: string) => /^segments_\w+$/.test(name);
 
-/** The error for a backup that Xenon made. */
+/** Returns the error for a backup that Xenon wrote. `where` is its path or URI. */
 export function xenonBackup(where: string): HostError {
   return new HostError(
     "BACKUP_FROM_XENON",
-    `${where} is a backup made by Xenon (a Lucene index), which only Xenon can read. Restore it into a Xenon host, then copy the documents with: holdfast import --from-xenon`,
+    `${where} is a backup of Xenon (a Lucene index), which only Xenon can read. Restore it to a Xenon host, then copy the documents with: holdfast import --from-xenon`,
   );
 }

@@ -1,17 +1,19 @@
 import type { Manifest } from "../segment/manifest.js";
-import { parseManifestName } from "../segment/names.js";
+import { parseManifestName } from "../segment/format.js";
 import type { FoundManifest } from "./container.js";
 
 type History = Pick<Manifest, "indexId" | "lineage" | "parents" | "positionMicros">;
 
+/** Returns a key for the history of a manifest: its index and lineage. */
 export const historyKey = ({ indexId, lineage }: Pick<Manifest, "indexId" | "lineage">) =>
   JSON.stringify([indexId, lineage]);
 
 /**
- * Orders the manifests of one destination, newest first: by ancestry of the lineages of one index (what a restore in place began is
- * newer than what it replaced), then by position in the log, then by number. Another index that began as a restore of this one is a
- * fork: both may go on, and the one that reaches further is newer. The wall clock decides nothing: it may have been ahead, and
- * whoever plants a manifest chooses its time. A damaged manifest is kept where its number puts it, before those with smaller ones.
+ * Sorts the manifests of one destination, newest first: by ancestry of the lineages of one index (a
+ * lineage that a restore started is newer than the replaced one), then by position in the log, then
+ * by number. Another index that was restored from this one is a fork: both may continue, and the one
+ * with the greater position is newer. Creation times are ignored, because clocks may be wrong and
+ * manifests may be forged. A damaged manifest comes before those with smaller numbers.
  */
 export function newestFirst(found: readonly FoundManifest[]): FoundManifest[] {
   const readable = found.flatMap((one) => ("file" in one ? [one] : []));
@@ -43,7 +45,7 @@ export function newestFirst(found: readonly FoundManifest[]): FoundManifest[] {
 
 const numberOf = ({ name }: FoundManifest) => parseManifestName(name)?.number ?? 0;
 
-/** The greatest position of each lineage or of one of the same index that it descends from: a descendant reaches at least as far. */
+/** Returns the greatest position of each lineage and its ancestors of the same index, so that a descendant never has less than its ancestor. */
 function reachOf(manifests: readonly History[]): Map<string, number> {
   const own = new Map<string, number>();
   for (const manifest of manifests)

@@ -9,21 +9,23 @@ import type { ContainerReader } from "./container.js";
 import { openDirectoryReader } from "./directory-reader.js";
 import { errorWithDisplayName, withDisplayName } from "./display-name.js";
 
-/** Where backups are: an archive, by its name in a destination, or a whole destination. */
+/** Location of backups. */
 export interface Location {
   destination: Destination;
+  /** Name of an archive. Default: the destination itself is a container of type DIRECTORY. */
   object?: string | undefined;
 }
 
+/** Options of openReader. */
 export interface OpenReaderOptions {
-  /** Where an archive that is no local file is fetched to. */
+  /** Directory to which an archive is fetched unless it is a local file. */
   temporaryDirectory: string;
   signal: AbortSignal;
-  /** `total` is 0 while it is unknown. Called where an archive is fetched. */
+  /** Receives the bytes fetched so far and the size, which is 0 if unknown. */
   onFetchedBytes?(done: number, total: number): void;
 }
 
-/** Opens a location for reading. BACKUP_NOT_FOUND if nothing is there. Closing the reader closes the destination. */
+/** Opens a location for reading. Throws BACKUP_NOT_FOUND if it does not exist. Closing the reader closes the destination. */
 export async function openReader(
   platform: Pick<Platform, "files" | "randomHex">,
   { destination, object }: Location,
@@ -37,11 +39,9 @@ export async function openReader(
     if (localPath && openLocal) {
       const path = localPath.call(destination, object);
       if ((await destination.stat(object, options.signal)) === undefined) {
-        throw new HostError(
-          "BACKUP_NOT_FOUND",
-          `There is no backup at ${name}: nothing is there.`,
-          { metadata: { path: name } },
-        );
+        throw new HostError("BACKUP_NOT_FOUND", `Backup not found: ${name} does not exist.`, {
+          metadata: { path: name },
+        });
       }
       const open = () => openLocal.call(destination, object);
       const reader = await openZipReader(path, open).catch((error: unknown) => {

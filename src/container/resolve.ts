@@ -9,60 +9,62 @@ import type { ContainerReader, ContainerWriter } from "./container.js";
 import { openDirectoryWriter } from "./directory-writer.js";
 import { openReader, type Location } from "./open.js";
 
-/** What containers are opened with, whatever they are. */
+/** Dependencies of resolveTarget and resolveSource. */
 export interface ContainerOptions {
   platform: Platform;
   registry: DestinationRegistry;
-  /** On the disk of the indexes: archives that are not local files are packed and fetched there. */
+  /** Directory for packing and fetching archives, on the disk of the indexes. */
   temporaryDirectory: string;
 }
 
-/** Where a backup is to go, as a request names it. */
+/** Target of a backup in a request. */
 export interface TargetRequest {
-  /** A URI, as it came. */
+  /** URI as in the request. */
   destination: string;
   container: ContainerKind;
   bearer?: string | undefined;
-  /** Whether an archive that was sent elsewhere is read back; as in ZipWriterOptions. */
+  /** As in ZipWriterOptions. */
   verify?: boolean | undefined;
-  /** The SHA-256 of the manifest that an archive is to continue. */
+  /** SHA-256 of the manifest of the base of an incremental archive. */
   since?: string | undefined;
 }
 
-/** Where a backup goes: checked, but not written to. */
+/** A resolved target, which has not been written to yet. */
 export interface BackupTarget {
-  /** What records and idempotent requests call it: the same for the same request. Without credentials. */
+  /** Name of the target in records and for comparing requests, without credentials. */
   readonly target: string;
-  /** Where the finished backup is. Without credentials. */
+  /** URI of the backup, without credentials. */
   readonly uri: string;
   readonly container: ContainerKind;
   readonly destination: Destination;
   /** Waits for other writers, then opens the destination for one backup. */
   open(options: OpenTargetOptions, signal: AbortSignal): Promise<ContainerWriter>;
-  /** What is there and how much is free, for a dry run; undefined where only writing would tell. */
+  /** Returns existing backups and free space for a dry run, or undefined if the destination does not provide them. */
   inspect(signal: AbortSignal): Promise<TargetContents | undefined>;
 }
 
+/** Options of BackupTarget.open. */
 export interface OpenTargetOptions {
-  /** Whose backups may be replaced. */
+  /** Index whose backups may be replaced. */
   index: IndexIdentity;
-  /** About the largest size that the backup may have, in bytes. */
+  /** Approximate maximum size of the backup. */
   expectedBytes: number;
-  /** The backup that `since` names. */
+  /** Backup that `since` names. */
   base?: StoredManifest | undefined;
   /** As in ZipWriterOptions. */
   onStage?(stage: string, bytesDone: number, bytesTotal: number): void;
 }
 
+/** Contents of a target before a backup. */
 export interface TargetContents {
-  /** Absent if nothing is there yet. */
+  /** Existing backups. Absent if the target is empty. */
   reader?: ContainerReader;
   freeBytes: number;
 }
 
 /**
- * Resolves a URI and a type of backup to a destination, a container and, for archives, the name of
- * an object. The only place that does.
+ * Resolves the URI and type of a backup to a destination, a container and, for archives, an object.
+ * Throws DESTINATION_INVALID, REQUEST_INVALID and the errors of the scheme.
  */
 export async function resolveTarget(
   options: ContainerOptions,
@@ -75,7 +77,7 @@ export async function resolveTarget(
   if (since !== undefined && !scheme.incrementalArchives) {
     throw new HostError(
       "REQUEST_INVALID",
-      "since is only for transfer: destinations; backups of type DIRECTORY are incremental by themselves.",
+      "since requires the destination transfer:. Backups of type DIRECTORY are always incremental.",
       { metadata: { field: "since" } },
     );
   }
@@ -123,12 +125,12 @@ async function inspectTarget(
 ): Promise<TargetContents | undefined> {
   if (!destination.freeBytes) return undefined;
   const freeBytes = await destination.freeBytes();
-  const isThere =
+  const exists =
     object === undefined
       ? ((await destination.exists?.()) ?? true)
       : // An empty file may be replaced by an archive.
         ((await destination.stat(object, signal))?.sizeBytes ?? 0) > 0;
-  if (!isThere) return { freeBytes };
+  if (!exists) return { freeBytes };
   const location = { destination, object };
   return {
     freeBytes,
@@ -136,22 +138,24 @@ async function inspectTarget(
   };
 }
 
-/** Where a backup is read from. */
+/** A resolved source of a restore. */
 export interface BackupSource {
   /** Without credentials. */
   readonly uri: string;
-  /** How the backup is packed, as its descriptions say. */
+  /** Packing of the backup. */
   readonly container: ContainerKind;
   readonly location: Location;
+  /** Opens the backup for reading. Throws BACKUP_NOT_FOUND. */
   open(options: OpenSourceOptions, signal: AbortSignal): Promise<ContainerReader>;
 }
 
+/** Options of BackupSource.open. */
 export interface OpenSourceOptions {
   /** As in OpenReaderOptions. */
   onFetchedBytes?(done: number, total: number): void;
 }
 
-/** Resolves the URI of an existing backup. */
+/** Resolves the URI of an existing backup. Throws DESTINATION_INVALID and the errors of the scheme. */
 export async function resolveSource(
   { platform, registry, temporaryDirectory }: ContainerOptions,
   uri: string,
@@ -169,7 +173,7 @@ export async function resolveSource(
   };
 }
 
-/** The wanted type where the scheme has it; the only one of a scheme whose destinations are all streams. */
+/** Returns the requested type if the scheme supports it, and STREAM for a scheme that only supports streams. */
 function containerFor(containers: readonly ContainerKind[], wanted: ContainerKind): ContainerKind {
   if (containers.includes(wanted)) return wanted;
   const [only] = containers;
@@ -177,13 +181,13 @@ function containerFor(containers: readonly ContainerKind[], wanted: ContainerKin
   if (wanted === "STREAM") {
     throw new HostError(
       "DESTINATION_INVALID",
-      "A backup of type STREAM needs an http or https destination: Missing host in URI.",
+      "A backup of type STREAM requires an http or https destination: Missing host in URI.",
       { metadata: { field: "destination" } },
     );
   }
   throw new HostError(
     "DESTINATION_INVALID",
-    `This kind of destination takes backups of type ${containers.join(" or ")}, not ${wanted}.`,
+    `This type of destination supports backups of type ${containers.join(" or ")}, not ${wanted}.`,
     { metadata: { field: "container" } },
   );
 }

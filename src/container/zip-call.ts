@@ -1,9 +1,9 @@
 import { runInChild } from "../io/child-process.js";
 
-/** The work on archives that is done in a process of its own: neither its memory nor its time is the host's. */
+/** Work on archives for a child process, so that it does not use memory and time of the host. */
 export type ZipCall =
   | {
-      /** Writes a new archive, syncs it and reads it back. */
+      /** Writes, syncs and verifies a new archive. */
       kind: "pack";
       path: string;
       store: boolean;
@@ -13,18 +13,19 @@ export type ZipCall =
       manifest: { name: string; sha256: string; bytes: Uint8Array };
     }
   | {
-      /** Copies entries into new files; sizes and the archive's own checksums must agree. */
+      /** Copies entries to new files and checks their sizes and CRCs. */
       kind: "extract";
       path: string;
       segments: { name: string; sizeBytes: number; target: string }[];
     }
   | {
-      /** Reads any ZIP through; or any file, whose SHA-256 in lower-case hexadecimal must be the one given. */
+      /** Verifies any ZIP archive; or any file, if a SHA-256 in lower-case hexadecimal is given. */
       kind: "check";
       path: string;
       sha256?: string;
     };
 
+/** A segment to pack. */
 export interface PackedSegment {
   name: string;
   sizeBytes: number;
@@ -32,14 +33,18 @@ export interface PackedSegment {
   path: string;
 }
 
+/** Result of a ZipCall. */
 export interface ZipOutcome {
-  /** The size of the archive or file, or of what was extracted. */
+  /** Size of the archive or file, or of the extracted entries. */
   sizeBytes: number;
-  /** The SHA-256 of a packed archive in lower-case hexadecimal. */
+  /** SHA-256 of a packed archive in lower-case hexadecimal. */
   sha256?: string;
 }
 
-/** `onBytes` hears how many bytes of the segments are done, and in the end of all of them. */
+/**
+ * Runs a call in a child process. `onBytes` receives the number of processed bytes of the segments
+ * since the last call. Throws BACKUP_DAMAGED for an invalid archive.
+ */
 export function runZip(
   call: ZipCall,
   signal: AbortSignal,

@@ -17,16 +17,16 @@ const text = Buffer.from("some text, some text, some text".repeat(20));
 const large = randomBytes(300_000);
 
 test.each([
-  ["an empty one", makeZip([])],
+  ["an empty archive", makeZip([])],
   [
-    "stored entries, one of them empty",
+    "stored entries, including an empty one",
     makeZip([
       { name: "a", data: text },
       { name: "dir/", data: Buffer.alloc(0) },
     ]),
   ],
   [
-    "deflated ones",
+    "deflated entries",
     makeZip([
       { name: "a", data: text, deflated: true },
       { name: "b", data: large, deflated: true },
@@ -34,7 +34,7 @@ test.each([
     ]),
   ],
   [
-    "sizes behind the data, as Java leaves them",
+    "sizes after the data, as Java writes them",
     makeZip([
       { name: "segments_1", data: large, deflated: true, described: true },
       { name: "b", data: text, described: true },
@@ -51,18 +51,18 @@ test.each([
     ),
   ],
   [
-    "a comment behind its end",
+    "a comment at the end",
     Buffer.concat([
       makeZip([{ name: "a", data: text }]).subarray(0, -2),
       Buffer.from([5, 0]),
       Buffer.from("hello"),
     ]),
   ],
-])("takes %s", async (_what, bytes) => {
+])("accepts %s", async (_what, bytes) => {
   expect(await check(bytes)).toEqual({ sizeBytes: bytes.length });
 });
 
-test("refuses one of which a part is another one's, wherever it is cut", async () => {
+test("rejects a mixture of two archives, and an archive that is cut off at any byte", async () => {
   const one = makeZip(
     [
       { name: "a", data: text, deflated: true, described: true },
@@ -108,7 +108,7 @@ test("refuses one of which a part is another one's, wherever it is cut", async (
     await expect(check(one.subarray(0, end))).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
 });
 
-test("refuses what no reader should trust: shared bytes, encryption, an unknown method, a size that grows", async () => {
+test("rejects shared bytes, encryption, an unknown method and wrong sizes", async () => {
   const refused = async (bytes: Buffer, why: RegExp) =>
     expect(check(bytes)).rejects.toMatchObject({
       reason: "BACKUP_DAMAGED",
@@ -134,7 +134,7 @@ test("refuses what no reader should trust: shared bytes, encryption, an unknown 
   await refused(patched(18, 20, 3), /cannot be unpacked/);
 });
 
-test("is done by a process of its own, which compares a SHA-256 where one is given", async () => {
+test("runs in a child process, which also verifies a SHA-256", async () => {
   const zip = makeZip([{ name: "a", data: large, deflated: true }]);
   writeFileSync(path, zip);
   const signal = new AbortController().signal;

@@ -16,17 +16,18 @@ type Through = (bytes: AsyncIterable<Buffer>) => AsyncIterable<Buffer>;
 const stored = 0;
 const deflated = 8;
 const encryptedFlag = 1;
-/** Its sizes and checksum stand behind its data. */
+/** Flag of an entry whose sizes and checksum follow its data. */
 const describedFlag = 8;
 
-/** Whether a file that begins with these four bytes is a ZIP, or was to be one. */
+/** Whether a file that begins with these four bytes is a complete or partial ZIP archive. */
 export const beginsZip = (begin: Buffer) =>
   begin.length === 4 &&
   (begin.readUInt32LE(0) === 0x04034b50 || begin.readUInt32LE(0) === 0x06054b50);
 
 /**
- * Reads a ZIP of any maker through: what its directory lists must be there, each entry in bytes of its own, and unpack to its
- * size and checksum. BACKUP_DAMAGED where it does not, or where that cannot be found out. `through` is given all that is unpacked.
+ * Verifies a ZIP archive of any program: each entry of the directory must exist, must not share bytes
+ * with another one, and must match its size and checksum. All uncompressed data passes through
+ * `through`. Throws BACKUP_DAMAGED, also if an entry cannot be verified.
  */
 export async function checkZip(
   files: FileSystem,
@@ -50,8 +51,8 @@ export async function checkZip(
 }
 
 /**
- * Where the data of each entry begins. Before anything is unpacked, each must lie in bytes of its own: a few bytes that many entries
- * share would otherwise be unpacked once for each of them.
+ * Returns the offset of the data of each entry. Throws if entries share bytes: many entries could
+ * otherwise refer to the same few bytes, which would be unpacked for each.
  */
 async function checkSpans(
   file: OpenFile,
@@ -66,7 +67,7 @@ async function checkSpans(
     const start = await checkHeader(file, path, entry);
     starts[i] = start;
     end = start + entry.packedBytes;
-    if (end > offset) throw damaged(path, entry, "goes beyond the directory");
+    if (end > offset) throw damaged(path, entry, "overlaps the directory");
   }
   return starts;
 }
@@ -74,7 +75,7 @@ async function checkSpans(
 const damaged = (path: string, { name }: DirectoryEntry, problem: string, cause?: unknown) =>
   zipDamaged(path, `its entry ${JSON.stringify(name.toString().slice(0, 200))} ${problem}`, cause);
 
-/** What stands before an entry's data must say the same as the directory: some read the one, some the other. Returns where the data begins. */
+/** Compares the local header of an entry with the directory, because programs read either. Returns the offset of the data. */
 async function checkHeader(file: OpenFile, path: string, entry: DirectoryEntry): Promise<number> {
   const header = await bytesAt(file, path, entry.offset, 30);
   if (header.readUInt32LE(0) !== 0x04034b50)
@@ -92,7 +93,7 @@ async function checkHeader(file: OpenFile, path: string, entry: DirectoryEntry):
       (header.readUInt32LE(14) === entry.crc &&
         agrees(18, entry.packedBytes) &&
         agrees(22, entry.sizeBytes)));
-  if (!same) throw damaged(path, entry, "is another one than the directory says");
+  if (!same) throw damaged(path, entry, "has a local header that differs from the directory");
   return entry.offset + 30 + nameLength + header.readUInt16LE(28);
 }
 
@@ -105,7 +106,7 @@ async function checkDescriptor(
   const bytes = await bytesAt(file, path, end, 8);
   const crc = bytes.readUInt32LE(0) === 0x08074b50 ? bytes.readUInt32LE(4) : bytes.readUInt32LE(0);
   if (crc !== entry.crc)
-    throw damaged(path, entry, "has another checksum behind it than in the directory");
+    throw damaged(path, entry, "has a data descriptor whose checksum differs from the directory");
 }
 
 async function checkData(
@@ -116,7 +117,7 @@ async function checkData(
   through: Through,
 ): Promise<void> {
   if ((entry.flags & encryptedFlag) !== 0)
-    throw damaged(path, entry, "is encrypted, so that nobody can tell whether it is whole");
+    throw damaged(path, entry, "is encrypted and cannot be verified");
   let size = 0;
   let crc = 0;
   const count = async (bytes: AsyncIterable<Buffer>) => {
@@ -142,11 +143,11 @@ async function checkData(
     throw damaged(
       path,
       entry,
-      `is packed by method ${entry.method}, so that nobody can tell whether it is whole; 0 and 8 are known`,
+      `is compressed by method ${entry.method} and cannot be verified; supported methods are 0 and 8`,
     );
   if (size !== entry.sizeBytes)
     throw damaged(path, entry, `unpacks to ${size} bytes, not ${entry.sizeBytes}`);
-  if (crc !== entry.crc) throw damaged(path, entry, "does not agree with its checksum");
+  if (crc !== entry.crc) throw damaged(path, entry, "does not match its checksum");
 }
 
 async function* packedBytes(

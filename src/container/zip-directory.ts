@@ -2,7 +2,7 @@ import { HostError } from "../errors.js";
 import type { OpenFile } from "../io/file-system.js";
 import { limits } from "../limits.js";
 
-/** An entry as the directory at the end of a ZIP tells it; places and sizes in bytes. */
+/** An entry of the central directory of a ZIP archive. */
 export interface DirectoryEntry {
   name: Buffer;
   flags: number;
@@ -10,16 +10,18 @@ export interface DirectoryEntry {
   crc: number;
   packedBytes: number;
   sizeBytes: number;
-  /** Where what stands before its data begins. */
+  /** Offset of the local header. */
   offset: number;
 }
 
+/** The central directory of a ZIP archive. */
 export interface ZipDirectory {
-  /** Where it begins: entries lie before it. */
+  /** Offset of the directory. The entries are before it. */
   offset: number;
   entries: DirectoryEntry[];
 }
 
+/** Returns the error for an invalid archive. */
 export const zipDamaged = (path: string, problem: string, cause?: unknown) =>
   new HostError("BACKUP_DAMAGED", `The archive ${path} is damaged: ${problem}.`, {
     metadata: { path },
@@ -30,7 +32,7 @@ const endBytes = 22;
 const locatorBytes = 20;
 const commentBytes = 0xffff;
 
-/** Exactly the bytes of a range. */
+/** Reads exactly `length` bytes at an offset. Throws BACKUP_DAMAGED if the file is shorter. */
 export async function bytesAt(
   file: OpenFile,
   path: string,
@@ -39,22 +41,25 @@ export async function bytesAt(
 ): Promise<Buffer> {
   const bytes = Buffer.alloc(length);
   if (offset < 0 || (await file.read(bytes, offset)) < length)
-    throw zipDamaged(path, "something that it names lies outside of it");
+    throw zipDamaged(path, "it refers to bytes outside the file");
   return bytes;
 }
 
-/** Reads the directory of a ZIP of any maker, zip64 too. BACKUP_DAMAGED for one that is not whole. */
+/** Reads the central directory of a ZIP archive of any program, including ZIP64. Throws BACKUP_DAMAGED. */
 export async function readZipDirectory(file: OpenFile, path: string): Promise<ZipDirectory> {
   const { offset, sizeBytes, count } = await findDirectory(file, path);
   if (sizeBytes > limits.zipDirectoryBytes)
-    throw zipDamaged(path, `its directory would have ${sizeBytes} bytes, more than are read`);
+    throw zipDamaged(
+      path,
+      `its directory of ${sizeBytes} bytes exceeds the limit of ${limits.zipDirectoryBytes} bytes`,
+    );
   const bytes = await bytesAt(file, path, offset, sizeBytes);
   const entries: DirectoryEntry[] = [];
   let at = 0;
   while (entries.length < count) {
     if (at + 46 > bytes.length) throw zipDamaged(path, "its directory is cut short");
     if (bytes.readUInt32LE(at) !== 0x02014b50)
-      throw zipDamaged(path, "its directory is not one throughout");
+      throw zipDamaged(path, "its directory contains an invalid entry");
     const [nameLength, extraLength, commentLength] = [
       bytes.readUInt16LE(at + 28),
       bytes.readUInt16LE(at + 30),
@@ -75,16 +80,18 @@ export async function readZipDirectory(file: OpenFile, path: string): Promise<Zi
   return { offset, entries };
 }
 
-/** Where the directory of a ZIP lies, how many entries it says it has, and where its end record lies: padding may follow that. */
-export interface DirectoryPlace {
+/** Location of the central directory of a ZIP archive. */
+export interface DirectoryLocation {
   offset: number;
   sizeBytes: number;
+  /** Number of entries. */
   count: number;
+  /** The end record, which padding may follow. */
   end: { start: number; length: number };
 }
 
-/** Finds the last end record whose comment fits into the file. BACKUP_DAMAGED if there is no such record. */
-export async function findDirectory(file: OpenFile, path: string): Promise<DirectoryPlace> {
+/** Finds the central directory by the last end record whose comment fits into the file. Throws BACKUP_DAMAGED if it is missing. */
+export async function findDirectory(file: OpenFile, path: string): Promise<DirectoryLocation> {
   const size = await file.size();
   const tail = await bytesAt(
     file,
@@ -114,29 +121,29 @@ export async function findDirectory(file: OpenFile, path: string): Promise<Direc
       end >= locatorBytes
         ? await bytesAt(file, path, end - locatorBytes, locatorBytes)
         : Buffer.alloc(locatorBytes);
-    // Without one the numbers are what they seem.
+    // Without a ZIP64 locator, the numbers are literal.
     if (locator.readUInt32LE(0) === 0x07064b50) {
       end = Number(locator.readBigUInt64LE(8));
       const large = await bytesAt(file, path, end, 56);
       if (large.readUInt32LE(0) !== 0x06064b50) throw zipDamaged(path, "its end is missing");
-      [count, sizeBytes, offset] = [32, 40, 48].map((place) =>
-        Number(large.readBigUInt64LE(place)),
+      [count, sizeBytes, offset] = [32, 40, 48].map((offset64) =>
+        Number(large.readBigUInt64LE(offset64)),
       ) as [number, number, number];
     }
   }
-  if (offset + sizeBytes > end) throw zipDamaged(path, "its directory does not lie before its end");
+  if (offset + sizeBytes > end) throw zipDamaged(path, "its directory overlaps its end record");
   return { offset, sizeBytes, count, end: record };
 }
 
-/** What 32 bits do not hold stands in an extra field, in this order. */
+/** Returns sizes and offset of an entry. Values of more than 32 bits are in the ZIP64 extra field, in this order. */
 function sizesOf(
   bytes: Buffer,
   at: number,
   large: Buffer,
 ): Pick<DirectoryEntry, "packedBytes" | "sizeBytes" | "offset"> {
   let used = 0;
-  const number = (place: number) => {
-    const short = bytes.readUInt32LE(at + place);
+  const number = (field: number) => {
+    const short = bytes.readUInt32LE(at + field);
     if (short !== 0xffffffff || used + 8 > large.length) return short;
     used += 8;
     return Number(large.readBigUInt64LE(used - 8));

@@ -1,22 +1,23 @@
 import type { IndexIdentity } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { Manifest } from "../segment/manifest.js";
-import { parseManifestName } from "../segment/names.js";
+import { parseManifestName } from "../segment/format.js";
 import type { OpenFile } from "../io/file-system.js";
 import type { FoundManifest } from "./container.js";
 import { openZipReader } from "./zip-reader.js";
 
-/** What of a file is not an earlier backup of an index, and how to go on. */
+/** Returns the error for a file that is not an earlier backup of the index. */
 const occupied = (path: string, problem: string, cause?: unknown) =>
   new HostError(
     "DESTINATION_OCCUPIED",
-    `Cannot replace ${path}: ${problem}. The file is left as it is. Name another file, or move this one away.`,
+    `Cannot replace ${path}: ${problem}. The file was not changed. Use another path, or move the file away.`,
     { metadata: { path }, cause },
   );
 
 /**
- * The manifests of an archive that a backup of the index may replace: one that holds nothing but backups of this index, or of one that
- * it goes on from by a restore. Throws DESTINATION_OCCUPIED for any other file: there is no undoing what a backup has replaced.
+ * Returns the manifests of an archive that a backup of the index may replace: it contains only backups
+ * of this index, or of an index from which this one was restored. Throws DESTINATION_OCCUPIED for
+ * another file, because replacing a file cannot be undone.
  */
 export async function readPredecessor(
   path: string,
@@ -30,8 +31,8 @@ export async function readPredecessor(
     throw occupied(
       path,
       thrown.reason === "BACKUP_FROM_XENON"
-        ? "it is a backup that Xenon made, or another archive with a Lucene index in it"
-        : `it is not a sound backup of Holdfast (${thrown.message})`,
+        ? "it is a backup of Xenon, or another archive with a Lucene index"
+        : `it is not a valid backup of Holdfast (${thrown.message})`,
       error,
     );
   });
@@ -43,7 +44,7 @@ export async function readPredecessor(
       if (!isPredecessor(one.file.manifest, index))
         throw occupied(
           path,
-          `it holds a backup of another index, ${one.file.manifest.indexId} (${one.file.manifest.documents} documents), and this is one of ${index.indexId}`,
+          `it contains a backup of another index, ${one.file.manifest.indexId} (${one.file.manifest.documents} documents), not of ${index.indexId}`,
         );
     }
     const listed = new Set(
@@ -51,11 +52,14 @@ export async function readPredecessor(
         "file" in one ? one.file.manifest.segments.map(({ name }) => name) : [],
       ),
     );
-    const stranger =
+    const foreignFile =
       reader.names.find((name) => parseManifestName(name) === undefined && !listed.has(name)) ??
       reader.otherEntries[0];
-    if (stranger !== undefined)
-      throw occupied(path, `beside a backup it holds ${JSON.stringify(stranger.slice(0, 200))}`);
+    if (foreignFile !== undefined)
+      throw occupied(
+        path,
+        `besides a backup, it contains ${JSON.stringify(foreignFile.slice(0, 200))}`,
+      );
     return found;
   } finally {
     await reader.close();

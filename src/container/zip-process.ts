@@ -11,51 +11,53 @@ import { openZipReader } from "./zip-reader.js";
 type PackCall = Extract<ZipCall, { kind: "pack" }>;
 type ExtractCall = Extract<ZipCall, { kind: "extract" }>;
 type CheckCall = Extract<ZipCall, { kind: "check" }>;
-/** The process is killed when its work is cancelled. */
+/** Cancelling an operation kills this process. */
 const never = new AbortController().signal;
 const collectEveryBytes = 32 * 1024 * 1024;
 
-/** Passes chunks on; frees those that were dropped more often than the engine would, which counts only its own heap. */
-async function* collecting<T extends Uint8Array>(chunks: AsyncIterable<T>): AsyncGenerator<T> {
+/** Passes chunks on and collects garbage regularly, because V8 does not count the memory of buffers. */
+async function* collectingGarbage<T extends Uint8Array>(
+  chunks: AsyncIterable<T>,
+): AsyncGenerator<T> {
   let bytes = 0;
   for await (const chunk of chunks) {
     yield chunk;
     bytes += chunk.length;
     if (bytes < collectEveryBytes) continue;
     bytes = 0;
-    // A whole collection: the chunks are old enough by now to have outlived the short ones. The heap here is small.
+    // A full collection, because minor ones do not free old chunks. It is fast, as the heap is small.
     globalThis.gc?.();
   }
 }
 
-/** Entries in a fixed order with one time and one mode: the same segments give the same bytes. */
+/** Packs segments and manifest. Order, time and mode of the entries are fixed, so that equal segments give equal archives. */
 async function* archiveBytes(
   { store, segments, manifest, modifiedMs }: PackCall,
   report: (bytes: number) => void,
 ): AsyncGenerator<Uint8Array> {
-  // Loaded when something is packed: it takes longer than much of what else this process is started for.
+  // Loaded only for packing, because loading takes longer than other calls.
   const { ZipArchive } = await import("archiver");
   const archive = store ? new ZipArchive({ store: true }) : new ZipArchive({ zlib: { level: 1 } });
   const entry = (name: string) => ({ name, date: new Date(modifiedMs), mode: 0o644 });
   for (const { name, path } of segments) {
     const source = Readable.from(
-      telling(collecting(readChunks(nodeFileSystem, path, never)), report),
+      reporting(collectingGarbage(readChunks(nodeFileSystem, path, never)), report),
       { objectMode: false },
     );
-    // archiver does not listen to what it is given: unheard, an error would end the process without a word.
+    // archiver does not handle errors of its sources, and an unhandled error would end the process.
     source.on("error", (error) => archive.destroy(error));
     archive.append(source, entry(name));
   }
   archive.append(Buffer.from(manifest.bytes), entry(manifest.name));
   const finalized = archive.finalize();
-  // Its errors are those of the stream, which the loop throws.
+  // The stream throws the same errors.
   finalized.catch(() => {});
   yield* archive as AsyncIterable<Uint8Array>;
   await finalized;
 }
 
-/** Passes chunks on and tells their sizes. */
-async function* telling<T extends Uint8Array>(
+/** Passes chunks on and reports their sizes. */
+async function* reporting<T extends Uint8Array>(
   chunks: AsyncIterable<T>,
   report: (bytes: number) => void,
 ): AsyncGenerator<T> {
@@ -65,7 +67,7 @@ async function* telling<T extends Uint8Array>(
   }
 }
 
-/** Half of what is told to it, without a rest that is lost: what is packed is read back, and each is half of the work. */
+/** Reports half of the bytes, because packing and verifying are half of the work each. Keeps the remainder for the next report. */
 function halving(report: (bytes: number) => void): (bytes: number) => void {
   let rest = 0;
   return (bytes) => {
@@ -100,7 +102,7 @@ async function pack(call: PackCall, report: (bytes: number) => void): Promise<Zi
   }
   const archive = await openZipReader(call.path, () => nodeFileSystem.openToRead(call.path));
   for (const segment of call.segments) {
-    await archive.readBack(segment, (bytes) => telling(collecting(bytes), half));
+    await archive.readBack(segment, (bytes) => reporting(collectingGarbage(bytes), half));
   }
   await archive.readBack(
     {
@@ -108,7 +110,7 @@ async function pack(call: PackCall, report: (bytes: number) => void): Promise<Zi
       sizeBytes: call.manifest.bytes.length,
       sha256: call.manifest.sha256,
     },
-    collecting,
+    collectingGarbage,
   );
   return { sizeBytes, sha256: hash.digest("hex") };
 }
@@ -117,12 +119,12 @@ async function extract(call: ExtractCall, report: (bytes: number) => void): Prom
   const archive = await openZipReader(call.path, () => nodeFileSystem.openToRead(call.path));
   let total = 0;
   for (const { name, sizeBytes, target } of call.segments) {
-    const bytes = telling(collecting(archive.bytesOf({ name, sizeBytes }, never)), report);
+    const bytes = reporting(collectingGarbage(archive.bytesOf({ name, sizeBytes }, never)), report);
     const written = await writeStream(nodeFileSystem, target, bytes, sizeBytes, never, true);
     if (written !== sizeBytes)
       throw new HostError(
         "BACKUP_DAMAGED",
-        `${name} in ${call.path} has ${written} bytes, not ${sizeBytes}. Use another backup.`,
+        `The archive ${call.path} is damaged: ${name} has ${written} bytes, not ${sizeBytes}. Use another backup.`,
       );
     total += written;
   }
@@ -130,16 +132,16 @@ async function extract(call: ExtractCall, report: (bytes: number) => void): Prom
 }
 
 async function check({ path, sha256 }: CheckCall): Promise<ZipOutcome> {
-  if (sha256 === undefined) return checkZip(nodeFileSystem, path, collecting);
+  if (sha256 === undefined) return checkZip(nodeFileSystem, path, collectingGarbage);
   const hash = createHash("sha256");
   let sizeBytes = 0;
-  for await (const chunk of hashing(collecting(readChunks(nodeFileSystem, path, never)), hash))
+  for await (const chunk of hashing(
+    collectingGarbage(readChunks(nodeFileSystem, path, never)),
+    hash,
+  ))
     sizeBytes += chunk.length;
   if (hash.digest("hex") !== sha256)
-    throw new HostError(
-      "BACKUP_DAMAGED",
-      `${path} has another SHA-256 than ${sha256}, the one that was announced.`,
-    );
+    throw new HostError("BACKUP_DAMAGED", `${path} is damaged: its SHA-256 is not ${sha256}.`);
   return { sizeBytes };
 }
 

@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import type { CentralDirectory, File as ZipEntry } from "unzipper";
 import { HostError } from "../errors.js";
 import type { Segment } from "../segment/manifest.js";
-import { isSegmentName, parseManifestName } from "../segment/names.js";
+import { isSegmentName, parseManifestName } from "../segment/format.js";
 import { fromFileError } from "../io/file-error.js";
 import { errnoOf, type OpenFile } from "../io/file-system.js";
 import { limits } from "../limits.js";
@@ -14,20 +14,21 @@ import { runZip } from "./zip-call.js";
 import { beginsZip } from "./zip-check.js";
 import { findDirectory } from "./zip-directory.js";
 
-/** A segment of each of the most manifests that a destination may have. */
-const entriesAtMost = 20_000;
-/** In a ZIP made on Unix the upper half of the attributes is the file's mode. */
+/** Manifests and segments of an archive: twice limits.manifestsPerDestination. */
+const maxEntries = 20_000;
+/** An archive from Unix has the mode of the file in the upper half of the attributes. */
 const isLink = (entry: ZipEntry) => ((entry.externalFileAttributes >>> 16) & 0o170000) === 0o120000;
 
 const foreign = (path: string, problem: string, cause?: unknown) =>
-  new HostError("BACKUP_FOREIGN", `${path} is no backup of Holdfast: ${problem}.`, {
+  new HostError("BACKUP_FOREIGN", `${path} is not a backup of Holdfast: ${problem}.`, {
     metadata: { path },
     cause,
   });
 
-/** Names that would lead out of a directory, links and doubles are refused before anything is read. */
+/** Rejects paths out of the archive, links and duplicate names before any entry is read. */
 function checkEntries(path: string, entries: ZipEntry[]): void {
-  if (entries.length > entriesAtMost) throw foreign(path, `it has ${entries.length} entries`);
+  if (entries.length > maxEntries)
+    throw foreign(path, `its ${entries.length} entries exceed the limit of ${maxEntries}`);
   const names = new Set<string>();
   for (const entry of entries) {
     const name = normalized(entry.path);
@@ -40,12 +41,12 @@ function checkEntries(path: string, entries: ZipEntry[]): void {
       throw foreign(path, `its entry ${JSON.stringify(name)} leads out of the archive`);
     }
     if (isLink(entry)) throw foreign(path, `its entry ${JSON.stringify(name)} is a link`);
-    if (names.has(name)) throw foreign(path, `its entry ${JSON.stringify(name)} is there twice`);
+    if (names.has(name)) throw foreign(path, `its entry ${JSON.stringify(name)} is a duplicate`);
     names.add(name);
   }
 }
 
-/** The bytes of an entry as they come; after the last one size and crc32 must agree, which unzipper does not look at. */
+/** Reads an entry and checks its size and CRC at the end, which unzipper does not do. */
 async function* entryBytes(
   path: string,
   entry: ZipEntry,
@@ -77,25 +78,27 @@ async function* entryBytes(
   }
   if (size !== entry.uncompressedSize)
     throw damaged(`unpacks to ${size} bytes, not ${entry.uncompressedSize}`);
-  if (crc >>> 0 !== entry.crc32 >>> 0) throw damaged("does not agree with its checksum");
+  if (crc >>> 0 !== entry.crc32 >>> 0) throw damaged("does not match its checksum");
 }
 
 type SizedEntry = Pick<Segment, "name" | "sizeBytes">;
 
+/** Reads a backup in a ZIP archive. */
 export interface ZipReader extends ContainerReader {
-  /** Of the files in the folder of the manifests, and of all other entries that hold something. */
+  /** Names of the files in the folder of the manifests. */
   readonly names: readonly string[];
+  /** Paths of the files in other folders. */
   readonly otherEntries: readonly string[];
-  /** The bytes of an entry; after the last one its size and crc32 have been checked. */
+  /** Reads an entry and checks its size and CRC at the end. */
   bytesOf(entry: SizedEntry, signal: AbortSignal): AsyncIterable<Buffer>;
-  /** Reads an entry through: its size, crc32 and sha256 must be the ones given. */
+  /** Verifies size, CRC and SHA-256 of an entry. Throws BACKUP_DAMAGED. */
   readBack(
     entry: SizedEntry & Pick<Segment, "sha256">,
     through: (bytes: AsyncIterable<Buffer>) => AsyncIterable<Buffer>,
   ): Promise<void>;
 }
 
-/** The bytes of an open file from an offset on. A failure ends them: unzipper does not listen for errors everywhere. */
+/** Reads an open file from an offset. Passes an error to `onFailure` and ends, because unzipper does not handle all errors of a stream. */
 async function* bytesFrom(
   file: OpenFile,
   offset: number,
@@ -115,9 +118,9 @@ async function* bytesFrom(
 }
 
 /**
- * Opens a ZIP that holds a backup, at its top or in one folder. `open` opens the file at `path`, which
- * stays open until `close`, whatever becomes of its name. BACKUP_FOREIGN or BACKUP_FROM_XENON if it
- * holds none.
+ * Opens a ZIP archive that contains a backup at the top level or in one folder. `open` opens the file
+ * at `path`, which stays open until `close`. Throws BACKUP_DAMAGED, BACKUP_FOREIGN if the archive
+ * contains no backup, and BACKUP_FROM_XENON for a backup of Xenon.
  */
 export async function openZipReader(
   path: string,
@@ -134,35 +137,38 @@ export async function openZipReader(
   }
 }
 
-/** Its types lack the options. */
+/** The types of unzipper lack the options. */
 type CustomOpen = (
   source: { size(): Promise<number>; stream(offset: number): Readable },
   options: { tailSize: number },
 ) => Promise<CentralDirectory>;
 
-/** Before an object is made of each entry: BACKUP_FOREIGN where they are more than any backup has. Returns where the archive's last record lies. */
+/** Checks the number of entries before objects are created for them. Throws BACKUP_FOREIGN. Returns the location of the end record. */
 async function boundDirectory(
   file: OpenFile,
   path: string,
 ): Promise<{ start: number; length: number }> {
   const { count, sizeBytes, end } = await findDirectory(file, path);
-  if (count > entriesAtMost || sizeBytes > limits.zipDirectoryBytes)
-    throw foreign(path, `it has ${count} entries, and a directory of ${sizeBytes} bytes`);
+  if (count > maxEntries || sizeBytes > limits.zipDirectoryBytes)
+    throw foreign(
+      path,
+      `its ${count} entries or its directory of ${sizeBytes} bytes exceed the limit`,
+    );
   return end;
 }
 
-/** What unzipper would call damaged, though it is whole: packed in a way that only other tools read. */
+/** Throws BACKUP_FOREIGN for an entry that only other programs can read. unzipper would report it as damaged. */
 function requireReadable(path: string, { path: name, flags, compressionMethod }: ZipEntry): void {
   const problem =
     (flags & encryptedFlag) !== 0
       ? "is encrypted"
       : compressionMethod !== stored && compressionMethod !== deflated
-        ? `is packed by method ${compressionMethod}${otherMethods[compressionMethod] ?? ""}`
+        ? `is compressed by method ${compressionMethod}${otherMethods[compressionMethod] ?? ""}`
         : undefined;
   if (problem === undefined) return;
   throw new HostError(
     "BACKUP_FOREIGN",
-    `Cannot read ${path}: its entry ${name} ${problem}. Unpack the archive with the tool that made it, and name the directory instead.`,
+    `Cannot read ${path}: its entry ${name} ${problem}. Unpack the archive with the program that created it, and use the directory instead.`,
     { metadata: { path } },
   );
 }
@@ -179,7 +185,7 @@ const otherMethods: Record<number, string> = {
   99: " (AES)",
 };
 
-/** Some tools of Windows write backslashes. */
+/** Some Windows programs write backslashes. */
 const normalized = (name: string) => name.replaceAll("\\", "/");
 
 async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
@@ -197,9 +203,9 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
     const begin = await magicOf(file);
     if (begin !== "PK") throw new Error("no ZIP signature");
     const end = await boundDirectory(file, path);
-    // Loaded when it is needed: a command that looks at a directory starts much faster without it.
+    // Loaded on demand, because commands on directories start much faster without it.
     const { Open } = await import("unzipper");
-    // It looks for the last record itself, from the end that it is told: neither a long comment nor padding nor bytes of a segment mislead it.
+    // unzipper searches for the end record from the given size, so a comment, padding or bytes of a segment cannot mislead it.
     archive = await (Open.custom as CustomOpen)(
       { ...source, size: async () => end.start + end.length },
       { tailSize: end.length },
@@ -209,10 +215,10 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
     const thrown = failure ?? cause;
     if (!(thrown instanceof HostError) && errnoOf(thrown) !== undefined)
       throw fromFileError(thrown, `Reading the archive ${path}`);
-    if (await beginsAsBackup(file))
+    if (await startsWithBackupEntry(file))
       throw new HostError(
         "BACKUP_DAMAGED",
-        `The archive ${path} is damaged: its end is missing, so it was cut off. Use another backup.`,
+        `The archive ${path} is damaged: its end is missing. Use another backup.`,
         { metadata: { path }, cause },
       );
     throw foreign(path, "it is not a ZIP archive, or its end is missing", cause);
@@ -228,16 +234,16 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
   );
   if (folders.size === 0) {
     if (entries.some((entry) => isXenonFile(baseName(entry.path)))) throw xenonBackup(path);
-    throw foreign(path, "it holds no manifest");
+    throw foreign(path, "it contains no manifest");
   }
   const [folder = ""] = folders;
   if (folders.size > 1)
     throw foreign(
       path,
-      `its manifests lie in more than one folder: ${[...folders]
+      `its manifests are in several folders: ${[...folders]
         .slice(0, 3)
         .map((one) => JSON.stringify(one))
-        .join(", ")}. Unpack it, and name one of the directories`,
+        .join(", ")}. Unpack it, and use one of the directories`,
     );
   const byName = new Map(
     entries
@@ -252,7 +258,7 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
     if (!entry)
       throw new HostError(
         "BACKUP_DAMAGED",
-        `The archive ${path} lacks the file ${name} that its manifest lists. Use another backup.`,
+        `The archive ${path} is damaged: the file ${name} in its manifest is missing. Use another backup.`,
       );
     return entry;
   };
@@ -268,7 +274,10 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
   async function readManifest(name: string, signal: AbortSignal): Promise<Buffer> {
     const entry = entryOf(name);
     if (entry.uncompressedSize > limits.manifestBytes)
-      throw new HostError("BACKUP_DAMAGED", `The manifest ${name} is too large to be one.`);
+      throw new HostError(
+        "BACKUP_DAMAGED",
+        `The manifest ${name} in ${path} exceeds the limit of ${limits.manifestBytes} bytes.`,
+      );
     const chunks: Buffer[] = [];
     for await (const chunk of entryBytes(path, entry, signal)) chunks.push(chunk);
     return Buffer.concat(chunks);
@@ -300,7 +309,7 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
       if (hash.digest("hex") !== entry.sha256) {
         throw new HostError(
           "BACKUP_DAMAGED",
-          `${entry.name} did not read back from ${path} as it was written: the disk fails.`,
+          `Verification of ${entry.name} in ${path} failed: its contents differ from those written. Check the disk.`,
         );
       }
     },
@@ -310,13 +319,14 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
 
 const baseName = (path: string) => path.slice(path.lastIndexOf("/") + 1);
 
+/** Returns the first two bytes of a file. */
 async function magicOf(file: OpenFile): Promise<string> {
   const begin = Buffer.alloc(2);
   return begin.subarray(0, await file.read(begin, 0)).toString("latin1");
 }
 
-/** Whether the first entry of what is no whole archive has a name that only a backup gives. */
-async function beginsAsBackup(file: OpenFile): Promise<boolean> {
+/** Whether the first entry of a partial archive has a name that only backups contain. */
+async function startsWithBackupEntry(file: OpenFile): Promise<boolean> {
   const header = Buffer.alloc(30 + 256);
   const bytes = header.subarray(0, await file.read(header, 0));
   if (bytes.length <= 30 || !beginsZip(bytes.subarray(0, 4))) return false;

@@ -16,23 +16,28 @@ import type {
 import { runZip } from "./zip-call.js";
 import { readPredecessor } from "./zip-predecessor.js";
 
+/** Options of openZipWriter. */
 export interface ZipWriterOptions {
   destination: Destination;
-  /** The archive's name there. */
+  /** Name of the archive at the destination. */
   object: string;
-  /** Whose backup an existing archive must be to be replaced; absent where nothing can be there. */
+  /** Index of which an existing archive may be replaced. Absent if the destination cannot contain an archive. */
   index?: IndexIdentity;
-  /** About how large the archive may become, in bytes. Default: unknown. */
+  /** Approximate size of the archive. Default: unknown. */
   expectedBytes?: number;
-  /** The backup that the reader of the archive already has: its segments may be left out. */
+  /** Backup that the reader of the archive has already, so that its segments can be omitted. */
   base?: StoredManifest;
-  /** Whether an archive that is not a local file is read back after it was sent. Default: yes, and a destination that does not allow reading is a warning. */
+  /** Whether an archive that is not a local file is verified by reading it back. Default: yes, with a warning if the destination does not allow reading. True: fail instead of warning. */
   verify?: boolean;
-  /** Progress of sending and reading back. */
+  /** Receives the progress of uploading and verifying. */
   onStage?(stage: "uploading" | "reading back", bytesDone: number, bytesTotal: number): void;
 }
 
-/** Locks an archive of a destination, checks that the backup may replace what is there, and writes it as one object. */
+/**
+ * Opens an archive at a destination for a backup: acquires its lock and checks that the backup may
+ * replace an existing archive. Throws DESTINATION_OCCUPIED, DESTINATION_BUSY and the errors of the
+ * destination.
+ */
 export async function openZipWriter(
   platform: Platform,
   options: ZipWriterOptions,
@@ -42,7 +47,7 @@ export async function openZipWriter(
   const lock = await destination.lock(object, signal);
   let staging: StagingArea | undefined;
   try {
-    // Read under the lock: it may have been replaced while this backup waited.
+    // Read under the lock, because another backup may have replaced the archive before.
     const replaced = index && (await replacedArchive(destination, object, index, signal));
     await destination.removeAbandoned(object, lock);
     staging = await destination.stage({
@@ -63,7 +68,7 @@ export async function openZipWriter(
 
 interface Replaced {
   manifests: FoundManifest[];
-  /** Null: no archive. */
+  /** Null if no archive exists. */
   version: string | null;
 }
 
@@ -117,7 +122,7 @@ class ZipWriter implements ContainerWriter {
     this.existingIsOwn = options.base !== undefined;
   }
 
-  async holds(segment: Segment): Promise<boolean> {
+  async contains(segment: Segment): Promise<boolean> {
     return this.#options.base?.manifest.segments.some(({ name }) => name === segment.name) ?? false;
   }
 
@@ -129,7 +134,7 @@ class ZipWriter implements ContainerWriter {
     const { destination, object } = this.#options;
     const { signal } = commit;
     for (const each of staged) await commit.readBack(each);
-    await this.#requireRoom(staged, manifest);
+    await this.#requireFreeSpace(staged, manifest);
     const path = join(this.stagingDirectory, "archive.zip");
     const { sizeBytes, sha256 } = await this.#pack(path, staged, manifest, commit);
     await this.#platform.failpoint("backup:archive-read-back");
@@ -159,7 +164,7 @@ class ZipWriter implements ContainerWriter {
     return { bytesWritten: sizeBytes, verified: verified.verified, warnings };
   }
 
-  /** An archive is replaced as a whole, and holds nothing that could become unused. */
+  /** An archive is replaced as a whole, so it never has unused files. */
   async removeUnused(): Promise<string[]> {
     return [];
   }
@@ -191,15 +196,15 @@ class ZipWriter implements ContainerWriter {
     return { sizeBytes: packed.sizeBytes, sha256: packed.sha256 ?? "" };
   }
 
-  /** An archive that is sent elsewhere is packed on this machine first; stored, it is as large as what is in it. */
-  async #requireRoom(staged: StagedSegment[], { bytes }: ManifestFile): Promise<void> {
+  /** Checks the free space for packing an archive on this machine, assuming no compression. */
+  async #requireFreeSpace(staged: StagedSegment[], { bytes }: ManifestFile): Promise<void> {
     if (this.#options.destination.localPath) return;
     const needed = staged.reduce((sum, { segment }) => sum + segment.sizeBytes, bytes.length);
     const free = await this.#platform.files.freeBytes(this.stagingDirectory);
     if (free >= needed) return;
     throw new HostError(
       "STORAGE_FULL",
-      `The backup is packed on this machine before it is sent. That may take ${needed} bytes on the disk of the data directory, and ${free} are free. Nothing was sent; free space and try again.`,
+      `Packing the backup needs up to ${needed} bytes on the disk of the data directory, and ${free} are free. Nothing was sent. Free space and try again.`,
     );
   }
 
@@ -207,7 +212,7 @@ class ZipWriter implements ContainerWriter {
     if (!this.#options.destination.localPath) this.#options.onStage?.(stage, bytesDone, bytesTotal);
   }
 
-  /** A local archive was read back before it got its name. Others are read back from where they were sent to. */
+  /** Verifies an archive by reading it back from its destination. A local archive was already verified before it was renamed. */
   async #verify(
     stored: { sizeBytes: number; sha256: string },
     signal: AbortSignal,
@@ -215,7 +220,7 @@ class ZipWriter implements ContainerWriter {
     const { destination, object, verify } = this.#options;
     if (destination.localPath) return { verified: true, warnings: [] };
     if (verify === false)
-      return { verified: false, warnings: ["The archive was not read back, as requested."] };
+      return { verified: false, warnings: ["The archive was not verified, as requested."] };
     this.#reportUpload("reading back", 0, stored.sizeBytes);
     try {
       await readBack(destination, object, stored, signal, (done) =>
@@ -225,7 +230,7 @@ class ZipWriter implements ContainerWriter {
     } catch (error) {
       const status = unreadableStatus(error);
       if (status === undefined) throw error;
-      const problem = `${destination.displayName(object)} accepted the archive but does not allow reading it (GET answered ${status}), so whether it arrived whole is unknown`;
+      const problem = `The archive was sent to ${destination.displayName(object)} but could not be verified, because reading it is not allowed (GET: ${status})`;
       if (verify) {
         throw new HostError(
           "DESTINATION_REFUSED",
@@ -239,13 +244,13 @@ class ZipWriter implements ContainerWriter {
     }
   }
 
-  /** Far fewer documents than the replaced archive had may mean that the wrong host backs up. */
+  /** Warns if the replaced archive had far more documents, because a wrong host may have been backed up. */
   #shrinkWarnings(documents: number): string[] {
-    const [before] = this.existing;
-    if (this.existingIsOwn || before === undefined || !("file" in before)) return [];
-    if (documents >= before.file.manifest.documents / 2) return [];
+    const [previous] = this.existing;
+    if (this.existingIsOwn || previous === undefined || !("file" in previous)) return [];
+    if (documents >= previous.file.manifest.documents / 2) return [];
     return [
-      `The archive that was replaced at ${this.#options.destination.displayName(this.#options.object)} had ${before.file.manifest.documents} documents; this one has ${documents}. If documents were lost, restore an older copy before the next backup.`,
+      `The replaced archive at ${this.#options.destination.displayName(this.#options.object)} had ${previous.file.manifest.documents} documents; the new one has ${documents}. If documents were lost, restore an older copy before the next backup.`,
     ];
   }
 
@@ -254,12 +259,12 @@ class ZipWriter implements ContainerWriter {
     if (base === undefined) return [];
     if (base.lineage === lineage && base.segments[0]?.name === segments[0]?.name) return [];
     return [
-      `The history of ${indexLink} does not continue the backup that since names (it was restored since, or more than half of it has changed): everything was packed.`,
+      `The archive is a full backup of ${indexLink}, because the index was restored since the backup in "since", or more than half of it has changed.`,
     ];
   }
 }
 
-/** Statuses of a server that stores what is put but serves nothing, as with presigned URLs. */
+/** Statuses of a server that only allows writing, as with presigned URLs. */
 const statusesWithoutReading = new Set(["401", "403", "404", "405", "501"]);
 
 function unreadableStatus(error: unknown): string | undefined {

@@ -3,158 +3,167 @@ import type { HeldLease } from "../io/lease.js";
 import type { ManifestFile } from "../segment/manifest.js";
 
 /**
- * A namespace of immutable objects at one URI: where backups are stored and read from.
+ * A namespace of immutable objects at a URI, which stores backups.
  *
- * Guarantees that every implementation gives and the conformance suite checks:
- * - An object is visible whole or not at all.
- * - An object is durable once `put` resolves, and gone for good once `remove` resolves.
- * - `get`, `stat` and `list` see every `put` and `remove` that resolved before they were called.
- * - An operation that rejects leaves what was there before, or a whole new object.
- * - Transient failures (connections, timeouts, 5xx answers) are retried inside, within the bounds of
- *   limits.ts. What is thrown is final: callers do not retry.
+ * Every implementation gives these guarantees, which the conformance suite tests:
+ * - An object is visible completely or not at all.
+ * - An object is durable once `put` resolves, and removed durably once `remove` resolves.
+ * - `get`, `stat` and `list` see every `put` and `remove` that resolved before the call.
+ * - A failed `put` leaves the previous object or the complete new one.
+ * - Implementations retry transient failures (connections, timeouts, 5xx responses) within the bounds
+ *   of limits.ts. Callers do not retry.
  *
  * Errors are HostErrors (BACKUP_NOT_FOUND, DESTINATION_FULL, DESTINATION_REFUSED,
- * DESTINATION_UNREACHABLE, ...) or errors of node:fs, which `fromFileError` words.
- * Object names are single path segments; whoever reads names from outside checks them first.
+ * DESTINATION_UNREACHABLE, ...) or errors of node:fs, which `fromFileError` converts.
+ * Object names are single path segments. Callers validate names that come from outside.
  */
 export interface Destination {
-  /** Without credentials; shown in errors, records and user interfaces. */
+  /** Without credentials, for messages, records and user interfaces. */
   readonly uri: string;
+  /** Optional features of the destination. */
   readonly capabilities: Capabilities;
-  /** The URI of an object in it, without credentials. */
+  /** Returns the URI of an object, without credentials. */
   uriOf(object: string): string;
-  /** What messages call the destination, or an object in it: a local path, or a URI without credentials. */
+  /** Returns the name of the destination or of an object for messages: a local path, or a URI without credentials. */
   displayName(object?: string): string;
-  /** Stores an object under a name, replacing an object of that name. */
+  /** Stores an object and replaces an existing object of the same name. */
   put(name: string, body: ObjectBody, options: PutOptions): Promise<void>;
-  /** The bytes of an object. BACKUP_NOT_FOUND if it does not exist, BACKUP_DAMAGED if it ends before `end`. */
+  /** Reads an object. Throws BACKUP_NOT_FOUND if it does not exist, and BACKUP_DAMAGED if it ends before `end`. */
   get(name: string, options: GetOptions): AsyncIterable<Uint8Array>;
-  /** Undefined if there is no such object. */
+  /** Returns the metadata of an object, or undefined if it does not exist. */
   stat(name: string, signal: AbortSignal): Promise<ObjectInfo | undefined>;
-  /** Everything in the namespace, sorted by name. Requires `capabilities.list`. */
+  /** Lists the namespace, sorted by name. Requires `capabilities.list`. */
   list(options: ListEntriesOptions): AsyncIterable<ListedEntry>;
-  /** Removes objects; names that do not exist are skipped. Requires `capabilities.remove`. */
+  /** Removes objects and ignores names that do not exist. Requires `capabilities.remove`. */
   remove(names: readonly string[], options: RemoveOptions): Promise<void>;
   /**
-   * Waits until no one else writes to the object, or, without a name, to the namespace, and keeps
-   * others out until `release`. `capabilities.lock` says whom it excludes. DESTINATION_BUSY after
+   * Acquires exclusive write access to an object, or to the namespace if no name is given.
+   * `capabilities.lock` states which other writers are excluded. Throws DESTINATION_BUSY after
    * limits.leaseWaitMs.
    */
   lock(object: string | undefined, signal: AbortSignal): Promise<Lock>;
-  /** Makes a directory on this machine for files that `put` will take. */
+  /** Creates a local directory for files that `put` will store. */
   stage(options: StageOptions): Promise<StagingArea>;
   /**
-   * Removes what interrupted writers left of the object, or, without a name, in the namespace:
-   * temporary files and staging areas. Notes and staging areas in use stay.
+   * Removes temporary files and staging areas of interrupted writers of an object, or of the
+   * namespace if no name is given. Keeps notes and staging areas in use.
    */
   removeAbandoned(object: string | undefined, lock: HeldLease): Promise<void>;
-  /** Frees what reading took: connections, held transfers. A destination that is used again takes them again. */
+  /** Releases connections and other resources of reading. The destination remains usable. */
   close(): Promise<void>;
-  /** Fast path: the object as a file of this machine, which SQLite and ZIP readers open in place. */
+  /** Optional: returns the local path of an object, so that it can be read directly. */
   localPath?(name: string): string;
-  /** Opens that file for reading, with the checks that the destination makes of its paths. Comes with `localPath`. */
+  /** Opens the local file of an object for reading, with the path checks of the destination. Required with `localPath`. */
   openLocal?(name: string): Promise<OpenFile>;
-  /** Fast path: copies an object into a new local file, in parallel ranges. */
+  /** Optional: copies an object to a new local file, faster than `get`. */
   fetch?(name: string, path: string, options: FetchOptions): Promise<void>;
-  /** Bytes that are free for new objects, or would be once the namespace is made. */
+  /** Optional: returns the free bytes for new objects. */
   freeBytes?(): Promise<number>;
-  /** Whether the namespace is there. Absent: namespaces do not have to be made. */
+  /** Optional: whether the namespace exists. Absent if namespaces need not be created. */
   exists?(): Promise<boolean>;
-  /** A namespace below this one, by the name that `list` gives it. */
+  /** Optional: returns a namespace in this one, by its name in `list`. */
   child?(name: string): Destination;
-  /** Names the namespace apart from links and aliases: equal for two names of the same namespace. */
+  /** Optional: returns a text that is equal for two URIs of the same namespace, for example the path without links. */
   identity?(): Promise<string>;
 }
 
-/** What a destination can do. An operation that needs more fails with NOT_SUPPORTED and names the capability. */
+/** Features of a destination. An operation that needs a missing one throws NOT_SUPPORTED with its name. */
 export interface Capabilities {
-  /** Can list its objects: required by directories of backups. */
+  /** Lists objects: required for backups of type DIRECTORY. */
   readonly list: boolean;
-  /** Can remove objects: required by directories of backups and by pruning. */
+  /** Removes objects: required for backups of type DIRECTORY and for pruning. */
   readonly remove: boolean;
-  /** Can make a put conditional on the version of the object that it replaces. */
+  /** Supports PutOptions.ifVersion. */
   readonly conditionalPut: boolean;
-  /** Whom `lock` excludes: other operations of this host, or every writer on any machine. */
+  /** Which writers `lock` excludes: those of this host, or those of all machines. */
   readonly lock: "host" | "everyone";
-  /** Whether objects are files of this machine. */
+  /** Objects are local files. */
   readonly localPath: boolean;
 }
 
-/** Bytes to store. A file is one in a staging area of this destination, which may move it away. */
+/** Contents to store. A path is in a staging area of the destination, and `put` may move the file. */
 export type ObjectBody = { path: string } | { bytes: Uint8Array };
 
+/** Options of Destination.put. */
 export interface PutOptions {
   signal: AbortSignal;
   sizeBytes: number;
   /** In lower-case hexadecimal. */
   sha256: string;
   /**
-   * Replace this version only, or with `null` no object at all; DESTINATION_OCCUPIED otherwise.
-   * Absent: replace anything. Requires `capabilities.conditionalPut`.
+   * Version of the object to replace, or null if no object may exist. Throws DESTINATION_OCCUPIED
+   * otherwise. Default: replace any object. Requires `capabilities.conditionalPut`.
    */
   ifVersion?: string | null;
-  /** False: losing the object in a power cut does no harm, so nothing waits for the disk. Default: true. */
+  /** False: do not sync, because losing the object in a power cut does no harm. Default: true. */
   durable?: boolean;
-  /** The manifest in an archive, for destinations that keep records about their objects. */
+  /** Manifest in the archive, for destinations that record it. */
   manifest?: ManifestFile;
-  /** Counts bytes that have arrived, where a put takes long. */
+  /** Receives the number of bytes stored since the last call. */
   onBytes?(count: number): void;
 }
 
+/** Options of Destination.get. */
 export interface GetOptions {
   signal: AbortSignal;
-  /** The first byte. Default: 0. */
+  /** Offset of the first byte. Default: 0. */
   offset?: number;
-  /** The first byte that is not wanted. Default: the size of the object. */
+  /** Offset after the last byte. Default: the size of the object. */
   end?: number;
-  /** The largest chunk. Default: limits.copyChunkBytes. */
+  /** Maximum size of a chunk. Default: limits.copyChunkBytes. */
   chunkBytes?: number;
 }
 
+/** Options of Destination.fetch. */
 export interface FetchOptions {
   signal: AbortSignal;
-  /** `total` is 0 while it is unknown. */
+  /** Receives the bytes received so far and the size, which is 0 if unknown. */
   onBytes?(done: number, total: number): void;
 }
 
+/** Options of Destination.list. */
 export interface ListEntriesOptions {
   signal: AbortSignal;
-  /** Whether `kind`, `sizeBytes` and `modifiedMs` are wanted, which may cost a request for each entry. */
+  /** Include `kind`, `sizeBytes` and `modifiedMs`, which may need a request per entry. Default: false. */
   details?: boolean;
 }
 
+/** Options of Destination.remove. */
 export interface RemoveOptions {
   signal: AbortSignal;
-  /** Checked before each removal: DESTINATION_BUSY once it is lost. */
+  /** Checked before each removal. Throws DESTINATION_BUSY if the lock is lost. */
   lock: HeldLease;
   /** As in PutOptions. */
   durable?: boolean;
 }
 
+/** Options of Destination.stage. */
 export interface StageOptions {
-  /** What is staged: an archive of this name. Absent: objects of the namespace. */
+  /** Name of the archive to stage. Default: objects of the namespace. */
   object?: string;
-  /** The lock that keeps others from removing the area. Absent: the area shows by itself that it is in use. */
+  /** Lock that prevents others from removing the staging area. Default: the staging area has a lease of its own. */
   lock?: HeldLease;
-  /** About how much will be put; refused early where there is no room for it. Default: unknown. */
+  /** Approximate size of the objects, so that a lack of space is detected early. Default: unknown. */
   expectedBytes?: number;
 }
 
+/** A local directory for files that will be stored. */
 export interface StagingArea {
-  /** An empty directory, absolute. */
+  /** Absolute path of an empty directory. */
   readonly directory: string;
-  /** Removes the area and everything in it. */
+  /** Removes the directory with its contents. */
   close(): Promise<void>;
 }
 
+/** Metadata of an object. */
 export interface ObjectInfo {
   sizeBytes: number;
   modifiedMs: number;
-  /** Differs after each change. Empty: unknown. */
+  /** Changes with each modification. Empty if unknown. */
   version: string;
 }
 
-/** An entry of a list. `kind` "other": neither, or unreadable. */
+/** An entry of a listing. Kind "other": neither an object nor a namespace, or unreadable. */
 export interface ListedEntry {
   name: string;
   kind?: "object" | "namespace" | "other";
@@ -162,10 +171,11 @@ export interface ListedEntry {
   modifiedMs?: number;
 }
 
-/** Exclusive access, held until `release`. */
+/** Exclusive write access. */
 export interface Lock extends HeldLease {
+  /** Ends the exclusive access. */
   release(): Promise<void>;
 }
 
-/** Names with this prefix are notes: objects beside a backup that are no part of one, and that only their writer removes. */
+/** Prefix of notes: objects that are not part of a backup, and that only their writer or the next owner of the lock removes. */
 export const notePrefix = ".holdfast-pending-";

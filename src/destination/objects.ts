@@ -5,7 +5,7 @@ import { writeStream } from "../io/read-file.js";
 import { limits } from "../limits.js";
 import type { Capabilities, Destination, FetchOptions } from "./destination.js";
 
-/** NOT_SUPPORTED, naming the capability, unless the destination has it. */
+/** Throws NOT_SUPPORTED with the name of the capability unless the destination has it. `what` completes `Cannot ...`. */
 export function requireCapability(
   destination: Destination,
   capability: Exclude<keyof Capabilities, "lock">,
@@ -14,12 +14,12 @@ export function requireCapability(
   if (destination.capabilities[capability]) return;
   throw new HostError(
     "NOT_SUPPORTED",
-    `Cannot ${what} at ${destination.displayName()}: this kind of destination lacks the capability "${capability}".`,
+    `Cannot ${what} at ${destination.displayName()}: this type of destination does not support "${capability}". Use another destination.`,
     { metadata: { capability } },
   );
 }
 
-/** The whole of a small object. BACKUP_NOT_FOUND, or BACKUP_DAMAGED if it has more than `maxBytes`. */
+/** Reads a small object. Throws BACKUP_NOT_FOUND, and BACKUP_DAMAGED if it is larger than `maxBytes`. */
 export async function readObject(
   destination: Destination,
   name: string,
@@ -34,7 +34,7 @@ export async function readObject(
     if (sizeBytes > maxBytes) {
       throw new HostError(
         "BACKUP_DAMAGED",
-        `${destination.displayName(name)} has more than the ${maxBytes} bytes that a file of its kind may have.`,
+        `${destination.displayName(name)} exceeds the limit of ${maxBytes} bytes.`,
       );
     }
     chunks.push(chunk);
@@ -42,7 +42,7 @@ export async function readObject(
   return Buffer.concat(chunks);
 }
 
-/** Copies an object into a new local file; the file is removed if that fails. */
+/** Copies an object to a new local file. Removes the file after a failure. */
 export async function fetchObject(
   { files }: Pick<Platform, "files">,
   destination: Destination,
@@ -69,7 +69,7 @@ export async function fetchObject(
   await writeStream(files, path, counted(), maxBytes, signal, true);
 }
 
-/** What was put under a name. */
+/** Expected size and digest of an object. */
 export interface StoredObject {
   sizeBytes: number;
   /** In lower-case hexadecimal. */
@@ -77,8 +77,8 @@ export interface StoredObject {
 }
 
 /**
- * Reads an object back and compares it with what was put: BACKUP_DAMAGED if it differs. `onBytes`
- * receives the number of bytes read so far.
+ * Reads an object back and compares its size and digest. `onBytes` receives the number of bytes read
+ * so far. Throws BACKUP_DAMAGED if the object differs.
  */
 export async function readBack(
   destination: Destination,
@@ -90,18 +90,18 @@ export async function readBack(
   const damaged = (problem: string) =>
     new HostError(
       "BACKUP_DAMAGED",
-      `${destination.displayName(name)} did not read back as it was written: ${problem}. It holds no valid backup; check the storage, and whether others write to it.`,
+      `Verification of ${destination.displayName(name)} failed: ${problem}. It is not a valid backup. Check the storage, and whether other programs write to it.`,
     );
   const hash = createHash("sha256");
   let sizeBytes = 0;
   for await (const chunk of destination.get(name, { signal })) {
     sizeBytes += chunk.length;
     if (sizeBytes > stored.sizeBytes)
-      throw damaged(`it is longer than the ${stored.sizeBytes} bytes that were written`);
+      throw damaged(`it is longer than the ${stored.sizeBytes} bytes written`);
     hash.update(chunk);
     onBytes(sizeBytes);
   }
   if (sizeBytes !== stored.sizeBytes)
-    throw damaged(`it has ${sizeBytes} bytes, and ${stored.sizeBytes} were written`);
+    throw damaged(`its size is ${sizeBytes} bytes, and ${stored.sizeBytes} bytes were written`);
   if (hash.digest("hex") !== stored.sha256) throw damaged("its SHA-256 is different");
 }

@@ -3,32 +3,34 @@ import type { ContainerKind } from "../segment/description.js";
 import type { Destination } from "./destination.js";
 import { schemeOf } from "./file/uri.js";
 
-/** What a URI is opened for: to write one archive, to write many objects, or to read whatever is there. */
+/** Purpose of opening a URI: write one archive, write many objects, or read an existing backup. */
 export type Purpose = "write archive" | "write objects" | "read";
 
+/** A URI to open. */
 export interface OpenRequest {
-  /** As it came in the request. */
+  /** The URI as in the request. */
   uri: string;
   purpose: Purpose;
-  /** A bearer token for the destination's own origin; kept out of every message. */
+  /** Bearer token for the origin of the URI. Never in messages. */
   bearer?: string | undefined;
 }
 
-/** What a URI names: an object of a destination, or, without `object`, the whole destination. */
+/** The destination that a URI names. */
 export interface OpenedUri {
   destination: Destination;
+  /** Name of the object. Absent if the URI names the whole destination. */
   object?: string;
-  /** Where the backup is, without credentials. */
+  /** URI of the backup, without credentials. */
   uri: string;
-  /** What records call it. Default: `uri`. */
+  /** Name of the target in records. Default: `uri`. */
   target?: string;
 }
 
-/** All destinations whose URIs have the same scheme. */
+/** Opens the destinations whose URIs have a certain scheme. */
 export interface DestinationScheme {
-  /** The ways of packing a backup that these destinations take; the only one where there is one. */
+  /** Supported container types. */
   readonly containers: readonly ContainerKind[];
-  /** Whether an archive may leave out what its reader has already. Default: false. */
+  /** Whether an archive may omit segments that its reader has already. Default: false. */
   readonly incrementalArchives?: boolean;
   /**
    * Opens a URI. Checks what can be checked without writing: DESTINATION_INVALID,
@@ -38,22 +40,22 @@ export interface DestinationScheme {
   open(request: OpenRequest): Promise<OpenedUri>;
 }
 
-/** Finds the scheme of a URI. */
+/** Opens URIs by their scheme. */
 export class DestinationRegistry {
   readonly #schemes: ReadonlyMap<string, DestinationScheme>;
 
-  /** By scheme, in lower case without the colon. */
+  /** The keys are schemes in lower case, without the colon. */
   constructor(schemes: Readonly<Record<string, DestinationScheme>>) {
     this.#schemes = new Map(Object.entries(schemes));
   }
 
-  /** DESTINATION_INVALID for a URI without a scheme, or with one that is not registered. */
+  /** Returns the scheme of a URI. Throws DESTINATION_INVALID for a missing or unknown scheme. */
   schemeOf(uri: string): DestinationScheme {
     const metadata = { field: "destination" };
     if (uri === "") {
       throw new HostError(
         "DESTINATION_INVALID",
-        "A destination is required: file:/absolute/path or https://host/path.",
+        "A destination is required: use file:/absolute/path or https://host/path.",
         { metadata },
       );
     }
@@ -68,7 +70,7 @@ export class DestinationRegistry {
     );
   }
 
-  /** Opens a URI, as its scheme does. */
+  /** Opens a URI. Throws the errors of its scheme. */
   open(request: OpenRequest): Promise<OpenedUri> {
     return this.schemeOf(request.uri).open(request);
   }

@@ -10,7 +10,7 @@ import { parseMembers } from "./members.js";
 const members = (count: number) =>
   `{${Array.from({ length: count }, (_, i) => `"k${i}":1`).join(",")}}`;
 const small = { depth: 3, members: 20_000, items: 30_000 };
-const pad = " ".repeat(limits.unscannedChars);
+const pad = " ".repeat(limits.uncheckedJsonChars);
 
 test("accepts a text within the limits, regardless of its strings", () => {
   for (const text of [
@@ -38,11 +38,11 @@ test("ends the scan at an unterminated string", () => {
 });
 
 test("yields to the event loop during a long scan", async () => {
-  let turns = 0;
-  const timer = setInterval(() => (turns += 1), 0);
-  await checkJsonBoundsYielding(`[${" ".repeat(4 * limits.scanTurnChars)}]`, requestBounds);
+  let ticks = 0;
+  const timer = setInterval(() => (ticks += 1), 0);
+  await checkJsonBoundsYielding(`[${" ".repeat(4 * limits.scanSliceChars)}]`, requestBounds);
   clearInterval(timer);
-  expect(turns).toBeGreaterThan(0);
+  expect(ticks).toBeGreaterThan(0);
 });
 
 test("rejects 24 MB of open brackets before parsing", () => {

@@ -46,7 +46,7 @@ export interface LongString {
 
 /**
  * Like checkJsonBounds, but yields to the event loop. Resolves to the top-level strings of at least
- * limits.detachedChars.
+ * limits.detachedStringChars.
  */
 export async function checkJsonBoundsYielding(
   text: string,
@@ -54,13 +54,13 @@ export async function checkJsonBoundsYielding(
 ): Promise<LongString[]> {
   if (isShort(text, bounds)) return [];
   const scan = new JsonScan(text, bounds);
-  while (!scan.advance(limits.scanTurnChars)) await yieldToEventLoop();
+  while (!scan.advance(limits.scanSliceChars)) await yieldToEventLoop();
   return scan.longStrings;
 }
 
 /** Whether a text is too short to be checked: it cannot exceed a limit by a relevant amount. */
 function isShort({ length }: string, { members }: JsonBounds): boolean {
-  return length <= members && length <= limits.unscannedChars;
+  return length <= members && length <= limits.uncheckedJsonChars;
 }
 
 const quote = 0x22;
@@ -124,7 +124,7 @@ class JsonScan {
       if ((end - before) % 2 === 1) {
         const start = this.at + 1;
         this.last = [start, end];
-        if (this.depth === 1 && end - start >= limits.detachedChars)
+        if (this.depth === 1 && end - start >= limits.detachedStringChars)
           this.longStrings.push({ name: this.name, start, end });
         this.at = end + 1;
         return;

@@ -1,13 +1,14 @@
 import { limits } from "../limits.js";
 import { encodeJson } from "./long-json.js";
 
-const long = (unit: string) => unit.repeat(Math.ceil((2.5 * limits.decodeTurnBytes) / unit.length));
+const long = (unit: string) =>
+  unit.repeat(Math.ceil((2.5 * limits.decodeSliceBytes) / unit.length));
 
 test.each([
   ["nothing long", { a: 1, b: ["x", null], c: "é" }],
   ["base64", { json: long("QUJD+/"), etag: '"1"' }],
   ["what is escaped", { a: long('"\\\n\u0000'), b: [long("é\u2028"), { c: long("x") }] }],
-  ["pairs of surrogates at every place", { a: `x${long("😀")}`, b: long("😀") }],
+  ["pairs of surrogates at every offset", { a: `x${long("😀")}`, b: long("😀") }],
   ["half a pair", { a: `${long("x")}\ud83d` }],
   ["a string alone", long("s")],
 ])("equals JSON.stringify: %s", async (_what, json) => {

@@ -10,7 +10,7 @@ export async function encodeJson(json: unknown): Promise<Buffer[]> {
   const placeholder = randomUUID();
   const long: string[] = [];
   const text = JSON.stringify(json, (_name, value: unknown) => {
-    if (typeof value !== "string" || value.length <= limits.decodeTurnBytes) return value;
+    if (typeof value !== "string" || value.length <= limits.decodeSliceBytes) return value;
     long.push(value);
     return placeholder;
   });

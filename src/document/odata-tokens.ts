@@ -5,7 +5,7 @@ import { HostError } from "../errors.js";
  * depending on its position.
  */
 export interface Token {
-  kind: "word" | "string" | "number" | "mark";
+  kind: "word" | "string" | "number" | "symbol";
   /** Text of the token; strings are unquoted and unescaped. */
   text: string;
   /** Offset in the text. */
@@ -13,7 +13,7 @@ export interface Token {
 }
 
 const pattern =
-  /\s+|(?<string>'(?:[^']|'')*')|(?<number>[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w$]))|(?<word>[\p{L}_$@][\p{L}\p{N}_$@:./-]*)|(?<mark>[(),])/uy;
+  /\s+|(?<string>'(?:[^']|'')*')|(?<number>[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w$]))|(?<word>[\p{L}_$@][\p{L}\p{N}_$@:./-]*)|(?<symbol>[(),])/uy;
 
 /** Splits an expression into tokens. Throws FILTER_INVALID for an unexpected character. */
 export function tokenize(text: string, option: string): Token[] {
@@ -29,12 +29,12 @@ export function tokenize(text: string, option: string): Token[] {
         { metadata: { position: String(at + 1) } },
       );
     }
-    const { string, number, word, mark } = groups;
+    const { string, number, word, symbol } = groups;
     if (string !== undefined)
       tokens.push({ kind: "string", text: string.slice(1, -1).replaceAll("''", "'"), at });
     else if (number !== undefined) tokens.push({ kind: "number", text: number, at });
     else if (word !== undefined) tokens.push({ kind: "word", text: word, at });
-    else if (mark !== undefined) tokens.push({ kind: "mark", text: mark, at });
+    else if (symbol !== undefined) tokens.push({ kind: "symbol", text: symbol, at });
   }
   return tokens;
 }

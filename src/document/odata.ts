@@ -29,7 +29,7 @@ export function parseOrderBy(text: string): OrderBy[] {
     if (!descending) reader.word("asc");
     order.push({ field, descending });
     if (order.length > 8) throw reader.problem("limit of 8 fields exceeded");
-  } while (reader.mark(","));
+  } while (reader.symbol(","));
   reader.expectEnd();
   return order;
 }
@@ -72,9 +72,9 @@ class Reader {
     return true;
   }
 
-  mark(mark: string): boolean {
+  symbol(text: string): boolean {
     const token = this.next;
-    if (token?.kind !== "mark" || token.text !== mark) return false;
+    if (token?.kind !== "symbol" || token.text !== text) return false;
     this.at += 1;
     return true;
   }
@@ -128,9 +128,9 @@ function parseAnd(reader: Reader): Filter {
 }
 
 function parseTerm(reader: Reader): Filter {
-  if (reader.mark("(")) {
+  if (reader.symbol("(")) {
     const filter = reader.nested(() => parseOr(reader));
-    if (!reader.mark(")")) throw reader.problem("expected )");
+    if (!reader.symbol(")")) throw reader.problem("expected )");
     return filter;
   }
   const first = reader.take("word", "a field, not or (");

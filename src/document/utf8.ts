@@ -9,14 +9,14 @@ import { limits } from "../limits.js";
  */
 export async function decodeUtf8(bytes: Uint8Array, what: string): Promise<string> {
   if (!isUtf8(bytes)) throw new HostError("JSON_INVALID", `${what} is not UTF-8.`);
-  if (bytes.byteLength <= limits.decodeTurnBytes) return asBuffer(bytes).toString();
+  if (bytes.byteLength <= limits.decodeSliceBytes) return asBuffer(bytes).toString();
   // A single copy; a concatenated string would be copied again on first access.
   if (isAscii(bytes)) return asBuffer(bytes).toString("latin1");
   await yieldToEventLoop();
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let text = "";
-  for (let at = 0; at < bytes.byteLength; at += limits.decodeTurnBytes) {
-    text += decoder.decode(bytes.subarray(at, at + limits.decodeTurnBytes), { stream: true });
+  for (let at = 0; at < bytes.byteLength; at += limits.decodeSliceBytes) {
+    text += decoder.decode(bytes.subarray(at, at + limits.decodeSliceBytes), { stream: true });
     await yieldToEventLoop();
   }
   return text + decoder.decode();
@@ -35,7 +35,7 @@ export async function encodeYielding(
   const parts: Buffer[] = [];
   for (let at = 0; at < text.length;) {
     await yieldToEventLoop();
-    let end = Math.min(text.length, at + limits.decodeTurnBytes);
+    let end = Math.min(text.length, at + limits.decodeSliceBytes);
     // Do not split a surrogate pair.
     if (end < text.length && (text.charCodeAt(end - 1) & 0xfc00) === 0xd800) end -= 1;
     parts.push(Buffer.from(encode(text.slice(at, end))));

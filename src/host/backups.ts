@@ -11,7 +11,7 @@ import { DestinationRegistry } from "../destination/registry.js";
 import { schemeOf } from "../destination/file/uri.js";
 import { TransferScheme } from "../destination/transfer/scheme.js";
 import { openTransfers, type Transfers } from "../destination/transfer/transfers.js";
-import { transferUri } from "../destination/transfer/uri.js";
+import { transferUri } from "../destination/transfer/transfer.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import { operationJournal } from "../operation/journal.js";

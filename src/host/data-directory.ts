@@ -3,7 +3,7 @@ import { HostError } from "../errors.js";
 import { lockDirectory } from "../io/directory-lock.js";
 import { temporaryPrefix, writeFileDurably } from "../io/durable-file.js";
 import type { Platform } from "../io/platform.js";
-import { openToOthers } from "../io/private-file.js";
+import { findAccessibleToOthers } from "../io/private-file.js";
 import { readSmallFile } from "../io/read-file.js";
 import { isHostId, type ResolvedOptions } from "./options.js";
 
@@ -129,7 +129,7 @@ export async function warnOfWideAccess(
     ...secretFiles.filter((path) => !certificates.has(path)),
     ...backupRoots,
   ];
-  for (const wide of await openToOthers(platform.files, paths)) {
+  for (const wide of await findAccessibleToOthers(platform.files, paths)) {
     logger.warn(
       wide,
       "other users may use this file or directory; restrict it, for example with chmod go=",

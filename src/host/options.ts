@@ -184,7 +184,7 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
     transfers: {
       maxCount: limits.transfers,
       maxBytes: limits.transferBytes,
-      leaseMs: limits.transferLeaseMs,
+      leaseMs: limits.transferExpiryMs,
       ...options.transfers,
     },
   };

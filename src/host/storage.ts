@@ -105,7 +105,7 @@ function sweepIndexes(
         for (const index of indexes) if (!stopped) await index.sweep();
       })
       .catch(onInternalError);
-  }, limits.sweepIntervalMs);
+  }, limits.compactionIntervalMs);
   lifecycle.onClose(async () => {
     stopped = true;
     clearInterval(timer);

@@ -1,39 +1,42 @@
 import { basename, dirname, join } from "node:path";
 import { errnoOf, type FileSystem, type OpenFile } from "./file-system.js";
 
-/** A file that lines are only ever added to. Not for several callers at a time. */
+/** An append-only file of lines with rotation. Calls must not overlap. */
 export interface AppendedFile {
-  /** Adds whole lines; a file that would become too large is put aside first. Rejects where they could not be written. */
+  /** Appends whole lines, and rotates the file first if it would become too large. */
   append(lines: Buffer): Promise<void>;
-  /** Resolves when everything added is durable. Opens the file again if it was moved or removed. */
+  /** Resolves when all appended lines are durable. Reopens the file if it was moved or removed. */
   sync(): Promise<void>;
+  /** Syncs and closes the file. */
   close(): Promise<void>;
 }
 
+/** Options of an appended file. */
 export interface AppendedFileOptions {
   files: FileSystem;
   path: string;
-  /** How large a file may become. */
+  /** Size from which the file is rotated. */
   fileBytes: number;
-  /** How many there may be with the ones put aside: name.1.log is the newest of them. */
+  /** Number of files, including the rotated ones. name.1.log is the newest of those. */
   fileCount: number;
-  /** Hears that a full file could not be put aside; it is added to further. */
-  onProblem(error: unknown): void;
+  /** Called if the rotation fails. Lines are still appended to the file. */
+  onRotationError(error: unknown): void;
 }
 
+/** Opens or creates an append-only file, and its directory. */
 export async function openAppendedFile({
   files,
   path,
   fileBytes,
   fileCount,
-  onProblem,
+  onRotationError,
 }: AppendedFileOptions): Promise<AppendedFile> {
   await files.makeDirectory(dirname(path)).catch((error: unknown) => {
     if (errnoOf(error) !== "EEXIST") throw error;
   });
   let file: OpenFile;
   let sizeBytes = 0;
-  /** A file that could not be put aside is tried again when it has grown by as much once more. */
+  /** After a failed rotation, the next attempt is made when the file has grown by fileBytes again. */
   let rotateAt = fileBytes;
   let unsynced = false;
   await open();
@@ -43,7 +46,7 @@ export async function openAppendedFile({
     sizeBytes = await file.size();
     rotateAt = fileBytes;
     await files.syncDirectory(dirname(path));
-    // A line that was cut off by a crash stays a line of its own.
+    // Keeps a line that a crash cut off separate from the next one.
     const last = Buffer.alloc(1);
     if (sizeBytes > 0 && (await file.read(last, sizeBytes - 1)) === 1 && last[0] !== newline) {
       await file.write(Buffer.of(newline), sizeBytes);
@@ -68,17 +71,17 @@ export async function openAppendedFile({
       await reopen();
     } catch (error) {
       rotateAt = sizeBytes + fileBytes;
-      onProblem(error);
+      onRotationError(error);
     }
   }
 
-  /** Whether the path still leads to the file that is open. */
-  async function isInPlace(): Promise<boolean> {
-    const [open, there] = await Promise.all([
+  /** Whether the path still names the open file. */
+  async function isCurrent(): Promise<boolean> {
+    const [open, named] = await Promise.all([
       file.realPath(),
       files.realPath(path).catch(() => ""),
     ]);
-    return open === undefined || open === there;
+    return open === undefined || open === named;
   }
 
   return {
@@ -91,7 +94,7 @@ export async function openAppendedFile({
     async sync() {
       if (unsynced) await file.sync();
       unsynced = false;
-      if (!(await isInPlace())) await reopen();
+      if (!(await isCurrent())) await reopen();
     },
     async close() {
       if (unsynced) await file.sync();
@@ -102,7 +105,7 @@ export async function openAppendedFile({
 
 const newline = 0x0a;
 
-/** audit.log, audit.1.log, audit.2.log: the higher the older. */
+/** Returns the path of a rotated file: audit.1.log, audit.2.log. A higher number is older. */
 function numbered(path: string, number: number): string {
   return join(dirname(path), basename(path).replace(/(\.[^.]+)?$/, `.${number}$1`));
 }

@@ -9,7 +9,7 @@ import { systemPlatform } from "./platform.js";
 
 const never = new AbortController().signal;
 
-describe("a directory that becomes a link between the check of a path and its use", () => {
+describe("a directory that becomes a link between the check and the use of a path", () => {
   let root: string;
   const files = canonicalFiles(nodeFileSystem);
   beforeEach(() => {
@@ -20,20 +20,23 @@ describe("a directory that becomes a link between the check of a path and its us
     symlinkSync(join(root, "outside"), join(root, "inside"));
   });
 
-  test.each(["openToRead", "openToWrite"] as const)("gives no file outside (%s)", async (open) => {
-    await expect(files[open](join(root, "inside", "f"))).rejects.toMatchObject({
-      reason: "PATH_OUTSIDE_ROOTS",
-    });
-  });
+  test.each(["openToRead", "openToWrite"] as const)(
+    "does not lead to a file outside (%s)",
+    async (open) => {
+      await expect(files[open](join(root, "inside", "f"))).rejects.toMatchObject({
+        reason: "PATH_OUTSIDE_ROOTS",
+      });
+    },
+  );
 
-  test("makes no file outside", async () => {
+  test("does not create a file outside", async () => {
     await expect(files.create(join(root, "inside", "new"))).rejects.toMatchObject({
       reason: "PATH_OUTSIDE_ROOTS",
     });
     expect(readdirSync(join(root, "outside"))).toEqual(["f"]);
   });
 
-  test("gives a file that was replaced since", async () => {
+  test("allows a file that was replaced after it was opened", async () => {
     rmSync(join(root, "inside"));
     mkdirSync(join(root, "inside"));
     writeFileSync(join(root, "inside", "f"), "old");
@@ -44,28 +47,31 @@ describe("a directory that becomes a link between the check of a path and its us
   });
 });
 
-describe("a named pipe in the place of a file", () => {
+describe("a named pipe instead of a file", () => {
   let pipe: string;
   beforeEach(() => {
     pipe = join(temporaryDirectory(), "pipe");
     execFileSync("mkfifo", [pipe]);
   });
 
-  test.each(["openToRead", "openToWrite"] as const)("is refused at once by %s", async (open) => {
-    await expect(nodeFileSystem[open](pipe)).rejects.toMatchObject({
-      reason: "DESTINATION_FAILED",
-      message: expect.stringContaining("not a regular file") as string,
-    });
-  });
+  test.each(["openToRead", "openToWrite"] as const)(
+    "is rejected without blocking by %s",
+    async (open) => {
+      await expect(nodeFileSystem[open](pipe)).rejects.toMatchObject({
+        reason: "DESTINATION_FAILED",
+        message: expect.stringContaining("not a regular file") as string,
+      });
+    },
+  );
 
-  test("is refused at once as a lease", async () => {
+  test("is rejected without blocking as a lease", async () => {
     await expect(acquireLease(systemPlatform, pipe, never)).rejects.toMatchObject({
       reason: "DESTINATION_FAILED",
     });
   });
 });
 
-test("a lease is not taken where its path has come to mean another place while it was waited for", async () => {
+test("does not acquire a lease if its path leads to another directory after the wait", async () => {
   const path = join(temporaryDirectory(), "lease");
   const first = await acquireLease(systemPlatform, path, never);
   let moved = false;

@@ -1,25 +1,26 @@
 import { HostError } from "../errors.js";
 import type { FileSystem, OpenFile } from "./file-system.js";
 
-/** PATH_OUTSIDE_ROOTS: a directory on the way was replaced by a link since the path was checked. */
+/** Returns the error for a path in which a directory was replaced by a link after the check of the path. */
 export function pathReplaced(path: string): HostError {
   return new HostError(
     "PATH_OUTSIDE_ROOTS",
-    `Cannot use ${path}: a directory on its way was replaced while the host worked there. Nothing was read or written elsewhere. Keep other accounts from writing in the roots.`,
+    `Cannot use ${path}: a directory in the path was replaced by a link while the host used it. Nothing outside the path was read or written. Prevent other accounts from writing to the roots.`,
     { metadata: { path } },
   );
 }
 
-/** Throws unless an open file lies at the very path that it was opened by, whose links were resolved before. */
+/** Throws PATH_OUTSIDE_ROOTS unless an open file has exactly the path by which it was opened, with links resolved. */
 export async function requirePath(file: OpenFile, path: string): Promise<void> {
   const real = await file.realPath();
-  // One that was replaced or removed since is what was there when it was opened.
+  // A file that was replaced or removed after it was opened is still the file at the path.
   if (real !== undefined && real !== path && real !== `${path} (deleted)`) throw pathReplaced(path);
 }
 
 /**
- * Files by paths whose links are resolved: each file that is opened is looked at again, so that a directory that becomes a link
- * between the check of a path and its use leads nowhere. PATH_OUTSIDE_ROOTS.
+ * Wraps a file system for paths with resolved links. Checks the path of each opened file again, so
+ * that a directory that becomes a link between the check and the use of a path has no effect. Opening
+ * throws PATH_OUTSIDE_ROOTS in that case.
  */
 export function canonicalFiles(files: FileSystem): FileSystem {
   const checked = async (

@@ -3,18 +3,23 @@ import { HostError, type HostErrorRecord } from "../errors.js";
 import { entryPath, type EntryName } from "./entry.js";
 import { fromFileError } from "./file-error.js";
 
-/** What comes back from a child process: progress any number of times, then a result or an error. */
+/** A message from a child process: any number of progress messages, then a result or an error. */
 export type ChildReply<R, P> = { progress: P } | { result: R } | { error: HostErrorRecord };
 
+/** Options of a child process. */
 export interface ChildOptions<P> {
+  /** Kills the process when it aborts. */
   signal: AbortSignal;
   onProgress?: (progress: P) => void;
-  /** Beside PATH. */
+  /** Environment variables in addition to PATH. */
   environment?: Record<string, string>;
   nodeArguments?: string[];
 }
 
-/** Runs one call in a process of its own, which is killed when the signal aborts; neither that nor a crash harms the host. */
+/**
+ * Runs one call in a child process, so that neither a crash nor its memory affects the host. Rejects
+ * with the error of the call, the reason of the signal, or INTERNAL if the process ends early.
+ */
 export function runInChild<Q, R, P>(
   entry: EntryName,
   call: Q,
@@ -44,7 +49,7 @@ export function runInChild<Q, R, P>(
       reject(
         new HostError(
           "INTERNAL",
-          `The process for ${entry} ended before it was done (${ended}); what was there before is as it was.`,
+          `The process ${entry} ended unexpectedly (${ended}). Nothing was changed. Try again.`,
         ),
       );
     };
@@ -54,7 +59,10 @@ export function runInChild<Q, R, P>(
   });
 }
 
-/** The counterpart in the child: runs the one call that it is sent, and ends with its parent. */
+/**
+ * Runs the call that the parent sends to this child process, and exits when the parent exits. `what`
+ * names the activity in messages about file errors.
+ */
 export function serveChild<Q, R, P>(
   what: string,
   run: (call: Q, report: (progress: P) => void) => Promise<R>,

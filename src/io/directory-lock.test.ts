@@ -6,13 +6,13 @@ import { lockDirectory } from "./directory-lock.js";
 
 const sqlite = createRequire(join(process.cwd(), "package.json")).resolve("better-sqlite3");
 
-/** Whether another process gets the lock. */
+/** Whether another process can acquire the lock. */
 function isFree(path: string): boolean {
   const program = `const db = new (require(${JSON.stringify(sqlite)}))(${JSON.stringify(path)}, { timeout: 0 }); try { db.exec("BEGIN EXCLUSIVE"); console.log("free"); } catch { console.log("held"); }`;
   return execFileSync(process.execPath, ["-e", program]).toString().trim() === "free";
 }
 
-test("a lock holds against other processes, also after a second host of this process was refused it", () => {
+test("excludes other processes, also after this process has failed to acquire the lock again", () => {
   const path = join(temporaryDirectory(), "lock.sqlite");
   const lock = lockDirectory(path);
   expect(isFree(path)).toBe(false);

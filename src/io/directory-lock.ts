@@ -5,14 +5,16 @@ import { errnoOf } from "./file-system.js";
 import { createPrivateFile } from "./private-file.js";
 
 /**
- * Holds a directory for one process. The lock is SQLite's exclusive lock on a small database of its own, which the
- * operating system drops with the process however it ends. Nothing else may open that file.
+ * Locks a directory for this process. The lock is SQLite's exclusive lock on an empty database at
+ * `path`, which the operating system releases when the process ends. No other code may open that
+ * file. Throws DIRECTORY_IN_USE if another process has the lock, and CONFIGURATION_INVALID if the lock
+ * file cannot be created or opened.
  */
 export function lockDirectory(path: string): { release(): void } {
   const refused = (cause: unknown) =>
     new HostError(
       "DIRECTORY_IN_USE",
-      `Another host uses ${dirname(path)}. Stop it, or give this one a data directory of its own.`,
+      `Another host uses ${dirname(path)}. Stop that host, or use another data directory.`,
       { cause },
     );
   let db: Database.Database;
@@ -22,7 +24,7 @@ export function lockDirectory(path: string): { release(): void } {
   } catch (cause) {
     throw new HostError(
       "CONFIGURATION_INVALID",
-      `The lock ${path} cannot be made; check that the directory can be written.`,
+      `Cannot create the lock file ${path}. Check that the directory is writable.`,
       { cause },
     );
   }
@@ -34,9 +36,9 @@ export function lockDirectory(path: string): { release(): void } {
     if (errnoOf(cause)?.startsWith("SQLITE_BUSY")) throw refused(cause);
     const problem =
       errnoOf(cause) === "SQLITE_NOTADB"
-        ? "it is no lock; remove it if no host is running"
-        : "is the directory writable?";
-    throw new HostError("CONFIGURATION_INVALID", `The lock ${path} cannot be taken: ${problem}`, {
+        ? "the file is not a lock file. Remove it if no host is running."
+        : "check that the directory is writable.";
+    throw new HostError("CONFIGURATION_INVALID", `Cannot acquire the lock ${path}: ${problem}`, {
       cause,
     });
   }

@@ -4,7 +4,7 @@ import { temporaryDirectory } from "../../test/support/temporary-directory.js";
 import { publishFile } from "./durable-file.js";
 import { nodeFileSystem } from "./node-file-system.js";
 
-test("a file that is published keeps the mode of the file that it replaces", async () => {
+test("publishes a file with the mode of the file that it replaces", async () => {
   const root = temporaryDirectory();
   const [from, to] = [join(root, "from"), join(root, "to")];
   for (const mode of [0o600, 0o640]) {

@@ -1,17 +1,18 @@
+import { closeSync, fsyncSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Platform } from "./platform.js";
 
-/** Files with this prefix are unfinished: whoever holds the directory's lease may remove them. */
+/** Prefix of temporary files. The owner of the lease of a directory may remove those in it. */
 export const temporaryPrefix = ".holdfast-";
 
-/** A name for an unfinished file in the directory of `path`. */
+/** Returns a random name for a temporary file. */
 export function temporaryName(platform: Pick<Platform, "randomHex">): string {
   return `${temporaryPrefix}${platform.randomHex(8)}.tmp`;
 }
 
 /**
- * Makes the finished file `from` durable under the name `to` in the same directory: fsync, rename, fsync the directory. A file that
- * is replaced hands on its mode and owner, so that a private file stays private.
+ * Renames a complete file durably within its directory: fsync, rename, fsync of the directory. A
+ * replaced file passes on its mode and owner, so that a private file stays private.
  */
 export async function publishFile(
   platform: Pick<Platform, "files">,
@@ -30,7 +31,7 @@ export async function publishFile(
   await platform.files.syncDirectory(dirname(to));
 }
 
-/** Writes a small file durably: after a crash at any moment `path` holds the old content or the new, whole. */
+/** Writes a small file durably and atomically: after a crash, `path` has the complete old or new content. */
 export async function writeFileDurably(
   platform: Pick<Platform, "files" | "randomHex">,
   path: string,
@@ -48,5 +49,15 @@ export async function writeFileDurably(
   } catch (error) {
     await platform.files.remove(temporary).catch(() => {});
     throw error;
+  }
+}
+
+/** Syncs a file or directory. Blocks, so it is for threads and child processes only; not for files of a live index. */
+export function syncPath(path: string): void {
+  const file = openSync(path, "r");
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
   }
 }

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The programs that run in a thread or process of their own, by their path below src/. The build reads this list. */
+/** Entry points of threads and child processes, by their path below src/. The build reads this list. */
 export type EntryName =
   | "engine/sqlite/writer-worker"
   | "engine/sqlite/reader-worker"
@@ -14,7 +14,7 @@ export type EntryName =
   | "container/zip-process"
   | "service/documents/body-worker";
 
-/** Where the package is: above the sources, and above the build, whatever file of the build holds this. */
+/** Returns the directory of the package, which contains both the sources and the build. */
 function packageDirectory(): string {
   let directory = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(directory, "package.json")) && directory !== dirname(directory))
@@ -25,8 +25,8 @@ function packageDirectory(): string {
 let builtFiles: string | undefined;
 
 /**
- * The compiled file of an entry. Threads and processes load files themselves, past any loader that the caller runs
- * under: from sources (tests, benchmarks) they come from the build, which must be current.
+ * Returns the compiled file of an entry point. Threads and child processes do not use the loader of
+ * the caller, so tests and benchmarks that run from sources need a current build.
  */
 export function entryPath(name: EntryName): string {
   builtFiles ??= join(packageDirectory(), "dist", "src");

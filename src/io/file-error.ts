@@ -1,7 +1,7 @@
 import { HostError } from "../errors.js";
 import { errnoOf } from "./file-system.js";
 
-/** An error of the file system in the host's terms; `what` says what was being done. Other errors pass as they are. */
+/** Converts an error of node:fs to a HostError. `what` names the activity, as in `Reading the manifest`. Returns other errors unchanged. */
 export function fromFileError(thrown: unknown, what: string): unknown {
   const errno = errnoOf(thrown);
   if (thrown instanceof HostError || errno === undefined || !/^E[A-Z0-9]+$/.test(errno))
@@ -20,7 +20,7 @@ export function fromFileError(thrown: unknown, what: string): unknown {
     case "EFBIG":
       return new HostError(
         "DESTINATION_FULL",
-        `${what} failed${path}: no space is left (${errno}). What was there before is as it was; free space and try again.`,
+        `${what} failed${path}: no space left (${errno}). Existing files are unchanged. Free space and try again.`,
         details,
       );
     case "EACCES":
@@ -28,19 +28,19 @@ export function fromFileError(thrown: unknown, what: string): unknown {
     case "EROFS":
       return new HostError(
         "DESTINATION_FAILED",
-        `${what} failed${path}: the host may not do that there (${errno}). Check owner and permissions.`,
+        `${what} failed${path}: permission denied (${errno}). Check owner and permissions.`,
         details,
       );
     case "ENOENT":
       return new HostError(
         "BACKUP_NOT_FOUND",
-        `${what} failed${path}: a file went away while it was needed (${errno}).`,
+        `${what} failed${path}: the file does not exist (${errno}). Check whether another program removed it.`,
         details,
       );
     default:
       return new HostError(
         "DESTINATION_FAILED",
-        `${what} failed${path}: the file system answered ${errno}.`,
+        `${what} failed${path}: the file system returned ${errno}.`,
         details,
       );
   }

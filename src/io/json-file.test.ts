@@ -13,7 +13,7 @@ function open(platform = systemPlatform): JsonFile<number[]> {
   return new JsonFile({ platform, path, maxBytes: 100, parse: numbersIn });
 }
 
-test("reads what was written, in the order of the writes", async () => {
+test("reads the last value written, also after concurrent writes", async () => {
   const file = open();
   expect(await file.read()).toEqual({ state: "missing" });
   await Promise.all([file.write([1]), file.write([1, 2]), file.write([3])]);
@@ -22,24 +22,24 @@ test("reads what was written, in the order of the writes", async () => {
 
 test.each([
   ["text that is not JSON", "[1,"],
-  ["another value", '{"a":1}'],
-  ["more than the bound", `[${"1,".repeat(100)}1]`],
-])("%s is invalid, and stays until someone decides", async (_what, text) => {
+  ["an unexpected value", '{"a":1}'],
+  ["more than the limit", `[${"1,".repeat(100)}1]`],
+])("reports %s as invalid and leaves the file unchanged", async (_what, text) => {
   const file = open();
   writeFileSync(file.path, text);
   expect(await file.read()).toMatchObject({ state: "invalid" });
   expect(readFileSync(file.path, "utf8")).toBe(text);
-  expect(readFileSync(await file.putAside(), "utf8")).toBe(text);
+  expect(readFileSync(await file.quarantine(), "utf8")).toBe(text);
   expect(await file.read()).toEqual({ state: "missing" });
 });
 
-test("a disk that fails is told apart from a wrong content", async () => {
+test("distinguishes a failing disk from invalid content", async () => {
   const openToRead = () => Promise.reject(Object.assign(new Error("no"), { code: "EIO" }));
   const file = open({ ...systemPlatform, files: { ...nodeFileSystem, openToRead } });
   expect(await file.read()).toMatchObject({ state: "failed", error: { code: "EIO" } });
 });
 
-test("a write that fails leaves the next one working", async () => {
+test("writes again after a failed write", async () => {
   let full = true;
   const create = (path: string) =>
     full

@@ -4,25 +4,26 @@ import { errnoOf } from "./file-system.js";
 import type { Platform } from "./platform.js";
 import { readSmallFile } from "./read-file.js";
 
-/** What a read found. Who reads decides what each outcome means: a file is never replaced just because it is unreadable. */
+/** Result of a read. The caller decides how to handle each state: an unreadable file is never replaced automatically. */
 export type JsonContent<T> =
   | { state: "read"; value: T }
   | { state: "missing" }
-  /** Its content is not what it should be. */
+  /** The file is not JSON, too large, or has an unexpected value. */
   | { state: "invalid"; error: unknown }
-  /** The file system did not let it be read. */
+  /** The file system returned an error. */
   | { state: "failed"; error: unknown };
 
+/** Options of a state file. */
 export interface JsonFileOptions<T> {
   platform: Pick<Platform, "files" | "randomHex">;
   path: string;
   /** A larger file is invalid. */
   maxBytes: number;
-  /** Undefined for a value that is not what the file should hold. */
+  /** Returns the typed value, or undefined for an unexpected value. */
   parse(value: unknown): T | undefined;
 }
 
-/** A small state file of the host. */
+/** A small state file of the host, in JSON. */
 export class JsonFile<T> {
   readonly path: string;
   readonly #options: JsonFileOptions<T>;
@@ -34,13 +35,14 @@ export class JsonFile<T> {
     this.path = options.path;
   }
 
+  /** Reads the file. Does not throw. */
   async read(): Promise<JsonContent<T>> {
     const { platform, path, maxBytes, parse } = this.#options;
     try {
       const text = (await readSmallFile(platform.files, path, maxBytes)).toString("utf8");
       const value = parse(JSON.parse(text));
       if (value !== undefined) return { state: "read", value };
-      return { state: "invalid", error: new TypeError(`${path} has an unexpected content`) };
+      return { state: "invalid", error: new TypeError(`${path} has unexpected content`) };
     } catch (error) {
       if (errnoOf(error) === "ENOENT") return { state: "missing" };
       const invalid = error instanceof SyntaxError || error instanceof HostError;
@@ -48,7 +50,7 @@ export class JsonFile<T> {
     }
   }
 
-  /** Durable when it resolves. Writes happen in the order of their calls. */
+  /** Writes a value durably. Concurrent writes take effect in the order of the calls. */
   write(value: unknown): Promise<void> {
     const { platform, path } = this.#options;
     const bytes = Buffer.from(`${JSON.stringify(value)}\n`);
@@ -57,8 +59,8 @@ export class JsonFile<T> {
     return written;
   }
 
-  /** Renames the file, so that a new one can be written while the old one can still be looked at. Resolves to its new path. */
-  async putAside(): Promise<string> {
+  /** Renames the file to keep it for inspection while a new one is written. Resolves to its new path. */
+  async quarantine(): Promise<string> {
     const aside = `${this.path}.unreadable`;
     await this.#options.platform.files.rename(this.path, aside).catch(() => {});
     return aside;

@@ -4,31 +4,33 @@ import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import { temporaryName } from "./durable-file.js";
 import { errnoOf, type OpenFile } from "./file-system.js";
-import type { LeaseOptions } from "./lease-options.js";
-import { isGone, ownProcess, type ProcessIdentity } from "./process-identity.js";
+import type { LeaseOptions } from "./platform-options.js";
+import { hasEnded, ownProcess, type ProcessIdentity } from "./process-identity.js";
 import { readSmallFile } from "./read-file.js";
 import type { Platform } from "./platform.js";
 
 /**
- * Makes two backups to one place queue, across processes and containers: a file with a random owner and a counter that
- * the owner raises. One whose counter stands still for limits.leaseSilentMs, by the waiter's own clock, is taken over;
- * at once where the owner was a process of this machine that is gone.
+ * Exclusive access to a path, across processes and containers: a file with a random owner and a
+ * counter that the owner increments. If the counter does not change for limits.leaseExpiryMs by the
+ * clock of a waiter, the waiter takes over the lease. It takes over immediately if the owner was a
+ * process of this machine that has ended.
  */
 export interface Lease extends HeldLease {
+  /** Stops renewing the lease and removes its file. */
   release(): Promise<void>;
 }
 
-/** What the holder of a lease asks before each change at the destination that another holder must not see. */
+/** A lease from the view of its owner, who checks it before each change that another owner must not see. */
 export interface HeldLease {
-  /** Aborts with DESTINATION_BUSY when the lease was lost to another. */
+  /** Aborts with DESTINATION_BUSY when another process has taken over the lease. */
   readonly signal: AbortSignal;
-  /** Names the holder in what it leaves behind: 32 hexadecimal digits. */
+  /** Identifies the owner in files that it writes: 32 hexadecimal digits. */
   readonly owner: string;
-  /** Throws unless the lease is still ours, as the file says. */
+  /** Reads the lease file and throws DESTINATION_BUSY unless this owner still has the lease. */
   assertHeld(): Promise<void>;
 }
 
-/** The lease of a destination that has no other writers. */
+/** A lease for a destination without other writers, which is always held. */
 export const unsharedLease: HeldLease = {
   signal: new AbortController().signal,
   owner: "0".repeat(32),
@@ -37,16 +39,20 @@ export const unsharedLease: HeldLease = {
 
 const leaseBytes = 4096;
 
-/** Whether the process that wrote the lease ran on this machine and has ended, so that waiting for its silence is unnecessary. */
+/** Whether the owner was a process of this machine that has ended, so that waiting for the lease to expire is unnecessary. */
 function isOwnerGone(text: string): boolean {
   try {
     const { process: holder } = JSON.parse(text) as { process?: ProcessIdentity };
-    return holder !== undefined && isGone(holder);
+    return holder !== undefined && hasEnded(holder);
   } catch {
     return false;
   }
 }
 
+/**
+ * Waits for the lease of a path and acquires it. Throws DESTINATION_BUSY after `waitMs`, and the error
+ * of `guard`. Default of the options: those of the platform.
+ */
 export async function acquireLease(
   platform: Platform,
   path: string,
@@ -56,15 +62,17 @@ export async function acquireLease(
   const { files } = platform;
   const {
     heartbeatMs = limits.leaseHeartbeatMs,
-    silentMs = limits.leaseSilentMs,
+    expiryMs = limits.leaseExpiryMs,
     waitMs = limits.leaseWaitMs,
     guard = async () => {},
   } = options;
   const owner = platform.randomHex(16);
   let beat = 0;
-  const holder = ownProcess();
+  const ownIdentity = ownProcess();
   const content = () =>
-    Buffer.from(`${JSON.stringify({ owner, beat, ...(holder && { process: holder }) })}\n`);
+    Buffer.from(
+      `${JSON.stringify({ owner, beat, ...(ownIdentity && { process: ownIdentity }) })}\n`,
+    );
 
   const read = async (): Promise<string | undefined> => {
     try {
@@ -76,10 +84,10 @@ export async function acquireLease(
   };
   const ours = (text: string | undefined) => text?.includes(owner) === true;
 
-  /** The file stays open: the counter is raised in the file that we made, even if another one took its name. */
+  /** Stays open, so that the counter is written to the own file even if another one has taken its name. */
   let held: OpenFile | undefined;
 
-  /** Creates the file; false where there is one. */
+  /** Creates the file. Returns false if the file exists. */
   async function create(): Promise<boolean> {
     let file: OpenFile;
     try {
@@ -99,8 +107,8 @@ export async function acquireLease(
     return true;
   }
 
-  /** Moves a silent lease out of the way, and only that one: what was moved is looked at, and put back if it is alive. */
-  async function evict(silent: string): Promise<void> {
+  /** Removes an expired lease. Renames the file first and puts it back if it has changed, so that only that lease is removed. */
+  async function evict(expired: string): Promise<void> {
     const aside = join(dirname(path), temporaryName(platform));
     try {
       await files.rename(path, aside);
@@ -109,7 +117,7 @@ export async function acquireLease(
       throw error;
     }
     const moved = (await readSmallFile(files, aside, leaseBytes)).toString("utf8");
-    if (moved !== silent && (await read()) === undefined) await files.rename(aside, path);
+    if (moved !== expired && (await read()) === undefined) await files.rename(aside, path);
     else await files.remove(aside);
   }
 
@@ -122,14 +130,14 @@ export async function acquireLease(
     if (found !== seen) {
       seen = found;
       seenAt = now;
-    } else if (found !== undefined && (now - seenAt > silentMs || isOwnerGone(found))) {
+    } else if (found !== undefined && (now - seenAt > expiryMs || isOwnerGone(found))) {
       await evict(found);
       continue;
     }
     if (now - begun > waitMs) {
       throw new HostError(
         "DESTINATION_BUSY",
-        `Another backup holds ${path} and has not let go of it; try again when it is done.`,
+        `${path} is locked by another backup. Try again when it has finished.`,
       );
     }
     await sleep(Math.min(200, heartbeatMs), undefined, { signal });
@@ -140,7 +148,7 @@ export async function acquireLease(
     lost.abort(
       new HostError(
         "DESTINATION_BUSY",
-        `Another backup took over ${path} while this one was held up; this one stops.`,
+        `Another backup took over the lock ${path} while this backup was stalled. This backup was stopped.`,
       ),
     );
   let beating: Promise<void> = Promise.resolve();
@@ -150,7 +158,7 @@ export async function acquireLease(
     await held?.write(content(), 0);
   }
   const timer = setInterval(() => {
-    // A beat that fails is a beat that is missing: the others judge by their silence, and assertHeld by the file.
+    // A failed renewal needs no handling: waiters see that the counter stands still, and assertHeld reads the file.
     beating = beating.then(renew).catch(() => {});
   }, heartbeatMs);
   timer.unref();

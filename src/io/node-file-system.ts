@@ -18,8 +18,8 @@ function statusOf(stat: BigIntStats): FileStatus {
 }
 
 /**
- * Opens what must be a regular file. A pipe or a device of its name would hold the thread that opens it until somebody writes there,
- * and node has four of them for all files.
+ * Opens a regular file. Opening a pipe would block one of the four threads that Node uses for all
+ * files until another process writes to the pipe.
  */
 async function openRegular(path: string, flags: number, mode?: number): Promise<OpenFile> {
   const handle = await fsp.open(path, flags | constants.O_NONBLOCK, mode);
@@ -27,7 +27,7 @@ async function openRegular(path: string, flags: number, mode?: number): Promise<
     if (!(await handle.stat()).isFile())
       throw new HostError(
         "DESTINATION_FAILED",
-        `Cannot open ${path}: it is not a regular file. Remove it, or name another place.`,
+        `Cannot open ${path}: not a regular file. Remove it, or use another path.`,
         { metadata: { path } },
       );
     return wrap(handle);
@@ -53,15 +53,15 @@ function wrap(handle: fsp.FileHandle): OpenFile {
 
   return {
     write,
-    async writeMany(pieces, position) {
-      let { bytesWritten } = await handle.writev(pieces, position);
+    async writeMany(chunks, position) {
+      let { bytesWritten } = await handle.writev(chunks, position);
       let at = position;
-      // What was not written at once is written piece by piece.
-      for (const piece of pieces) {
-        const done = Math.min(piece.length, bytesWritten);
-        if (done < piece.length) await write(piece.subarray(done), at + done);
+      // writev may write less than all chunks.
+      for (const chunk of chunks) {
+        const done = Math.min(chunk.length, bytesWritten);
+        if (done < chunk.length) await write(chunk.subarray(done), at + done);
         bytesWritten -= done;
-        at += piece.length;
+        at += chunk.length;
       }
     },
     async read(buffer, position) {
@@ -85,18 +85,18 @@ function wrap(handle: fsp.FileHandle): OpenFile {
       return statusOf(await handle.stat({ bigint: true }));
     },
     async realPath() {
-      // Where the kernel reports the path of an open file; elsewhere it is unknown.
+      // Only Linux provides the path of an open file.
       return fsp.readlink(`/proc/self/fd/${handle.fd}`).catch(() => undefined);
     },
     async setAccess({ mode, uid, gid }) {
       const own = await handle.stat();
       if (own.uid !== uid || own.gid !== gid) {
         await handle.chown(uid, gid).catch((error: unknown) => {
-          // Only root may give a file away; its mode still protects it.
+          // Only root may change the owner. The mode still protects the file.
           if (errnoOf(error) !== "EPERM") throw error;
         });
       }
-      // After the owner: a change of the owner clears bits of the mode.
+      // Changing the owner clears bits of the mode, so the mode is set last.
       await handle.chmod(mode);
     },
     async truncate(sizeBytes) {
@@ -111,7 +111,7 @@ function wrap(handle: fsp.FileHandle): OpenFile {
   };
 }
 
-/** The file system of the machine. */
+/** The file system of this machine. */
 export const nodeFileSystem: FileSystem = {
   async create(path) {
     return wrap(await fsp.open(path, "wx+", 0o600));

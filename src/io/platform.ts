@@ -1,11 +1,11 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import type { AutoBackupPace } from "./auto-backup-options.js";
+import type { AutoBackupPace } from "./platform-options.js";
 import type { FileSystem } from "./file-system.js";
-import type { LeaseOptions } from "./lease-options.js";
+import type { LeaseOptions } from "./platform-options.js";
 import { nodeFileSystem } from "./node-file-system.js";
-import type { TransferOptions } from "./transfer-options.js";
+import type { TransferOptions } from "./platform-options.js";
 
-/** Points of a backup and of a restore at which a test may stop or kill the process. */
+/** Points of a backup or restore at which a test can stop or kill the process. */
 export type FailpointName =
   | "backup:snapshot-taken"
   | "backup:segment-staged"
@@ -21,23 +21,26 @@ export type FailpointName =
   | "restore:switched"
   | "undo:identity-written";
 
-/** What the host takes from its surroundings; tests put their own in place. */
+/** File system, clock, randomness and timeouts of the host. Tests replace them. */
 export interface Platform {
   files: FileSystem;
   /** Microseconds since 1970. */
   nowMicros(): number;
-  /** A random lower-case hex string of this many bytes. */
+  /** Returns random bytes as lower-case hexadecimal. */
   randomHex(bytes: number): string;
+  /** Returns a random UUID. */
   randomId(): string;
+  /** Called at a point of a backup or restore. Does nothing unless a test replaces it. */
   failpoint(name: FailpointName): Promise<void>;
-  /** How leases beat and how long a silent one stands; absent: as in limits.ts. */
+  /** Times of leases. Default: as in limits.ts. */
   lease?: LeaseOptions;
-  /** How often automatic backups run; absent: as in limits.ts. */
+  /** Times of automatic backups. Default: as in limits.ts. */
   autoBackup?: AutoBackupPace;
-  /** How patient transfers to and from other hosts are; absent: as in limits.ts. */
+  /** Timeouts of transfers to and from other hosts. Default: as in limits.ts. */
   transfer?: TransferOptions;
 }
 
+/** The platform of a host outside tests. */
 export const systemPlatform: Platform = {
   files: nodeFileSystem,
   nowMicros: () => Date.now() * 1000,

@@ -2,11 +2,11 @@ import { chmodSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryDirectory } from "../../test/support/temporary-directory.js";
 import { nodeFileSystem } from "./node-file-system.js";
-import { createPrivateFile, openToOthers } from "./private-file.js";
+import { createPrivateFile, findAccessibleToOthers } from "./private-file.js";
 
 const modeOf = (path: string) => statSync(path).mode & 0o777;
 
-test("what is created is for its user alone, whatever the umask says", async () => {
+test("creates files and directories for the current user only, regardless of the umask", async () => {
   const root = temporaryDirectory();
   const before = process.umask(0);
   try {
@@ -19,18 +19,18 @@ test("what is created is for its user alone, whatever the umask says", async () 
   expect(["d", "f", "p"].map((name) => modeOf(join(root, name)))).toEqual([0o700, 0o600, 0o600]);
 });
 
-test("finds what other users may use", async () => {
+test("finds paths that other users can access", async () => {
   const root = temporaryDirectory();
   mkdirSync(join(root, "d"));
   chmodSync(join(root, "d"), 0o755);
   writeFileSync(join(root, "f"), "");
   chmodSync(join(root, "f"), 0o600);
   expect(
-    await openToOthers(nodeFileSystem, [
+    await findAccessibleToOthers(nodeFileSystem, [
       join(root, "d"),
       join(root, "d"),
       join(root, "f"),
-      join(root, "none"),
+      join(root, "missing"),
     ]),
   ).toEqual([{ path: join(root, "d"), mode: "0755" }]);
 });

@@ -2,8 +2,9 @@ import { closeSync, openSync } from "node:fs";
 import { errnoOf, type FileSystem } from "./file-system.js";
 
 /**
- * Creates the file for the process's own user alone, where it does not exist: SQLite would create it by the umask, and gives its journals
- * the mode of the file. An existing file is not opened: to close it again would drop every lock that this process holds on it (POSIX).
+ * Creates a file that only the current user can access, unless it exists. SQLite would use the umask,
+ * and gives its journals the mode of the database. An existing file is not opened, because closing it
+ * would release all locks of this process on it (POSIX).
  */
 export function createPrivateFile(path: string): void {
   try {
@@ -15,8 +16,8 @@ export function createPrivateFile(path: string): void {
 
 const groupAndOthers = 0o077;
 
-/** The paths that exist and that other users may use, with their modes in octal. */
-export async function openToOthers(
+/** Returns the existing paths that other users can access, with their modes in octal. */
+export async function findAccessibleToOthers(
   files: Pick<FileSystem, "status">,
   paths: Iterable<string>,
 ): Promise<{ path: string; mode: string }[]> {

@@ -1,42 +1,42 @@
 import { readFileSync, readlinkSync } from "node:fs";
 
-/** Names one process of one running machine, so that another process there can tell whether it still lives. */
+/** Identifies a process, so that another process of the same machine can tell whether it still runs. */
 export interface ProcessIdentity {
-  /** Differs after each start of the machine, and between machines. */
+  /** ID of the boot: differs between machines, and after each start of a machine. */
   boot: string;
-  /** Process ids mean something within one of these only: containers have their own. */
+  /** PID namespace. Containers have their own, and process IDs are only comparable within one. */
   namespace: string;
   pid: number;
-  /** When it was started, in ticks since the boot: process ids are used again. */
+  /** Start time in ticks since the boot, because process IDs are reused. */
   startTicks: string;
 }
 
 function startTicksOf(pid: number): string {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-  // The second field is the command in parentheses, which may hold anything; the 22nd is the start.
+  // Field 2 is the command in parentheses, which may contain any character; field 22 is the start time.
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
 }
 
-function surroundings(): Pick<ProcessIdentity, "boot" | "namespace"> {
+function machineIdentity(): Pick<ProcessIdentity, "boot" | "namespace"> {
   return {
     boot: readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim(),
     namespace: readlinkSync("/proc/self/ns/pid"),
   };
 }
 
-/** This process; undefined where the system has no /proc to tell. */
+/** Returns the identity of this process, or undefined on a system without /proc. */
 export function ownProcess(): ProcessIdentity | undefined {
   try {
-    return { ...surroundings(), pid: process.pid, startTicks: startTicksOf(process.pid) };
+    return { ...machineIdentity(), pid: process.pid, startTicks: startTicksOf(process.pid) };
   } catch {
     return undefined;
   }
 }
 
-/** True only where it is certain: same machine, same namespace, and no such process any more. */
-export function isGone(other: ProcessIdentity): boolean {
+/** Whether a process has certainly ended: it ran on this machine and in this PID namespace, and does not exist any more. */
+export function hasEnded(other: ProcessIdentity): boolean {
   try {
-    const { boot, namespace } = surroundings();
+    const { boot, namespace } = machineIdentity();
     if (boot !== other.boot || namespace !== other.namespace || !Number.isInteger(other.pid))
       return false;
   } catch {

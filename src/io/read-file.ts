@@ -2,9 +2,9 @@ import { dirname } from "node:path";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { FileSystem, OpenFile } from "./file-system.js";
-import { requireRoom } from "./room.js";
+import { requireFreeSpace } from "./free-space.js";
 
-/** The whole of a small file; throws BACKUP_DAMAGED where it is larger than `maxBytes`. */
+/** Reads a small file. Throws BACKUP_DAMAGED if it is larger than `maxBytes`. */
 export async function readSmallFile(
   files: FileSystem,
   path: string,
@@ -16,7 +16,7 @@ export async function readSmallFile(
     if (size > maxBytes)
       throw new HostError(
         "BACKUP_DAMAGED",
-        `${path} has ${size} bytes, more than the ${maxBytes} that a file of its kind may have.`,
+        `${path} is ${size} bytes long and exceeds the limit of ${maxBytes} bytes.`,
       );
     const buffer = Buffer.alloc(size);
     return buffer.subarray(0, await file.read(buffer, 0));
@@ -25,7 +25,7 @@ export async function readSmallFile(
   }
 }
 
-/** The bytes of a file in chunks of at most `chunkBytes`; each chunk is a buffer of its own. */
+/** Reads a file in chunks of at most `chunkBytes`. Each chunk is a new buffer. */
 export async function* readChunks(
   files: FileSystem,
   path: string,
@@ -48,24 +48,24 @@ export async function* readChunks(
 }
 
 /**
- * The bytes of a file in [offset, end), in pieces of at most `pieceBytes`, the next one being read while one is used;
- * BACKUP_DAMAGED where the file is shorter.
+ * Reads the bytes of a file in [offset, end) in chunks of at most `chunkBytes`. Reads the next chunk
+ * while the consumer processes one. Throws BACKUP_DAMAGED if the file is shorter.
  */
 export async function* readRange(
   files: FileSystem,
   path: string,
-  { offset, end, pieceBytes }: { offset: number; end: number; pieceBytes: number },
+  { offset, end, chunkBytes }: { offset: number; end: number; chunkBytes: number },
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const file = await files.openToRead(path);
   try {
-    yield* readOpenRange(file, path, { offset, end, pieceBytes }, signal);
+    yield* readOpenRange(file, path, { offset, end, chunkBytes }, signal);
   } finally {
     await file.close();
   }
 }
 
-/** The bytes of a file from `offset` (default: 0) up to `end` (default: its end), in chunks of at most `chunkBytes`. */
+/** Reads a file from `offset` (default: 0) to `end` (default: the end of the file) in chunks of at most `chunkBytes`. */
 export async function* readPart(
   files: FileSystem,
   path: string,
@@ -80,24 +80,21 @@ export async function* readPart(
   if (end === undefined && offset === 0) yield* readChunks(files, path, signal, chunkBytes);
   else {
     const last = end ?? (await files.status(path))?.sizeBytes ?? 0;
-    yield* readRange(files, path, { offset, end: last, pieceBytes: chunkBytes }, signal);
+    yield* readRange(files, path, { offset, end: last, chunkBytes }, signal);
   }
 }
 
-/** The same of a file that is open, and stays so. */
+/** Like readRange, for a file that is already open. Does not close it. */
 export async function* readOpenRange(
   file: OpenFile,
   path: string,
-  { offset, end, pieceBytes }: { offset: number; end: number; pieceBytes: number },
+  { offset, end, chunkBytes }: { offset: number; end: number; chunkBytes: number },
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const readAt = async (position: number): Promise<Buffer> => {
-    const buffer = Buffer.allocUnsafeSlow(Math.max(0, Math.min(pieceBytes, end - position)));
+    const buffer = Buffer.allocUnsafeSlow(Math.max(0, Math.min(chunkBytes, end - position)));
     if ((await file.read(buffer, position)) === buffer.length) return buffer;
-    throw new HostError(
-      "BACKUP_DAMAGED",
-      `${path} ends before the ${end} bytes that it should have.`,
-    );
+    throw new HostError("BACKUP_DAMAGED", `${path} is shorter than the expected ${end} bytes.`);
   };
   let next = readAt(offset);
   try {
@@ -106,7 +103,7 @@ export async function* readOpenRange(
       const buffer = await next;
       position += buffer.length;
       next = readAt(position);
-      // It is awaited in the next turn, or below.
+      // Awaited in the next iteration, or below.
       next.catch(() => {});
       yield buffer;
     }
@@ -116,8 +113,9 @@ export async function* readOpenRange(
 }
 
 /**
- * Writes a stream to a new file, at most `maxBytes`; the file is removed when it fails. Returns its size. `keepsRoom`: the file is on a
- * disk that others need, whose reserve must stay free (STORAGE_FULL).
+ * Writes a stream to a new file and returns its size. Removes the file after a failure. Throws
+ * BACKUP_DAMAGED if the stream exceeds `maxBytes`. With `keepReserve`, throws STORAGE_FULL if the disk
+ * would have less free space than its reserve.
  */
 export async function writeStream(
   files: FileSystem,
@@ -125,25 +123,25 @@ export async function writeStream(
   source: AsyncIterable<Uint8Array>,
   maxBytes: number,
   signal: AbortSignal,
-  keepsRoom = false,
+  keepReserve = false,
 ): Promise<number> {
   const file = await files.create(path);
   let position = 0;
-  let unlooked = 0;
+  let uncheckedBytes = 0;
   try {
     for await (const chunk of source) {
       signal.throwIfAborted();
       if (position + chunk.length > maxBytes)
         throw new HostError(
           "BACKUP_DAMAGED",
-          `What is read for ${path} goes on beyond the ${maxBytes} bytes it should have.`,
+          `The data for ${path} exceeds the expected ${maxBytes} bytes.`,
         );
       await file.write(chunk, position);
       position += chunk.length;
-      unlooked += chunk.length;
-      if (keepsRoom && unlooked >= limits.roomCheckBytes) {
-        unlooked = 0;
-        await requireRoom(files, dirname(path), 0, path);
+      uncheckedBytes += chunk.length;
+      if (keepReserve && uncheckedBytes >= limits.freeSpaceCheckBytes) {
+        uncheckedBytes = 0;
+        await requireFreeSpace(files, dirname(path), 0, path);
       }
     }
     await file.close();

@@ -2,22 +2,24 @@ import { Worker, type ResourceLimits } from "node:worker_threads";
 import { HostError, type HostErrorRecord } from "../errors.js";
 import { entryPath, type EntryName } from "./entry.js";
 
-/** What goes to a worker and what comes back. `progress` may come any number of times before the answer. */
+/** A request to a worker thread. */
 export interface WorkerRequest<Q> {
   id: number;
   request: Q;
 }
+/** A message from a worker thread: any number of progress messages, then a result or an error. */
 export type WorkerReply<R> =
   | { id: number; result: R }
   | { id: number; error: HostErrorRecord }
   | { id: number; progress: number };
 
-/** Calls into one worker thread; answers come in the order of the calls or not at all. */
+/** Calls to a worker thread, which it handles in order. */
 export interface WorkerClient<Q, R> {
+  /** Calls the thread. `onProgress` receives the values that the thread reports. */
   call(request: Q, onProgress?: (count: number) => void): Promise<R>;
-  /** Stops the thread when the calls under way have been answered. */
+  /** Stops the thread after its pending calls. */
   close(): Promise<void>;
-  /** Stops the thread at once; the calls under way fail. */
+  /** Stops the thread immediately. Pending calls fail. */
   terminate(): Promise<void>;
 }
 
@@ -27,7 +29,7 @@ interface Pending<R> {
   onProgress?: (count: number) => void;
 }
 
-/** Starts a thread; `lost` makes the error of calls that the thread did not live to answer. */
+/** Starts a thread. `lost` creates the error of calls that are pending when the thread ends. Rejects if the thread cannot start. */
 export async function startWorker<Q, R>(
   entry: EntryName,
   workerData: unknown,
@@ -37,10 +39,10 @@ export async function startWorker<Q, R>(
   const worker = new Worker(entryPath(entry), { workerData, resourceLimits });
   const pending = new Map<number, Pending<R>>();
   let nextId = 1;
-  let gone: HostError | undefined;
+  let ended: HostError | undefined;
   const fail = (cause?: unknown) => {
-    gone ??= lost(cause);
-    for (const call of pending.values()) call.reject(gone);
+    ended ??= lost(cause);
+    for (const call of pending.values()) call.reject(ended);
     pending.clear();
   };
   const exited = new Promise<void>((resolve) => {
@@ -60,7 +62,7 @@ export async function startWorker<Q, R>(
   });
   const client: WorkerClient<Q, R> = {
     call(request, onProgress) {
-      if (gone) return Promise.reject(gone);
+      if (ended) return Promise.reject(ended);
       return new Promise<R>((resolve, reject) => {
         const id = nextId++;
         pending.set(id, { resolve, reject, ...(onProgress && { onProgress }) });
@@ -68,7 +70,7 @@ export async function startWorker<Q, R>(
       });
     },
     async close() {
-      if (!gone) worker.postMessage({ id: 0, request: null });
+      if (!ended) worker.postMessage({ id: 0, request: null });
       await exited;
     },
     async terminate() {
@@ -76,7 +78,7 @@ export async function startWorker<Q, R>(
       await exited;
     },
   };
-  // Id 0 opens: the worker answers it when its database is open, or says why it cannot be.
+  // The thread sends a reply with ID 0 when it has started or failed to start.
   await new Promise<R>((resolve, reject) => {
     pending.set(0, { resolve, reject });
   }).catch(async (error: unknown) => {

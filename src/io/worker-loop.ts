@@ -3,18 +3,24 @@ import { HostError } from "../errors.js";
 import { fromFileError } from "./file-error.js";
 import type { WorkerReply, WorkerRequest } from "./worker-client.js";
 
-/** Serves calls in a worker thread, one after the other, until it is told to close. The counterpart of startWorker. */
+/**
+ * Serves the calls of startWorker in a worker thread, one after the other, until the client closes it.
+ * `progress` sends a value to the `onProgress` of a call.
+ */
 export function serveWorker<Q, R>(
   open: () => { handle(request: Q, progress: (count: number) => void): R; close(): void },
 ): void {
   const port = parentPort;
-  if (!port) throw new HostError("INTERNAL", "This program runs as a worker thread only.");
+  if (!port) throw new HostError("INTERNAL", "This program can only run as a worker thread.");
   const reply = (message: WorkerReply<R | undefined>) => port.postMessage(message);
   let service: ReturnType<typeof open>;
   try {
     service = open();
   } catch (thrown) {
-    reply({ id: 0, error: HostError.from(fromFileError(thrown, "Starting a thread")).toRecord() });
+    reply({
+      id: 0,
+      error: HostError.from(fromFileError(thrown, "Starting a worker thread")).toRecord(),
+    });
     port.close();
     return;
   }
@@ -29,7 +35,7 @@ export function serveWorker<Q, R>(
     } catch (thrown) {
       reply({
         id,
-        error: HostError.from(fromFileError(thrown, "The work of a thread")).toRecord(),
+        error: HostError.from(fromFileError(thrown, "A worker thread")).toRecord(),
       });
     }
   });

@@ -10,7 +10,7 @@ interface Request {
 }
 const of = (request: Request) => fingerprintOf(request, ["requestId"]);
 
-test("is the same whatever the request id and the order of the fields", () => {
+test("ignores the request ID and the order of the fields", () => {
   expect(of({ requestId: "a" })).toBe(of({ requestId: "b" }));
   expect(of({ full: true, time: 5n })).toBe(of({ time: 5n, full: true }));
 });
@@ -23,6 +23,6 @@ test.each<[Request, Request]>([
   [{ bases: ["a", "b"] }, { bases: ["b", "a"] }],
   [{ selection: { links: ["/a"] } }, { selection: { links: ["/b"] } }],
   [{ selection: { links: ["/a"] } }, {}],
-])("%j differs from %j", (one, other) => {
+])("distinguishes %j from %j", (one, other) => {
   expect(of(one)).not.toBe(of(other));
 });

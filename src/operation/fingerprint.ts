@@ -1,11 +1,11 @@
 /**
- * Identifies what a request asks for, so that a repeated request id is recognised as the same
- * request or refused as another one. Made of every field except those named, so that a new field
- * cannot be forgotten.
+ * Returns a text that is equal for requests with equal fields, so that a repeated request ID can be
+ * recognized as a retry or rejected. It includes all fields except those in `except`, so that new
+ * fields are included automatically.
  */
 export function fingerprintOf<T extends object>(request: T, except: readonly (keyof T)[]): string {
-  const left = Object.entries(request).filter(([name]) => !except.includes(name as keyof T));
-  return JSON.stringify(canonical(Object.fromEntries(left)));
+  const compared = Object.entries(request).filter(([name]) => !except.includes(name as keyof T));
+  return JSON.stringify(canonical(Object.fromEntries(compared)));
 }
 
 function canonical(value: unknown): unknown {

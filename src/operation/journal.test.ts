@@ -16,7 +16,7 @@ const view = (name: string): OperationView => ({
   done: true,
 });
 
-test("any changed byte of an operation's file leaves that operation out, says so and keeps the file", async () => {
+test("skips and reports an operation whose file has a changed byte, and keeps the file", async () => {
   const directory = join(temporaryDirectory(), "operations");
   const damaged: string[] = [];
   const journal = operationJournal(systemPlatform, directory, (path) => damaged.push(path));
@@ -39,7 +39,7 @@ test("any changed byte of an operation's file leaves that operation out, says so
   expect(readdirSync(directory)).toContain("a.json");
 });
 
-test("a file of an earlier release, without a digest, is read where it has the fields of an operation", async () => {
+test("loads a file without a digest, as earlier releases wrote it, if it has the fields of an operation", async () => {
   const directory = join(temporaryDirectory(), "operations");
   const journal = operationJournal(systemPlatform, directory, () => {});
   await journal.load();

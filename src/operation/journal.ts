@@ -7,19 +7,19 @@ import type { Platform } from "../io/platform.js";
 import type { OperationView } from "./operation.js";
 import { fromStoredResult, toStoredResult } from "./stored-result.js";
 
-/** An operation as it is kept: what is seen of it, and by which request id it is found again. */
+/** An operation on disk: its state, and the request ID and fingerprint that identify a retry. */
 export interface JournalEntry {
   view: OperationView;
   requestKey?: string;
   fingerprint?: string;
 }
 
-/** Operations on the disk, a file each: a host that starts again knows what it had done, and what it was doing. */
+/** Operations on disk, one file each, so that a restarted host knows past and interrupted operations. */
 export interface OperationJournal {
-  /** Durable when it resolves. */
+  /** Writes an operation durably. */
   write(entry: JournalEntry): Promise<void>;
   remove(name: string): Promise<void>;
-  /** Returns the operations, oldest first. Those that were running when the host stopped are failed. */
+  /** Returns the operations, oldest first. Marks operations that were running when the host stopped as failed. */
   load(): Promise<JournalEntry[]>;
 }
 
@@ -29,10 +29,10 @@ type Stored = Omit<JournalEntry, "view"> & {
 
 const entryBytes = 8 * 1024 * 1024;
 
-/** Behind the entry on a line of its own: a changed byte must not become a wrong answer. Earlier releases wrote none. */
+/** Digest in the second line of a file, which detects changed bytes. Files of earlier releases lack it. */
 const digestOf = (json: string) => createHash("sha256").update(json).digest("hex");
 
-/** `onDamaged` receives the path of a file that holds no operation; it is skipped and stays in place. */
+/** Opens the journal in a directory. `onDamaged` receives the path of each invalid file, which is skipped and kept. */
 export function operationJournal(
   platform: Pick<Platform, "files" | "randomHex" | "nowMicros">,
   directory: string,
@@ -74,7 +74,7 @@ export function operationJournal(
         pathOf(view.name) !== path
       )
         return undefined;
-      // A reason that a later version had is not known here.
+      // A later release may have written a reason that this release does not know.
       const known =
         error &&
         (error.reason in reasons ? error : { ...error, reason: "INTERNAL" satisfies Reason });
@@ -96,10 +96,10 @@ export function operationJournal(
     const { name, kind } = entry.view;
     const error = new HostError(
       "OPERATION_INTERRUPTED",
-      `The host ended while ${name} (${kind}) was running. It either did all of its work or nothing: look at its target, and ask again if it is not done.`,
+      `The host stopped while ${name} (${kind}) was running. The operation took effect completely or not at all. Check its target, and repeat the request if needed.`,
     );
     const progress = { ...entry.view.progress, stage: "failed" };
-    // Without its request ID: a client that repeats the request wants the work done.
+    // Without the request ID, so that a repeated request starts a new operation.
     return {
       view: {
         ...entry.view,
@@ -134,7 +134,7 @@ export function operationJournal(
   };
 }
 
-/** Whether what was read has the fields that every operation has, of their types. */
+/** Whether an object has the required fields of an operation, with their types. */
 function isOperation(view: Partial<Record<keyof OperationView, unknown>>): boolean {
   const texts = [view.name, view.kind, view.indexLink, view.target];
   const { progress } = view;

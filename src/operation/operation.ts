@@ -4,7 +4,7 @@ import type { RestoreResult } from "../backup/restore-request.js";
 import type { VerifyResult } from "../backup/verification.js";
 import type { HostError } from "../errors.js";
 
-/** What a check of a live index read and counted. */
+/** Result of checking a live index. */
 export interface CheckIndexResult {
   indexLink: string;
   records: number;
@@ -13,17 +13,19 @@ export interface CheckIndexResult {
   versions: number;
 }
 
+/** Kind of an operation. */
 export type OperationKind = "backup" | "restore" | "undo-restore" | "verify-backup" | "check-index";
 
+/** Result of a successful operation. */
 export type OperationOutcome = BackupResult | RestoreResult | VerifyResult | CheckIndexResult;
 
-/** A piece of work that continues when its caller leaves. */
+/** State of a long-running operation, which continues when its client disconnects. */
 export interface OperationView {
-  /** For example operations/3f2c.. */
+  /** For example operations/9b6e4229-.... */
   name: string;
   kind: OperationKind;
   indexLink: string;
-  /** What it works on, without credentials. */
+  /** URI or name of the destination, source or index, without credentials. */
   target: string;
   startTimeMicros: number;
   endTimeMicros?: number;
@@ -33,15 +35,18 @@ export interface OperationView {
   result?: OperationOutcome;
 }
 
+/** Access to the operations of a host. Methods throw OPERATION_NOT_FOUND for an unknown name. */
 export interface OperationService {
   get(name: string): OperationView;
+  /** Lists operations, newest first. Throws PAGE_TOKEN_INVALID. */
   list(
     pageSize: number,
     pageToken?: string,
   ): { operations: OperationView[]; nextPageToken?: string };
-  /** Resolves when it is done, or as it is at the time-out. */
+  /** Resolves to the state at the end of the operation, or at the timeout or abort. */
   wait(name: string, timeoutMs: number, signal?: AbortSignal): Promise<OperationView>;
+  /** Cancels an operation and waits for its end. Does nothing if it has ended. */
   cancel(name: string): Promise<void>;
-  /** Forgets one that is done; OPERATION_RUNNING for one that is not. */
+  /** Removes the record of an operation. Throws OPERATION_RUNNING if it has not ended. */
   delete(name: string): Promise<void>;
 }

@@ -11,23 +11,28 @@ import type {
 } from "./operation.js";
 import type { Report } from "../backup/progress.js";
 
+/** An operation to start. */
 export interface StartRequest {
   kind: OperationKind;
   indexLink: string;
   /** Without credentials. */
   target: string;
-  /** A second start with the same id and request finds the first one's operation. */
+  /** A request with the same ID and the same content returns the existing operation. */
   requestId?: string;
-  /** What else of the request makes it the same one. */
+  /** Fingerprint of the other fields of the request (fingerprint.ts). */
   fingerprint?: string;
+  /** Does the work. `report` updates the progress. */
   run(signal: AbortSignal, report: Report): Promise<OperationOutcome>;
 }
 
-/** Work that continues when its caller leaves. The last limits.operations operations are kept, across restarts too. */
+/** Runs operations and keeps the last limits.operations of them, also across restarts. */
 export interface Operations extends OperationService {
-  /** Resolves when the work has started and is recorded. */
+  /**
+   * Starts an operation; resolves when it is recorded. Throws OPERATION_LIMIT, SHUTTING_DOWN, and
+   * REQUEST_INVALID if the request ID was used for another request.
+   */
   start(request: StartRequest): Promise<OperationView>;
-  /** Takes no new work, waits for what runs, cancels what is not done in time. */
+  /** Rejects new operations, waits for running ones and cancels those that take longer than `graceMs`. */
   close(graceMs: number): Promise<void>;
 }
 
@@ -39,15 +44,17 @@ interface Entry {
   fingerprint: string;
 }
 
+/** Options of Operations. */
 export interface OperationsOptions {
   platform: Pick<Platform, "nowMicros" | "randomId">;
   journal: OperationJournal;
-  /** Called with each operation that has ended. */
+  /** Called when an operation has ended. */
   onSettled(view: OperationView): void;
-  /** Called if the journal cannot be written; the operation continues. */
+  /** Called when the journal cannot be written. The operation continues. */
   onJournalError(error: unknown): void;
 }
 
+/** Loads the journal and starts to accept operations. */
 export async function openOperations({
   platform,
   journal,
@@ -78,7 +85,7 @@ export async function openOperations({
     if (!entry)
       throw new HostError(
         "OPERATION_NOT_FOUND",
-        `There is no operation ${name}: it never was, or it is one of those no longer remembered.`,
+        `Operation ${name} not found (unknown or expired).`,
       );
     return entry;
   }
@@ -95,8 +102,8 @@ export async function openOperations({
     await journal.remove(name);
   }
 
-  /** The work continues even if it cannot be recorded: a backup is needed most when the disk is full. */
-  async function note(
+  /** Does not throw, because a backup must also run when the disk is full. */
+  async function record(
     view: OperationView,
     requestKey: string | undefined,
     fingerprint: string,
@@ -126,17 +133,20 @@ export async function openOperations({
           return copy(entry);
         throw new HostError(
           "REQUEST_INVALID",
-          `The request id ${requestId} was used for another ${kind}; use a new one.`,
+          `Request ID ${requestId} was already used for a different ${kind} request. Use a new ID.`,
           { metadata: { field: "request_id" } },
         );
       }
     }
     if (closing)
-      throw new HostError("SHUTTING_DOWN", "The host is shutting down and takes no new work.");
+      throw new HostError(
+        "SHUTTING_DOWN",
+        "The host is shutting down and does not accept new operations.",
+      );
     if (running().length >= limits.runningOperations) {
       throw new HostError(
         "OPERATION_LIMIT",
-        `${limits.runningOperations} operations are running, as many as the host allows; wait for one to end.`,
+        `The limit of ${limits.runningOperations} running operations is reached. Retry when one of them has ended.`,
       );
     }
     forgetOldest();
@@ -170,13 +180,13 @@ export async function openOperations({
         done: true,
         endTimeMicros: platform.nowMicros(),
       };
-      // Before the end is reported, so that what was reported as done is done after a restart too.
-      await note(ended, requestKey, fingerprint);
+      // Recorded before it is reported, so that a restarted host also reports the end.
+      await record(ended, requestKey, fingerprint);
       Object.assign(view, ended);
       onSettled(view);
     };
-    const noted = note(copyOf(view), requestKey, fingerprint);
-    const settled = noted
+    const recorded = record(copyOf(view), requestKey, fingerprint);
+    const settled = recorded
       .then(() => run(controller.signal, report))
       .then(
         (result) => finish({ result }),
@@ -187,7 +197,7 @@ export async function openOperations({
       );
     const entry: Entry = { view, controller, settled, requestKey, fingerprint };
     entries.set(view.name, entry);
-    await noted;
+    await recorded;
     return copy(entry);
   }
 
@@ -205,7 +215,7 @@ export async function openOperations({
       if (from < 0)
         throw new HostError(
           "PAGE_TOKEN_INVALID",
-          "The page token is of an operation that is no longer remembered; start the listing again.",
+          "The page token refers to an operation that has expired. Restart the listing at its first page.",
         );
       const page = all.slice(from, from + pageSize);
       const next = all[from + pageSize]?.view.name;
@@ -231,7 +241,7 @@ export async function openOperations({
       const entry = find(name);
       if (entry.view.done) return;
       entry.controller.abort(
-        cancelled("The operation was cancelled on request; what it had written was removed."),
+        cancelled("The operation was cancelled on request. Its partial results were removed."),
       );
       await entry.settled;
     },
@@ -239,7 +249,7 @@ export async function openOperations({
       if (!find(name).view.done) {
         throw new HostError(
           "OPERATION_RUNNING",
-          `${name} is running; cancel it first, or wait for its end.`,
+          `${name} is running. Cancel it, or wait for its end.`,
           { metadata: { operation: name } },
         );
       }
@@ -247,10 +257,10 @@ export async function openOperations({
     },
     async close(graceMs) {
       closing = true;
-      // A check of an index that is about to be closed changes nothing and can be repeated.
+      // Checking an index changes nothing and can be repeated, so the shutdown does not wait for it.
       const shutDown = (entry: Entry) =>
         entry.controller.abort(
-          new HostError("SHUTTING_DOWN", "The host was shut down before the operation was done."),
+          new HostError("SHUTTING_DOWN", "The host was shut down before the operation ended."),
         );
       for (const entry of running()) if (entry.view.kind === "check-index") shutDown(entry);
       const stop = new AbortController();

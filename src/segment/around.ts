@@ -3,7 +3,7 @@ import type { LogEntry, LogAround } from "../engine/engine.js";
 
 const entryColumns = "time AS timeMicros, link, version, action, kind";
 
-/** The rows of a log next to a time: an index, or a segment of one. */
+/** Returns up to `count` versions before and after a point in time, from the log of an index or of a segment. */
 export function logAround(db: Database.Database, timeMicros: number, count: number): LogAround {
   return {
     before: db
@@ -20,8 +20,8 @@ export function logAround(db: Database.Database, timeMicros: number, count: numb
   };
 }
 
-/** Those of several segments of one log. */
-export function joinAround(parts: readonly LogAround[], count: number): LogAround {
+/** Combines the results of logAround for several segments of one log. */
+export function combineAround(parts: readonly LogAround[], count: number): LogAround {
   return {
     before: parts
       .flatMap(({ before }) => before)

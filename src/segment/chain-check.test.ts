@@ -6,9 +6,9 @@ import { checkChain } from "./chain-check.js";
 import { createSegmentTables } from "./tables.js";
 
 type Row = [time: number, link: string, version: number, action?: string];
-type PruneRow = [link: string, time: number, version: number, since: number, until: number];
+type CompactionRow = [link: string, time: number, version: number, since: number, until: number];
 
-function segment(rows: Row[], prunes: PruneRow[] = []): SegmentSource {
+function segment(rows: Row[], compactions: CompactionRow[] = []): SegmentSource {
   const path = join(temporaryDirectory(), "segment.sqlite");
   const db = new Database(path);
   createSegmentTables(db);
@@ -16,10 +16,10 @@ function segment(rows: Row[], prunes: PruneRow[] = []): SegmentSource {
     "INSERT INTO log (time, link, version, action, kind, owner, expires, crc, body) VALUES (?, ?, ?, ?, '', '', 0, 0, '{}')",
   );
   for (const [time, link, version, action = "PUT"] of rows) log.run(time, link, version, action);
-  const prune = db.prepare(
+  const compaction = db.prepare(
     "INSERT INTO prune (link, time, version, since, until, crc) VALUES (?, ?, ?, ?, ?, 0)",
   );
-  for (const row of prunes) prune.run(...row);
+  for (const row of compactions) compaction.run(...row);
   db.close();
   return {
     path,
@@ -27,7 +27,7 @@ function segment(rows: Row[], prunes: PruneRow[] = []): SegmentSource {
     firstMicros: 0,
     lastMicros: 100,
     records: rows.length,
-    prunes: prunes.length,
+    prunes: compactions.length,
     sizeBytes: 1,
     sha256: "",
   };
@@ -42,7 +42,7 @@ const base = () =>
   ]);
 
 test.each([1, 2, 1000])(
-  "counts what a restore of the whole chain gives, %d links at a time",
+  "counts the documents and versions of a chain, with %d links per pass",
   (linksAtOnce) => {
     const delta = segment([
       [5, "/a", 2, "DELETE"],
@@ -60,8 +60,8 @@ test.each([1, 2, 1000])(
 );
 
 test.each<[string, Row[]]>([
-  ["a version that the base has", [[5, "/b", 0]]],
-  ["a version below one that the base has", [[5, "/a", 0]]],
+  ["a version that the base contains", [[5, "/b", 0]]],
+  ["a version lower than one in the base", [[5, "/a", 0]]],
   [
     "a version twice in one segment",
     [
@@ -76,7 +76,7 @@ test.each<[string, Row[]]>([
     );
 });
 
-test("leaves out what a compaction removed, and tells which moments it took", () => {
+test("excludes compacted versions and returns the time range of the compaction", () => {
   const delta = segment([[5, "/a", 2]], [["/a", 6, 1, 1, 5]]);
   expect(checkChain([base(), delta], () => {})).toEqual({
     documents: 3,

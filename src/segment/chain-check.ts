@@ -5,28 +5,32 @@ import { limits } from "../limits.js";
 import type { ChainContent, SegmentSource } from "../engine/engine.js";
 import { readSegment } from "./segment-file.js";
 
-/** Which part of the links a pass looks at: memory is bounded whatever the number of links. */
+/** The share of the links that one pass checks, so that memory is bounded. */
 interface Part {
   index: number;
   count: number;
 }
 
-interface Prune {
+interface Compaction {
   version: number;
   time: number;
 }
 
 /**
- * Reads the links, versions and times of all rows of a chain, and checks what they promise only together: that the versions of
- * each link grow with time, none of them twice. Returns what a restore of all of it gives, without making an index.
- * BACKUP_DAMAGED names the row. The segments' own rows are checked elsewhere.
+ * Checks the rows of a chain against each other: the versions of each link must increase with time.
+ * Returns the counts and times that a restore of the whole chain would give, without building an
+ * index. `checkRows` checks each row by itself.
+ *
+ * @param onRows receives the number of rows read since the last call.
+ * @param linksAtOnce bounds the links in memory; more links take more passes.
+ * Throws BACKUP_DAMAGED with the first invalid version.
  */
 export function checkChain(
   segments: readonly SegmentSource[],
   onRows: (rows: number) => void,
   linksAtOnce: number = limits.chainCheckLinks,
 ): ChainContent {
-  // A finding may come from two links of one hash: it counts where another hash finds it too.
+  // Two links may share a hash. A problem is real if it also appears with another hash.
   const first = readChain(segments, linksAtOnce, onRows);
   const checked = "problem" in first ? readChain(segments, linksAtOnce, onRows) : first;
   if (!("problem" in checked)) return checked;
@@ -64,7 +68,7 @@ function readChain(
   return sum;
 }
 
-/** 0 stands for none. */
+/** Returns the earlier time; 0 means no time. */
 const earlier = (a: number, b: number) => (a === 0 ? b : b === 0 ? a : Math.min(a, b));
 
 type Finding = { problem: string; segment: SegmentSource };
@@ -76,7 +80,7 @@ function readPart(
   onRows: (rows: number) => void,
 ): ChainContent | Finding {
   const isOfPart = (key: number) => key % part.count === part.index;
-  const prunes = new Map<number, Prune>();
+  const compactions = new Map<number, Compaction>();
   const content: ChainContent = {
     documents: 0,
     versions: 0,
@@ -86,10 +90,10 @@ function readPart(
   };
   for (const segment of segments) {
     readSegment(segment, (db) => {
-      for (const [link, version, time, since, until] of pruneRows(db)) {
+      for (const [link, version, time, since, until] of compactionRows(db)) {
         const key = hash(link);
         if (!isOfPart(key)) continue;
-        prunes.set(key, { version, time });
+        compactions.set(key, { version, time });
         content.prunedUntilMicros = Math.max(content.prunedUntilMicros, until);
         content.prunedSinceMicros = earlier(content.prunedSinceMicros, since);
       }
@@ -109,12 +113,13 @@ function readPart(
         if (rows % reportRows === 0) onRows(reportRows);
         const key = hash(link);
         if (!isOfPart(key)) continue;
-        const prune = prunes.size === 0 ? undefined : prunes.get(key);
-        const removed = prune !== undefined && version <= prune.version && time < prune.time;
+        const compaction = compactions.size === 0 ? undefined : compactions.get(key);
+        const removed =
+          compaction !== undefined && version <= compaction.version && time < compaction.time;
         const before = table.put(key, version, !deleted && !removed);
-        if (before === full) return "it has more links than rows";
+        if (before === full) return "it contains more links than rows";
         if (before >= version)
-          return `version ${version} of ${JSON.stringify(link)} comes after version ${before}`;
+          return `version ${version} of ${JSON.stringify(link)} follows version ${before}`;
         if (removed) continue;
         content.versions += 1;
         content.firstMicros = earlier(content.firstMicros, time);
@@ -129,7 +134,7 @@ function readPart(
 
 const reportRows = 10_000;
 
-const pruneRows = (db: Database.Database) =>
+const compactionRows = (db: Database.Database) =>
   db
     .prepare("SELECT link, version, time, since, until FROM prune")
     .raw()
@@ -141,7 +146,7 @@ const logRows = (db: Database.Database) =>
     .raw()
     .iterate() as IterableIterator<[number, string, number, number]>;
 
-/** 53 bits of a link, different ones each time, so that colliding links cannot be chosen. */
+/** Creates a hash of 53 bits with a random seed, so that an attacker cannot choose links that collide. */
 function linkHash(): (link: string) => number {
   const seeds = randomBytes(8);
   const [a, b] = [seeds.readUInt32LE(0), seeds.readUInt32LE(4)];
@@ -161,15 +166,15 @@ function linkHash(): (link: string) => number {
 
 const full = Number.MAX_SAFE_INTEGER;
 
-/** Open addressing over two arrays of numbers: a Map of as many strings takes ten times the memory. */
+/** A hash table with open addressing in two arrays of numbers. A Map takes ten times the memory. */
 function versionTable(links: number) {
   const slots = 2 ** Math.ceil(Math.log2(Math.max(16, links * 1.5)));
   const keys = new Float64Array(slots);
-  /** Version and one, negative where it is no document. 0: free. */
+  /** Version + 1, negative if the link has no document at this version. 0: free slot. */
   const versions = new Float64Array(slots);
   let used = 0;
   return {
-    /** Takes note of a link's next version; returns the one before, -1 where there was none. */
+    /** Records the next version of a link. Returns the version before, -1 if there was no version, or `full`. */
     put(key: number, version: number, live: boolean): number {
       let slot = (key % 0x3fffffff) & (slots - 1);
       while (versions[slot] !== 0 && keys[slot] !== key) slot = (slot + 1) & (slots - 1);

@@ -2,13 +2,13 @@ import type { SegmentSource } from "../engine/engine.js";
 import { checkRows, type Half } from "./segment-file.js";
 import { serveWorker } from "../io/worker-loop.js";
 
+/** Rows for a worker thread to check. */
 export interface CheckCall {
   segments: SegmentSource[];
-  /** Absent: all of each. */
+  /** The half of each segment to check. Default: all rows. */
   half?: Half;
 }
 
-/** Checks the rows of segments beside the thread that loads them. */
 serveWorker<CheckCall, undefined>(() => {
   return {
     handle({ segments, half }, progress) {

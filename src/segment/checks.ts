@@ -4,10 +4,9 @@ import { runInChild } from "../io/child-process.js";
 import type { SegmentAnswer, SegmentCall } from "./segment-process.js";
 
 /**
- * Checks everything that a restore demands of the segments of a backup: digests, rows with their
- * checksums and limits, and that the versions of each link grow with time and none is there twice.
- * Returns what a restore would give. BACKUP_DAMAGED. `onRows` receives the number of rows checked
- * so far.
+ * Verifies the segments of a backup completely: digests, the checksum and limits of each row, and
+ * that the versions of each link increase with time. Returns the counts and times that a restore
+ * would give. `onRows` receives the number of rows checked so far. Throws BACKUP_DAMAGED.
  */
 export async function checkSegments(
   segments: SegmentSource[],
@@ -18,8 +17,8 @@ export async function checkSegments(
 }
 
 /**
- * Checks the checksums of about `percent` of the rows, in runs spread over the time of each
- * segment, different ones each time; no digests. BACKUP_DAMAGED.
+ * Verifies the checksums of about `percent` of the rows, in random runs spread over each segment.
+ * Does not verify digests. Throws BACKUP_DAMAGED.
  */
 export async function sampleSegments(
   segments: SegmentSource[],
@@ -30,7 +29,7 @@ export async function sampleSegments(
   return (await run({ kind: "sample", segments, percent }, signal, onRows)) as Sampled;
 }
 
-/** At most `count` versions on either side of a time, in the segments of one backup. Digests are not checked. */
+/** Returns up to `count` versions before and after a point in time, from the segments of a backup. Does not verify digests. */
 export async function segmentsAround(
   segments: SegmentSource[],
   timeMicros: number,

@@ -1,9 +1,10 @@
 import type { LineageParent, RestorableWindow } from "../engine/engine.js";
 import type { StoredManifest } from "./manifest.js";
 
-/** How a backup was packed. STREAM: an archive sent over http(s). */
+/** How a backup is packed. STREAM: an archive sent over HTTP or HTTPS. */
 export type ContainerKind = "ZIP" | "DIRECTORY" | "STREAM";
 
+/** A segment of a backup. */
 export interface SegmentDescription {
   name: string;
   kind: "base" | "delta";
@@ -14,10 +15,11 @@ export interface SegmentDescription {
   records: number;
 }
 
+/** A backup as users see it: its manifest and location. */
 export interface BackupDescription {
-  /** The manifest's file name: the name of the backup at its destination. */
+  /** File name of the manifest, which is the name of the backup at its destination. */
   name: string;
-  /** Of the manifest's file, in lower-case hexadecimal. */
+  /** SHA-256 of the manifest file, in lower-case hexadecimal. */
   manifestSha256: string;
   number: number;
   uri: string;
@@ -38,10 +40,10 @@ export interface BackupDescription {
   segments: SegmentDescription[];
 }
 
-/** Where a backup is, as its description says. */
+/** Location and packing of a backup. */
 export type BackupLocation = Pick<BackupDescription, "container" | "uri">;
 
-/** Describes a backup by its manifest and where it is. */
+/** Describes a backup by its location and manifest. */
 export function describeManifest(
   { uri, container }: BackupLocation,
   { name, sha256, manifest }: StoredManifest,

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { decodeManifest, encodeManifest, type Manifest } from "./manifest.js";
-import { isSegmentName, manifestName, parseManifestName, segmentName } from "./names.js";
+import { isSegmentName, manifestName, parseManifestName, segmentName } from "./format.js";
 
 const content = {
   kind: "base" as const,
@@ -39,7 +39,7 @@ const manifest: Manifest = {
   previousManifestSha256: "ff".repeat(32),
 };
 
-/** A manifest file with something changed in its JSON, under the name that its new contents have. */
+/** A manifest file with changed JSON, under the name that matches the new contents. */
 function changed(
   change: (json: Record<string, unknown> & { segments: Record<string, unknown>[] }) => void,
   number = 7,
@@ -52,7 +52,7 @@ function changed(
   return [manifestName(number, createHash("sha256").update(bytes).digest("hex")), bytes];
 }
 
-test("what was encoded is decoded, and the same manifest gives the same bytes", () => {
+test("decodes an encoded manifest, and encodes equal manifests to equal bytes", () => {
   const file = encodeManifest(manifest);
   expect(file.name).toMatch(/^manifest-0000000007-[0-9a-f]{16}\.json$/);
   expect(decodeManifest(file.name, file.bytes).manifest).toEqual(manifest);
@@ -61,35 +61,32 @@ test("what was encoded is decoded, and the same manifest gives the same bytes", 
 
 test.each<[string, Parameters<typeof changed>[0]]>([
   [
-    "a hole between segments",
+    "a gap between segments",
     (json) => (json.segments[1] = { ...json.segments[1], firstMicros: "17" }),
   ],
   ["a delta first", (json) => json.segments.shift()],
   ["no segments", (json) => (json.segments = [])],
   [
-    "a name that leads elsewhere",
+    "a segment name that leads out of the directory",
     (json) => (json.segments[0] = { ...json.segments[0], name: "../../etc/passwd" }),
   ],
   [
-    "a name that is not that of the contents",
+    "a segment name that does not match the contents",
     (json) => (json.segments[0] = { ...json.segments[0], sha256: "bb".repeat(32) }),
   ],
   ["a negative size", (json) => (json.segments[0] = { ...json.segments[0], sizeBytes: "-1" })],
-  ["a number beyond what is exact", (json) => (json["createTimeMicros"] = "9007199254740993")],
-  [
-    "a position that the segments do not reach",
-    (json) => (json["positionMicros"] = "1766000000000900"),
-  ],
-  ["another number than its name's", (json) => (json["number"] = "8")],
+  ["a number that is not exact", (json) => (json["createTimeMicros"] = "9007199254740993")],
+  ["a position beyond the segments", (json) => (json["positionMicros"] = "1766000000000900")],
+  ["a number that differs from that in its name", (json) => (json["number"] = "8")],
   ["no window", (json) => delete json["window"]],
   ["format 0", (json) => (json["formatVersion"] = 0)],
-])("%s is damage", (_name, change) => {
+])("rejects a manifest with %s", (_name, change) => {
   expect(() => decodeManifest(...changed(change))).toThrow(
     expect.objectContaining({ reason: "BACKUP_DAMAGED" }) as Error,
   );
 });
 
-test("a newer format is refused as such, and fields that it does not know are no reason to refuse", () => {
+test("rejects a newer format with FORMAT_TOO_NEW, and ignores unknown fields", () => {
   expect(() => decodeManifest(...changed((json) => (json["formatVersion"] = 2)))).toThrow(
     expect.objectContaining({ reason: "FORMAT_TOO_NEW" }) as Error,
   );
@@ -98,7 +95,7 @@ test("a newer format is refused as such, and fields that it does not know are no
   );
 });
 
-test("names are taken apart as they are put together, and nothing else is taken for one", () => {
+test("parses the names that it creates, and rejects other names", () => {
   expect(parseManifestName(manifestName(42, "0123456789abcdef00"))).toEqual({
     number: 42,
     digestPrefix: "0123456789abcdef",

@@ -8,14 +8,15 @@ import {
 import type { LineageParent, RowId, RestorableWindow, SegmentContent } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
-import { isSegmentName, manifestName, parseManifestName, segmentName } from "./names.js";
-import { formatVersion } from "./version.js";
+import { isSegmentName, manifestName, parseManifestName, segmentName } from "./format.js";
+import { formatVersion } from "./format.js";
 
+/** A segment and its file name. */
 export interface Segment extends SegmentContent {
   name: string;
 }
 
-/** One finished backup; the message of proto/holdfast/backup/v1 in the host's own terms. */
+/** A complete backup: the message of proto/holdfast/backup/v1 with numbers instead of bigints. */
 export interface Manifest {
   number: number;
   indexId: string;
@@ -29,15 +30,15 @@ export interface Manifest {
   window: RestorableWindow;
   documents: number;
   versions: number;
-  /** A base, then the deltas that go on from it without a gap. */
+  /** A base, followed by deltas without gaps. */
   segments: Segment[];
-  /** Empty for the first one at a destination. */
+  /** Empty for the first manifest at a destination. */
   previousManifestSha256: string;
-  /** The last version in the log at the position; absent for an empty log. */
+  /** The last version in the log at the position. Absent if the log is empty. */
   lastRecord?: RowId;
 }
 
-/** A manifest that was read, by the name and digest of its file. */
+/** A manifest with the name and digest of its file. */
 export interface StoredManifest {
   name: string;
   sha256: string;
@@ -49,6 +50,7 @@ export interface ManifestFile extends StoredManifest {
   bytes: Uint8Array;
 }
 
+/** Encodes a manifest as its file. Equal manifests have equal bytes. */
 export function encodeManifest(manifest: Manifest): ManifestFile {
   const message = create(ManifestSchema, {
     formatVersion,
@@ -99,7 +101,10 @@ export function encodeManifest(manifest: Manifest): ManifestFile {
   return { name: manifestName(manifest.number, sha256), sha256, bytes, manifest };
 }
 
-/** Reads a manifest file; BACKUP_DAMAGED where it is not what its name promises, FORMAT_TOO_NEW before anything else is believed. */
+/**
+ * Decodes a manifest file and checks its digest, names and ranges. Throws FORMAT_TOO_NEW for a newer
+ * format, before any other field is checked, and BACKUP_DAMAGED for an invalid manifest.
+ */
 export function decodeManifest(name: string, bytes: Uint8Array): ManifestFile {
   const damaged = (problem: string, cause?: unknown) =>
     new HostError(
@@ -107,58 +112,59 @@ export function decodeManifest(name: string, bytes: Uint8Array): ManifestFile {
       `The manifest ${name} is damaged: ${problem}. Use another backup.`,
       { metadata: { file: name }, cause },
     );
-  const promised = parseManifestName(name);
+  const expected = parseManifestName(name);
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  if (!promised || !sha256.startsWith(promised.digestPrefix))
-    throw damaged("its contents do not agree with its name");
-  if (bytes.length > limits.manifestBytes) throw damaged(`it has ${bytes.length} bytes`);
+  if (!expected || !sha256.startsWith(expected.digestPrefix))
+    throw damaged("its contents do not match its name");
+  if (bytes.length > limits.manifestBytes)
+    throw damaged(`its size of ${bytes.length} bytes exceeds the limit`);
   let message: ManifestMessage;
   try {
     message = fromJsonString(ManifestSchema, Buffer.from(bytes).toString("utf8"), {
       ignoreUnknownFields: true,
     });
   } catch (cause) {
-    throw damaged("it is not a manifest in JSON", cause);
+    throw damaged("it is not valid JSON of a manifest", cause);
   }
   if (message.formatVersion > formatVersion) {
     throw new HostError(
       "FORMAT_TOO_NEW",
-      `The backup ${name} has format ${message.formatVersion}; this host knows formats up to ${formatVersion}. Restore it with the version that made it, or a later one.`,
+      `The backup ${name} has format ${message.formatVersion}; this host reads formats up to ${formatVersion}. Restore it with the version of Holdfast that wrote it, or a later one.`,
     );
   }
   const problem =
     message.formatVersion === formatVersion
-      ? problemOf(message, promised.number)
-      : `it has format ${message.formatVersion}`;
+      ? problemOf(message, expected.number)
+      : `its format ${message.formatVersion} is unknown`;
   if (problem !== undefined) throw damaged(problem);
   return { name, sha256, bytes, manifest: toManifest(message) };
 }
 
-/** What no manifest of ours has; names and ranges are checked before any file is touched because of them. */
+/** Returns a problem that no valid manifest has. Checked before any file that the manifest names is accessed. */
 function problemOf(message: ManifestMessage, number: number): string | undefined {
-  if (Number(message.number) !== number) return "its number is not that of its name";
+  if (Number(message.number) !== number) return "its number differs from that in its name";
   if (!message.window || message.segments.length === 0) return "it lists no segments";
   let position = 0n;
   for (const [i, segment] of message.segments.entries()) {
     const kind = i === 0 ? SegmentKind.BASE : SegmentKind.DELTA;
     if (segment.kind !== kind || segment.firstMicros !== position)
-      return `its segment ${i + 1} does not go on from the one before`;
+      return `its segment ${i + 1} does not continue the previous segment`;
     if (segment.lastMicros < segment.firstMicros)
-      return `its segment ${i + 1} ends before it begins`;
+      return `its segment ${i + 1} ends before its start`;
     if (!/^[0-9a-f]{64}$/.test(segment.sha256) || !isSegmentName(segment.name))
-      return `its segment ${i + 1} has no sound name or digest`;
+      return `its segment ${i + 1} has an invalid name or digest`;
     if (segment.name !== segmentName(toSegment(segment)))
-      return `the name of its segment ${i + 1} is not that of its contents`;
+      return `the name of its segment ${i + 1} does not match its contents`;
     position = segment.lastMicros;
   }
   if (position !== message.positionMicros) return "its segments do not reach its position";
-  return unboundedFieldOf(message, message.window);
+  return outOfRangeFieldOf(message, message.window);
 }
 
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** A number or text of a manifest that no host writes. Each is compared, counted on or shown later. */
-function unboundedFieldOf(
+/** Returns a problem if a number or string is outside the limits: these are compared, added and displayed later. */
+function outOfRangeFieldOf(
   message: ManifestMessage,
   window: NonNullable<ManifestMessage["window"]>,
 ): string | undefined {
@@ -169,8 +175,8 @@ function unboundedFieldOf(
     message.versions,
     ...message.segments.flatMap((segment) => [segment.sizeBytes, segment.records, segment.prunes]),
   ];
-  if (message.number < 1n || message.number > BigInt(limits.manifestNumber))
-    return `its number is not between 1 and ${limits.manifestNumber}`;
+  if (message.number < 1n || message.number > BigInt(limits.maxManifestNumber))
+    return `its number is not between 1 and ${limits.maxManifestNumber}`;
   if (outside(counts, Number.MAX_SAFE_INTEGER)) return "a count in it is out of range";
   const { lastRecord, parents } = message;
   const times = [
@@ -184,8 +190,8 @@ function unboundedFieldOf(
     ...parents.map(({ positionMicros }) => positionMicros),
     ...(lastRecord ? [lastRecord.timeMicros] : []),
   ];
-  if (outside(times, limits.timeMicros))
-    return `a time in it is not between 0 and ${limits.timeMicros}`;
+  if (outside(times, limits.maxTimeMicros))
+    return `a time in it is not between 0 and ${limits.maxTimeMicros}`;
   if (lastRecord && outside([lastRecord.version], Number.MAX_SAFE_INTEGER))
     return "the version of its last record is out of range";
   const texts = [
@@ -198,7 +204,7 @@ function unboundedFieldOf(
     ...parents.flatMap(({ indexId, lineage }) => [indexId, lineage]),
   ];
   if (texts.some((text) => text.length > limits.selfLinkBytes || controlCharacter.test(text)))
-    return "a name in it is too long or has control characters";
+    return "a string in it is too long or contains control characters";
   return undefined;
 }
 

@@ -3,9 +3,9 @@ import type Database from "better-sqlite3";
 import type { DocumentVersion } from "../document/document.js";
 import { scanMembers } from "../document/members.js";
 import type { Proof } from "../engine/engine.js";
-import { linksWith } from "./links-with.js";
+import { linkPrefixRange } from "../document/link.js";
 
-/** Keeps a digest of each version in a table of the database; what is there of an earlier comparison goes. */
+/** Compares two sets of versions by a digest of each version, in a table of the database. */
 export function createProof(db: Database.Database): Proof {
   db.exec(
     "CREATE TABLE IF NOT EXISTS proof (side TEXT NOT NULL, link TEXT NOT NULL, version INTEGER NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (side, link, version)) STRICT, WITHOUT ROWID",
@@ -33,7 +33,7 @@ export function createProof(db: Database.Database): Proof {
       let links = 0;
       let versions = 0;
       let last: string | undefined;
-      for (const row of ordered.iterate(side, ...linksWith(linkPrefix)) as IterableIterator<
+      for (const row of ordered.iterate(side, ...linkPrefixRange(linkPrefix)) as IterableIterator<
         [string, number, string]
       >) {
         hash.update(`${row.join("\n")}\n`);
@@ -52,7 +52,7 @@ export function createProof(db: Database.Database): Proof {
   };
 }
 
-/** Of everything that makes a version what it is. The order of its fields does not; their values count as they are written. */
+/** Digest of all fields of a version. The order of the members of the body is irrelevant; their values count verbatim. */
 function digestOf({
   link,
   version,

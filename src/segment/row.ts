@@ -13,18 +13,22 @@ export type LogRow = [
   expires: number,
   body: string,
 ];
+/** The columns of a LogRow, in its order. */
 export const logRowColumns = "time, link, version, action, kind, owner, expires, body";
 
-/** The text whose crc32 a row carries: all its other columns, joined by line feeds, which only the body may hold. */
+/** SQL for the text of which a row of `log` stores the CRC-32: its other columns, joined by line feeds. Only the body may contain a line feed. */
 export const logChecksumText =
   "time || x'0a' || link || x'0a' || version || x'0a' || action || x'0a' || kind || x'0a' || owner || x'0a' || expires || x'0a' || body";
+/** The same for a row of `prune`. */
 export const pruneChecksumText =
   "link || x'0a' || time || x'0a' || version || x'0a' || since || x'0a' || until";
 
+/** Returns the checksum of a row of `log`. */
 export function logChecksum(row: LogRow): number {
   return crc32(row.join("\n"));
 }
 
+/** Returns the checksum of a row of `prune`. */
 export function pruneChecksum(
   link: string,
   time: number,
@@ -35,23 +39,25 @@ export function pruneChecksum(
   return crc32(`${link}\n${time}\n${version}\n${since}\n${until}`);
 }
 
-/** The document of a row whose checksum agrees; INDEX_DAMAGED where a bit of it has changed on the disk. */
+/** Returns the version in a row after verifying its checksum. Throws INDEX_DAMAGED if the row has changed on disk. */
 export function checkedVersion(row: LogRow, crc: number): DocumentVersion {
   if (logChecksum(row) === crc) return toVersion(row);
   throw new HostError(
     "INDEX_DAMAGED",
-    `Version ${row[2]} of ${row[1]} does not agree with its checksum: the disk has changed it. Restore the index from a backup.`,
+    `Version ${row[2]} of ${row[1]} does not match its checksum: it has changed on disk. Restore the index from a backup.`,
     { metadata: { link: row[1], version: String(row[2]) } },
   );
 }
 
-/** The columns of a row with its checksum, in the order of `checkedRow`. */
+/** The columns of a CheckedRow, in its order. */
 export const checkedColumns = `${logRowColumns}, crc`;
+/** A row of `log` with its checksum. */
 export type CheckedRow = [...LogRow, crc: number];
 
-/** As checkedVersion, of a row as checkedColumns gives it. */
+/** Like checkedVersion, for a row that was selected with `checkedColumns`. */
 export const checkedRow = (row: CheckedRow) => checkedVersion(row.slice(0, -1) as LogRow, row[8]);
 
+/** Returns the version in a row without verifying its checksum. */
 export function toVersion(row: LogRow): DocumentVersion {
   return {
     updateTimeMicros: row[0],

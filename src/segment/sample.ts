@@ -1,11 +1,11 @@
 import type { Sampled, SegmentSource } from "../engine/engine.js";
 import { checkRange, readSegment } from "./segment-file.js";
 
-/** How many rows that follow each other are one part of a sample: enough that finding the first one costs little. */
+/** Consecutive rows per run: enough that seeking the first row costs little. */
 const runRows = 100;
 const runsMax = 10_000;
 
-/** Checks runs of rows, spread over the time of the segment by chance, so that each sample looks at others. */
+/** Checks about `percent` of the rows, in runs at random times, so that each sample reads other rows. Throws BACKUP_DAMAGED. */
 export function sampleRows(segment: SegmentSource, percent: number): Sampled {
   return readSegment(segment, (db) => {
     const ends = db

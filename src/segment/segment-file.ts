@@ -18,7 +18,10 @@ import type { SegmentSource } from "../engine/engine.js";
 import { logChecksumText, pruneChecksumText } from "./row.js";
 import { segmentSchema } from "./tables.js";
 
-/** The digest of a file that nothing writes any more, as lower-case hex. Blocks: for threads and processes of their own. */
+/**
+ * Returns the SHA-256 of a file in lower-case hexadecimal. Blocks, so it is for threads and child
+ * processes only. `cancelled` is called for each chunk and throws to cancel.
+ */
 export function digestFile(path: string, cancelled: () => void): string {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -45,30 +48,30 @@ function damaged(segment: SegmentSource, problem: string): HostError {
   );
 }
 
-/** Size and digest: everything else is looked at only after they agreed. */
+/** Checks the size and digest of a segment, which must be done before its contents are read. Throws BACKUP_DAMAGED. */
 export function checkDigest(segment: SegmentSource, cancelled: () => void): void {
   const { size } = regularFile(segment);
   if (size !== segment.sizeBytes)
-    throw damaged(segment, `it has ${size} bytes, not ${segment.sizeBytes}`);
+    throw damaged(segment, `its size is ${size} bytes, not ${segment.sizeBytes}`);
   const digest = digestFile(segment.path, cancelled);
   if (digest !== segment.sha256)
-    throw damaged(segment, `its sha256 is ${digest}, not ${segment.sha256}`);
+    throw damaged(segment, `its SHA-256 is ${digest}, not ${segment.sha256}`);
 }
 
-/** A pipe of its name would never be opened. */
+/** Opening a pipe would block. */
 function regularFile(segment: SegmentSource): Stats {
   const status = statSync(segment.path);
   if (!status.isFile()) throw damaged(segment, "it is not a regular file");
   return status;
 }
 
-/** Opens a segment to read: without functions of ours, and only if its schema is ours text for text. */
+/** Opens a segment for reading. Throws BACKUP_DAMAGED unless its schema is exactly that of a segment. */
 export function openSegment(segment: SegmentSource): Database.Database {
   regularFile(segment);
-  // SQLite replays such a file over the database that it lies beside.
-  const beside = ["-wal", "-shm", "-journal"].find((suffix) => existsSync(segment.path + suffix));
-  if (beside !== undefined)
-    throw damaged(segment, `a file ${beside} lies beside it, which no backup has`);
+  // SQLite would replay such a file into the database.
+  const journal = ["-wal", "-shm", "-journal"].find((suffix) => existsSync(segment.path + suffix));
+  if (journal !== undefined)
+    throw damaged(segment, `it has a ${journal} file, which no backup has`);
   const db = new Database(segment.path, { readonly: true, fileMustExist: true });
   try {
     db.pragma("trusted_schema = OFF");
@@ -81,7 +84,7 @@ export function openSegment(segment: SegmentSource): Database.Database {
     }[];
     for (const { type, name, sql } of tables) {
       if (type !== "table" || sql === null || segmentSchema[name] !== sql)
-        throw damaged(segment, `it has a ${type} ${name} that no segment has`);
+        throw damaged(segment, `it contains an unexpected ${type} ${name}`);
     }
     if (tables.length !== Object.keys(segmentSchema).length)
       throw damaged(segment, "a table is missing");
@@ -96,22 +99,22 @@ export function openSegment(segment: SegmentSource): Database.Database {
 
 const rowsOfRange = 1000;
 
-/** What no row of ours breaks, by the limits of a write; types first, since a crafted file may hold others than its columns declare. */
+/** SQL for the limits of a row. Types are checked first, because a crafted file may contain other types than its columns declare. */
 const soundRow = `typeof(link) = 'text' AND typeof(version) = 'integer' AND typeof(action) = 'text' AND typeof(kind) = 'text'
   AND typeof(owner) = 'text' AND typeof(expires) = 'integer' AND typeof(crc) = 'integer' AND typeof(body) = 'text'
-  AND octet_length(link) BETWEEN 1 AND ${limits.selfLinkBytes} AND version BETWEEN 0 AND ${limits.timeMicros} AND expires BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}
-  AND octet_length(kind) <= ${limits.kindBytes} AND octet_length(owner) <= ${limits.kindBytes} AND instr(kind || owner, x'0a') = 0 AND time <= ${limits.timeMicros}
+  AND octet_length(link) BETWEEN 1 AND ${limits.selfLinkBytes} AND version BETWEEN 0 AND ${limits.maxTimeMicros} AND expires BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}
+  AND octet_length(kind) <= ${limits.kindBytes} AND octet_length(owner) <= ${limits.kindBytes} AND instr(kind || owner, x'0a') = 0 AND time <= ${limits.maxTimeMicros}
   AND action IN ('POST', 'PATCH', 'PUT', 'DELETE') AND octet_length(body) <= ${limits.documentBytes} AND json_type(body) = 'object'`;
 
-/** Which half of a segment to look at, so that two threads can share one; each looks at counts and prunes of its own. */
+/** A half of the rows of a segment, so that two threads can share the work. */
 export type Half = "first" | "second";
 
-/** Segments of fewer rows are not worth a second thread. */
+/** Number of rows from which two threads share a segment. */
 export const rowsWorthSharing = 20_000;
 
 /**
- * Reads every row: counts, range, types, limits and checksum must agree. `report` hears how many rows were read and
- * throws to cancel.
+ * Checks the count of rows, and the range, types, limits and checksum of each row. `report` receives
+ * the number of rows read since the last call and throws to cancel. Throws BACKUP_DAMAGED.
  */
 export function checkRows(
   segment: SegmentSource,
@@ -121,16 +124,16 @@ export function checkRows(
   readSegment(segment, (db) => {
     const total = db.prepare("SELECT count(*) FROM log").pluck().get() as number;
     if (total !== segment.records)
-      throw damaged(segment, `it has ${total} rows, not ${segment.records}`);
+      throw damaged(segment, `it contains ${total} rows, not ${segment.records}`);
     const middle = half === undefined ? undefined : middleOf(db, total);
     const after = half === "second" && middle !== undefined ? middle : Number.MIN_SAFE_INTEGER;
     const upTo = half === "first" && middle !== undefined ? middle : Number.MAX_SAFE_INTEGER;
     checkRange(db, segment, { after, upTo }, report);
-    if (half !== "second") checkPrunes(db, segment);
+    if (half !== "second") checkCompactions(db, segment);
   });
 }
 
-/** Opens a segment for the length of the work: BACKUP_DAMAGED where SQLite cannot read it. */
+/** Opens a segment, calls `work` and closes it. Throws BACKUP_DAMAGED if SQLite cannot read the segment. */
 export function readSegment<T>(segment: SegmentSource, work: (db: Database.Database) => T): T {
   const db = openSegment(segment);
   try {
@@ -149,21 +152,22 @@ function middleOf(db: Database.Database, total: number): number | undefined {
     .get(Math.floor(total / 2)) as number | undefined;
 }
 
+/** Rows with a time in (after, upTo]. */
 export interface RowRange {
   after: number;
   upTo: number;
-  /** No more rows than that. */
+  /** Maximum number of rows. Default: no limit. */
   rows?: number;
 }
 
-/** Checks the rows of a range; `report` is called for each thousand. */
+/** Checks the rows of a range. `report` receives the rows and bytes read since the last call. Throws BACKUP_DAMAGED. */
 export function checkRange(
   db: Database.Database,
   segment: SegmentSource,
   range: RowRange,
   report: (rows: number, bytes: number) => void,
 ): void {
-  // Types are looked at by a statement of their own: beside the text they would double its cost.
+  // A separate statement: selecting the types with the text would double the cost.
   const unsound = db
     .prepare<[number, number], number>(
       `SELECT time FROM log WHERE time > ? AND time <= ? AND NOT (${soundRow}) LIMIT 1`,
@@ -186,9 +190,9 @@ export function checkRange(
     ) as IterableIterator<[number, number, string, string | null]>) {
       const [time, crc, link, text] = row;
       if (text === null || crc32(text) !== crc)
-        throw damaged(segment, `the row at ${time} does not agree with its checksum`);
+        throw damaged(segment, `the row at ${time} does not match its checksum`);
       if (time <= segment.firstMicros || time > segment.lastMicros)
-        throw damaged(segment, `it holds ${time}, which is not in its range`);
+        throw damaged(segment, `the time ${time} of a row is outside its range`);
       requireWritable(segment, time, link, text);
       after = time;
       bytes += text.length;
@@ -197,32 +201,31 @@ export function checkRange(
     }
     full = count === rowsOfRange || bytes >= limits.scanBytes;
     const wrong = unsound.get(from, after);
-    if (wrong !== undefined)
-      throw damaged(segment, `the row at ${wrong} holds what no document can`);
+    if (wrong !== undefined) throw damaged(segment, `the row at ${wrong} is not a valid document`);
     left -= count;
     report(count, bytes);
   }
 }
 
-/** The limits of a write that SQL cannot express. */
+/** Checks the limits that SQL cannot express. */
 function requireWritable(segment: SegmentSource, time: number, link: string, text: string): void {
   try {
     checkLink(link);
     if (isDeep(text)) scanMembers(bodyOf(text));
   } catch (cause) {
     const { message } = HostError.from(cause);
-    throw damaged(segment, `the row at ${time} holds what no document can: ${message}`);
+    throw damaged(segment, `the row at ${time} is not a valid document: ${message}`);
   }
 }
 
-/** The body of a row's checksum text: behind the seventh line feed, as link, kind and owner hold none. */
+/** Returns the body in the checksum text of a row: it follows the seventh line feed, because no other column contains one. */
 function bodyOf(text: string): string {
   let at = 0;
   for (let i = 0; i < 7; i += 1) at = text.indexOf("\n", at) + 1;
   return text.slice(at);
 }
 
-/** Whether there are so many brackets that a body may be nested too deep: few have, and only those are looked at further. */
+/** Whether a body has enough brackets to exceed the nesting limit. Only such a body is scanned, because few bodies have so many. */
 function isDeep(text: string): boolean {
   if (text.length < 2 * limits.jsonDepth) return false;
   let count = 0;
@@ -236,20 +239,20 @@ function isDeep(text: string): boolean {
   return count > limits.jsonDepth;
 }
 
-function checkPrunes(db: Database.Database, segment: SegmentSource): void {
+function checkCompactions(db: Database.Database, segment: SegmentSource): void {
   const rows = db
     .prepare(`SELECT link, time, crc, CAST(${pruneChecksumText} AS BLOB) FROM prune`)
     .raw()
     .iterate();
-  let prunes = 0;
+  let count = 0;
   for (const row of rows as IterableIterator<[string, number, number, Buffer]>) {
     const [link, time, crc, text] = row;
     if (crc32(text) !== crc)
-      throw damaged(segment, `the prune of ${link} does not agree with its checksum`);
+      throw damaged(segment, `the compaction record of ${link} does not match its checksum`);
     if (time <= segment.firstMicros || time > segment.lastMicros)
-      throw damaged(segment, `it holds a prune at ${time}, which is not in its range`);
-    prunes += 1;
+      throw damaged(segment, `the time ${time} of a compaction record is outside its range`);
+    count += 1;
   }
-  if (prunes !== segment.prunes)
-    throw damaged(segment, `it has ${prunes} prunes, not ${segment.prunes}`);
+  if (count !== segment.prunes)
+    throw damaged(segment, `it contains ${count} compaction records, not ${segment.prunes}`);
 }

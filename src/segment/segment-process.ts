@@ -1,22 +1,23 @@
 import type { ChainContent, LogAround, Sampled, SegmentSource } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { serveChild } from "../io/child-process.js";
-import { joinAround, logAround } from "./around.js";
+import { combineAround, logAround } from "./around.js";
 import { checkChain } from "./chain-check.js";
 import { checkRowsInThread } from "./check-threads.js";
 import { sampleRows } from "./sample.js";
 import { checkDigest, readSegment, rowsWorthSharing, type Half } from "./segment-file.js";
 
-/** Work on segments from outside, done in a process of its own: neither its memory nor a crash is the host's. */
+/** Work on segments that come from outside. A child process does it, so that a crash or its memory does not affect the host. */
 export type SegmentCall =
   | { kind: "check"; segments: SegmentSource[] }
   | { kind: "sample"; segments: SegmentSource[]; percent: number }
   | { kind: "around"; segments: SegmentSource[]; timeMicros: number; count: number };
+/** The result of a SegmentCall. */
 export type SegmentAnswer = ChainContent | Sampled | LogAround;
 
 type ReportRows = (rows: number) => void;
 
-/** Two threads share the rows where that is worth it, while this one checks what they contain together. */
+/** Checks digests, then rows in one or two worker threads, while this thread checks the chain. */
 async function checkAll(
   segments: SegmentSource[],
   report: (rows: number) => void,
@@ -31,12 +32,12 @@ async function checkAll(
     ? [checkRowsInThread({ segments }, report)]
     : [share("first"), share("second")];
   const settled = Promise.allSettled(rowsChecked);
-  // The threads have to be under way before this one is busy.
+  // The threads must have started before this thread blocks.
   await new Promise((next) => setImmediate(next));
   const chain = await Promise.resolve()
     .then(() => checkChain(segments, () => {}))
     .catch((error: unknown) => HostError.from(error));
-  // What is wrong with a row says more than what is wrong with all of them.
+  // The error of a row is more specific than that of the chain.
   for (const half of await settled) if (half.status === "rejected") throw half.reason;
   if (chain instanceof HostError) throw chain;
   return chain;
@@ -54,7 +55,7 @@ function sample(segments: SegmentSource[], percent: number, report: ReportRows):
 }
 
 function around(segments: SegmentSource[], timeMicros: number, count: number): LogAround {
-  return joinAround(
+  return combineAround(
     segments.map((segment) => readSegment(segment, (db) => logAround(db, timeMicros, count))),
     count,
   );

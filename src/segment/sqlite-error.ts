@@ -1,7 +1,7 @@
 import Database from "better-sqlite3";
 import { HostError } from "../errors.js";
 
-/** An error of SQLite in the host's terms; `what` says what was being done, and to which file. */
+/** Converts an error of SQLite to a HostError. `what` names the activity and the file, as in `Opening /d/index`. */
 export function fromSqlite(thrown: unknown, what: string): HostError {
   if (thrown instanceof HostError) return thrown;
   if (!(thrown instanceof Database.SqliteError)) return HostError.from(thrown);
@@ -9,7 +9,7 @@ export function fromSqlite(thrown: unknown, what: string): HostError {
   if (code === "SQLITE_FULL") {
     return new HostError(
       "STORAGE_FULL",
-      `${what} failed: the disk is full. Nothing was changed; free space and try again.`,
+      `${what} failed: the disk is full. Nothing was changed. Free space and try again.`,
       { cause: thrown },
     );
   }
@@ -23,7 +23,7 @@ export function fromSqlite(thrown: unknown, what: string): HostError {
   if (code.startsWith("SQLITE_IOERR") || code === "SQLITE_CANTOPEN" || code === "SQLITE_READONLY") {
     return new HostError(
       "STORAGE_FAILED",
-      `${what} failed: the disk did not do its work (${code}).`,
+      `${what} failed: input/output error (${code}). Check the disk and the permissions of the file.`,
       { cause: thrown },
     );
   }
@@ -32,7 +32,7 @@ export function fromSqlite(thrown: unknown, what: string): HostError {
   });
 }
 
-/** Whether a failed commit leaves open what is on the disk: after it the index must not be written again. */
+/** Whether the state on disk is unknown after a failed commit, so that the index must not be written to again. */
 export function isUncertain(thrown: unknown): boolean {
   return (
     thrown instanceof Database.SqliteError &&

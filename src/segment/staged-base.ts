@@ -5,10 +5,10 @@ import type { RowId, StagedBase } from "../engine/engine.js";
 import { logChecksum, logRowColumns, pruneChecksum, type LogRow } from "./row.js";
 import { createSegmentTables, pruneColumns } from "./tables.js";
 import { digestFile } from "./segment-file.js";
-import { syncPath } from "../io/sync-path.js";
+import { syncPath } from "../io/durable-file.js";
 import { createPrivateFile } from "../io/private-file.js";
 
-/** A document's first kept version, where there were others before it. */
+/** The first staged version of a document whose earlier versions are missing. */
 interface FirstKept {
   link: string;
   version: number;
@@ -16,8 +16,10 @@ interface FirstKept {
 }
 
 /**
- * Writes staged versions as the base of a log: in the order of their times, each time once. Of a document whose first
- * versions are not there it says so, as pruning does: nobody shall take it for one that began later.
+ * Writes staged versions to a new base segment, ordered by time. Moves equal times apart, because the
+ * time is the key of the log. For a document whose first versions are missing, adds the record that
+ * compaction would write, so that its history does not appear complete. Throws BACKUP_DAMAGED if the
+ * versions of a document are not in the order of their times.
  */
 export function writeStagedBase(staging: Database.Database, path: string): StagedBase {
   createPrivateFile(path);
@@ -28,7 +30,7 @@ export function writeStagedBase(staging: Database.Database, path: string): Stage
   let first = 0;
   let lastRecord: RowId | undefined;
   let lostUntil: FirstKept | undefined;
-  let prunes = 0;
+  let compactions = 0;
   checkOrder(staging);
   try {
     createSegmentTables(db);
@@ -53,15 +55,17 @@ export function writeStagedBase(staging: Database.Database, path: string): Stage
       lastRecord = { timeMicros: last, link, version, crc };
       versions += 1;
     }
-    const prune = db.prepare(`INSERT INTO prune (${pruneColumns}) VALUES (?, ?, ?, ?, ?, ?)`);
+    const insertCompaction = db.prepare(
+      `INSERT INTO prune (${pruneColumns}) VALUES (?, ?, ?, ?, ?, ?)`,
+    );
     const firstKept = staging.prepare<[], FirstKept>(
       "SELECT link, min(version) AS version, time FROM staged GROUP BY link HAVING min(version) > 0 ORDER BY link",
     );
     for (const kept of firstKept.iterate()) {
       last += 1;
-      prunes += 1;
+      compactions += 1;
       const row = [kept.link, last, kept.version - 1, 1, kept.time] as const;
-      prune.run(...row, pruneChecksum(...row));
+      insertCompaction.run(...row, pruneChecksum(...row));
       if (!lostUntil || kept.time > lostUntil.time) lostUntil = kept;
     }
     db.exec("COMMIT");
@@ -83,7 +87,7 @@ export function writeStagedBase(staging: Database.Database, path: string): Stage
       firstMicros: 0,
       lastMicros: last,
       records: versions,
-      prunes,
+      prunes: compactions,
       sizeBytes: statSync(path).size,
       sha256: digestFile(path, () => {}),
     },
@@ -100,7 +104,7 @@ export function writeStagedBase(staging: Database.Database, path: string): Stage
   };
 }
 
-/** The log is in the order of times, and the versions of a document must be too. */
+/** The log is ordered by time, so the versions of each document must be as well. */
 function checkOrder(staging: Database.Database): void {
   const wrong = staging
     .prepare<[], { link: string; version: number }>(
@@ -110,6 +114,6 @@ function checkOrder(staging: Database.Database): void {
   if (wrong === undefined) return;
   throw new HostError(
     "BACKUP_DAMAGED",
-    `Version ${wrong.version} of ${wrong.link} has an earlier time than the version before it: the times of its source cannot be right.`,
+    `Version ${wrong.version} of ${wrong.link} has an earlier time than the version before it. Correct the times in the source.`,
   );
 }

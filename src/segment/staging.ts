@@ -1,14 +1,14 @@
 import Database from "better-sqlite3";
 import type { DocumentVersion } from "../document/document.js";
 import type { Staging } from "../engine/engine.js";
-import { linksWith } from "./links-with.js";
+import { linkPrefixRange } from "../document/link.js";
 import { createProof } from "./proof.js";
 import { logRowColumns, type LogRow } from "./row.js";
 import { fromSqlite } from "./sqlite-error.js";
 import { writeStagedBase } from "./staged-base.js";
 import { createPrivateFile } from "../io/private-file.js";
 
-/** Opens or makes the file; throws what SQLite has against it. */
+/** Opens or creates a staging file for versions from another source. Throws the error of SQLite as a HostError. */
 export function openStaging(path: string): Staging {
   let db: Database.Database;
   try {
@@ -16,7 +16,7 @@ export function openStaging(path: string): Staging {
     db = new Database(path);
     db.pragma("journal_mode = WAL");
     db.pragma("synchronous = NORMAL");
-    // Two runs into one file would each take what the other has for its own.
+    // Two imports into one file would mix their documents.
     db.pragma("locking_mode = EXCLUSIVE");
     db.exec(`
       CREATE TABLE IF NOT EXISTS staged (time INTEGER NOT NULL, link TEXT NOT NULL, version INTEGER NOT NULL, action TEXT NOT NULL, kind TEXT NOT NULL,
@@ -68,7 +68,7 @@ export function openStaging(path: string): Staging {
           "SELECT count(*) FROM staged WHERE link >= ? AND link < ?",
         )
         .pluck()
-        .get(...linksWith(prefix)) ?? 0,
+        .get(...linkPrefixRange(prefix)) ?? 0,
     proof: createProof(db),
     writeBase: (target) => guarded(() => writeStagedBase(db, target)),
     close: () => void db.close(),

@@ -75,7 +75,7 @@ export function connectionLimits(openFiles = Infinity): ConnectionLimits {
     unauthenticated: total / 2,
     unauthenticatedPerNetwork: total / 4,
     perClient: total / 2,
-    idleMs: limits.silentConnectionMs,
+    idleMs: limits.unauthenticatedIdleMs,
   };
 }
 

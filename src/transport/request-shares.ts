@@ -21,17 +21,17 @@ export function createRequestShares(): RequestShares {
   const {
     requestBytes,
     requestBytesPerClient,
-    requestBytesOfStrangers,
+    unauthenticatedRequestBytes,
     calls,
     callsPerClient,
-    callsOfStrangers,
+    unauthenticatedCalls,
   } = limits;
   return {
     bytes: createShares(
       {
         total: requestBytes,
         perClient: requestBytesPerClient,
-        unauthenticated: requestBytesOfStrangers,
+        unauthenticated: unauthenticatedRequestBytes,
       },
       (shortage, most) =>
         new HostError(
@@ -41,7 +41,7 @@ export function createRequestShares(): RequestShares {
         ),
     ),
     calls: createShares(
-      { total: calls, perClient: callsPerClient, unauthenticated: callsOfStrangers },
+      { total: calls, perClient: callsPerClient, unauthenticated: unauthenticatedCalls },
       (shortage, most) =>
         new HostError(
           "OVERLOADED",

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from "node:path";
 import type { ContainerWriter } from "../../src/container/container.js";
 import { encodeManifest, type ManifestFile } from "../../src/segment/manifest.js";
-import { segmentName } from "../../src/segment/names.js";
-import type { LeaseOptions } from "../../src/io/lease-options.js";
+import { segmentName } from "../../src/segment/format.js";
+import type { LeaseOptions } from "../../src/io/platform-options.js";
 import { systemPlatform, type Platform } from "../../src/io/platform.js";
 import { hostFixture } from "../support/host-fixture.js";
 import { unfinishedFiles } from "../support/unfinished-files.js";
@@ -183,7 +183,7 @@ export function containerContract({
   });
 
   describe(`${container}: the lease`, () => {
-    const quick = { heartbeatMs: 50, silentMs: 400, waitMs: 5000 };
+    const quick = { heartbeatMs: 50, expiryMs: 400, waitMs: 5000 };
 
     test("the next one waits until it is released, and takes over one whose owner is silent", async () => {
       const root = temporaryDirectory();

@@ -66,7 +66,7 @@ test(`a file of more than ${long ? "2 GiB" : "256 MiB"} goes there and back in e
       client.name,
       (...progress) => (told = progress),
     );
-    expect(await download(systemPlatform, client, sink, limits.remoteRequests, never)).toBe(
+    expect(await download(systemPlatform, client, sink, limits.httpRequests, never)).toBe(
       sizeBytes,
     );
     await sink.close();

@@ -42,7 +42,7 @@ test("no host connects to a metadata service, and a redirect does not lead there
   for (const name of ["169.254.169.254", "[fd00:ec2::254]", "[::ffff:a9fe:a9fe]"]) {
     await expect(fixture.restoreFrom(`http://${name}/latest/meta-data`)).rejects.toMatchObject({
       reason: "ADDRESS_NOT_ALLOWED",
-      message: expect.stringContaining("never connects there") as string,
+      message: expect.stringContaining("never connects to such addresses") as string,
     });
   }
 });

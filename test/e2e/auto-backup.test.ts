@@ -201,7 +201,7 @@ test.each(["create", "write", "sync", "rename", "syncDirectory", "remove"] as co
   async (kind) => {
     const files = faultyFileSystem();
     const fixture = await hostFixture({
-      platform: { ...fast, files, lease: { heartbeatMs: 50, silentMs: 300 } },
+      platform: { ...fast, files, lease: { heartbeatMs: 50, expiryMs: 300 } },
     });
     await fixture.host.control.configureAutoBackup(true);
     for (let n = 0; n < (long ? 40 : 13); n += 1) {

@@ -54,7 +54,7 @@ orSkip.each<[string, (ca: ReturnType<typeof authority>) => object, object | unde
     "an authority that is not trusted",
     (ca) => ca.issue("server", "IP:127.0.0.1"),
     {},
-    /authority that is not trusted here.*--ca-file/,
+    /authority is not trusted.*--ca-file/,
   ],
   [
     "a certificate for another name",
@@ -76,7 +76,7 @@ orSkip.each<[string, (ca: ReturnType<typeof authority>) => object, object | unde
       rejectUnauthorized: true,
     }),
     undefined,
-    /--client-cert|broke the connection off/,
+    /--client-cert|closed the connection/,
   ],
 ])("%s is refused with its reason", async (_what, serverTls, clientTls, message) => {
   const ca = authority();
@@ -96,7 +96,7 @@ test("https to a server that speaks none is told apart from a server that is dow
   const fixture = await transferFixture();
   await expect(fixture.restoreFrom(`https://127.0.0.1:${store.port}/b.zip`)).rejects.toMatchObject({
     reason: "DESTINATION_REFUSED",
-    message: expect.stringContaining("does not speak TLS") as string,
+    message: expect.stringContaining("does not use TLS") as string,
   });
 });
 

@@ -127,7 +127,7 @@ describe("configuration", () => {
     [["--factory", "/core/books=test:book@/core/nowhere"], /--memory-index \/core\/nowhere/],
     [["--factory", "/core/examples=test:book"], /is defined twice/],
     [["--token-file", "/does/not/exist"], /Cannot read the token file \/does\/not\/exist/],
-    [["--backup-root", "/does/not/exist"], /backup root \/does\/not\/exist is no directory/],
+    [["--backup-root", "/does/not/exist"], /backup root \/does\/not\/exist is not a directory/],
     [["--id", "two words"], /host ID/],
     [
       ["--config", "/does/not/exist.yaml"],

@@ -215,7 +215,7 @@ test("since of another history sends everything and says so; of another index it
     warnings: string[];
     backup: { segments: { kind: string }[] };
   }>(fixture.host.management.backup(request));
-  expect(warnings).toEqual([expect.stringContaining("everything was packed")]);
+  expect(warnings).toEqual([expect.stringContaining("is a full backup")]);
   expect(backup.segments[0]?.kind).toBe("base");
 });
 

@@ -88,7 +88,7 @@ test("curl and wget fetch a backup, go on after a cut, and send it back", async 
   const early = await post<object>(`${urlOf(fixture)}/v1/restores`, { source: "transfer:mine" });
   expect(early).toMatchObject({
     code: 9,
-    message: expect.stringContaining("not complete") as string,
+    message: expect.stringContaining("incomplete") as string,
   });
   const last = JSON.parse(
     (await curl("-T", archive, "-C", "1000", `${urlOf(fixture)}/v1/transfers/mine`)).stdout,

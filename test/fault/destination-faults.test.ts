@@ -1,6 +1,6 @@
 import { HostError } from "../../src/errors.js";
 import { decodeManifest } from "../../src/segment/manifest.js";
-import { parseManifestName } from "../../src/segment/names.js";
+import { parseManifestName } from "../../src/segment/format.js";
 import { faultyDestination, type FaultyCall } from "../support/faulty-destination.js";
 import { MemoryDestination, MemoryScheme, MemoryStore } from "../support/memory-destination.js";
 import { transferFixture } from "../support/transfer-fixture.js";

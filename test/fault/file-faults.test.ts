@@ -47,7 +47,7 @@ describe.each(kinds)("the n-th %s fails", (kind) => {
   test("a backup to a directory fails clean or succeeds whole, first and incremental", async () => {
     const files = faultyFileSystem();
     const fixture = await hostFixture({
-      platform: { ...systemPlatform, files, lease: { silentMs: 300, heartbeatMs: 50 } },
+      platform: { ...systemPlatform, files, lease: { expiryMs: 300, heartbeatMs: 50 } },
     });
     let round = 0;
     let number = 0;
@@ -82,7 +82,7 @@ describe.each(kinds)("the n-th %s fails", (kind) => {
   test("a backup to an archive fails clean and the one that was there stays, or it succeeds whole", async () => {
     const files = faultyFileSystem();
     const fixture = await hostFixture({
-      platform: { ...systemPlatform, files, lease: { silentMs: 300, heartbeatMs: 50 } },
+      platform: { ...systemPlatform, files, lease: { expiryMs: 300, heartbeatMs: 50 } },
     });
     await fixture.put("d", { round: 0 });
     let { number } = (await fixture.backup("b.zip", { container: "ZIP" })).backup;
@@ -109,7 +109,7 @@ describe.each(kinds)("the n-th %s fails", (kind) => {
   test("a restore changes nothing or everything, and the host goes on", async () => {
     const files = faultyFileSystem();
     const fixture = await hostFixture({
-      platform: { ...systemPlatform, files, lease: { silentMs: 300, heartbeatMs: 50 } },
+      platform: { ...systemPlatform, files, lease: { expiryMs: 300, heartbeatMs: 50 } },
     });
     await fixture.put("d", { state: "backed up" });
     await fixture.backup("dir");

@@ -159,7 +159,7 @@ test("a transfer for which there is no room says so, sends and changes nothing, 
     expect(error?.message).toMatch(
       leaveKiB === 500
         ? /No space is left for the segment/
-        : /packed on this machine before it is sent/,
+        : /Packing the backup needs/,
     );
     expect(store.requests).toEqual([]);
     await expect(fixture.restoreFrom(destination)).rejects.toMatchObject({
@@ -179,7 +179,7 @@ test("a transfer for which there is no room says so, sends and changes nothing, 
   };
   await expect(fixture.restoreFrom(destination)).rejects.toMatchObject({
     reason: "STORAGE_FULL",
-    message: expect.stringContaining("goes on beyond") as string,
+    message: expect.stringContaining("exceeds the") as string,
   });
   expect(await fixture.contents()).toEqual(before);
   expect(fixture.leftovers()).toEqual([]);

@@ -255,7 +255,7 @@ describe("a ZIP backup", () => {
     await fixture.backup("shrinking.zip", zip);
     for (let i = 0; i < 5; i += 1) await fixture.host.documents.delete(`/things/d${i}`);
     expect((await fixture.backup("shrinking.zip", zip)).warnings).toEqual([
-      expect.stringContaining("had 6 documents; this one has 1") as string,
+      expect.stringContaining("had 6 documents; the new one has 1") as string,
     ]);
   });
 });

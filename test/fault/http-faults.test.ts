@@ -23,7 +23,7 @@ let contents: Record<string, string>;
  */
 let made:
   { fixture: TransferFixture; contents: Record<string, string>; archive: Buffer } | undefined;
-const patience = { patienceMs: 2500, silenceMs: 400, backOffMs: 5 };
+const patience = { retryTimeoutMs: 2500, idleTimeoutMs: 400, backOffMs: 5 };
 
 beforeEach(async () => {
   store = await httpStore();
@@ -44,11 +44,11 @@ beforeEach(async () => {
 
 /** The failure of what is tried for long: not as long here as what gets through in the end. */
 async function lastingFailureOf(work: () => Promise<unknown>): Promise<HostError> {
-  patience.patienceMs = 1000;
+  patience.retryTimeoutMs = 1000;
   try {
     return await failureOf(work());
   } finally {
-    patience.patienceMs = 2500;
+    patience.retryTimeoutMs = 2500;
   }
 }
 
@@ -108,7 +108,7 @@ describe("a backup fails clean, and says which end failed", () => {
       "403 is not tried again",
       answerWith("PUT", 403),
       "DESTINATION_REFUSED",
-      /The destination .* answered PUT with 403 Forbidden/,
+      /The destination .* responded to PUT with 403 Forbidden/,
       4,
     ],
     ["413 is not tried again", answerWith("PUT", 413), "DESTINATION_REFUSED", /413/, 4],
@@ -136,19 +136,19 @@ describe("a backup fails clean, and says which end failed", () => {
       "never an answer",
       stall("PUT", always),
       "DESTINATION_UNREACHABLE",
-      /fell silent: nothing moved on a PUT/,
+      /timed out: no traffic on a PUT/,
     ],
     [
       "connections that are always reset",
       resetPut(always),
       "DESTINATION_UNREACHABLE",
-      /broke the connection off \(E(CONNRESET|PIPE)\)/,
+      /closed the connection \(E(CONNRESET|PIPE)\)/,
     ],
     [
       "a read back that fails",
       answerWith("GET", 500),
       "DESTINATION_UNREACHABLE",
-      /answered GET with 500/,
+      /responded to GET with 500/,
     ],
     [
       "a read back that is redirected",
@@ -306,7 +306,7 @@ describe("a restore fails clean, and says which end failed", () => {
       {},
       answerWith("GET", 404),
       "DESTINATION_REFUSED",
-      /The source .* answered GET with 404 Not Found/,
+      /The source .* responded to GET with 404 Not Found/,
     ],
     ["401", {}, answerWith("GET", 401), "DESTINATION_REFUSED", /401/],
     [
@@ -330,27 +330,27 @@ describe("a restore fails clean, and says which end failed", () => {
       "DESTINATION_UNREACHABLE",
       /500/,
     ],
-    ["never an answer", {}, stall("GET", always), "DESTINATION_UNREACHABLE", /fell silent/],
+    ["never an answer", {}, stall("GET", always), "DESTINATION_UNREACHABLE", /timed out/],
     [
       "bodies that always stop at once",
       {},
       breakBody("stop", 10, always),
       "DESTINATION_UNREACHABLE",
-      /fell silent/,
+      /timed out/,
     ],
     [
       "bodies that are always cut at once",
       {},
       breakBody("reset", 10, always),
       "DESTINATION_UNREACHABLE",
-      /broke the connection off/,
+      /closed the connection/,
     ],
     [
       "another range than was asked for",
       {},
       answerWith("GET", 206, (nth) => nth === 2, { "content-range": "bytes 5-9/3000000" }),
       "DESTINATION_REFUSED",
-      /the bytes from 5 on/,
+      /bytes from offset 5;/,
     ],
     [
       "a content encoding",
@@ -364,7 +364,7 @@ describe("a restore fails clean, and says which end failed", () => {
       {},
       otherTotal,
       "SOURCE_CHANGED",
-      /changed while it was fetched: it had \d+ bytes and now has 99/,
+      /changed during the download: its size was \d+ bytes and is now 99/,
     ],
   ])("%s", async (_what, manners, fault, reason, message) => {
     store.manners = manners;
@@ -448,7 +448,7 @@ describe("a restore fails clean, and says which end failed", () => {
 });
 
 test("a transfer that is cancelled stops at once and leaves nothing", async () => {
-  fixture = await transferFixture({ patienceMs: 50_000, silenceMs: 50_000, backOffMs: 5 });
+  fixture = await transferFixture({ retryTimeoutMs: 50_000, idleTimeoutMs: 50_000, backOffMs: 5 });
   contents = {};
   store.fault = stall("GET", always);
   const { management, operations } = fixture.host;

@@ -7,7 +7,7 @@ import { unfinishedFiles } from "../support/unfinished-files.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { readWholeBackup, strayFiles } from "../support/whole-backup.js";
 
-const platform = { ...systemPlatform, lease: { silentMs: 300, heartbeatMs: 50 } };
+const platform = { ...systemPlatform, lease: { expiryMs: 300, heartbeatMs: 50 } };
 const child = join(__dirname, "..", "support", "crash-child.mjs");
 
 /** Runs the work in a process of its own that is killed at the step; resolves to how it ended. */

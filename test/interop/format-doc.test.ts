@@ -5,7 +5,7 @@ import { ManifestSchema } from "../../gen/ts/holdfast/backup/v1/manifest_pb.js";
 import { logChecksumText, pruneChecksumText } from "../../src/segment/row.js";
 import { segmentSchema } from "../../src/segment/tables.js";
 import { decodeManifest } from "../../src/segment/manifest.js";
-import { formatVersion } from "../../src/segment/version.js";
+import { formatVersion } from "../../src/segment/format.js";
 import { limits } from "../../src/limits.js";
 
 const text = readFileSync("docs/format.md", "utf8");
@@ -20,7 +20,7 @@ test("the tables, checksums and limits match the code", () => {
   expect(prose).toContain(`page size ${limits.segmentPageBytes}`);
   expect(prose).toContain(`beyond ${limits.chainDeltas} deltas`);
   expect(prose).toContain(`every ${limits.leaseHeartbeatMs / 1000} seconds`);
-  expect(prose).toContain(`unchanged for ${limits.leaseSilentMs / 1000} seconds`);
+  expect(prose).toContain(`unchanged for ${limits.leaseExpiryMs / 1000} seconds`);
   expect(prose).toContain(`the version of this format: ${formatVersion} |`);
 });
 

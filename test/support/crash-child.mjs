@@ -7,7 +7,7 @@ let left = nth;
 let armed = false;
 const platform = {
   ...systemPlatform,
-  lease: { silentMs: 300, heartbeatMs: 50 },
+  lease: { expiryMs: 300, heartbeatMs: 50 },
   async failpoint(name) {
     if (!armed || name !== step || (left -= 1) > 0) return;
     process.kill(process.pid, "SIGKILL");

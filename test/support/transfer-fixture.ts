@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { HostOptions } from "../../src/host/options.js";
-import type { TransferOptions } from "../../src/io/transfer-options.js";
+import type { TransferOptions } from "../../src/io/platform-options.js";
 import { systemPlatform } from "../../src/io/platform.js";
 import type { BackupRequest, BackupResult } from "../../src/backup/backup-request.js";
 import type { RestoreRequest, RestoreResult } from "../../src/backup/restore-request.js";
@@ -18,7 +18,7 @@ export interface TransferFixture extends HostFixture {
 }
 
 export async function transferFixture(
-  transfer: TransferOptions = { patienceMs: 2500, silenceMs: 400, backOffMs: 5 },
+  transfer: TransferOptions = { retryTimeoutMs: 2500, idleTimeoutMs: 400, backOffMs: 5 },
   more: Partial<HostOptions> = {},
   root?: string,
   shared = false,

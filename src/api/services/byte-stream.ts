@@ -24,7 +24,7 @@ export function byteStreamImpl(streams: StreamService): ServiceImpl<typeof ByteS
         const range = {
           offset: beyond(readOffset) ? Number.MAX_SAFE_INTEGER : fromInt64(readOffset),
           length,
-          pieceBytes: limits.chunkBytes,
+          chunkBytes: limits.chunkBytes,
         };
         for await (const data of streams.read(held, range, signal)) yield { data };
       } finally {

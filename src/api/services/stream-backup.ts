@@ -26,7 +26,7 @@ export async function* streamBackup(
     const offset = fromInt64(request.offset);
     const chunks = streams.read(
       held,
-      { offset, pieceBytes: request.chunkBytes || limits.chunkBytes },
+      { offset, chunkBytes: request.chunkBytes || limits.chunkBytes },
       signal,
     );
     yield {

@@ -17,7 +17,7 @@ export async function* watchOperation(
     if (state !== seen) yield toOperation(view, conversion);
     seen = state;
     if (view.done) return;
-    await operations.wait(name, limits.operationWatchMs, signal);
+    await operations.wait(name, limits.operationPollMs, signal);
     signal.throwIfAborted();
   }
 }

@@ -6,7 +6,7 @@ import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import { describeManifest, type BackupDescription } from "../../segment/description.js";
 import type { Manifest, ManifestFile } from "../../segment/manifest.js";
-import { parseManifestName } from "../../segment/names.js";
+import { parseManifestName } from "../../segment/format.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import { runBackup } from "../backup.js";
 import type { WrittenManifests } from "../written-manifests.js";
@@ -231,7 +231,7 @@ export class AutoBackup {
       otherBackups: others,
       warnings: [
         ...warnings,
-        ...(others < limits.autoBackupOthers
+        ...(others < limits.autoBackupOtherLineages
           ? []
           : [
               `${others} backups of earlier histories are at the destination, one for each restore. Automatic backups do not remove them; prune those that are not needed.`,

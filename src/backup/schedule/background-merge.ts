@@ -3,7 +3,7 @@ import type { StagedSegment } from "../../container/container.js";
 import type { StagingArea } from "../../destination/destination.js";
 import type { Platform } from "../../io/platform.js";
 import type { Manifest } from "../../segment/manifest.js";
-import { segmentName } from "../../segment/names.js";
+import { segmentName } from "../../segment/format.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import { planMerge, type MergePlan } from "./merge-plan.js";
 

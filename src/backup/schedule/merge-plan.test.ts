@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { segmentName } from "../../segment/names.js";
+import { segmentName } from "../../segment/format.js";
 import type { Segment } from "../../segment/manifest.js";
 import { planMerge, replaceMerged } from "./merge-plan.js";
 

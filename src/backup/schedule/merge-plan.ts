@@ -1,5 +1,5 @@
 import type { Segment } from "../../segment/manifest.js";
-import type { AutoBackupPace } from "../../io/auto-backup-options.js";
+import type { AutoBackupPace } from "../../io/platform-options.js";
 import { limits } from "../../limits.js";
 
 /** A range of the log that one segment shall hold where several do. */

@@ -58,7 +58,8 @@ function waitForSignal(): Promise<string> {
       process.on(signal, () => {
         // npm forwards the SIGINT that the terminal has already sent to this process; both count as
         // one.
-        if (first?.signal === signal && performance.now() - first.ms < limits.sameSignalMs) return;
+        if (first?.signal === signal && performance.now() - first.ms < limits.duplicateSignalMs)
+          return;
         if (first !== undefined) process.exit(130);
         first = { signal, ms: performance.now() };
         // SIGKILL, since process.exit waits for threads that are blocked on an unresponsive file

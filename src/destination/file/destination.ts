@@ -3,9 +3,9 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { HostError } from "../../errors.js";
 import { publishFile, temporaryPrefix, writeFileDurably } from "../../io/durable-file.js";
-import { errnoOf, type OpenFile } from "../../io/file-system.js";
+import { errnoOf, type FileSystem, type OpenFile } from "../../io/file-system.js";
 import { acquireLease, type HeldLease, type Lease } from "../../io/lease.js";
-import type { LeaseOptions } from "../../io/lease-options.js";
+import type { LeaseOptions } from "../../io/platform-options.js";
 import type { Platform } from "../../io/platform.js";
 import { readPart } from "../../io/read-file.js";
 import { limits } from "../../limits.js";
@@ -24,7 +24,6 @@ import {
   type StageOptions,
   type StagingArea,
 } from "../destination.js";
-import { requireParent } from "./parent.js";
 
 const capabilities: Capabilities = {
   list: true,
@@ -35,25 +34,26 @@ const capabilities: Capabilities = {
 };
 
 const directoryLease = `${temporaryPrefix}lease`;
-/** Staging areas of archives, guarded by the archive's own lease. */
+/** Prefix of staging areas of archives, which the lease of the archive protects. */
 const archivePrefix = `${temporaryPrefix}zip-`;
-/** Staging areas that no lock guards: a lease in each one shows that it is in use. */
+/** Prefix of staging areas without a lock. Each contains a lease while it is in use. */
 const heldStagingPrefix = `${temporaryPrefix}merge-`;
 const heldStagingLease = "lease";
-/** How often a directory that another writer removes is made again before giving up. */
+/** Attempts to create and lock a directory that other writers remove. */
 const enterAttempts = 20;
 
+/** Options of a FileDestination. */
 export interface FileDestinationOptions {
   platform: Platform;
-  /** An absolute path. */
+  /** Absolute path. */
   path: string;
-  /** Whether `lock` makes the directory, though never its parent. Default: false. */
+  /** Whether `lock` creates the directory. It never creates the parent. Default: false. */
   create?: boolean;
-  /** Default: the platform's. */
+  /** Default: the options of the platform. */
   lease?: LeaseOptions;
 }
 
-/** A directory of this machine: each object is a file in it. */
+/** A local directory. Each object is a file in it. */
 export class FileDestination implements Destination {
   readonly capabilities = capabilities;
   readonly uri: string;
@@ -61,7 +61,7 @@ export class FileDestination implements Destination {
   readonly #path: string;
   readonly #create: boolean;
   readonly #lease: LeaseOptions | undefined;
-  /** Names of staging areas that this object has open. */
+  /** Names of the open staging areas of this object. */
   readonly #staging = new Set<string>();
 
   constructor({ platform, path, create = false, lease = platform.lease }: FileDestinationOptions) {
@@ -153,9 +153,9 @@ export class FileDestination implements Destination {
       await requireParent(this.#platform.files, this.localPath(object));
       return acquireLease(this.#platform, this.localPath(`${object}.lease`), signal, this.#lease);
     }
-    let made = false;
+    let created = false;
     for (let left = enterAttempts; ; left -= 1) {
-      made = (await this.#makeDirectory()) || made;
+      created = (await this.#createDirectory()) || created;
       try {
         const lease = await acquireLease(
           this.#platform,
@@ -163,9 +163,9 @@ export class FileDestination implements Destination {
           signal,
           this.#lease,
         );
-        return { ...lease, release: () => this.#leave(lease, made) };
+        return { ...lease, release: () => this.#leave(lease, created) };
       } catch (error) {
-        // A first backup that failed has removed the directory that it made.
+        // A failed first backup may have removed the directory that it had created.
         if (errnoOf(error) !== "ENOENT" || left === 0) throw error;
       }
     }
@@ -201,7 +201,7 @@ export class FileDestination implements Destination {
         this.#staging.delete(name);
         await held?.release().catch(() => {});
         await files.removeTree(directory).catch((error: unknown) => {
-          // The destination itself may be gone, or be a file by now.
+          // The directory may have been replaced by a file.
           if (errnoOf(error) !== "ENOTDIR") throw error;
         });
       },
@@ -237,13 +237,13 @@ export class FileDestination implements Destination {
     if (present === (wanted ?? undefined)) return;
     throw new HostError(
       "DESTINATION_OCCUPIED",
-      `${path} was changed by another program while the backup was written; it is left alone. Back up again.`,
+      `${path} was changed by another program during the backup and was not replaced. Back up again.`,
       { metadata: { path } },
     );
   }
 
-  /** Whether it was missing. */
-  async #makeDirectory(): Promise<boolean> {
+  /** Creates the directory if configured to. Returns whether it did. */
+  async #createDirectory(): Promise<boolean> {
     const { files } = this.#platform;
     const status = await files.status(this.#path);
     if (status && status.kind !== "directory") {
@@ -254,7 +254,7 @@ export class FileDestination implements Destination {
     }
     if (status || !this.#create) return false;
     await requireParent(files, this.#path);
-    // Another backup may be making it right now: the lease in it decides who goes first.
+    // Another backup may create the directory at the same time. The lease in it decides which one runs first.
     await files.makeDirectory(this.#path).catch((error: unknown) => {
       if (errnoOf(error) !== "EEXIST") throw error;
     });
@@ -262,10 +262,10 @@ export class FileDestination implements Destination {
     return true;
   }
 
-  /** A directory that was made for a backup that failed goes again. */
-  async #leave(lease: Lease, made: boolean): Promise<void> {
+  /** Releases the lease, and removes the directory if a failed backup left it empty. */
+  async #leave(lease: Lease, created: boolean): Promise<void> {
     await lease.release();
-    if (made) await this.#platform.files.removeEmptyDirectory(this.#path).catch(() => {});
+    if (created) await this.#platform.files.removeEmptyDirectory(this.#path).catch(() => {});
   }
 
   async #isAbandoned(name: string, object: string | undefined): Promise<boolean> {
@@ -276,22 +276,33 @@ export class FileDestination implements Destination {
     return !(name.startsWith(heldStagingPrefix) && (await this.#isStagingInUse(name)));
   }
 
-  /** Whether its lease is about as young as the directory's, by the clock of the file system itself. */
+  /** Whether the lease of a staging area is about as recent as that of the directory, by the clock of the file system. */
   async #isStagingInUse(name: string): Promise<boolean> {
     const { files } = this.#platform;
-    const [theirs, ours] = await Promise.all([
+    const [staging, own] = await Promise.all([
       files.status(join(this.localPath(name), heldStagingLease)),
       files.status(this.localPath(directoryLease)),
     ]);
     return (
-      theirs !== undefined &&
-      ours !== undefined &&
-      ours.modifiedMs - theirs.modifiedMs < limits.leaseSilentMs
+      staging !== undefined &&
+      own !== undefined &&
+      own.modifiedMs - staging.modifiedMs < limits.leaseExpiryMs
     );
   }
 }
 
-/** Begins the names of an archive's staging areas, and never exceeds what a file system takes. */
+/** Returns the prefix of the staging areas of an archive. It contains a digest of the name, whose length is fixed. */
 function archiveStaging(object: string): string {
   return `${archivePrefix}${createHash("sha256").update(object).digest("hex").slice(0, 16)}-`;
+}
+
+/** Throws DESTINATION_MISSING unless the parent directory of a path exists, so that a typo does not create a backup elsewhere. */
+export async function requireParent(files: FileSystem, path: string): Promise<void> {
+  const parent = dirname(path);
+  if ((await files.status(parent))?.kind === "directory") return;
+  throw new HostError(
+    "DESTINATION_MISSING",
+    `Cannot back up to ${path}: the directory ${parent} does not exist. Create it or mount the disk.`,
+    { metadata: { path } },
+  );
 }

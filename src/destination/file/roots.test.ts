@@ -4,7 +4,7 @@ import { temporaryDirectory } from "../../../test/support/temporary-directory.js
 import { nodeFileSystem } from "../../io/node-file-system.js";
 import { resolveInRoots } from "./roots.js";
 
-test("a path outside the roots is answered in the same way, whatever is there", async () => {
+test("rejects a path outside the roots with the same error, whether or not it exists", async () => {
   const top = temporaryDirectory();
   const root = join(top, "root");
   const outside = join(top, "outside");
@@ -13,7 +13,7 @@ test("a path outside the roots is answered in the same way, whatever is there", 
   symlinkSync("loop", join(outside, "loop"));
   symlinkSync(outside, join(root, "way-out"));
   const roots = { paths: [root], what: "backup root" };
-  const answers = await Promise.all(
+  const results = await Promise.all(
     ["file", "file/below", "missing", "loop"]
       .flatMap((name) => [join(outside, name), join(root, "way-out", name)])
       .map((path) =>
@@ -24,6 +24,6 @@ test("a path outside the roots is answered in the same way, whatever is there", 
         ),
       ),
   );
-  expect(new Set(answers).size).toBe(1);
-  expect(answers[0]).toMatch(/^PATH_OUTSIDE_ROOTS The path PATH lies in none/);
+  expect(new Set(results).size).toBe(1);
+  expect(results[0]).toMatch(/^PATH_OUTSIDE_ROOTS The path PATH is outside/);
 });

@@ -2,14 +2,15 @@ import { basename, dirname, isAbsolute, join, relative } from "node:path";
 import { HostError } from "../../errors.js";
 import { errnoOf, type FileSystem } from "../../io/file-system.js";
 
-/** The directories that requests may name files in. An empty list allows every path, for hosts that only this machine can reach. */
+/** Directories to which the files of requests are restricted. */
 export interface Roots {
+  /** Paths with links resolved. An empty list allows every path, for hosts that only this machine can reach. */
   paths: string[];
-  /** What one of them is called: backup root. */
+  /** Name of a root in messages, for example `backup root`. */
   what: string;
 }
 
-/** Resolves each root once, at the start: CONFIGURATION_INVALID where one is no directory. */
+/** Resolves the links of roots. Throws CONFIGURATION_INVALID unless each is a directory. */
 export async function resolveRoots(
   files: FileSystem,
   paths: string[],
@@ -21,7 +22,7 @@ export async function resolveRoots(
     if (status?.kind !== "directory") {
       throw new HostError(
         "CONFIGURATION_INVALID",
-        `The ${what} ${path} is no directory; make it, or name another with --${what.replace(" ", "-")}.`,
+        `The ${what} ${path} is not a directory. Create it, or set another with --${what.replace(" ", "-")}.`,
       );
     }
     resolved.push(await files.realPath(path));
@@ -29,7 +30,7 @@ export async function resolveRoots(
   return { paths: resolved, what };
 }
 
-/** Links resolved as far as the path exists; what does not exist yet stays as written. */
+/** Resolves the links of a path, as far as it exists. Throws DESTINATION_INVALID if that fails, for example for a loop. */
 export async function resolveLinks(files: FileSystem, path: string): Promise<string> {
   try {
     return await files.realPath(path);
@@ -37,7 +38,7 @@ export async function resolveLinks(files: FileSystem, path: string): Promise<str
     if (errnoOf(error) !== "ENOENT" || path === dirname(path)) {
       throw new HostError(
         "DESTINATION_INVALID",
-        `The path ${path} cannot be followed (${errnoOf(error) ?? "unknown error"}).`,
+        `Cannot resolve the path ${path} (${errnoOf(error) ?? "unknown error"}). Check its links and permissions.`,
         { cause: error },
       );
     }
@@ -45,13 +46,13 @@ export async function resolveLinks(files: FileSystem, path: string): Promise<str
   }
 }
 
-/** Whether a path is a directory or lies in it; both with their links resolved. */
+/** Whether a path equals a directory or is in it. The links of both must be resolved. */
 export function isWithin(path: string, root: string): boolean {
-  const way = relative(root, path);
-  return way !== ".." && !way.startsWith("../") && !isAbsolute(way);
+  const rest = relative(root, path);
+  return rest !== ".." && !rest.startsWith("../") && !isAbsolute(rest);
 }
 
-/** Where the nearest directory above a path leads that can be followed. */
+/** Returns the nearest directory above a path that can be resolved, with links resolved. */
 async function existingParent(files: FileSystem, path: string): Promise<string> {
   const parent = dirname(path);
   return files
@@ -59,7 +60,7 @@ async function existingParent(files: FileSystem, path: string): Promise<string> 
     .catch(() => (parent === path ? path : existingParent(files, parent)));
 }
 
-/** The path with its links resolved; PATH_OUTSIDE_ROOTS unless it lies in a root. */
+/** Resolves the links of a path. Throws PATH_OUTSIDE_ROOTS unless it is in a root. */
 export async function resolveInRoots(
   files: FileSystem,
   roots: Roots,
@@ -67,14 +68,14 @@ export async function resolveInRoots(
 ): Promise<string> {
   const isAllowed = (one: string) =>
     roots.paths.length === 0 || roots.paths.some((root) => isWithin(one, root));
-  // Outside of the roots every answer is the same, so that it does not reveal whether anything exists there.
+  // Outside the roots, every error is the same, so that it does not reveal whether the path exists.
   const resolved = await resolveLinks(files, path).catch(async (error: unknown) => {
     if (isAllowed(await existingParent(files, path))) throw error;
   });
   if (resolved === undefined || !isAllowed(resolved)) {
     throw new HostError(
       "PATH_OUTSIDE_ROOTS",
-      `The path ${path} lies in none of the ${roots.what}s of this host (${roots.paths.join(", ")}).`,
+      `The path ${path} is outside the ${roots.what}s of this host (${roots.paths.join(", ")}).`,
       {
         metadata: { path },
       },

@@ -5,14 +5,14 @@ import { canonicalFiles, pathReplaced } from "../../io/canonical-files.js";
 import type { FileStatus } from "../../io/file-system.js";
 import type { Platform } from "../../io/platform.js";
 import type { DestinationScheme, OpenedUri, OpenRequest } from "../registry.js";
-import { FileDestination } from "./destination.js";
-import { requireParent } from "./parent.js";
+import { FileDestination, requireParent } from "./destination.js";
 import { isWithin, resolveInRoots, resolveLinks, type Roots } from "./roots.js";
 import { filePathOf } from "./uri.js";
 
+/** Options of the FileScheme. */
 export interface FileSchemeOptions {
   platform: Platform;
-  /** Where backups may be. */
+  /** Directories that may contain backups. */
   roots: Roots;
   /** With links resolved. Backups may not be written into it, except below `autoBackupDirectory`. */
   dataDirectory: string;
@@ -20,7 +20,7 @@ export interface FileSchemeOptions {
   autoBackupDirectory?: string;
 }
 
-/** file: URIs: a directory of files, or an archive. */
+/** Opens file: URIs, each of which names a directory of backups or an archive. */
 export class FileScheme implements DestinationScheme {
   readonly containers = ["DIRECTORY", "ZIP"] as const;
   readonly #options: FileSchemeOptions;
@@ -31,7 +31,7 @@ export class FileScheme implements DestinationScheme {
     const { platform, roots, autoBackupDirectory } = options;
     this.#options = options;
     this.#platform = { ...platform, files: canonicalFiles(platform.files) };
-    // Automatic backups can be restored wherever other backups have to be.
+    // Automatic backups can be restored regardless of the roots.
     this.#roots = {
       ...roots,
       paths:
@@ -48,7 +48,7 @@ export class FileScheme implements DestinationScheme {
     if (purpose === "read") {
       return status?.kind === "directory"
         ? { ...opened, destination: this.#destination(path, path) }
-        : { ...opened, ...this.#archive(requireNoDevice(path, status)) };
+        : { ...opened, ...this.#archive(requireFileOrMissing(path, status)) };
     }
     await this.#requireWritable(path, purpose, status);
     return purpose === "write archive"
@@ -56,7 +56,7 @@ export class FileScheme implements DestinationScheme {
       : { ...opened, destination: this.#destination(path, path, true) };
   }
 
-  /** The path of a file: URI; PATH_OUTSIDE_ROOTS unless it is in a root. */
+  /** Returns the path of a file: URI. Throws PATH_OUTSIDE_ROOTS unless it is in a root. */
   async #pathOf(uri: string): Promise<string> {
     return resolveInRoots(this.#options.platform.files, this.#roots, filePathOf(uri));
   }
@@ -65,7 +65,7 @@ export class FileScheme implements DestinationScheme {
     return { destination: this.#destination(dirname(path), path), object: basename(path) };
   }
 
-  /** `checked`: the path whose links were resolved, and which must not come to mean another one while a backup waits or works. */
+  /** Opens a directory. The links of `checked` were resolved, and must resolve to the same path while a backup waits or runs. */
   #destination(path: string, checked: string, create = false): FileDestination {
     const { files } = this.#options.platform;
     const guard = async () => {
@@ -86,7 +86,7 @@ export class FileScheme implements DestinationScheme {
     if (isWithin(path, dataDirectory) && !automatic) {
       throw new HostError(
         "DESTINATION_OCCUPIED",
-        `${path} is in the data directory of this host, which holds nothing but its indexes. Choose a path outside of it.`,
+        `Cannot back up to ${path}: it is in the data directory of this host. Use a path outside the data directory.`,
         { metadata },
       );
     }
@@ -105,7 +105,7 @@ export class FileScheme implements DestinationScheme {
   }
 }
 
-function requireNoDevice(path: string, status: FileStatus | undefined): string {
+function requireFileOrMissing(path: string, status: FileStatus | undefined): string {
   if (status?.kind !== "other") return path;
   throw new HostError("BACKUP_NOT_FOUND", `${path} is neither a file nor a directory.`, {
     metadata: { path },

@@ -9,7 +9,7 @@ test.each([
   ["file:/a/./b/../c", "/a/c"],
   ["file:/a//b", "/a/b"],
   ["file:/100%25", "/100%"],
-])("%s is %s", (uri, path) => {
+])("parses %s as %s", (uri, path) => {
   expect(filePathOf(uri)).toBe(path);
 });
 
@@ -25,7 +25,7 @@ test.each([
   ["file:/a%0Ab"],
   [""],
   ["/var/backup"],
-])("%j is refused with a message that names it", (uri) => {
+])("rejects %j with a message that contains it", (uri) => {
   expect(() => filePathOf(uri)).toThrow(
     expect.objectContaining({
       code: "INVALID_ARGUMENT",
@@ -34,7 +34,7 @@ test.each([
   );
 });
 
-test("the scheme is told without regard to case", () => {
+test("ignores the case of the scheme", () => {
   expect(schemeOf("HTTPS://host/x")).toBe("https");
   expect(() => schemeOf("x.zip")).toThrow(/Missing scheme/);
 });

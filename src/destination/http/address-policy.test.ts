@@ -1,7 +1,7 @@
 import { HostError } from "../../errors.js";
 import {
   checkAddress,
-  lookupUnder,
+  createLookup,
   parseAllowedDestination,
   type AddressPolicy,
 } from "./address-policy.js";
@@ -79,7 +79,7 @@ const outside = [
   "2001:1::1",
 ];
 
-test.each(never)("%s is never connected to, not even when it is named", (address) => {
+test.each(never)("never allows %s, even if configured", (address) => {
   const named = { allowPrivate: true, allowed: [{ host: address }] };
   expect([
     allows(atHome, address),
@@ -88,15 +88,15 @@ test.each(never)("%s is never connected to, not even when it is named", (address
   ]).toEqual([false, false, false]);
 });
 
-test.each(inside)("%s only from a host that is bound to loopback", (address) => {
+test.each(inside)("allows %s only for a host that is bound to loopback", (address) => {
   expect([allows(atHome, address), allows(exposed, address)]).toEqual([true, false]);
 });
 
-test.each(outside)("%s always", (address) => {
+test.each(outside)("always allows %s", (address) => {
   expect([allows(atHome, address), allows(exposed, address)]).toEqual([true, true]);
 });
 
-test("or when it is named, as a name or an address, with a port or without", () => {
+test("allows a configured private destination by name or address, with or without a port", () => {
   const policy = {
     allowPrivate: false,
     allowed: ["Store.internal:8080", "10.0.0.5", "[fd00::5]:443", "fd00::6"].map(
@@ -113,15 +113,15 @@ test("or when it is named, as a name or an address, with a port or without", () 
     allows(policy, "fd00::6", "any", 80),
   ]).toEqual([true, false, true]);
   for (const bad of ["", "a:b", "a:0", "a:99999", "http://a", "a/b", "[::1"])
-    expect(() => parseAllowedDestination(bad)).toThrow(/no destination to allow/);
+    expect(() => parseAllowedDestination(bad)).toThrow(/Invalid destination/);
 });
 
 const lookup = (policy: AddressPolicy, all: boolean) =>
   new Promise<{ error: Error | null; address: unknown }>((resolve) =>
-    lookupUnder(policy, 80)("localhost", { all }, (error, address) => resolve({ error, address })),
+    createLookup(policy, 80)("localhost", { all }, (error, address) => resolve({ error, address })),
   );
 
-test("a name that resolves to a refused address is not connected to, whatever it was before", async () => {
+test("rejects a name that resolves to an address that is not allowed", async () => {
   for (const all of [true, false]) {
     expect((await lookup(exposed, all)).error).toMatchObject({
       reason: "ADDRESS_NOT_ALLOWED",

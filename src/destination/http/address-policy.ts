@@ -2,21 +2,23 @@ import { lookup as resolveName, type LookupAddress } from "node:dns";
 import { BlockList, isIP, type LookupFunction } from "node:net";
 import { HostError } from "../../errors.js";
 
-/** Which addresses this host may connect to on behalf of those who ask it for a backup or a restore. */
+/** Addresses to which this host may connect for a request of a client. */
 export interface AddressPolicy {
-  /** Whether loopback and private addresses are allowed without being named. */
+  /** Whether all loopback and private addresses are allowed. */
   allowPrivate: boolean;
+  /** Private destinations that are allowed in any case. */
   allowed: readonly AllowedDestination[];
 }
 
+/** A destination of --allow-destination. */
 export interface AllowedDestination {
-  /** A name or an address, in lower case, without brackets. */
+  /** Name or address in lower case, without brackets. */
   host: string;
-  /** Absent: every port. */
+  /** Default: every port. */
   port?: number;
 }
 
-/** Never: link-local addresses, the metadata services of the clouds, multicast, what is reserved, and tunnels whose other end cannot be told (local NAT64, Teredo). */
+/** Never allowed: link-local addresses, cloud metadata services, multicast, reserved ranges, and tunnels to unknown addresses (local NAT64, Teredo). */
 const forbidden = blockList(
   [
     "169.254.0.0/16",
@@ -43,7 +45,7 @@ const privateAddresses = blockList(
   ["::/128", "::1/128", "fc00::/7", "fec0::/10"],
 );
 
-/** Each IPv4 network also in the forms that IPv6 wraps it in: mapped, translated (SIIT), compatible, NAT64 and 6to4. */
+/** Creates a list that also contains each IPv4 network in its IPv6 forms: mapped, translated (SIIT), compatible, NAT64 and 6to4. */
 function blockList(v4: string[], v6: string[]): BlockList {
   const list = new BlockList();
   for (const network of v4) {
@@ -66,7 +68,7 @@ function blockList(v4: string[], v6: string[]): BlockList {
   return list;
 }
 
-/** `HOST`, `HOST:PORT`, `[V6]:PORT` or `V6`; CONFIGURATION_INVALID for anything else. */
+/** Parses `HOST`, `HOST:PORT`, `[V6]:PORT` or `V6`. Throws CONFIGURATION_INVALID for another text. */
 export function parseAllowedDestination(text: string): AllowedDestination {
   if (isIP(text) === 6) return { host: text.toLowerCase() };
   const [, bracketed, name, port] =
@@ -75,13 +77,13 @@ export function parseAllowedDestination(text: string): AllowedDestination {
   if (host === undefined || Number(port ?? 1) < 1 || Number(port ?? 1) > 65535) {
     throw new HostError(
       "CONFIGURATION_INVALID",
-      `${JSON.stringify(text)} is no destination to allow; write HOST or HOST:PORT.`,
+      `Invalid destination to allow ${JSON.stringify(text)}: use HOST or HOST:PORT.`,
     );
   }
   return { host: host.toLowerCase(), ...(port !== undefined && { port: Number(port) }) };
 }
 
-/** ADDRESS_NOT_ALLOWED unless the policy lets this host connect to the address, asked for as `hostname`. */
+/** Throws ADDRESS_NOT_ALLOWED unless the policy allows connections to `address`, to which `hostname` resolved. */
 export function checkAddress(
   policy: AddressPolicy,
   hostname: string,
@@ -90,40 +92,47 @@ export function checkAddress(
 ): void {
   const bare = address.split("%", 1)[0] ?? "";
   const family = isIP(bare) === 6 ? "ipv6" : "ipv4";
-  const refuse = (what: string, advice: string) =>
-    new HostError("ADDRESS_NOT_ALLOWED", `${hostname}:${port} is at ${bare}, ${what}: ${advice}.`, {
-      metadata: { address: bare },
-    });
+  const refused = (what: string, hint: string) =>
+    new HostError(
+      "ADDRESS_NOT_ALLOWED",
+      `Cannot connect to ${hostname}:${port}: ${bare} is ${what}. ${hint}.`,
+      {
+        metadata: { address: bare },
+      },
+    );
   if (forbidden.check(bare, family))
-    throw refuse("a link-local, metadata or reserved address", "this host never connects there");
+    throw refused(
+      "a link-local, metadata or reserved address",
+      "The host never connects to such addresses",
+    );
   if (policy.allowPrivate || !privateAddresses.check(bare, family)) return;
   const names = [hostname.toLowerCase(), bare.toLowerCase()];
   if (policy.allowed.some((one) => names.includes(one.host) && (one.port ?? port) === port)) return;
-  throw refuse(
+  throw refused(
     "a loopback or private address",
-    `a host that others can reach connects there only with --allow-destination ${hostname}:${port}`,
+    `To allow it, start the host with --allow-destination ${hostname}:${port}`,
   );
 }
 
-/** Resolves names for connections to one port, and hands out only addresses that are allowed: what is checked is what is connected to. */
-export function lookupUnder(policy: AddressPolicy, port: number): LookupFunction {
+/** Returns a lookup function that only returns allowed addresses, so that the checked address is also the one connected to. */
+export function createLookup(policy: AddressPolicy, port: number): LookupFunction {
   return (hostname, options, callback) => {
     resolveName(hostname, { ...options, all: true }, (error, found) => {
       if (error) return callback(error, "", 0);
       const usable: LookupAddress[] = [];
-      let refused: unknown;
+      let refusal: unknown;
       for (const each of found) {
         try {
           checkAddress(policy, hostname, port, each.address);
           usable.push(each);
         } catch (thrown) {
-          refused = thrown;
+          refusal = thrown;
         }
       }
       const [first] = usable;
       if (!first)
         return callback(
-          (refused ?? new Error(`${hostname} has no address`)) as NodeJS.ErrnoException,
+          (refusal ?? new Error(`${hostname} has no address`)) as NodeJS.ErrnoException,
           "",
           0,
         );

@@ -9,59 +9,66 @@ import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import { checkAddress, lookupUnder, type AddressPolicy } from "./address-policy.js";
-import { fromRequestError, type EndName } from "./failure.js";
+import { checkAddress, createLookup, type AddressPolicy } from "./address-policy.js";
+import { fromRequestError, type ServerName } from "./failure.js";
 import type { HttpUri } from "./uri.js";
 import type { ClientTls } from "./tls.js";
 
-export interface PeerRequest {
+/** A request for the file. */
+export interface FileRequest {
   method: "GET" | "PUT";
   headers: Record<string, string>;
-  /** Sends the body; whoever gives one gives its Content-Length too. Resolves when all of it was handed over. */
+  /** Sends the body, and resolves when all bytes were written. Requires a Content-Length header. */
   send?(write: (bytes: Uint8Array) => Promise<void>): Promise<void>;
-  silenceMs: number;
+  /** Time without traffic after which the request fails. */
+  idleTimeoutMs: number;
 }
 
-/** One file on another web server, over connections of its own. */
+/** A client for one file on a web server, with its own connections. */
 export interface HttpFileClient {
-  /** For messages: without credentials. */
-  readonly name: EndName;
+  /** Name of the server for messages, without credentials. */
+  readonly name: ServerName;
   /**
-   * Sends one request and hands its answer to `use`, which reads as much of the body as it wants; the rest is dropped.
-   * Whatever breaks is a HostError: DESTINATION_UNREACHABLE or DESTINATION_REFUSED, or what `use` throws.
+   * Sends a request and calls `use` with the response. `use` may read a part of the body; the rest is
+   * discarded. Throws DESTINATION_UNREACHABLE or DESTINATION_REFUSED, or the error of `use`.
    */
-  ask<T>(
-    request: PeerRequest,
+  request<T>(
+    request: FileRequest,
     signal: AbortSignal,
-    use: (answer: Answer) => Promise<T>,
+    use: (response: HttpResponse) => Promise<T>,
   ): Promise<T>;
+  /** Closes the connections. */
   close(): void;
 }
 
-export interface Answer {
+/** A response. */
+export interface HttpResponse {
   status: number;
-  /** A header by its name in lower case. */
+  /** Returns a header by its name in lower case. */
   header(name: string): string | undefined;
-  /** The body as it comes; ends early, with an error, where the connection does. */
+  /** The body. Throws if the connection ends early. */
   body: AsyncIterable<Buffer>;
 }
 
-export interface PeerOptions {
-  /** What it is to the user, for example `The destination`. */
+/** Options of an HttpFileClient. */
+export interface ClientOptions {
+  /** Role of the server in messages, for example `The destination`. */
   role: string;
   policy: AddressPolicy;
   tls: ClientTls;
+  /** Bearer token of the Authorization header. */
   bearer?: string;
 }
 
+/** Creates a client. Throws ADDRESS_NOT_ALLOWED if the URI contains an address that is not allowed. */
 export function openHttpFileClient(
   uri: HttpUri,
-  { role, policy, tls, bearer }: PeerOptions,
+  { role, policy, tls, bearer }: ClientOptions,
 ): HttpFileClient {
   const name = `${role} ${uri.shown}`;
-  // A literal address is connected to without being looked up.
+  // Node does not call `lookup` for an address.
   if (isIP(uri.hostname)) checkAddress(policy, uri.hostname, uri.port, uri.hostname);
-  const agentOptions = { keepAlive: true, maxSockets: limits.remoteRequests };
+  const agentOptions = { keepAlive: true, maxSockets: limits.httpRequests };
   const agent = uri.secure
     ? new HttpsAgent({ ...agentOptions, ...tls })
     : new HttpAgent(agentOptions);
@@ -70,57 +77,57 @@ export function openHttpFileClient(
     port: uri.port,
     path: uri.target,
     agent,
-    lookup: lookupUnder(policy, uri.port),
+    lookup: createLookup(policy, uri.port),
     setHost: false,
   };
-  const headersOf = (request: PeerRequest) => ({
+  const headersOf = ({ headers }: FileRequest) => ({
     host: uri.authority,
-    ...request.headers,
-    // No other origin ever hears it: redirects are not followed.
+    ...headers,
+    // Not sent to another origin, because redirects are not followed.
     ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
   });
 
-  async function ask<T>(
-    request: PeerRequest,
+  async function request<T>(
+    fileRequest: FileRequest,
     signal: AbortSignal,
-    use: (answer: Answer) => Promise<T>,
+    use: (response: HttpResponse) => Promise<T>,
   ): Promise<T> {
     signal.throwIfAborted();
     const outgoing = (uri.secure ? httpsRequest : httpRequest)({
       ...common,
-      method: request.method,
-      headers: headersOf(request),
+      method: fileRequest.method,
+      headers: headersOf(fileRequest),
     });
-    const silence = watch(request.silenceMs, () => {
+    const idleTimer = startIdleTimer(fileRequest.idleTimeoutMs, () => {
       outgoing.destroy(
         new HostError(
           "DESTINATION_UNREACHABLE",
-          `${name} fell silent: nothing moved on a ${request.method} for ${Math.round(request.silenceMs) / 1000} s.`,
+          `${name} timed out: no traffic on a ${fileRequest.method} for ${Math.round(fileRequest.idleTimeoutMs) / 1000} s.`,
         ),
       );
     });
     const abort = () => outgoing.destroy();
     signal.addEventListener("abort", abort, { once: true });
-    // The first thing that broke: what comes after it is only its consequence.
-    let broken: unknown;
-    outgoing.on("error", (error) => (broken ??= error));
+    // Later errors are consequences of the first one.
+    let firstError: unknown;
+    outgoing.on("error", (error) => (firstError ??= error));
     const wire: Wire = {
       outgoing,
-      touch: silence.touch,
-      problemOf: (error) => fromRequestError(broken ?? error, name),
+      touch: idleTimer.touch,
+      problemOf: (error) => fromRequestError(firstError ?? error, name),
     };
-    let noticed = 0;
-    // 102 Processing: slow is not silent, for a while.
+    let processingResponses = 0;
+    // 102 Processing counts as traffic.
     outgoing.on("information", () => {
-      noticed += 1;
-      if (noticed <= limits.remoteNotices) silence.touch();
+      processingResponses += 1;
+      if (processingResponses <= limits.httpProcessingResponses) idleTimer.touch();
     });
     const head = headOf(wire);
-    const sent = sendBody(wire, request);
-    // Whichever fails second is only the consequence of the first.
-    for (const each of [head, sent]) each.catch(() => {});
+    const sent = sendBody(wire, fileRequest);
+    // Only the first of two failures is handled.
+    for (const promise of [head, sent]) promise.catch(() => {});
     try {
-      // An answer may come before all was sent; what cannot be sent need not wait for one.
+      // A response may arrive before the whole body was sent, and sending may fail without a response.
       const response = await Promise.race([head, sent.then(() => head)]);
       const body = bodyOf(wire, response);
       const result = await use({
@@ -136,20 +143,20 @@ export function openHttpFileClient(
       if (signal.aborted) throw signal.reason;
       throw error;
     } finally {
-      silence.stop();
+      idleTimer.stop();
       signal.removeEventListener("abort", abort);
     }
   }
 
-  return { name, ask, close: () => agent.destroy() };
+  return { name, request, close: () => agent.destroy() };
 }
 
-/** A request under way. */
+/** A request in flight. */
 interface Wire {
   outgoing: ClientRequest;
-  /** Something moved. */
+  /** Reports traffic. */
   touch(): void;
-  /** An error of the connection in our terms. */
+  /** Converts an error of the connection. */
   problemOf(error: unknown): Error;
 }
 
@@ -157,7 +164,7 @@ const closedEarly = () => Object.assign(new Error("closed"), { code: "ECONNRESET
 
 async function sendBody(
   { outgoing, touch, problemOf }: Wire,
-  { send }: PeerRequest,
+  { send }: FileRequest,
 ): Promise<void> {
   await send?.(
     (bytes) =>
@@ -180,7 +187,7 @@ function headOf({ outgoing, touch, problemOf }: Wire): Promise<IncomingMessage> 
   return new Promise((resolve, reject) => {
     outgoing.once("response", (response) => {
       touch();
-      // An error while nothing is being read is reported by the stream to its reader.
+      // The stream reports the error again when its body is read.
       response.on("error", () => {});
       resolve(response);
     });
@@ -194,7 +201,7 @@ function headerOf({ headers }: IncomingMessage, name: string): string | undefine
   return Array.isArray(value) ? value.join(", ") : value;
 }
 
-/** Whoever leaves early cuts the connection. */
+/** Reads the body. Stopping early closes the connection. */
 async function* bodyOf(
   { touch, problemOf }: Wire,
   response: IncomingMessage,
@@ -210,17 +217,20 @@ async function* bodyOf(
   }
 }
 
-/** Reads the rest of an answer, so that its connection can be used again; a long rest is cut off. */
+/** Reads the rest of a response, so that its connection can be reused, unless the rest is too long. */
 async function drain(response: IncomingMessage, rest: AsyncIterable<Buffer>): Promise<void> {
   let drained = 0;
   if (response.readableEnded || response.destroyed) return;
   for await (const chunk of rest) {
     drained += chunk.length;
-    if (drained > limits.remoteDrainBytes) return;
+    if (drained > limits.httpDrainBytes) return;
   }
 }
 
-function watch(silenceMs: number, onSilent: () => void): { touch(): void; stop(): void } {
-  const timer = setTimeout(onSilent, silenceMs);
+function startIdleTimer(
+  idleTimeoutMs: number,
+  onTimeout: () => void,
+): { touch(): void; stop(): void } {
+  const timer = setTimeout(onTimeout, idleTimeoutMs);
   return { touch: () => void timer.refresh(), stop: () => clearTimeout(timer) };
 }

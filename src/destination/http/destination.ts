@@ -33,18 +33,19 @@ const capabilities: Capabilities = {
   localPath: false,
 };
 
+/** Options of an HttpDestination. */
 export interface HttpDestinationOptions {
   platform: Platform;
   uri: HttpUri;
-  /** Opens connections to the URI. */
+  /** Opens a client for the URI. */
   connect(): HttpFileClient;
-  /** On the disk of the indexes, emptied at each start: archives are packed there. */
+  /** Directory for packing archives, on the disk of the indexes. The host empties it when it starts. */
   temporaryDirectory: string;
-  /** Called before the first byte is read, for a bound on concurrent sources; returns what ends the reading. */
+  /** Called before the first read, to limit concurrent sources. Returns a function that is called at the end. */
   beginReading?(): () => void;
 }
 
-/** One object on a web server: sent by PUTs of ranges, read by GETs of ranges. Its name is part of the URI. */
+/** One object on a web server, written by PUT and read by GET with ranges. Its name is part of the URI. */
 export class HttpDestination implements Destination {
   readonly capabilities = capabilities;
   readonly uri: string;
@@ -81,7 +82,7 @@ export class HttpDestination implements Destination {
     const client = this.#options.connect();
     const stop = new AbortController();
     const sink = new PullSink(offset, end);
-    // One range at a time: the bytes are wanted in order.
+    // One range at a time, because the consumer needs the bytes in order.
     const done = download(platform, client, sink, 1, AbortSignal.any([signal, stop.signal]));
     done.then(
       () => sink.end(),
@@ -102,14 +103,14 @@ export class HttpDestination implements Destination {
     await this.#connected(async (client) => {
       const sink = await openFileSink(platform, path, temporaryDirectory, client.name, onBytes);
       try {
-        await download(platform, client, sink, limits.remoteRequests, signal);
+        await download(platform, client, sink, limits.httpRequests, signal);
       } finally {
         await sink.close();
       }
     });
   }
 
-  /** Unknown without a request for the bytes themselves: servers that accept PUT often refuse HEAD. */
+  /** Always unknown, because servers that accept PUT often reject HEAD. */
   async stat(): Promise<ObjectInfo | undefined> {
     return undefined;
   }
@@ -122,7 +123,7 @@ export class HttpDestination implements Destination {
     requireCapability(this, "remove", "remove backups");
   }
 
-  /** Two backups that are sent to one URI would leave a mix of both. */
+  /** Two concurrent uploads to one URI would mix their contents. */
   async lock(_object: string | undefined, signal: AbortSignal): Promise<Lock> {
     const { platform, uri, temporaryDirectory } = this.#options;
     const key = createHash("sha256")
@@ -134,7 +135,7 @@ export class HttpDestination implements Destination {
       if (!(error instanceof HostError) || error.reason !== "DESTINATION_BUSY") throw error;
       throw new HostError(
         "DESTINATION_BUSY",
-        `Another backup to ${uri.shown} is running; try again when it is done.`,
+        `Another backup to ${uri.shown} is running. Try again when it has finished.`,
         { cause: error },
       );
     });
@@ -150,7 +151,7 @@ export class HttpDestination implements Destination {
     return { directory, close: () => platform.files.removeTree(directory) };
   }
 
-  /** The temporary directory is emptied when the host starts. */
+  /** The host empties the temporary directory when it starts. */
   async removeAbandoned(): Promise<void> {}
 
   async close(): Promise<void> {

@@ -1,29 +1,31 @@
 import { HostError } from "../../errors.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
-import { changed, checkSame, readAnswer, strongTag, type FileFacts } from "./answer.js";
-import type { Answer, HttpFileClient } from "./client.js";
+import { changed, checkSame, readResponse, strongTag, type FileFacts } from "./response.js";
+import type { HttpFileClient, HttpResponse } from "./client.js";
 import { retry, type Attempt } from "./retry.js";
 import { chunkBytes, eachRange, rangesOf, type ByteRange } from "./ranges.js";
 
-/** What takes the bytes of a download. Its errors end the download as they are. */
+/** Receives the bytes of a download. Its errors end the download unchanged. */
 export interface Sink {
-  /** How large the file is, as the other end says; absent where it does not say. Throws where that is too much. */
+  /** Called with the size of the file, or undefined if unknown. Throws if the file is too large. */
   expect(total: number | undefined): Promise<void>;
+  /** Writes bytes at an offset. */
   write(bytes: Buffer, position: number): Promise<void>;
-  /** Discards what was written; the download starts again. */
+  /** Discards all bytes, because the download starts again. */
   restart(): Promise<void>;
 }
 
 /**
- * Fetches a file by ranges, `atOnce` of them at a time; those are begun in order, and with one at a time the bytes come in
- * order. A server that knows no ranges is read as one stream, from the start again where it breaks. Resolves with the size.
+ * Downloads a file and resolves to its size. Requests `concurrency` ranges at a time, in order, and
+ * retries each separately. A server without ranges is read as one stream, which starts again after a
+ * failure.
  */
 export async function download(
   platform: Platform,
   client: HttpFileClient,
   sink: Sink,
-  atOnce: number,
+  concurrency: number,
   signal: AbortSignal,
 ): Promise<number> {
   const fetch = fetcher(client, sink);
@@ -33,35 +35,40 @@ export async function download(
   if (opened.kind === "whole") return opened.total;
   const { facts, position } = opened;
   const size = chunkBytes(facts.total);
-  await eachRange(rangesOf(position, facts.total, size), atOnce, signal, async (range, either) => {
-    let from = range.first;
-    await retry(platform, either, async (attempt) => {
-      await fetch.range(
-        { first: from, last: range.last },
-        facts,
-        attempt,
-        either,
-        (next) => (from = next),
-      );
-    });
-  });
+  await eachRange(
+    rangesOf(position, facts.total, size),
+    concurrency,
+    signal,
+    async (range, either) => {
+      let from = range.first;
+      await retry(platform, either, async (attempt) => {
+        await fetch.range(
+          { first: from, last: range.last },
+          facts,
+          attempt,
+          either,
+          (next) => (from = next),
+        );
+      });
+    },
+  );
   return facts.total;
 }
 
-/** Throws DESTINATION_UNREACHABLE where a body gets on by less than remoteProgressBytes in remoteSlowMs. */
-function watchPace(end: string): (bytes: number) => void {
+/** Returns a function that counts bytes, and throws DESTINATION_UNREACHABLE below limits.httpProgressBytes per httpProgressMs. */
+function watchRate(server: string): (bytes: number) => void {
   let sinceMs = performance.now();
   let bytes = 0;
   return (count) => {
     bytes += count;
     const now = performance.now();
-    if (bytes >= limits.remoteProgressBytes) {
+    if (bytes >= limits.httpProgressBytes) {
       bytes = 0;
       sinceMs = now;
-    } else if (now - sinceMs > limits.remoteSlowMs) {
+    } else if (now - sinceMs > limits.httpProgressMs) {
       throw new HostError(
         "DESTINATION_UNREACHABLE",
-        `${end} sent ${bytes} bytes in ${Math.round((now - sinceMs) / 1000)} s, too few to wait for.`,
+        `${server} sent ${bytes} bytes in ${Math.round((now - sinceMs) / 1000)} s, which is below the minimum rate.`,
       );
     }
   };
@@ -73,30 +80,32 @@ type Opened =
   | "no ranges";
 
 function fetcher(client: HttpFileClient, sink: Sink) {
-  const end = client.name;
-  /** Whether the server takes the last byte of a range for the first one after it, as Xenon does. */
-  let countsEndOut = false;
-  /** The furthest a stream without ranges has come: only beyond it is getting on. */
+  const server = client.name;
+  /** Whether the server excludes the last byte of a range, as Xenon does. */
+  let exclusiveRangeEnd = false;
+  /** Greatest offset of a stream without ranges. Only bytes beyond it are progress. */
   let furthest = 0;
-  let began = false;
+  let hasStarted = false;
 
   function get<T>(
-    asked: ByteRange | undefined,
+    requested: ByteRange | undefined,
     facts: FileFacts | undefined,
-    { silenceMs }: Attempt,
+    { idleTimeoutMs }: Attempt,
     signal: AbortSignal,
-    use: (answer: Answer) => Promise<T>,
+    use: (response: HttpResponse) => Promise<T>,
   ): Promise<T> {
     const tag = facts && strongTag(facts);
     const headers = {
       "accept-encoding": "identity",
-      ...(asked && { range: `bytes=${asked.first}-${asked.last + (countsEndOut ? 1 : 0)}` }),
+      ...(requested && {
+        range: `bytes=${requested.first}-${requested.last + (exclusiveRangeEnd ? 1 : 0)}`,
+      }),
       ...(tag !== undefined && { "if-range": tag }),
     };
-    return client.ask({ method: "GET", headers, silenceMs }, signal, use);
+    return client.request({ method: "GET", headers, idleTimeoutMs }, signal, use);
   }
 
-  /** Takes the bytes from the place on up to `last`; returns the place after the last one, however the body ends. */
+  /** Writes the bytes of a range. Returns the offset after the last byte, also if the body ends early. */
   async function take(
     body: AsyncIterable<Buffer>,
     { first, last }: ByteRange,
@@ -105,41 +114,41 @@ function fetcher(client: HttpFileClient, sink: Sink) {
   ): Promise<number> {
     let position = first;
     let counted = first;
-    const pace = watchPace(end);
+    const countBytes = watchRate(server);
     for await (const chunk of body) {
-      pace(chunk.length);
-      const room = last + 1 - position;
-      if (room === 0) break;
-      const wanted = chunk.subarray(0, room);
+      countBytes(chunk.length);
+      const missing = last + 1 - position;
+      if (missing === 0) break;
+      const wanted = chunk.subarray(0, missing);
       await sink.write(wanted, position);
       position += wanted.length;
       onPosition(position);
-      if (position - counted >= limits.remoteProgressBytes) {
+      if (position - counted >= limits.httpProgressBytes) {
         counted = position;
         attempt.progress();
       }
-      // One byte too many is what a server that counts the end in answers to a question that counts it out.
-      if (chunk.length > room + 1) break;
+      // A server that includes the end sends one byte too many for a range that excludes it.
+      if (chunk.length > missing + 1) break;
     }
     return position;
   }
 
-  function learnCounting(
-    asked: ByteRange,
-    told: { last: number; total: number },
+  function detectExclusiveEnd(
+    requested: ByteRange,
+    reported: { last: number; total: number },
     position: number,
   ): void {
-    const askedEnd = asked.last + (countsEndOut ? 1 : 0);
+    const requestedEnd = requested.last + (exclusiveRangeEnd ? 1 : 0);
     if (
-      position - asked.first === told.last - asked.first &&
-      (told.last === askedEnd || told.last === told.total)
+      position - requested.first === reported.last - requested.first &&
+      (reported.last === requestedEnd || reported.last === reported.total)
     )
-      countsEndOut = true;
+      exclusiveRangeEnd = true;
   }
 
-  async function begin(total: number | undefined): Promise<void> {
-    if (began) await sink.restart();
-    began = true;
+  async function start(total: number | undefined): Promise<void> {
+    if (hasStarted) await sink.restart();
+    hasStarted = true;
     await sink.expect(total);
   }
 
@@ -148,14 +157,14 @@ function fetcher(client: HttpFileClient, sink: Sink) {
     length: number | undefined,
     attempt: Attempt,
   ): Promise<number> {
-    await begin(length);
+    await start(length);
     let position = 0;
-    const pace = watchPace(end);
+    const countBytes = watchRate(server);
     for await (const chunk of body) {
-      pace(chunk.length);
+      countBytes(chunk.length);
       await sink.write(chunk, position);
       position += chunk.length;
-      if (position >= furthest + limits.remoteProgressBytes) {
+      if (position >= furthest + limits.httpProgressBytes) {
         furthest = position;
         attempt.progress();
       }
@@ -164,24 +173,24 @@ function fetcher(client: HttpFileClient, sink: Sink) {
   }
 
   return {
-    /** The first question: it learns what there is, and takes the first bytes. */
+    /** Sends the first request, which determines size and support of ranges and reads the first bytes. */
     open(attempt: Attempt, signal: AbortSignal): Promise<Opened> {
-      const asked = { first: 0, last: limits.remoteChunkMin - 1 };
-      return get(asked, undefined, attempt, signal, async (answer): Promise<Opened> => {
-        const answered = readAnswer(answer, asked, end);
-        // An empty file has no range; without one it is an empty body.
-        if (answered.kind === "unplaced" || answered.kind === "none") return "no ranges";
-        if (answered.kind === "whole")
-          return { kind: "whole", total: await stream(answer.body, answered.length, attempt) };
-        const { facts, last } = answered;
-        await begin(facts.total);
+      const requested = { first: 0, last: limits.httpChunkBytesMin - 1 };
+      return get(requested, undefined, attempt, signal, async (response): Promise<Opened> => {
+        const result = readResponse(response, requested, server);
+        // An empty file has no ranges. As a whole, it is an empty body.
+        if (result.kind === "unknown range" || result.kind === "none") return "no ranges";
+        if (result.kind === "whole")
+          return { kind: "whole", total: await stream(response.body, result.length, attempt) };
+        const { facts, last } = result;
+        await start(facts.total);
         let position = 0;
-        const wanted = { first: 0, last: Math.min(asked.last, facts.total - 1) };
+        const wanted = { first: 0, last: Math.min(requested.last, facts.total - 1) };
         try {
-          position = await take(answer.body, wanted, attempt, (next) => (position = next));
-          learnCounting(asked, { last, total: facts.total }, position);
+          position = await take(response.body, wanted, attempt, (next) => (position = next));
+          detectExclusiveEnd(requested, { last, total: facts.total }, position);
         } catch (error) {
-          // What came is kept: the rest is asked for as a range like the others.
+          // Received bytes are kept, and the rest is requested like other ranges.
           if (
             !(error instanceof HostError) ||
             error.reason !== "DESTINATION_UNREACHABLE" ||
@@ -193,56 +202,57 @@ function fetcher(client: HttpFileClient, sink: Sink) {
       });
     },
 
-    /** The file in one piece, from a server whose ranges are of no use. */
+    /** Downloads the whole file from a server without usable ranges. */
     whole: (attempt: Attempt, signal: AbortSignal): Promise<number> =>
-      get(undefined, undefined, attempt, signal, async (answer) => {
-        const answered = readAnswer(answer, undefined, end);
-        if (answered.kind !== "whole")
+      get(undefined, undefined, attempt, signal, async (response) => {
+        const result = readResponse(response, undefined, server);
+        if (result.kind !== "whole")
           throw new HostError(
             "DESTINATION_REFUSED",
-            `${end} answers parts of a file without saying which, even where none was asked for.`,
+            `${server} responded with a part of the file to a request for the whole file.`,
           );
-        return stream(answer.body, answered.length, attempt);
+        return stream(response.body, result.length, attempt);
       }),
 
-    /** A range, or as much of it as comes: throws DESTINATION_UNREACHABLE when it was less. */
+    /** Downloads a range. Throws DESTINATION_UNREACHABLE if the response is too short; `onPosition` receives the offset reached. */
     range: (
-      asked: ByteRange,
+      requested: ByteRange,
       facts: FileFacts,
       attempt: Attempt,
       signal: AbortSignal,
       onPosition: (next: number) => void,
     ): Promise<void> =>
-      get(asked, facts, attempt, signal, async (answer) => {
-        const answered = readAnswer(answer, asked, end);
-        const short = (got: number) =>
+      get(requested, facts, attempt, signal, async (response) => {
+        const result = readResponse(response, requested, server);
+        const tooShort = (received: number) =>
           new HostError(
             "DESTINATION_UNREACHABLE",
-            `${end} answered with ${got} bytes where ${asked.last + 1 - asked.first} were asked for.`,
+            `${server} responded with ${received} of ${requested.last + 1 - requested.first} requested bytes.`,
           );
-        if (answered.kind === "none") {
-          if (countsEndOut || asked.first !== asked.last)
-            throw changed(end, `it has no bytes ${asked.first} to ${asked.last} any more`);
-          // To a server that excludes the end, a range of one byte is empty.
-          countsEndOut = true;
-          throw short(0);
+        if (result.kind === "none") {
+          if (exclusiveRangeEnd || requested.first !== requested.last)
+            throw changed(
+              server,
+              `bytes ${requested.first} to ${requested.last} do not exist any more`,
+            );
+          // For a server that excludes the end, a range of one byte is empty.
+          exclusiveRangeEnd = true;
+          throw tooShort(0);
         }
-        if (answered.kind === "unplaced")
+        if (result.kind === "unknown range")
           throw new HostError(
             "DESTINATION_REFUSED",
-            `${end} answered a part of the file without saying which.`,
+            `${server} responded with a part of the file without a Content-Range.`,
           );
-        if (answered.kind === "whole")
-          throw changed(
-            end,
-            "it answers with the whole file where a part of the former one was asked for",
-          );
-        checkSame(facts, answered.facts, end);
-        const position = await take(answer.body, asked, attempt, onPosition);
-        learnCounting(asked, { last: answered.last, total: facts.total }, position);
-        if (position <= asked.last) {
-          if (position === asked.first && asked.first === asked.last) countsEndOut = true;
-          throw short(position - asked.first);
+        if (result.kind === "whole")
+          throw changed(server, "it responded with the whole new file to a request for a range");
+        checkSame(facts, result.facts, server);
+        const position = await take(response.body, requested, attempt, onPosition);
+        detectExclusiveEnd(requested, { last: result.last, total: facts.total }, position);
+        if (position <= requested.last) {
+          if (position === requested.first && requested.first === requested.last)
+            exclusiveRangeEnd = true;
+          throw tooShort(position - requested.first);
         }
       }),
   };

@@ -21,7 +21,7 @@ function disk(freeBytes: () => number) {
   };
 }
 
-test("refuses a source that would take what must stay free, whatever size it says", async () => {
+test("rejects a source that would use the reserve of the disk, whether or not its size is known", async () => {
   const directory = temporaryDirectory();
   const sink = await openFileSink(
     disk(() => 100 * MiB),
@@ -38,7 +38,7 @@ test("refuses a source that would take what must stay free, whatever size it say
   await sink.close();
 });
 
-test("stops where others have taken the room meanwhile", async () => {
+test("stops if other writers have used the free space meanwhile", async () => {
   const directory = temporaryDirectory();
   let free = 200 * MiB;
   const sink = await openFileSink(
@@ -50,7 +50,7 @@ test("stops where others have taken the room meanwhile", async () => {
   );
   await sink.expect(100 * MiB);
   await sink.write(Buffer.alloc(MiB), 0);
-  free = limits.remoteReserveBytes - 1;
+  free = limits.fetchReserveBytes - 1;
   const writing = async () => {
     for (let i = 1; i <= 8; i += 1) await sink.write(Buffer.alloc(MiB), i * MiB);
   };
@@ -59,7 +59,7 @@ test("stops where others have taken the room meanwhile", async () => {
   expect(existsSync(join(directory, "a"))).toBe(true);
 });
 
-test("gives up a source that trickles, however often it sends a byte", async () => {
+test("fails if a source sends only a byte now and then", async () => {
   const now = jest.spyOn(performance, "now");
   let clock = 1_000_000;
   now.mockImplementation(() => clock);
@@ -72,7 +72,7 @@ test("gives up a source that trickles, however often it sends a byte", async () 
   const headers: Record<string, string> = { "content-length": String(MiB) };
   const client: HttpFileClient = {
     name: "The source http://h/x",
-    ask: async (_request, _signal, use) =>
+    request: async (_request, _signal, use) =>
       use({ status: 200, header: (name) => headers[name], body: trickle() }),
     close() {},
   };
@@ -86,7 +86,7 @@ test("gives up a source that trickles, however often it sends a byte", async () 
   );
   await expect(fetching).rejects.toMatchObject({
     reason: "DESTINATION_UNREACHABLE",
-    message: expect.stringContaining("too few to wait for") as string,
+    message: expect.stringContaining("minimum rate") as string,
   });
   now.mockRestore();
 });

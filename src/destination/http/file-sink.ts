@@ -1,56 +1,57 @@
 import { HostError } from "../../errors.js";
 import type { OpenFile } from "../../io/file-system.js";
-import { requireRoom, roomIn } from "../../io/room.js";
+import { requireFreeSpace, availableBytes } from "../../io/free-space.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import type { Sink } from "./download.js";
 
-/** A download into a new file, never more than the disk has room for. Whoever makes it closes it and removes the file. */
+/** Writes a download to a new file, and keeps the reserve of the disk free. The caller closes it and removes the file. */
 export interface FileSink extends Sink {
   close(): Promise<void>;
 }
 
-/** `onBytes` receives the number of bytes received and their total, 0 if unknown. */
+/**
+ * Creates the file. `directory` is on the same disk; `server` names the source in messages. `onBytes`
+ * receives the bytes received so far and their total, which is 0 if unknown.
+ */
 export async function openFileSink(
   platform: Platform,
   path: string,
   directory: string,
-  end: string,
+  server: string,
   onBytes: (done: number, total: number) => void,
 ): Promise<FileSink> {
   const { files } = platform;
   let file: OpenFile = await files.create(path);
-  let bound = 0;
-  let told = 0;
-  let unlooked = 0;
+  let maxBytes = 0;
+  let totalBytes = 0;
+  let uncheckedBytes = 0;
   let done = 0;
   const tooLarge = (problem: string) =>
     new HostError(
       "STORAGE_FULL",
-      `${end} ${problem}; nothing was changed. Free space on the disk of the data directory and try again.`,
+      `${server} ${problem}. Nothing was changed. Free space on the disk of the data directory and try again.`,
     );
 
   return {
     async expect(total) {
-      const room = Math.max(0, await roomIn(files, directory));
-      if (total !== undefined && total > room)
-        throw tooLarge(
-          `has ${total} bytes, and there is room for ${room} here beside what must stay free`,
-        );
-      bound = total ?? room;
-      told = total ?? 0;
+      const available = Math.max(0, await availableBytes(files, directory));
+      if (total !== undefined && total > available)
+        throw tooLarge(`has ${total} bytes, and ${available} are available besides the reserve`);
+      maxBytes = total ?? available;
+      totalBytes = total ?? 0;
     },
     async write(bytes, position) {
-      if (position + bytes.length > bound)
-        throw tooLarge(`goes on beyond the ${bound} bytes that there is room for`);
+      if (position + bytes.length > maxBytes)
+        throw tooLarge(`exceeds the ${maxBytes} bytes that it announced or that are available`);
       await file.write(bytes, position);
-      unlooked += bytes.length;
-      // Others write to the disk too, and a source may be one of many.
-      if (unlooked >= limits.roomCheckBytes) {
-        unlooked = 0;
-        await requireRoom(files, directory, 0, end);
+      uncheckedBytes += bytes.length;
+      // Documents and other sources use the disk too.
+      if (uncheckedBytes >= limits.freeSpaceCheckBytes) {
+        uncheckedBytes = 0;
+        await requireFreeSpace(files, directory, 0, server);
       }
-      onBytes((done += bytes.length), told);
+      onBytes((done += bytes.length), totalBytes);
     },
     async restart() {
       await file.close();

@@ -1,11 +1,11 @@
 import type { Sink } from "./download.js";
 
 /**
- * Turns the writes of a download into an iterable. A write resolves once its bytes were consumed,
- * so nothing is buffered. After a restart, bytes that were consumed before are skipped.
+ * Makes the writes of a download iterable. A write resolves when its bytes were consumed, so nothing
+ * is buffered. After a restart, bytes that were consumed before are skipped.
  */
 export class PullSink implements Sink, AsyncIterable<Buffer> {
-  /** The next byte to hand out. */
+  /** Offset of the next byte to yield. */
   #position: number;
   readonly #end: number;
   #offered: { bytes: Buffer; consumed: () => void } | undefined;
@@ -34,11 +34,13 @@ export class PullSink implements Sink, AsyncIterable<Buffer> {
     });
   }
 
+  /** Ends the iteration after the current bytes. */
   end(): void {
     this.#finished ??= {};
     this.#wake();
   }
 
+  /** Ends the iteration with an error. */
   fail(error: unknown): void {
     this.#finished ??= { error };
     this.#wake();

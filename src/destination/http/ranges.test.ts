@@ -1,12 +1,12 @@
 import { limits } from "../../limits.js";
 import { chunkBytes, eachRange, parseContentRange, rangesOf } from "./ranges.js";
 
-test("the ranges of a file touch, count the end in and are whole numbers at any size", () => {
+test("splits a file of any size into adjacent ranges with inclusive ends", () => {
   for (const total of [
     0,
     1,
-    limits.remoteChunkMin,
-    limits.remoteChunkMin + 1,
+    limits.httpChunkBytesMin,
+    limits.httpChunkBytesMin + 1,
     100_000_000,
     2 ** 32 + 5,
     2 ** 41 + 1,
@@ -16,7 +16,7 @@ test("the ranges of a file touch, count the end in and are whole numbers at any 
       expect(first).toBe(next);
       expect(Number.isSafeInteger(last) && last >= first && last < total).toBe(true);
       next = last + 1;
-      if (total > 2 ** 40 && next < total - 10 * limits.remoteChunkMax) break;
+      if (total > 2 ** 40 && next < total - 10 * limits.httpChunkBytesMax) break;
     }
     if (total < 2 ** 40) expect(next).toBe(total);
     expect(chunkBytes(total)).toBeGreaterThanOrEqual(512 * 1024);
@@ -35,11 +35,11 @@ test.each([
   ["bytes 0-9/90071992547409920", undefined],
   ["0-9/10", undefined],
   [undefined, undefined],
-])("%s", (header, range) => {
+])("parses the Content-Range %s", (header, range) => {
   expect(parseContentRange(header)).toEqual(range);
 });
 
-test("the first failure ends the others, and no new one begins", async () => {
+test("aborts the other ranges after a failure, and starts no new one", async () => {
   const begun: number[] = [];
   const ended: string[] = [];
   const work = eachRange(

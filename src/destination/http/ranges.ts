@@ -1,6 +1,6 @@
 import { limits } from "../../limits.js";
 
-/** Bytes of a file, both ends counted in. */
+/** A range of bytes, with both ends included. */
 export interface ByteRange {
   first: number;
   last: number;
@@ -8,13 +8,13 @@ export interface ByteRange {
 
 const step = 64 * 1024;
 
-/** Sizes of the pieces of a transfer: about 64 of them, within the bounds. */
+/** Returns the range size for a file: 1/64 of it, within the limits. */
 export function chunkBytes(total: number): number {
   const wanted = Math.ceil(total / 64 / step) * step;
-  return Math.min(limits.remoteChunkMax, Math.max(limits.remoteChunkMin, wanted));
+  return Math.min(limits.httpChunkBytesMax, Math.max(limits.httpChunkBytesMin, wanted));
 }
 
-/** The ranges of [from, total), one after the other. */
+/** Returns adjacent ranges of [from, total). */
 export function* rangesOf(
   from: number,
   total: number,
@@ -24,11 +24,12 @@ export function* rangesOf(
     yield { first, last: Math.min(first + size, total) - 1 };
 }
 
+/** A parsed Content-Range header. */
 export interface ContentRange extends ByteRange {
   total: number;
 }
 
-/** `bytes a-b/total`; undefined for anything else, an unknown total included. */
+/** Parses `bytes a-b/total`. Returns undefined for another text, including an unknown total. */
 export function parseContentRange(header: string | undefined): ContentRange | undefined {
   const [, first, last, total] =
     /^bytes +(\d{1,16})-(\d{1,16})\/(\d{1,16})$/i.exec(header?.trim() ?? "") ?? [];
@@ -36,10 +37,10 @@ export function parseContentRange(header: string | undefined): ContentRange | un
   return { first: Number(first), last: Number(last), total: Number(total) };
 }
 
-/** Does the work for each range, several at a time and begun in order; the first failure ends the others. */
+/** Calls `work` for the ranges in order, `concurrency` at a time. The first failure aborts the others and is thrown. */
 export async function eachRange(
   ranges: Iterable<ByteRange>,
-  atOnce: number,
+  concurrency: number,
   signal: AbortSignal,
   work: (range: ByteRange, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
@@ -56,7 +57,7 @@ export async function eachRange(
       failed.abort(error);
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, worker));
+  await Promise.all(Array.from({ length: concurrency }, worker));
   if (signal.aborted) throw signal.reason;
   if (first) throw first.error;
 }

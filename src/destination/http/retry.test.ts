@@ -1,16 +1,16 @@
 import { HostError } from "../../errors.js";
 import { retry, type Attempt } from "./retry.js";
 
-const platform = (patienceMs = 1000, silenceMs = 300) => ({
+const platform = (retryTimeoutMs = 1000, idleTimeoutMs = 300) => ({
   randomHex: () => "8000",
-  transfer: { patienceMs, silenceMs, backOffMs: 4 },
+  transfer: { retryTimeoutMs, idleTimeoutMs, backOffMs: 4 },
 });
 const never = new AbortController().signal;
 const down = (metadata: Record<string, string> = {}) =>
   new HostError("DESTINATION_UNREACHABLE", "The store is down.", { metadata });
 
-/** Fails with each of the errors, then succeeds; when the tries were, in milliseconds from the first. */
-function tries(errors: Error[], during: (attempt: Attempt) => void = () => {}) {
+/** An attempt that fails with each error in turn and then succeeds, and the times of the attempts in milliseconds. */
+function attempts(errors: Error[], during: (attempt: Attempt) => void = () => {}) {
   const at: number[] = [];
   const begun = performance.now();
   return {
@@ -25,8 +25,8 @@ function tries(errors: Error[], during: (attempt: Attempt) => void = () => {}) {
   };
 }
 
-test("what passes is tried again, after longer and longer pauses", async () => {
-  const { at, attempt } = tries(Array.from({ length: 5 }, () => down()));
+test("retries a transient error, with increasing pauses", async () => {
+  const { at, attempt } = attempts(Array.from({ length: 5 }, () => down()));
   expect(await retry(platform(), never, attempt)).toBe("done");
   const pauses = at.slice(1).map((each, i) => each - at[i]!);
   // 3/4 of 4, 8, 16, 32 and 64 ms.
@@ -38,34 +38,34 @@ test.each([
   new HostError("SOURCE_CHANGED", "no"),
   down({ errno: "ENOTFOUND" }),
   Object.assign(new Error("the disk"), { code: "EIO" }),
-])("%s is not tried again", async (error) => {
-  const { at, attempt } = tries([error]);
+])("does not retry %s", async (error) => {
+  const { at, attempt } = attempts([error]);
   await expect(retry(platform(), never, attempt)).rejects.toBe(error);
   expect(at).toHaveLength(1);
 });
 
-test("the time that the other end asks for is waited, and one beyond all patience is not waited for", async () => {
-  const { at, attempt } = tries([down({ retryAfterSeconds: "1" })]);
+test("waits as long as Retry-After states, unless that exceeds the timeout", async () => {
+  const { at, attempt } = attempts([down({ retryAfterSeconds: "1" })]);
   expect(await retry(platform(5000), never, attempt)).toBe("done");
   expect(at[1]).toBeGreaterThanOrEqual(990);
-  const { at: once, attempt: late } = tries([down({ retryAfterSeconds: "3600" })]);
+  const { at: once, attempt: late } = attempts([down({ retryAfterSeconds: "3600" })]);
   await expect(retry(platform(5000), never, late)).rejects.toMatchObject({
     reason: "DESTINATION_UNREACHABLE",
-    message: expect.stringContaining("Tried once; 5 s") as string,
+    message: expect.stringContaining("Tried once without progress for 5 s") as string,
   });
   expect(once).toHaveLength(1);
-  // None at all is no hammering.
-  const { at: soon, attempt: zero } = tries([down({ retryAfterSeconds: "0" })]);
+  // A delay of zero does not disable the pause.
+  const { at: soon, attempt: zero } = attempts([down({ retryAfterSeconds: "0" })]);
   await retry(platform(), never, zero);
   expect(soon[1]).toBeGreaterThanOrEqual(2);
 });
 
-test("gives up after the time limit, which progress restarts", async () => {
+test("fails after the timeout, which progress restarts", async () => {
   const failing = Array.from({ length: 1000 }, () => down());
-  await expect(retry(platform(200), never, tries(failing).attempt)).rejects.toMatchObject({
-    message: expect.stringMatching(/Tried \d+ times; 0\.2 s/) as string,
+  await expect(retry(platform(200), never, attempts(failing).attempt)).rejects.toMatchObject({
+    message: expect.stringMatching(/Tried \d+ times without progress for 0\.2 s/) as string,
   });
-  const { at, attempt } = tries(failing, ({ number, progress }) => {
+  const { at, attempt } = attempts(failing, ({ number, progress }) => {
     if (number < 100) progress();
   });
   await expect(retry(platform(200), never, attempt)).rejects.toThrow(/is down/);
@@ -73,26 +73,28 @@ test("gives up after the time limit, which progress restarts", async () => {
   expect(at.at(-1)).toBeGreaterThan(300);
 });
 
-test("a silence is never longer than what is left of the patience", async () => {
-  const silences: number[] = [];
+test("limits the idle timeout to the time that remains", async () => {
+  const timeouts: number[] = [];
   await retry(
     platform(5000, 4500),
     never,
-    tries([down({ retryAfterSeconds: "1" })], ({ silenceMs }) => silences.push(silenceMs)).attempt,
+    attempts([down({ retryAfterSeconds: "1" })], ({ idleTimeoutMs }) =>
+      timeouts.push(idleTimeoutMs),
+    ).attempt,
   );
-  expect(silences[0]).toBe(4500);
-  // A timer may ring a part of a millisecond early.
-  expect(silences[1]).toBeLessThanOrEqual(4001);
+  expect(timeouts[0]).toBe(4500);
+  // A timer may fire a fraction of a millisecond early.
+  expect(timeouts[1]).toBeLessThanOrEqual(4001);
 });
 
-test("an abort ends a pause at once", async () => {
+test("ends a pause immediately on abort", async () => {
   const stop = new AbortController();
   setTimeout(() => stop.abort(new HostError("OPERATION_CANCELLED", "enough")), 20);
   const begun = performance.now();
   const error = await retry(
     platform(60_000),
     stop.signal,
-    tries([down({ retryAfterSeconds: "30" })]).attempt,
+    attempts([down({ retryAfterSeconds: "30" })]).attempt,
   ).catch((thrown: unknown) => HostError.from(thrown));
   expect([(error as HostError).reason, performance.now() - begun < 20_000]).toEqual([
     "OPERATION_CANCELLED",

@@ -8,16 +8,17 @@ import { HttpDestination } from "./destination.js";
 import type { ClientTls } from "./tls.js";
 import { parseHttpUri } from "./uri.js";
 
+/** Options of the HttpScheme. */
 export interface HttpSchemeOptions {
   platform: Platform;
-  /** Which addresses may be connected to. */
+  /** Addresses to which the host may connect. */
   policy: AddressPolicy;
   tls: ClientTls;
-  /** On the disk of the indexes, emptied at each start: archives are packed and fetched there. */
+  /** Directory for packing and fetching archives, on the disk of the indexes. The host empties it when it starts. */
   temporaryDirectory: string;
 }
 
-/** http: and https: URIs: an archive on a web server. */
+/** Opens http: and https: URIs, each of which names an archive on a web server. */
 export class HttpScheme implements DestinationScheme {
   readonly containers = ["STREAM"] as const;
   readonly #options: HttpSchemeOptions;
@@ -31,7 +32,7 @@ export class HttpScheme implements DestinationScheme {
     if (bearer !== undefined && !/^[\x21-\x7e]+$/.test(bearer)) {
       throw new HostError(
         "REQUEST_INVALID",
-        "The bearer contains characters that a header may not contain.",
+        "The bearer token contains characters that are not allowed in a header.",
         { metadata: { field: "bearer" } },
       );
     }
@@ -40,7 +41,7 @@ export class HttpScheme implements DestinationScheme {
     const role = purpose === "read" ? "The source" : "The destination";
     const connect = () =>
       openHttpFileClient(uri, { role, policy, tls, ...(bearer !== undefined && { bearer }) });
-    // Refuses addresses that may not be connected to, before anything is done.
+    // Throws for an address that is not allowed before the operation starts.
     connect().close();
     const destination = new HttpDestination({
       platform,
@@ -53,10 +54,10 @@ export class HttpScheme implements DestinationScheme {
   }
 
   #beginReading(): () => void {
-    if (this.#sources >= limits.remoteSources) {
+    if (this.#sources >= limits.httpSources) {
       throw new HostError(
         "OPERATION_LIMIT",
-        `${this.#sources} sources are being read, as many as the host allows; wait for one to end.`,
+        `The limit of ${limits.httpSources} concurrent sources is reached. Retry when one of them has ended.`,
       );
     }
     this.#sources += 1;

@@ -2,15 +2,15 @@ import { X509Certificate } from "node:crypto";
 import { createSecureContext, rootCertificates } from "node:tls";
 import { HostError } from "../../errors.js";
 
-/** PEM texts for outgoing connections. */
+/** Certificates for outgoing connections, in PEM. */
 export interface ClientTlsOptions {
-  /** Authorities that are trusted beside those of Node. */
+  /** Certificate authorities to trust in addition to those of Node. */
   ca?: string;
   certificate?: string;
   key?: string;
 }
 
-/** As node:https takes them. */
+/** TLS options of node:https. */
 export interface ClientTls {
   ca?: string[];
   cert?: string;
@@ -20,27 +20,24 @@ export interface ClientTls {
 const invalid = (problem: string, cause?: unknown) =>
   new HostError("CONFIGURATION_INVALID", problem, { cause });
 
-/** OpenSSL ignores what it cannot read, so that an invalid file would be accepted and no authority trusted. */
+/** Checks certificates of authorities, because OpenSSL ignores invalid ones. */
 function checkAuthorities(pem: string): void {
   const found = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   if (found.length === 0)
-    throw invalid("The file of authorities (--ca-file) holds no certificate in PEM.");
+    throw invalid("The file of --ca-file does not contain a certificate in PEM.");
   try {
     for (const each of found) new X509Certificate(each);
   } catch (cause) {
-    throw invalid(
-      "The file of authorities (--ca-file) holds a certificate that cannot be read.",
-      cause,
-    );
+    throw invalid("The file of --ca-file contains an invalid certificate.", cause);
   }
 }
 
-/** Tries the certificates out before the first connection needs them: CONFIGURATION_INVALID. */
+/** Validates certificates and returns the options for connections. Throws CONFIGURATION_INVALID. */
 export function clientTls({ ca, certificate, key }: ClientTlsOptions): ClientTls {
   if (ca !== undefined) checkAuthorities(ca);
   if ((certificate === undefined) !== (key === undefined))
     throw invalid(
-      "A client certificate needs its key and a key its certificate: give --client-cert and --client-key.",
+      "A client certificate requires a key: use --client-cert and --client-key together.",
     );
   const tls: ClientTls = {
     ...(ca !== undefined && { ca: [...rootCertificates, ca] }),
@@ -51,7 +48,7 @@ export function clientTls({ ca, certificate, key }: ClientTlsOptions): ClientTls
     createSecureContext(tls);
   } catch (cause) {
     throw invalid(
-      "The certificates for outgoing connections (--ca-file, --client-cert, --client-key) cannot be used: one is no PEM, or the key is of another certificate.",
+      "Invalid certificates for outgoing connections (--ca-file, --client-cert, --client-key): one is not PEM, or the key does not match the certificate.",
       cause,
     );
   }

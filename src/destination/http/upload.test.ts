@@ -8,9 +8,9 @@ import { parseHttpUri } from "./uri.js";
 import { openHttpFileClient } from "./client.js";
 import { upload } from "./upload.js";
 
-async function send(tells: boolean): Promise<void> {
+async function send(sendsProcessing: boolean): Promise<void> {
   const store = await httpStore();
-  // The last part is looked at for longer than silence is borne.
+  // The server processes the last range for longer than the idle timeout.
   store.fault = ({ headers }, incoming, response) => {
     if (
       headers["content-length"] !== "10" ||
@@ -18,7 +18,7 @@ async function send(tells: boolean): Promise<void> {
       headers.prefer !== "processing"
     )
       return false;
-    const timer = tells ? setInterval(() => response.writeProcessing(), 50) : undefined;
+    const timer = sendsProcessing ? setInterval(() => response.writeProcessing(), 50) : undefined;
     setTimeout(() => {
       clearInterval(timer);
       response.end();
@@ -35,7 +35,7 @@ async function send(tells: boolean): Promise<void> {
   });
   const platform = {
     ...systemPlatform,
-    transfer: { patienceMs: 600, silenceMs: 300, backOffMs: 10 },
+    transfer: { retryTimeoutMs: 600, idleTimeoutMs: 300, backOffMs: 10 },
   };
   try {
     await upload(
@@ -50,10 +50,10 @@ async function send(tells: boolean): Promise<void> {
   }
 }
 
-test("a receiver that takes long is waited for while it says that it works", async () => {
+test("waits for a slow server that sends 102 Processing", async () => {
   await send(true);
 });
 
-test("one that says nothing is given up", async () => {
+test("fails if a slow server sends nothing", async () => {
   await expect(send(false)).rejects.toMatchObject({ reason: "DESTINATION_UNREACHABLE" });
 });

@@ -21,7 +21,7 @@ test.each([
   ["http://store?x=1", { target: "/?x=1" }],
   ["https://store/a/../b//c;d", { port: 443, target: "/a/../b//c;d" }],
   ["http://store:80/x", { authority: "store:80" }],
-])("%s is sent as it is written", (uri, parts) => {
+])("parses %s without changing it", (uri, parts) => {
   expect(parseHttpUri(uri)).toMatchObject(parts);
 });
 
@@ -37,7 +37,7 @@ test.each([
   ["http://store/a\r\nHost: other", /percent-escapes/],
   ["http://sto re/x", /Missing host/],
   ["http://[::1/x", /Missing host/],
-])("%j is refused", (uri, problem) => {
+])("rejects %j", (uri, problem) => {
   const error = (() => {
     try {
       return parseHttpUri(uri);
@@ -50,7 +50,7 @@ test.each([
   expect((error as HostError).message).not.toContain("hunter2");
 });
 
-test("shows no query", () => {
+test("removes the query for messages", () => {
   const { shown, target } = parseHttpUri(
     "https://s/b.zip?X-Amz-Signature=abc&part=1&sig=abc&access_token=abc&X-Amz-Security-Token=abc&sign=no",
   );

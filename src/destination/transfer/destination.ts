@@ -17,7 +17,7 @@ import type {
   StagingArea,
 } from "../destination.js";
 import { requireCapability } from "../objects.js";
-import { transferUri } from "./uri.js";
+import { transferUri } from "./transfer.js";
 import type { DownloadDraft, HeldTransfer, Transfers } from "./transfers.js";
 
 const capabilities: Capabilities = {
@@ -28,16 +28,17 @@ const capabilities: Capabilities = {
   localPath: true,
 };
 
+/** Options of a TransferDestination. */
 export interface TransferDestinationOptions {
   platform: Platform;
   transfers: Transfers;
-  /** The transfer's name, which is the name of its only object. */
+  /** Name of the transfer, which is also the name of its only object. */
   name: string;
-  /** Called with the manifest of an archive before the transfer can be read; returns what its record says of the backup. */
+  /** Called with the manifest of an archive before the transfer is published. Returns the description for its record. */
   onStored(manifest: ManifestFile): Promise<BackupDescription>;
 }
 
-/** One archive that the host keeps for whoever fetches it, or has sent it. */
+/** One archive that the host keeps until a client has downloaded it, or that a client has uploaded. */
 export class TransferDestination implements Destination {
   readonly capabilities = capabilities;
   readonly uri: string;
@@ -60,7 +61,7 @@ export class TransferDestination implements Destination {
 
   async put(_name: string, body: ObjectBody, { sizeBytes, sha256, manifest }: PutOptions) {
     if (!("path" in body) || !manifest || !this.#draft)
-      throw new TypeError("a transfer takes the archive that was staged for it");
+      throw new TypeError("a transfer only stores an archive from its staging directory");
     const backup = await this.#options.onStored(manifest);
     await this.#draft.publish({ path: body.path, sizeBytes, sha256 }, backup);
   }
@@ -80,7 +81,7 @@ export class TransferDestination implements Destination {
     return { sizeBytes: found.sizeBytes, modifiedMs: found.createTimeMicros / 1000, version: "" };
   }
 
-  /** Holds the transfer until `close`, so that it does not expire while it is read. */
+  /** Also holds the transfer until `close`, so that it does not expire during reads. */
   localPath(): string {
     return this.#hold().path;
   }
@@ -97,7 +98,7 @@ export class TransferDestination implements Destination {
     return this.#options.platform.files.openToRead(this.localPath());
   }
 
-  /** No one else writes to a transfer that the host has just named. */
+  /** Not needed, because the name of a new transfer is unique. */
   async lock(): Promise<Lock> {
     return { ...unsharedLease, release: async () => {} };
   }
@@ -121,7 +122,7 @@ export class TransferDestination implements Destination {
     };
   }
 
-  /** The directory of transfers is cleaned when the host starts. */
+  /** The host cleans the directory of transfers when it starts. */
   async removeAbandoned(): Promise<void> {}
 
   async close(): Promise<void> {

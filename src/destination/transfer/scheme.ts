@@ -3,19 +3,20 @@ import type { Platform } from "../../io/platform.js";
 import type { DestinationScheme, OpenedUri, OpenRequest } from "../registry.js";
 import { TransferDestination, type TransferDestinationOptions } from "./destination.js";
 import type { Transfers } from "./transfers.js";
-import { transferNameOf, transferScheme, transferUri } from "./uri.js";
+import { transferNameOf, transferScheme, transferUri } from "./transfer.js";
 
+/** Options of the TransferScheme. */
 export interface TransferSchemeOptions {
   platform: Platform;
   transfers: Transfers;
-  /** As in TransferDestinationOptions, for the transfer of the name. */
+  /** As in TransferDestinationOptions, with the name of the transfer. */
   onStored(
     name: string,
     manifest: Parameters<TransferDestinationOptions["onStored"]>[0],
   ): ReturnType<TransferDestinationOptions["onStored"]>;
 }
 
-/** transfer: URIs: archives that the host itself keeps for those who fetch them or have sent them. */
+/** Opens transfer: URIs, each of which names an archive that a client downloads or has uploaded. */
 export class TransferScheme implements DestinationScheme {
   readonly containers = ["ZIP"] as const;
   readonly incrementalArchives = true;
@@ -29,14 +30,14 @@ export class TransferScheme implements DestinationScheme {
     const { transfers } = this.#options;
     if (purpose === "read") {
       const name = transferNameOf(uri);
-      // Fails now if there is no such transfer, not when the operation runs.
+      // Throws before the operation starts if the transfer does not exist or is incomplete.
       transfers.hold(name).release();
       return this.#opened(name);
     }
     if (uri.slice(transferScheme.length) !== "") {
       throw new HostError(
         "DESTINATION_INVALID",
-        "The host names transfers itself: write transfer: with nothing after it.",
+        "The host chooses the names of transfers. Use the destination transfer: without a name.",
         { metadata: { field: "destination" } },
       );
     }

@@ -30,12 +30,12 @@ test.each<[string, (text: string) => string]>([
   ["is not JSON", (text) => text.slice(1)],
   ["names another transfer", (text) => text.replace('"name":"up"', '"name":"uq"')],
   [
-    "promises more bytes than there are",
+    "states more bytes than the file has",
     (text) => text.replace('"committedBytes":10', '"committedBytes":12'),
   ],
-  ["has a size that is no number", (text) => text.replace('"sizeBytes":20', '"sizeBytes":"2"')],
+  ["has a size that is not a number", (text) => text.replace('"sizeBytes":20', '"sizeBytes":"2"')],
 ])(
-  "keeps the bytes of a transfer whose record %s until its lease would have ended",
+  "keeps the bytes of a transfer whose record %s until the transfer would have expired",
   async (_what, damage) => {
     const record = join(directory, "up.json");
     writeFileSync(record, damage(readFileSync(record, "utf8")));
@@ -49,7 +49,7 @@ test.each<[string, (text: string) => string]>([
   },
 );
 
-test("removes bytes without a record, and what was not finished", async () => {
+test("removes bytes without a record, and temporary files", async () => {
   writeFileSync(join(directory, "other.bin"), "x");
   writeFileSync(join(directory, ".holdfast-0123.tmp"), "x");
   expect((await load()).map(({ name }) => name)).toEqual(["up"]);

@@ -5,22 +5,25 @@ import { readSmallFile } from "../../io/read-file.js";
 import type { Platform } from "../../io/platform.js";
 import { isTransferName, type TransferRecord } from "./transfer.js";
 
-/** Where transfers lie: of each one its bytes and a record, `NAME.bin` and `NAME.json`, in a directory of their own. */
+/** The files of transfers in a directory: the bytes `NAME.bin` and the record `NAME.json` of each. */
 export interface TransferFiles {
   readonly directory: string;
+  /** Returns the path of the bytes of a transfer. */
   dataPath(name: string): string;
-  /** Durable when it resolves. */
+  /** Writes a record durably. */
   writeRecord(record: TransferRecord): Promise<void>;
+  /** Removes the files of a transfer. */
   remove(name: string): Promise<void>;
   /**
-   * Those of which both are there; removes what a stop left unfinished. A record that cannot be read decides nothing: it stays
-   * with its bytes for `keepMs` after they were last written, and `onUnreadable` receives its path.
+   * Returns the records of transfers with both files, and removes partial ones. Keeps an unreadable
+   * record and its bytes until `keepMs` after their last change, and passes its path to `onUnreadable`.
    */
   load(keepMs: number, onUnreadable: (path: string) => void): Promise<TransferRecord[]>;
 }
 
 const recordBytes = 8 * 1024 * 1024;
 
+/** Accesses the transfers in a directory, which `load` creates if it does not exist. */
 export function transferFiles(
   platform: Pick<Platform, "files" | "randomHex">,
   directory: string,
@@ -36,13 +39,13 @@ export function transferFiles(
       const record = JSON.parse(
         (await readSmallFile(files, recordPath(name), recordBytes)).toString("utf8"),
       ) as TransferRecord;
-      const sound =
+      const isValid =
         record.name === name &&
         [record.sizeBytes, record.committedBytes, record.createTimeMicros].every(
           Number.isSafeInteger,
         ) &&
         data.sizeBytes >= record.committedBytes;
-      return sound ? record : "unreadable";
+      return isValid ? record : "unreadable";
     } catch (error) {
       if (error instanceof SyntaxError || error instanceof TypeError || error instanceof HostError)
         return "unreadable";
@@ -64,7 +67,7 @@ export function transferFiles(
     writeRecord: (record) =>
       writeFileDurably(platform, recordPath(record.name), Buffer.from(JSON.stringify(record))),
     async remove(name) {
-      // The record first: bytes without one are nothing.
+      // The record first, because `load` removes bytes without a record.
       await files.remove(recordPath(name));
       await files.remove(dataPath(name));
     },

@@ -24,16 +24,16 @@ beforeEach(async () => {
 afterEach(() => transfers.close());
 
 test.each<[string, Uint8Array, (name: string) => Promise<void>]>([
-  ["that has no bytes", Buffer.alloc(0), async () => {}],
+  ["that is empty", Buffer.alloc(0), async () => {}],
   ["that is deleted", Buffer.from("old"), (name) => transfers.delete(name)],
 ])(
-  "a new upload begins while the host removes one of the same name %s",
+  "starts a new upload while an upload of the same name %s is removed",
   async (_what, bytes, remove) => {
     const old = await transfers.openUpload("a");
     await old.write(0, bytes);
     const closed = old.close();
     const removed = remove("a");
-    // Its files are removed, and it is not in the list any more.
+    // The removal has started: the upload is not listed any more.
     while (transfers.list().length > 0) await sleep(1);
     const writer = await transfers.openUpload("a");
     await writer.write(0, Buffer.from("new"));

@@ -13,69 +13,78 @@ import {
 import { transferFiles } from "./transfer-files.js";
 import { openUploadWriter, type UploadWriter } from "./upload.js";
 
-/** The archive of a download while it is made. */
+/** An archive that is being packed for a download. */
 export interface DownloadDraft {
   readonly name: string;
-  /** A directory for what it is made of, which does not exist yet. */
+  /** Path of a staging directory, which the caller creates. */
   readonly staging: string;
-  /** Makes the archive a transfer that can be read. */
+  /** Moves the archive into the transfer and makes it readable. Throws STORAGE_FULL or TRANSFER_LIMIT. */
   publish(
     archive: { path: string; sizeBytes: number; sha256: string },
     backup: BackupDescription,
   ): Promise<void>;
+  /** Ends the draft. Does nothing after `publish`. */
   release(): void;
 }
 
-/** A complete archive, kept for as long as it is held. */
+/** A complete transfer that does not expire until it is released. */
 export interface HeldTransfer {
   readonly transfer: Transfer;
+  /** Path of the archive. */
   readonly path: string;
   /** Aborts when the transfer is deleted. */
   readonly signal: AbortSignal;
   release(): void;
 }
 
-/** The archives that a host keeps for those who fetch or send them. Names are without transfers/. */
+/** The transfers of a host. Names do not include the prefix `transfers/`. */
 export interface Transfers {
-  /** TRANSFER_NOT_FOUND for an unknown name. */
+  /** Returns a transfer. Throws TRANSFER_NOT_FOUND. */
   get(name: string): Transfer;
-  /** By name. */
+  /** Returns all transfers, sorted by name. */
   list(): Transfer[];
-  /** Ends its streams, and frees what it takes. */
+  /** Aborts the streams of a transfer and removes its files. Throws TRANSFER_NOT_FOUND. */
   delete(name: string): Promise<void>;
-  /** TRANSFER_LIMIT where there are too many, or no room for about so many bytes. */
+  /** Reserves a transfer for a download of about `expectedBytes`. Throws TRANSFER_LIMIT or STORAGE_FULL. */
   beginDownload(name: string, expectedBytes: number): Promise<DownloadDraft>;
-  /** Opens an upload, a new one for an unknown name. An earlier stream of it is ended: its sender has come back. */
+  /**
+   * Opens an upload for writing, and creates it for an unknown name. Aborts an earlier stream of the
+   * same upload, because its client has reconnected. Throws TRANSFER_LIMIT, TRANSFER_DAMAGED if
+   * `sizeBytes` differs from the declared size, and STORAGE_FULL.
+   */
   openUpload(name: string, sizeBytes?: number): Promise<UploadWriter>;
-  /** TRANSFER_INCOMPLETE where not all of it is there. */
+  /** Holds a complete transfer. Throws TRANSFER_NOT_FOUND or TRANSFER_INCOMPLETE. */
   hold(name: string): HeldTransfer;
+  /** Returns a unique name for a transfer. */
   newName(): string;
-  /** How many uploads are being sent. */
+  /** Returns the number of uploads with an open stream. */
   uploading(): number;
+  /** Aborts all uploads and waits for their end. */
   close(): Promise<void>;
 }
 
 interface Entry {
   record: TransferRecord;
-  touchedMs: number;
+  /** Time of the last use, as performance.now(). */
+  lastUsedMs: number;
   holders: number;
-  /** Ends everybody who works with it. */
+  /** Aborts when the transfer is removed. */
   controller: AbortController;
   writer?: { controller: AbortController; closed: Promise<void> } | undefined;
-  /** Settles when its files are there. */
-  made: Promise<void>;
-  /** How many streams have come to send it: the last one to come is the one that does. */
-  senders: number;
+  /** Settles when its files exist. */
+  created: Promise<void>;
+  /** Number of streams that were opened to upload it. Only the last one may write. */
+  streams: number;
 }
 
-const tooMuch = (name: string, sizeBytes: number) =>
+const tooLarge = (name: string, sizeBytes: number) =>
   new HostError(
     "TRANSFER_DAMAGED",
-    `The transfer ${name} was said to have ${sizeBytes} bytes, and more came.`,
+    `The transfer ${name} exceeds its declared size of ${sizeBytes} bytes. Delete the transfer and send it again.`,
     { metadata: { transfer: name } },
   );
 
-/** Opens the transfers of a directory, which is made if it is missing; those of an earlier run are there again. */
+/** Loads the transfers of a directory, and creates the directory if it does not exist. `onBackgroundError` receives errors of cleaning up. */
 export async function openTransfers(
   platform: Pick<Platform, "files" | "randomHex" | "randomId" | "nowMicros">,
   directory: string,
@@ -84,17 +93,17 @@ export async function openTransfers(
 ): Promise<Transfers> {
   const kept = transferFiles(platform, directory);
   const entries = new Map<string, Entry>();
-  /** Transfers whose files are being removed: one of the same name begins after that. */
+  /** Removals in progress by name. A new transfer of the same name waits for the removal. */
   const removals = new Map<string, Promise<void>>();
   let drafts = 0;
-  const enter = (record: TransferRecord, made: Promise<void> = Promise.resolve()): Entry => {
+  const addEntry = (record: TransferRecord, created: Promise<void> = Promise.resolve()): Entry => {
     const entry: Entry = {
       record,
-      touchedMs: performance.now(),
+      lastUsedMs: performance.now(),
       holders: 0,
       controller: new AbortController(),
-      made,
-      senders: 0,
+      created,
+      streams: 0,
     };
     entries.set(record.name, entry);
     return entry;
@@ -103,15 +112,15 @@ export async function openTransfers(
     onBackgroundError(
       new HostError(
         "STORAGE_FAILED",
-        `The record of a transfer, ${path}, cannot be read: the transfer is not served. Its bytes stay beside it until its lease would have ended.`,
+        `Cannot read the record ${path} of a transfer. The transfer is unavailable, and its files are kept until it would have expired.`,
       ),
     );
-  for (const record of await kept.load(bounds.leaseMs, onUnreadable)) enter(record);
+  for (const record of await kept.load(bounds.leaseMs, onUnreadable)) addEntry(record);
 
   const inUse = ({ holders, writer }: Entry) => holders > 0 || writer !== undefined;
 
-  function view({ record, touchedMs }: Entry): Transfer {
-    const leftMs = bounds.leaseMs - (performance.now() - touchedMs);
+  function view({ record, lastUsedMs }: Entry): Transfer {
+    const leftMs = bounds.leaseMs - (performance.now() - lastUsedMs);
     return {
       ...record,
       expireTimeMicros: platform.nowMicros() + Math.round(Math.max(0, leftMs) * 1000),
@@ -123,7 +132,7 @@ export async function openTransfers(
     if (!entry)
       throw new HostError(
         "TRANSFER_NOT_FOUND",
-        `There is no transfer ${name}: it never was, or it expired.`,
+        `Transfer ${name} not found (unknown or expired).`,
         { metadata: { transfer: name } },
       );
     return entry;
@@ -133,23 +142,23 @@ export async function openTransfers(
     if (entries.size + drafts < bounds.maxCount) return;
     throw new HostError(
       "TRANSFER_LIMIT",
-      `There are ${entries.size + drafts} transfers, as many as the host keeps; delete one, or wait until one expires.`,
+      `The limit of ${bounds.maxCount} transfers is reached. Delete one, or wait until one expires.`,
     );
   }
 
-  /** What was said of a transfer stays: another size is another archive, whatever its name. */
+  /** A different declared size means a different archive. */
   function checkDeclared({ record }: Entry, sizeBytes: number): void {
     if (record.sizeBytes === 0 || record.sizeBytes === sizeBytes) return;
     throw new HostError(
       "TRANSFER_DAMAGED",
-      `The transfer ${record.name} has ${record.sizeBytes} bytes, not ${sizeBytes}: that is another archive. Delete the transfer, or choose another name.`,
+      `The transfer ${record.name} has a size of ${record.sizeBytes} bytes, not ${sizeBytes}: it is a different archive. Delete the transfer, or use another name.`,
       {
         metadata: { transfer: record.name },
       },
     );
   }
 
-  function checkSpace(own: string | undefined, bytes: number): void {
+  function checkTotalSize(own: string | undefined, bytes: number): void {
     const others = [...entries.values()].reduce(
       (sum, { record }) =>
         sum + (record.name === own ? 0 : Math.max(record.sizeBytes, record.committedBytes)),
@@ -158,19 +167,19 @@ export async function openTransfers(
     if (others + bytes > bounds.maxBytes) {
       throw new HostError(
         "TRANSFER_LIMIT",
-        `The transfers would take ${others + bytes} bytes together, and ${bounds.maxBytes} are allowed; delete one, or wait until one expires.`,
+        `The transfers would take ${others + bytes} bytes in total, and the limit is ${bounds.maxBytes} bytes. Delete one, or wait until one expires.`,
       );
     }
   }
 
-  async function checkRoom(own: string | undefined, bytes: number): Promise<void> {
-    checkSpace(own, bytes);
+  async function checkFreeSpace(own: string | undefined, bytes: number): Promise<void> {
+    checkTotalSize(own, bytes);
     const free = await platform.files.freeBytes(directory);
     const present = own === undefined ? 0 : (entries.get(own)?.record.committedBytes ?? 0);
-    if (bytes - present > free - limits.reservedBytes) {
+    if (bytes - present > free - limits.transferReserveBytes) {
       throw new HostError(
         "STORAGE_FULL",
-        `The transfer needs ${bytes - present} more bytes, and ${free} are free on the disk of the index, of which ${limits.reservedBytes} stay free.`,
+        `The transfer needs ${bytes - present} more bytes. ${free} bytes are free on the disk of the index, of which ${limits.transferReserveBytes} are reserved. Free space and try again.`,
       );
     }
   }
@@ -183,7 +192,7 @@ export async function openTransfers(
         metadata: { transfer: name },
       }),
     );
-    const removal = Promise.allSettled([entry.made, entry.writer?.closed]).then(() =>
+    const removal = Promise.allSettled([entry.created, entry.writer?.closed]).then(() =>
       kept.remove(name),
     );
     const settled = removal
@@ -195,26 +204,26 @@ export async function openTransfers(
     await removal;
   }
 
-  /** An upload of which nothing has come takes no place, and what it said of its size no room. */
-  async function forgetEmpty(entry: Entry): Promise<void> {
+  /** Removes an empty upload, so that it does not count for the limits. */
+  async function removeEmpty(entry: Entry): Promise<void> {
     const { name, committedBytes, complete } = entry.record;
     if (committedBytes === 0 && !complete && !inUse(entry) && entries.get(name) === entry)
-      await remove(entry, "has no bytes");
+      await remove(entry, "is empty");
   }
 
-  async function sweep(): Promise<void> {
+  async function removeExpired(): Promise<void> {
     for (const entry of [...entries.values()]) {
-      if (!inUse(entry) && performance.now() - entry.touchedMs > bounds.leaseMs)
+      if (!inUse(entry) && performance.now() - entry.lastUsedMs > bounds.leaseMs)
         await remove(entry, "expired");
     }
   }
   const timer = setInterval(
-    () => void sweep().catch(onBackgroundError),
-    Math.min(limits.transferSweepMs, Math.max(10, bounds.leaseMs / 2)),
+    () => void removeExpired().catch(onBackgroundError),
+    Math.min(limits.transferExpiryCheckMs, Math.max(10, bounds.leaseMs / 2)),
   );
   timer.unref();
 
-  function begin(name: string): Entry {
+  function createUpload(name: string): Entry {
     checkCount();
     const record: TransferRecord = {
       name,
@@ -225,45 +234,45 @@ export async function openTransfers(
       sha256: "",
       createTimeMicros: platform.nowMicros(),
     };
-    const made = makeFiles(record).catch(async (error: unknown) => {
+    const created = createFiles(record).catch(async (error: unknown) => {
       entries.delete(name);
       await kept.remove(name).catch(() => {});
       throw error;
     });
-    // Whoever sends it awaits it.
-    made.catch(() => {});
-    return enter(record, made);
+    // `openUpload` awaits it.
+    created.catch(() => {});
+    return addEntry(record, created);
   }
 
-  async function makeFiles(record: TransferRecord): Promise<void> {
+  async function createFiles(record: TransferRecord): Promise<void> {
     await removals.get(record.name);
     await (await platform.files.create(kept.dataPath(record.name))).close();
     await kept.writeRecord(record);
   }
 
   const takenOver = (name: string) =>
-    new HostError("TRANSFER_TAKEN_OVER", `Another stream goes on with the transfer ${name}.`, {
+    new HostError("TRANSFER_TAKEN_OVER", `Another stream resumed the transfer ${name}.`, {
       metadata: { transfer: name },
     });
 
   async function write(entry: Entry, sizeBytes: number | undefined): Promise<UploadWriter> {
     const { name } = entry.record;
-    const before = entry.writer;
+    const previous = entry.writer;
     const controller = new AbortController();
     let closed = () => {};
     const writer = { controller, closed: new Promise<void>((resolve) => (closed = resolve)) };
     entry.writer = writer;
     const done = () => {
       if (entry.writer === writer) entry.writer = undefined;
-      entry.touchedMs = performance.now();
+      entry.lastUsedMs = performance.now();
       closed();
     };
     try {
-      before?.controller.abort(takenOver(name));
-      await before?.closed;
+      previous?.controller.abort(takenOver(name));
+      await previous?.closed;
       if (sizeBytes !== undefined && sizeBytes > 0) {
         checkDeclared(entry, sizeBytes);
-        await checkRoom(name, sizeBytes);
+        await checkFreeSpace(name, sizeBytes);
         entry.record = { ...entry.record, sizeBytes };
       }
       const signal = AbortSignal.any([controller.signal, entry.controller.signal]);
@@ -271,7 +280,7 @@ export async function openTransfers(
         entry.record = { ...entry.record, ...change };
         await kept.writeRecord(entry.record);
       };
-      let roomFor = 0;
+      let checkedBytes = 0;
       const declared = entry.record.sizeBytes;
       const inner = await openUploadWriter({
         files: platform.files,
@@ -279,12 +288,12 @@ export async function openTransfers(
         path: kept.dataPath(name),
         committedBytes: entry.record.committedBytes,
         signal,
-        async checkRoom(bytes) {
-          if (declared > 0 && bytes > declared) throw tooMuch(name, declared);
-          checkSpace(name, bytes);
-          if (bytes <= roomFor) return;
-          await checkRoom(name, bytes);
-          roomFor = bytes + limits.transferSyncBytes;
+        async checkFreeSpace(bytes) {
+          if (declared > 0 && bytes > declared) throw tooLarge(name, declared);
+          checkTotalSize(name, bytes);
+          if (bytes <= checkedBytes) return;
+          await checkFreeSpace(name, bytes);
+          checkedBytes = bytes + limits.transferSyncBytes;
         },
         onCommitted: (committedBytes) => keep({ committedBytes }),
         onComplete: (complete, sha256) =>
@@ -302,13 +311,13 @@ export async function openTransfers(
             await inner.close();
           } finally {
             done();
-            await forgetEmpty(entry);
+            await removeEmpty(entry);
           }
         },
       };
     } catch (error) {
       done();
-      await forgetEmpty(entry);
+      await removeEmpty(entry);
       throw error;
     }
   }
@@ -328,12 +337,12 @@ export async function openTransfers(
         released = true;
       };
       try {
-        // Its segments and then the archive of them lie there side by side.
+        // The segments and the archive exist at the same time.
         const free = await platform.files.freeBytes(directory);
-        if (expectedBytes * 2 > free - limits.reservedBytes) {
+        if (expectedBytes * 2 > free - limits.transferReserveBytes) {
           throw new HostError(
             "STORAGE_FULL",
-            `The archive may take ${expectedBytes * 2} bytes while it is made, and ${free} are free on the disk of the index.`,
+            `Packing the archive needs up to ${expectedBytes * 2} bytes. ${free} bytes are free on the disk of the index, of which ${limits.transferReserveBytes} are reserved. Free space and try again.`,
           );
         }
       } catch (error) {
@@ -344,7 +353,7 @@ export async function openTransfers(
         name,
         staging: join(directory, `${temporaryPrefix}${name}.staging`),
         async publish({ path, sizeBytes, sha256 }, backup) {
-          await checkRoom(undefined, sizeBytes);
+          await checkFreeSpace(undefined, sizeBytes);
           await publishFile(platform, path, kept.dataPath(name));
           const record: TransferRecord = {
             name,
@@ -358,24 +367,24 @@ export async function openTransfers(
           };
           await kept.writeRecord(record);
           release();
-          enter(record);
+          addEntry(record);
         },
         release,
       };
     },
     async openUpload(name, sizeBytes) {
       checkTransferName(name);
-      const entry = entries.get(name) ?? begin(name);
+      const entry = entries.get(name) ?? createUpload(name);
       if (entry.record.direction === "download")
         throw new HostError(
           "REQUEST_INVALID",
-          `The transfer ${name} is a download: nothing can be sent to it.`,
+          `The transfer ${name} is a download and does not accept data. Use another name.`,
           { metadata: { transfer: name } },
         );
-      const sender = (entry.senders += 1);
-      await entry.made;
-      // One that came later, while this one waited, is the sender's newer attempt.
-      if (sender !== entry.senders) throw takenOver(name);
+      const stream = (entry.streams += 1);
+      await entry.created;
+      // A later stream is a newer attempt of the client.
+      if (stream !== entry.streams) throw takenOver(name);
       return write(entry, sizeBytes);
     },
     hold(name) {
@@ -383,7 +392,7 @@ export async function openTransfers(
       if (!entry.record.complete) {
         throw new HostError(
           "TRANSFER_INCOMPLETE",
-          `The transfer ${name} is not complete: ${entry.record.committedBytes} bytes of it are here.`,
+          `The transfer ${name} is incomplete: ${entry.record.committedBytes} bytes were received. Send the rest first.`,
           {
             metadata: { transfer: name, committedBytes: String(entry.record.committedBytes) },
           },
@@ -398,7 +407,7 @@ export async function openTransfers(
         release() {
           if (held) entry.holders -= 1;
           held = false;
-          entry.touchedMs = performance.now();
+          entry.lastUsedMs = performance.now();
         },
       };
     },
@@ -408,7 +417,7 @@ export async function openTransfers(
         writer?.controller.abort(
           new HostError(
             "SHUTTING_DOWN",
-            "The host is stopping; go on with the transfer once it is back.",
+            "The host is shutting down. Resume the transfer when it is available again.",
           ),
         );
       }

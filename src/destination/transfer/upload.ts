@@ -4,36 +4,41 @@ import { fromFileError } from "../../io/file-error.js";
 import type { FileSystem, OpenFile } from "../../io/file-system.js";
 import { limits } from "../../limits.js";
 
-/** Bytes of an upload coming in, in order, by one writer at a time. */
+/** Writes an upload in order. An upload has one writer at a time. */
 export interface UploadWriter {
-  /** Aborts when another stream took over or the transfer was deleted. */
+  /** Aborts when another stream resumes the upload, or when the transfer is deleted. */
   readonly signal: AbortSignal;
-  /** Where the next byte goes. */
+  /** Offset of the next byte. */
   readonly position: number;
   /**
-   * Takes the bytes at an offset; resolves when the next may come. Bytes that are there already are compared. Throws
-   * TRANSFER_OFFSET (metadata committedBytes) for a gap and TRANSFER_DAMAGED for bytes that differ from those that came before.
+   * Writes bytes at an offset; resolves when the writer accepts more. Compares bytes before `position`
+   * with those received earlier. Throws TRANSFER_OFFSET (metadata committedBytes) for a gap, and
+   * TRANSFER_DAMAGED for bytes that differ.
    */
   write(offset: number, bytes: Uint8Array): Promise<void>;
-  /** All of it is there. TRANSFER_DAMAGED unless size and, where it is given, digest are these; and then it is as it was. */
+  /** Completes the upload. Throws TRANSFER_DAMAGED unless size and digest match, and leaves the upload unchanged. */
   finish(expected: { sizeBytes: number; sha256?: string }): Promise<void>;
-  /** Makes durable what came. */
+  /** Syncs the received bytes and closes the file. */
   close(): Promise<void>;
 }
 
+/** Options of an UploadWriter. */
 export interface UploadOptions {
   files: FileSystem;
   name: string;
   path: string;
-  /** What is safe of it already. */
+  /** Number of bytes that are durable. */
   committedBytes: number;
   signal: AbortSignal;
-  /** Throws where there is no room for so many bytes. */
-  checkRoom(bytes: number): Promise<void>;
+  /** Throws if an upload of this size exceeds a limit or the free space. */
+  checkFreeSpace(bytes: number): Promise<void>;
+  /** Called with the number of durable bytes. */
   onCommitted(bytes: number): Promise<void>;
+  /** Called when the upload is complete and durable. */
   onComplete(sizeBytes: number, sha256: string): Promise<void>;
 }
 
+/** Opens the file of an upload and hashes the bytes that are durable. */
 export async function openUploadWriter(options: UploadOptions): Promise<UploadWriter> {
   const { files, name, path, signal } = options;
   const file = await openFile(files, path);
@@ -42,11 +47,11 @@ export async function openUploadWriter(options: UploadOptions): Promise<UploadWr
   let synced = options.committedBytes;
   let syncing: Promise<void> | undefined;
   let failure: HostError | undefined;
-  /** Writes that are under way, one after the other: the stream goes on meanwhile, as far as limits.uploadQueueBytes. */
+  /** Queued writes. Receiving continues up to limits.uploadQueueBytes. */
   let writing: Promise<void> = Promise.resolve();
   let queuedBytes = 0;
   try {
-    // What a kill left beyond what was safe may be anything.
+    // Bytes after the durable ones may be invalid after a crash.
     await file.truncate(options.committedBytes);
     for (; position < options.committedBytes;) {
       const chunk = await readAt(
@@ -82,8 +87,8 @@ export async function openUploadWriter(options: UploadOptions): Promise<UploadWr
     await options.onCommitted(upTo);
   }
 
-  /** In the background, one at a time: the stream goes on meanwhile. A failure shows at the next write. */
-  function syncSometimes(): void {
+  /** Syncs in the background when enough bytes were received. The next write throws an error of the sync. */
+  function syncIfDue(): void {
     if (syncing || position - synced < limits.transferSyncBytes) return;
     syncing = sync()
       .catch(fail)
@@ -102,7 +107,7 @@ export async function openUploadWriter(options: UploadOptions): Promise<UploadWr
     if (present.equals(bytes)) return;
     throw new HostError(
       "TRANSFER_DAMAGED",
-      `The bytes at ${offset} of the transfer ${name} are not those that came before: it is another archive, or one that changed. Delete the transfer and send it anew.`,
+      `The bytes of the transfer ${name} at offset ${offset} differ from those received before: the archive is a different one or has changed. Delete the transfer and send it again.`,
       {
         metadata: { transfer: name, offset: String(offset) },
       },
@@ -119,7 +124,7 @@ export async function openUploadWriter(options: UploadOptions): Promise<UploadWr
       if (offset > position) {
         throw new HostError(
           "TRANSFER_OFFSET",
-          `The transfer ${name} goes on at ${position}, not at ${offset}.`,
+          `The next offset of the transfer ${name} is ${position}, not ${offset}. Send the bytes from there.`,
           {
             metadata: { transfer: name, committedBytes: String(position) },
           },
@@ -129,11 +134,11 @@ export async function openUploadWriter(options: UploadOptions): Promise<UploadWr
       if (known > 0) await compare(offset, bytes.subarray(0, known));
       if (known === bytes.length) return;
       const added = bytes.subarray(known);
-      await options.checkRoom(position + added.length);
+      await options.checkFreeSpace(position + added.length);
       writeBehind(added, position);
       hash.update(added);
       position += added.length;
-      syncSometimes();
+      syncIfDue();
       if (queuedBytes > limits.uploadQueueBytes) await writing;
     },
     async finish({ sizeBytes, sha256 }) {
@@ -141,7 +146,7 @@ export async function openUploadWriter(options: UploadOptions): Promise<UploadWr
       if (sizeBytes !== position) {
         throw new HostError(
           "TRANSFER_DAMAGED",
-          `The transfer ${name} has ${position} bytes and its end says ${sizeBytes}: something is missing or too much.`,
+          `The transfer ${name} has ${position} bytes, but its trailer states ${sizeBytes}. Send all bytes, or correct the size.`,
           {
             metadata: { transfer: name, committedBytes: String(position) },
           },
@@ -151,7 +156,7 @@ export async function openUploadWriter(options: UploadOptions): Promise<UploadWr
       if (sha256 !== undefined && sha256 !== actual) {
         throw new HostError(
           "TRANSFER_DAMAGED",
-          `The transfer ${name} does not have the digest that its end says: what arrived is not what was sent. Delete it and send it anew.`,
+          `The digest of the transfer ${name} differs from that in its trailer: the data changed on the way. Delete the transfer and send it again.`,
           {
             metadata: { transfer: name, sha256: actual },
           },

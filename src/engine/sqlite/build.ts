@@ -14,7 +14,7 @@ import {
 import { logColumns, pruneColumns } from "../../segment/tables.js";
 import { fromSqlite } from "../../segment/sqlite-error.js";
 import { openSegment } from "../../segment/segment-file.js";
-import { syncPath } from "../../io/sync-path.js";
+import { syncPath } from "../../io/durable-file.js";
 import { createPrivateFile } from "../../io/private-file.js";
 
 export interface BuildTask {

@@ -5,7 +5,7 @@ import { limits } from "../../limits.js";
 import type { SegmentContent } from "../engine.js";
 import { createSegmentTables, logColumns, pruneColumns } from "../../segment/tables.js";
 import { digestFile } from "../../segment/segment-file.js";
-import { syncPath } from "../../io/sync-path.js";
+import { syncPath } from "../../io/durable-file.js";
 import { createPrivateFile } from "../../io/private-file.js";
 
 /** A range of the log to copy into a segment. */

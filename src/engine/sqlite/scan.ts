@@ -162,7 +162,7 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
       const filter = filterToSql(query.filter);
       // CASE checks the clock before a large body, which takes long to parse.
       parts.push(
-        `CASE WHEN octet_length(l.body) < ${limits.tickBodyBytes} OR holdfast_tick() THEN (${filter.sql}) ELSE 0 END`,
+        `CASE WHEN octet_length(l.body) < ${limits.deadlineCheckBodyBytes} OR holdfast_tick() THEN (${filter.sql}) ELSE 0 END`,
       );
       params.push(...filter.params);
     }

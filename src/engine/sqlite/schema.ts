@@ -2,7 +2,7 @@ import Database from "better-sqlite3";
 import { crc32 } from "node:zlib";
 import { HostError } from "../../errors.js";
 import { segmentSchema } from "../../segment/tables.js";
-import { formatVersion } from "../../segment/version.js";
+import { formatVersion } from "../../segment/format.js";
 import type { IndexIdentity, LineageParent } from "../engine.js";
 
 /** File name of the database in the directory of a generation. */

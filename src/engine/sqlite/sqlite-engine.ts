@@ -293,7 +293,7 @@ function startReader(path: string): Promise<ReaderClient> {
       new HostError("INDEX_CLOSED", `The index ${path} was closed during the read. Read again.`, {
         cause,
       }),
-    { maxYoungGenerationSizeMb: limits.readerYoungMiB },
+    { maxYoungGenerationSizeMb: limits.readerYoungGenerationMiB },
   );
 }
 

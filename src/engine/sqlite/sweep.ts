@@ -85,7 +85,7 @@ export function createSweeper(db: Database.Database): Sweeper {
     const rows = expiring.all({
       ...cursor,
       now: nowMicros,
-      rows: limits.sweepRows,
+      rows: limits.compactionRows,
     }) as CheckedRow[];
     let count = 0;
     const damaged: string[] = [];
@@ -137,8 +137,8 @@ export function createSweeper(db: Database.Database): Sweeper {
   function compactAll(cutoff: number, nextTime: () => number): number {
     let total = 0;
     for (const link of overfull ?? []) {
-      if (total >= limits.sweepRows) break;
-      const { removed } = compactLink(link, cutoff, limits.sweepRows - total, nextTime);
+      if (total >= limits.compactionRows) break;
+      const { removed } = compactLink(link, cutoff, limits.compactionRows - total, nextTime);
       total += removed;
     }
     return total;

@@ -227,10 +227,10 @@ function recount(db: Database.Database): Counts {
 /** Returns the next update time. INDEX_READ_ONLY beyond the last time that a backup can contain. */
 function nextTime(nowMicros: number, last: number): number {
   const time = Math.max(nowMicros, last + 1);
-  if (time <= limits.timeMicros) return time;
+  if (time <= limits.maxTimeMicros) return time;
   throw new HostError(
     "INDEX_READ_ONLY",
-    `The next update time, ${time}, is greater than ${limits.timeMicros} (in the year 2112), the last one that an index supports. Check the clock of the machine. If the log itself is that far ahead, restore an older backup.`,
+    `The next update time, ${time}, is greater than ${limits.maxTimeMicros} (in the year 2112), the last one that an index supports. Check the clock of the machine. If the log itself is that far ahead, restore an older backup.`,
   );
 }
 

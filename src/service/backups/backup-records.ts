@@ -53,7 +53,7 @@ export async function openBackupRecords({
         return [];
       case "invalid":
         warn(
-          { path, aside: await file.putAside() },
+          { path, aside: await file.quarantine() },
           "the records of backups are not valid; they were renamed, and new ones are started",
         );
         return [];
@@ -109,7 +109,7 @@ export async function openBackupRecords({
 
   const failure = ({ message }: HostError, atMicros: number): Partial<BackupRecord> => ({
     lastFailureMicros: atMicros,
-    lastError: message.slice(0, limits.backupErrorLength),
+    lastError: message.slice(0, limits.backupErrorChars),
   });
 
   return {

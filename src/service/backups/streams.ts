@@ -8,7 +8,7 @@ import type { BackupRequest, BackupResult } from "../../backup/backup-request.js
 import type { ManagementService } from "./management-service.js";
 import type { OperationService, OperationView } from "../../operation/operation.js";
 import type { RestoreRequest, RestoreResult } from "../../backup/restore-request.js";
-import { transferNameOf, transferUri } from "../../destination/transfer/uri.js";
+import { transferNameOf, transferUri } from "../../destination/transfer/transfer.js";
 
 /** Backups and restores as byte streams, independent of the protocol. Names are without transfers/. */
 export interface StreamService {
@@ -27,7 +27,7 @@ export interface StreamService {
   /** Yields bytes of a held transfer from an offset, `length` of them if given, in pieces of at most `pieceBytes`. */
   read(
     held: HeldTransfer,
-    range: { offset: number; length?: number; pieceBytes?: number },
+    range: { offset: number; length?: number; chunkBytes?: number },
     signal: AbortSignal,
   ): AsyncGenerator<Buffer>;
   /** Restores a complete upload. Resolves when the restored index is live. The restore continues if the signal aborts. */
@@ -105,7 +105,7 @@ export function createStreamService({
     },
     async *read(
       { transfer, path, signal: deleted },
-      { offset, length = transfer.sizeBytes - offset, pieceBytes = limits.chunkBytes },
+      { offset, length = transfer.sizeBytes - offset, chunkBytes = limits.chunkBytes },
       signal,
     ) {
       if (offset > transfer.sizeBytes) {
@@ -121,7 +121,7 @@ export function createStreamService({
       yield* readRange(
         files,
         path,
-        { offset, end, pieceBytes },
+        { offset, end, chunkBytes },
         AbortSignal.any([signal, deleted]),
       );
     },

@@ -45,7 +45,7 @@ export function createBodyReader(): BodyReader {
       );
     };
     return startWorker<BodyCall, DocumentBody>("service/documents/body-worker", undefined, lost, {
-      maxOldGenerationSizeMb: limits.bodyWorkerMiB,
+      maxOldGenerationSizeMb: limits.bodyWorkerHeapMiB,
     });
   }
 

@@ -24,7 +24,7 @@ interface Writing {
 
 /**
  * Writes documents concurrently as they arrive. Yields the number of durable documents about every
- * limits.importReportMs milliseconds, and at the end. If a document cannot be written, throws its
+ * limits.importProgressMs milliseconds, and at the end. If a document cannot be written, throws its
  * error with the metadata `documents`: all documents before it are durable, and some after it may
  * be.
  */
@@ -98,7 +98,7 @@ export async function* importDocuments(
       void one.written.then(() => (one.isWritten = true));
       writing.push(one);
       writingBytes += bytes;
-      if (performance.now() - reportedMs < limits.importReportMs) continue;
+      if (performance.now() - reportedMs < limits.importProgressMs) continue;
       reportedMs = performance.now();
       while (writing[0]?.isWritten) await settleOldest();
       yield { ...progress };

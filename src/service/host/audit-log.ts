@@ -63,7 +63,7 @@ export async function openAuditLog({
   onLost,
   fileBytes = limits.auditFileBytes,
 }: AuditLogOptions): Promise<AuditLog> {
-  const onProblem = (error: unknown) => lose(error, 0);
+  const onRotationError = (error: unknown) => lose(error, 0);
   const open = async (name: string, fileCount: number) =>
     createLines(
       await openAppendedFile({
@@ -71,7 +71,7 @@ export async function openAuditLog({
         path: join(directory, name),
         fileBytes,
         fileCount,
-        onProblem,
+        onRotationError,
       }),
       lose,
     );

@@ -117,6 +117,6 @@ export function callContext(spec: MethodImplSpec, call: Call): CallContext {
 function timeoutMsOf(call: Call): number | undefined {
   const deadline = Number(call.getDeadline());
   return Number.isFinite(deadline)
-    ? Math.min(Math.max(0, deadline - Date.now()), limits.deadlineMs)
+    ? Math.min(Math.max(0, deadline - Date.now()), limits.maxDeadlineMs)
     : undefined;
 }

@@ -127,9 +127,9 @@ test("pauses reading a stream while its messages are not consumed", async () => 
   const count = 30;
   for (let i = 0; i < count; i++) stream.write(Buffer.concat([head(message.length), message]));
   stream.end();
-  await until(() => shares.bytes.taken() > limits.grpcWaitingBytes);
+  await until(() => shares.bytes.taken() > limits.grpcQueuedBytes);
   await new Promise((resolve) => setTimeout(resolve, 300));
-  expect(shares.bytes.taken()).toBeLessThan(limits.grpcWaitingBytes + 3 * message.length);
+  expect(shares.bytes.taken()).toBeLessThan(limits.grpcQueuedBytes + 3 * message.length);
   consumeWrites();
   await until(() => status() === "0");
   await until(() => shares.bytes.taken() === 0);
@@ -138,11 +138,11 @@ test("pauses reading a stream while its messages are not consumed", async () => 
 test("bounds calls without a token, and closes connections that keep exceeding the bound", async () => {
   const other = connect(`http://127.0.0.1:${server.port}`).on("error", () => undefined);
   const first = session;
-  const watches = Array.from({ length: limits.callsOfStrangers / 4 }, () =>
+  const watches = Array.from({ length: limits.unauthenticatedCalls / 4 }, () =>
     call("/grpc.health.v1.Health/Watch"),
   );
   for (const { stream } of watches) stream.write(head(0));
-  await until(() => shares.calls.taken() === limits.callsOfStrangers / 4);
+  await until(() => shares.calls.taken() === limits.unauthenticatedCalls / 4);
   session = other;
   const more = Array.from({ length: limits.refusedCalls }, () =>
     call("/grpc.health.v1.Health/Watch"),
@@ -156,5 +156,5 @@ test("bounds calls without a token, and closes connections that keep exceeding t
   session = third;
   call("/grpc.health.v1.Health/Watch");
   await until(() => third.destroyed, 8000);
-  expect([first.destroyed, shares.calls.taken()]).toEqual([false, limits.callsOfStrangers / 4]);
+  expect([first.destroyed, shares.calls.taken()]).toEqual([false, limits.unauthenticatedCalls / 4]);
 });

@@ -88,7 +88,7 @@ export function createGuard({
 
     function read(): void {
       readPaused =
-        requestStream && meter !== undefined && meter.waitingBytes > limits.grpcWaitingBytes;
+        requestStream && meter !== undefined && meter.waitingBytes > limits.grpcQueuedBytes;
       if (!readPaused) call.startRead();
     }
 

@@ -173,7 +173,7 @@ async function close(
   let idleMs = 0;
   for (
     let waitedMs = 0;
-    !ended && waitedMs < graceMs && idleMs < limits.quietConnectionMs;
+    !ended && waitedMs < graceMs && idleMs < limits.grpcCloseMs;
     waitedMs += stepMs
   ) {
     await Promise.race([end, sleep(stepMs)]);

@@ -45,7 +45,7 @@ export async function sendLongJson(
   text: string,
   extra?: readonly string[],
 ): Promise<void> {
-  if (text.length <= limits.decodeTurnBytes) {
+  if (text.length <= limits.decodeSliceBytes) {
     sendJson(response, status, text, extra);
     return;
   }
@@ -96,7 +96,7 @@ export function sendText(
 
 /**
  * Responds to a request whose body was not read to its end and closes the connection. The rest of
- * the body is discarded for up to limits.drainMs, because closing a connection while data arrives
+ * the body is discarded for up to limits.refusedBodyDrainMs, because closing a connection while data arrives
  * can lose the response.
  */
 export function sendJsonAndClose(
@@ -114,7 +114,7 @@ export function sendJsonAndClose(
 
 /**
  * Ends a response that may have been sent before the request was read to its end. Discards the rest
- * of the request for up to limits.drainMs, then closes the connection.
+ * of the request for up to limits.refusedBodyDrainMs, then closes the connection.
  */
 export function endWhenRead(request: IncomingMessage, response: ServerResponse): void {
   if (request.complete || response.destroyed) {
@@ -130,7 +130,7 @@ export function endWhenRead(request: IncomingMessage, response: ServerResponse):
       if (!request.complete) socket?.destroySoon();
     });
   };
-  const timer = setTimeout(finish, limits.drainMs);
+  const timer = setTimeout(finish, limits.refusedBodyDrainMs);
   request.on("end", finish).on("close", finish).resume();
 }
 

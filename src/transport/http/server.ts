@@ -262,7 +262,7 @@ function tlsSettings({ certificate, key, clientCa }: TlsIdentity) {
     cert: certificate,
     key,
     minVersion: "TLSv1.2" as const,
-    handshakeTimeout: limits.silentConnectionMs,
+    handshakeTimeout: limits.unauthenticatedIdleMs,
     ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
   };
 }

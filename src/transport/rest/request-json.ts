@@ -66,7 +66,7 @@ async function decodeBase64(text: string): Promise<Buffer | undefined> {
   const padding = base64.endsWith("==") ? 2 : base64.endsWith("=") ? 1 : 0;
   const bytes = Buffer.allocUnsafe(Math.floor(((base64.length - padding) * 3) / 4));
   // A multiple of four, so that each slice has complete base64 groups.
-  const step = limits.decodeTurnBytes & ~3;
+  const step = limits.decodeSliceBytes & ~3;
   let written = 0;
   for (let at = 0; at < base64.length; at += step) {
     written += bytes.write(base64.slice(at, at + step), written, "base64");

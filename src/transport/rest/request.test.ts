@@ -72,7 +72,7 @@ test("rejects a body or a query that the rule does not allow", async () => {
 });
 
 test("parses long bytes like short ones, and a body mapped to a field cannot set others", async () => {
-  const json = Buffer.alloc(limits.detachedChars, "é");
+  const json = Buffer.alloc(limits.detachedStringChars, "é");
   for (const expectedVersion of ["3", undefined]) {
     const body = JSON.stringify({ expectedVersion, json: json.toString("base64") });
     const { body: read } = (await toRequest(
@@ -82,7 +82,7 @@ test("parses long bytes like short ones, and a body mapped to a field cannot set
     )) as PatchDocumentRequest;
     expect(read.case === "json" && json.equals(read.value)).toBe(true);
   }
-  const escaped = `{"x":1}`.padEnd(limits.detachedChars, "?>");
+  const escaped = `{"x":1}`.padEnd(limits.detachedStringChars, "?>");
   const slashed = JSON.stringify({ json: Buffer.from(escaped).toString("base64") }).replaceAll(
     "/",
     "\\/",
@@ -97,7 +97,7 @@ test("parses long bytes like short ones, and a body mapped to a field cannot set
   await expect(
     toRequest(
       PatchDocumentRequestSchema,
-      { ...parts, body: JSON.stringify({ json: "*".repeat(limits.detachedChars) }) },
+      { ...parts, body: JSON.stringify({ json: "*".repeat(limits.detachedStringChars) }) },
       registry,
     ),
   ).rejects.toMatchObject({ reason: "REQUEST_INVALID" });

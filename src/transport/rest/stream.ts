@@ -50,7 +50,7 @@ export async function sendLines(
     response.write(`${JSON.stringify({ error })}\n`);
     // Closing at once while the client still sends could lose the last line.
     if (request.complete) response.socket?.destroySoon();
-    else setTimeout(() => response.destroy(), limits.drainMs).unref();
+    else setTimeout(() => response.destroy(), limits.refusedBodyDrainMs).unref();
     return;
   }
   if (!response.headersSent) begin();

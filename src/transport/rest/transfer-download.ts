@@ -28,7 +28,7 @@ export async function sendTransfer(
         "repr-digest": `sha-256=:${Buffer.from(sha256, "hex").toString("base64")}:`,
       },
       bytes: (offset, end) =>
-        streams.read(held, { offset, length: end - offset, pieceBytes: limits.chunkBytes }, signal),
+        streams.read(held, { offset, length: end - offset, chunkBytes: limits.chunkBytes }, signal),
       idleMs: streams.idleMs,
     });
   } finally {

@@ -24,7 +24,7 @@ export function hostStateText(
     httpPort: host.tls ? -1 : port,
     httpsPort: host.tls ? port : -1,
     publicUri: `http${host.tls ? "s" : ""}://${host.httpAddress}`,
-    maintenanceIntervalMicros: limits.sweepIntervalMs * 1000,
+    maintenanceIntervalMicros: limits.compactionIntervalMs * 1000,
     sslClientAuthMode: "NONE",
     operationTracingLevel: control.operationTracing().level,
     requestPayloadSizeLimit: limits.documentBytes,

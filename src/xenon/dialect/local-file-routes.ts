@@ -192,7 +192,7 @@ function sendProcessing(request: IncomingMessage, response: ServerResponse): () 
   if (request.headers.prefer !== "processing") return () => {};
   const timer = setInterval(() => {
     if (!response.headersSent && !response.destroyed) response.writeProcessing();
-  }, limits.processingMs);
+  }, limits.processingIntervalMs);
   return () => clearInterval(timer);
 }
 

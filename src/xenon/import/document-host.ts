@@ -64,8 +64,8 @@ export function documentHost(
   const patientPlatform = {
     ...platform,
     transfer: {
-      patienceMs: limits.importPatienceMs,
-      silenceMs: limits.importPatienceMs,
+      retryTimeoutMs: limits.importIdleTimeoutMs,
+      idleTimeoutMs: limits.importIdleTimeoutMs,
       ...platform.transfer,
     },
   };
@@ -73,8 +73,8 @@ export function documentHost(
   return {
     url: origin,
     ask: (method, path, signal, body) =>
-      retry(patientPlatform, signal, async ({ silenceMs }) => {
-        const timeout = AbortSignal.timeout(Math.ceil(silenceMs));
+      retry(patientPlatform, signal, async ({ idleTimeoutMs }) => {
+        const timeout = AbortSignal.timeout(Math.ceil(idleTimeoutMs));
         try {
           const answer = await fetch(origin + path, {
             method,
@@ -104,7 +104,7 @@ export function documentHost(
           if (timeout.aborted)
             throw new HostError(
               "DESTINATION_UNREACHABLE",
-              `${name} did not respond within ${silenceMs / 1000} s.`,
+              `${name} did not respond within ${idleTimeoutMs / 1000} s.`,
             );
           const error = fromRequestError(causeOf(thrown), name);
           // For example a port that fetch blocks.

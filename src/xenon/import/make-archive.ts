@@ -4,7 +4,7 @@ import { openZipWriter } from "../../container/zip-writer.js";
 import { FileDestination } from "../../destination/file/destination.js";
 import type { Staging } from "../../engine/engine.js";
 import { encodeManifest } from "../../segment/manifest.js";
-import { segmentName } from "../../segment/names.js";
+import { segmentName } from "../../segment/format.js";
 import type { Platform } from "../../io/platform.js";
 
 const archiveName = "import.zip";

@@ -61,7 +61,7 @@ export async function sendArchive(
   for await (const chunk of readRange(
     platform.files,
     path,
-    { offset: 0, end: total, pieceBytes: limits.remoteChunkMax },
+    { offset: 0, end: total, chunkBytes: limits.httpChunkBytesMax },
     signal,
   )) {
     const headers = { "content-range": `bytes ${offset}-${offset + chunk.length - 1}/${total}` };

@@ -26,9 +26,9 @@ export interface FileStoreOptions extends FilePathRules {
 }
 
 const hostPace: UploadPace = {
-  takeoverMs: limits.fileUploadQuietMs,
+  takeoverMs: limits.fileUploadTakeoverMs,
   idleMs: limits.fileUploadIdleMs,
-  sweepMs: limits.fileSweepMs,
+  sweepMs: limits.fileExpiryCheckMs,
 };
 
 /** Opens the services persisted in a directory. Partial uploads of an earlier run are removed. */
@@ -127,10 +127,10 @@ export async function openFileStore(
   return {
     async create({ link: given, localFileUri, fileOptions }) {
       const read = readOptions(fileOptions);
-      if (localFileUri.length > limits.fileUriLength)
+      if (localFileUri.length > limits.fileUriChars)
         throw new HostError(
           "REQUEST_INVALID",
-          `localFileUri exceeds the limit of ${limits.fileUriLength} characters.`,
+          `localFileUri exceeds the limit of ${limits.fileUriChars} characters.`,
           { metadata: { field: "localFileUri" } },
         );
       await targetPath(platform, options, localFileUri);
@@ -241,7 +241,7 @@ export async function openFileStore(
         const open = (file = await files.openToRead(path));
         await requirePath(open, path);
         const bytes = (offset: number, end: number, signal: AbortSignal) =>
-          readOpenRange(open, path, { offset, end, pieceBytes: limits.fileReadBytes }, signal);
+          readOpenRange(open, path, { offset, end, chunkBytes: limits.fileReadBytes }, signal);
         return { status: await open.status(), bytes, close };
       } catch (error) {
         await close();

@@ -1,9 +1,9 @@
 import { filePathOf, schemeOf } from "../../destination/file/uri.js";
 import { dirname } from "node:path";
-import { requireParent } from "../../destination/file/parent.js";
+import { requireParent } from "../../destination/file/destination.js";
 import { isWithin, resolveInRoots, type Roots } from "../../destination/file/roots.js";
 import { HostError } from "../../errors.js";
-import { parseManifestName } from "../../segment/names.js";
+import { parseManifestName } from "../../segment/format.js";
 import type { Platform } from "../../io/platform.js";
 import type { OpenOption } from "./open-options.js";
 

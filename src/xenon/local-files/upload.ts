@@ -291,7 +291,7 @@ export async function beginUpload(
           "STREAM_LIMIT",
           `Limit of ${slots.size} concurrent requests per file reached. Wait for one to end.`,
         );
-      if (spans.list.length >= limits.fileSpans)
+      if (spans.list.length >= limits.fileUploadRanges)
         throw new HostError(
           "TRANSFER_LIMIT",
           `Limit of ${spans.list.length} separate parts per file reached. Send the parts in the gaps first.`,

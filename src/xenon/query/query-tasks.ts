@@ -25,7 +25,7 @@ export interface QueryRequest {
   specification: QuerySpecification;
   /** Name of the task. Default: generated. */
   id?: string;
-  /** Microseconds since 1970. Default: limits.queryTaskMs from now. */
+  /** Microseconds since 1970. Default: limits.queryTaskExpiryMs from now. */
   expirationTimeMicros?: number;
   /** Owner of the task; undefined if clients cannot be distinguished. */
   client?: Client;
@@ -156,7 +156,7 @@ export function createQueryTasks({
       link: linkOf(factory, id),
       indexLink,
       specification,
-      expirationTimeMicros: expirationTimeMicros ?? now + limits.queryTaskMs * 1000,
+      expirationTimeMicros: expirationTimeMicros ?? now + limits.queryTaskExpiryMs * 1000,
       stage: "CREATED",
       version: 0,
       updateTimeMicros: now,
@@ -234,7 +234,10 @@ export function createQueryTasks({
   }
 
   async function execute({ task, controller: { signal } }: Entry): Promise<void> {
-    const { run } = scheduler.add(termsOf(task.specification.query) * limits.queryTermMs, signal);
+    const { run } = scheduler.add(
+      termsOf(task.specification.query) * limits.queryTermCostMs,
+      signal,
+    );
     try {
       await run(async () => setStage(task, "STARTED"));
       const found = await evaluate(task, signal, run);

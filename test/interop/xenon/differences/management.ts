@@ -18,7 +18,7 @@ export const managementDifferences: readonly AllowedDifference[] = [
     request: /^backup to a missing parent/,
     field: "body.message",
     xenon: /<dir>\/no\/such/,
-    ours: /^"The directory <dir>\/no(\/such)? does not exist/,
+    ours: /^"Cannot back up to .*: the directory <dir>\/no(\/such)? does not exist/,
     why: own,
   },
   {
@@ -102,7 +102,7 @@ export const managementDifferences: readonly AllowedDifference[] = [
     request: "backup over a file that is none",
     field: "body.message",
     xenon: undefined,
-    ours: /^"Cannot replace <dir>\/a-file: it is not a sound backup/,
+    ours: /^"Cannot replace <dir>\/a-file: it is not a valid backup/,
     why: "As above.",
   },
   {
@@ -137,7 +137,7 @@ export const managementDifferences: readonly AllowedDifference[] = [
     request: "restore from a missing file",
     field: "body.message",
     xenon: undefined,
-    ours: /^"There is no backup at /,
+    ours: /^"Backup not found: /,
     why: "As above.",
   },
   {
@@ -151,7 +151,7 @@ export const managementDifferences: readonly AllowedDifference[] = [
     request: "restore from a broken ZIP",
     field: "body.message",
     xenon: "zip END header not found",
-    ours: /is no backup of Holdfast: it is not a ZIP archive/,
+    ours: /is not a backup of Holdfast: it is not a ZIP archive/,
     why: own,
   },
   {

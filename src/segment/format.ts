@@ -1,5 +1,13 @@
-/** The names of a backup's files. They identify contents: no file is ever rewritten under its name. */
+/**
+ * Version of the manifest and of the tables of segments, which docs/format.md specifies. A reader
+ * rejects a newer version.
+ */
+export const formatVersion = 1;
 
+/**
+ * Returns the file name of a segment. Names contain a digest of the contents, so a file is never
+ * rewritten under its name.
+ */
 export function segmentName(segment: {
   kind: "base" | "delta";
   firstMicros: number;
@@ -9,6 +17,7 @@ export function segmentName(segment: {
   return `${segment.kind}-${segment.firstMicros}-${segment.lastMicros}-${segment.sha256.slice(0, 16)}.sqlite`;
 }
 
+/** Returns the file name of a manifest. */
 export function manifestName(number: number, sha256: string): string {
   return `manifest-${String(number).padStart(10, "0")}-${sha256.slice(0, 16)}.json`;
 }
@@ -16,11 +25,12 @@ export function manifestName(number: number, sha256: string): string {
 const segmentPattern = /^(base|delta)-\d{1,16}-\d{1,16}-[0-9a-f]{16}\.sqlite$/;
 const manifestPattern = /^manifest-(\d{10})-([0-9a-f]{16})\.json$/;
 
+/** Whether a file name is that of a segment. */
 export function isSegmentName(name: string): boolean {
   return segmentPattern.test(name);
 }
 
-/** The number and the digest's beginning that a manifest's name promises; undefined: not a manifest's name. */
+/** Returns the number and the first 16 digits of the digest in the name of a manifest, or undefined for another name. */
 export function parseManifestName(
   name: string,
 ): { number: number; digestPrefix: string } | undefined {
