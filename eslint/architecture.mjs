@@ -46,7 +46,7 @@ const arrows = {
     parts: ["service", "document", "security", "gen"],
     types: ["operation", "backup", "destination", "segment", "engine", "stats"],
   },
-  transport: { parts: ["api", "service", "destination", "document", "security", "gen"] },
+  transport: { parts: ["api", "service", "destination", "document", "security", "io", "gen"] },
   xenon: {
     parts: [
       "transport",

@@ -51,3 +51,15 @@ test("writes again after a failed write", async () => {
   await file.write([2]);
   expect(await file.read()).toEqual({ state: "read", value: [2] });
 });
+
+test("detects changed bytes by a digest, and accepts a file without one", async () => {
+  const path = join(temporaryDirectory(), "state.json");
+  const options = { platform: systemPlatform, path, maxBytes: 100, parse: numbersIn };
+  const file = new JsonFile({ ...options, withDigest: true });
+  await file.write([1, 2]);
+  expect(await file.read()).toEqual({ state: "read", value: [1, 2] });
+  writeFileSync(path, readFileSync(path, "utf8").replace("2", "3"));
+  expect(await file.read()).toMatchObject({ state: "invalid" });
+  await new JsonFile(options).write([4]);
+  expect(await file.read()).toEqual({ state: "read", value: [4] });
+});

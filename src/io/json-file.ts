@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { HostError } from "../errors.js";
 import { writeFileDurably } from "./durable-file.js";
 import { errnoOf } from "./file-system.js";
@@ -19,8 +20,13 @@ export interface JsonFileOptions<T> {
   path: string;
   /** A larger file is invalid. */
   maxBytes: number;
-  /** Returns the typed value, or undefined for an unexpected value. */
+  /** Returns the typed value, or undefined for an unexpected value. A TypeError or a HostError makes the file invalid too. */
   parse(value: unknown): T | undefined;
+  /**
+   * Adds a second line with the SHA-256 of the JSON, which detects changed bytes. A file without that
+   * line is accepted. Default: false.
+   */
+  withDigest?: boolean;
 }
 
 /** A small state file of the host, in JSON. */
@@ -37,23 +43,28 @@ export class JsonFile<T> {
 
   /** Reads the file. Does not throw. */
   async read(): Promise<JsonContent<T>> {
-    const { platform, path, maxBytes, parse } = this.#options;
+    const { platform, path, maxBytes, parse, withDigest } = this.#options;
     try {
       const text = (await readSmallFile(platform.files, path, maxBytes)).toString("utf8");
-      const value = parse(JSON.parse(text));
+      const [json = "", digest = ""] = withDigest ? text.split("\n") : [text];
+      if (digest !== "" && digest !== digestOf(json))
+        throw new TypeError(`${path} does not match its digest`);
+      const value = parse(JSON.parse(json));
       if (value !== undefined) return { state: "read", value };
-      return { state: "invalid", error: new TypeError(`${path} has unexpected content`) };
+      throw new TypeError(`${path} has unexpected content`);
     } catch (error) {
       if (errnoOf(error) === "ENOENT") return { state: "missing" };
-      const invalid = error instanceof SyntaxError || error instanceof HostError;
+      const invalid =
+        error instanceof SyntaxError || error instanceof TypeError || error instanceof HostError;
       return { state: invalid ? "invalid" : "failed", error };
     }
   }
 
   /** Writes a value durably. Concurrent writes take effect in the order of the calls. */
   write(value: unknown): Promise<void> {
-    const { platform, path } = this.#options;
-    const bytes = Buffer.from(`${JSON.stringify(value)}\n`);
+    const { platform, path, withDigest } = this.#options;
+    const json = JSON.stringify(value);
+    const bytes = Buffer.from(withDigest ? `${json}\n${digestOf(json)}\n` : `${json}\n`);
     const written = this.#writing.then(() => writeFileDurably(platform, path, bytes));
     this.#writing = written.catch(() => {});
     return written;
@@ -66,3 +77,5 @@ export class JsonFile<T> {
     return aside;
   }
 }
+
+const digestOf = (json: string) => createHash("sha256").update(json).digest("hex");

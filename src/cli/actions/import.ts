@@ -5,9 +5,10 @@ import {
 } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { HostError } from "../../errors.js";
 import { errnoOf } from "../../io/file-system.js";
+import { splitLines } from "../../io/lines.js";
+import { limits } from "../../limits.js";
 import { withHost, type Session } from "../connect/session.js";
 import { optionOf, type ImportFlags } from "../flags.js";
-import { ndjsonLines } from "../ndjson-lines.js";
 import { formatBytes, formatCount, formatNumber } from "../output/format.js";
 import { startProgress } from "../output/progress.js";
 import type { CommandContext } from "../command-context.js";
@@ -67,7 +68,10 @@ async function importLines(
     yield { message: { case: "header" as const, value: { factoryLink: factory, skip } } };
     const input = file === "-" ? process.stdin : createReadStream(file, { highWaterMark: 1 << 18 });
     input.once("error", (error: Error) => (readError = unreadable(file, error)));
-    for await (const line of ndjsonLines(input as AsyncIterable<Buffer>)) {
+    for await (const line of splitLines(input as AsyncIterable<Buffer>, {
+      maxBytes: limits.documentBytes,
+      tooLong: tooLongLine,
+    })) {
       sent += line.length + 1;
       yield { message: { case: "document" as const, value: line } };
     }
@@ -140,3 +144,9 @@ function unreadable(file: string, cause: unknown): HostError {
     { cause },
   );
 }
+
+const tooLongLine = (line: number) =>
+  new HostError(
+    "REQUEST_INVALID",
+    `Line ${line} exceeds the document limit of 16 MiB. Check that the input is NDJSON, with one document per line.`,
+  );

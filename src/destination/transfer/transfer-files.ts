@@ -1,7 +1,6 @@
 import { join } from "node:path";
-import { HostError } from "../../errors.js";
-import { temporaryPrefix, writeFileDurably } from "../../io/durable-file.js";
-import { readSmallFile } from "../../io/read-file.js";
+import { temporaryPrefix } from "../../io/durable-file.js";
+import { JsonFile } from "../../io/json-file.js";
 import type { Platform } from "../../io/platform.js";
 import { isTransferName, type TransferRecord } from "./transfer.js";
 
@@ -32,25 +31,21 @@ export function transferFiles(
   const dataPath = (name: string) => join(directory, `${name}.bin`);
   const recordPath = (name: string) => join(directory, `${name}.json`);
 
+  const recordFile = (name: string) =>
+    new JsonFile({
+      platform,
+      path: recordPath(name),
+      maxBytes: recordBytes,
+      parse: (value) => (isRecordOf(value, name) ? value : undefined),
+    });
+
   async function read(name: string): Promise<TransferRecord | "unreadable" | undefined> {
     const data = await files.status(dataPath(name));
     if (data?.kind !== "file") return undefined;
-    try {
-      const record = JSON.parse(
-        (await readSmallFile(files, recordPath(name), recordBytes)).toString("utf8"),
-      ) as TransferRecord;
-      const isValid =
-        record.name === name &&
-        [record.sizeBytes, record.committedBytes, record.createTimeMicros].every(
-          Number.isSafeInteger,
-        ) &&
-        data.sizeBytes >= record.committedBytes;
-      return isValid ? record : "unreadable";
-    } catch (error) {
-      if (error instanceof SyntaxError || error instanceof TypeError || error instanceof HostError)
-        return "unreadable";
-      throw error;
-    }
+    const content = await recordFile(name).read();
+    if (content.state === "failed") throw content.error;
+    if (content.state !== "read") return "unreadable";
+    return data.sizeBytes >= content.value.committedBytes ? content.value : "unreadable";
   }
 
   async function modifiedMs(name: string): Promise<number> {
@@ -64,8 +59,7 @@ export function transferFiles(
   return {
     directory,
     dataPath,
-    writeRecord: (record) =>
-      writeFileDurably(platform, recordPath(record.name), Buffer.from(JSON.stringify(record))),
+    writeRecord: (record) => recordFile(record.name).write(record),
     async remove(name) {
       // The record first, because `load` removes bytes without a record.
       await files.remove(recordPath(name));
@@ -102,4 +96,12 @@ export function transferFiles(
       return records;
     },
   };
+}
+
+function isRecordOf(value: unknown, name: string): value is TransferRecord {
+  const record = value as Partial<TransferRecord> | null;
+  return (
+    record?.name === name &&
+    [record.sizeBytes, record.committedBytes, record.createTimeMicros].every(Number.isSafeInteger)
+  );
 }

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { HostError } from "../../errors.js";
-import { readSmallFile } from "../../io/read-file.js";
-import { writeFileDurably } from "../../io/durable-file.js";
+import { JsonFile } from "../../io/json-file.js";
 import type { Platform } from "../../io/platform.js";
 
 /** Names the live generation of an index. A restore takes effect when this file is replaced. */
@@ -27,25 +26,33 @@ const formatVersion = 2;
  * no generation may be removed because of an untrusted file. Format 1 had neither checksum nor count.
  */
 export async function readPointer(
-  platform: Pick<Platform, "files">,
+  platform: Pick<Platform, "files" | "randomHex">,
   directory: string,
 ): Promise<Pointer | undefined> {
-  const path = join(directory, pointerName);
-  if ((await platform.files.status(path)) === undefined) return undefined;
-  const damaged = (problem: string, cause?: unknown) =>
-    new HostError(
-      "INDEX_DAMAGED",
-      `${path} does not say which generation is live: ${problem}. Nothing was changed. Each generation holds a copy of the file as of the time it became live: copy the newest one over it; or restore a backup into a new data directory.`,
-      { cause },
-    );
-  let value: Partial<Pointer & { formatVersion: number; checksum: string }>;
-  try {
-    value = JSON.parse(
-      (await readSmallFile(platform.files, path, pointerBytes)).toString("utf8"),
-    ) as typeof value;
-  } catch (cause) {
-    throw damaged("it is not JSON", cause);
-  }
+  const file = pointerFile(platform, directory);
+  const content = await file.read();
+  if (content.state === "missing") return undefined;
+  if (content.state === "read") return content.value;
+  const { error: cause } = content;
+  if (cause instanceof HostError && cause.reason === "FORMAT_TOO_NEW") throw cause;
+  const problem =
+    cause instanceof SyntaxError ? "it is not JSON" : (cause as { message?: string }).message;
+  throw new HostError(
+    "INDEX_DAMAGED",
+    `Cannot determine the live generation from ${file.path}: ${problem ?? "it cannot be read"}. Nothing was changed. Each generation contains a copy of this file from when it became live: copy the newest one over it, or restore a backup into a new data directory.`,
+    { cause },
+  );
+}
+
+const pointerFile = (platform: Pick<Platform, "files" | "randomHex">, directory: string) =>
+  new JsonFile({
+    platform,
+    path: join(directory, pointerName),
+    maxBytes: pointerBytes,
+    parse: parsePointer,
+  });
+
+function parsePointer(content: unknown): Pointer {
   const {
     formatVersion: version,
     indexId,
@@ -54,11 +61,11 @@ export async function readPointer(
     minTimeMicros,
     switches = 0,
     checksum,
-  } = value;
+  } = content as Partial<Pointer & { formatVersion: number; checksum: string }>;
   if (typeof version === "number" && version > formatVersion) {
     throw new HostError(
       "FORMAT_TOO_NEW",
-      `${path} has format ${version}; run the newer version of Holdfast that wrote it.`,
+      `${pointerName} of the index has format ${version}; this host supports formats up to ${formatVersion}. Run the newer version of Holdfast that wrote it.`,
     );
   }
   if (
@@ -67,7 +74,7 @@ export async function readPointer(
     typeof minTimeMicros !== "number" ||
     typeof switches !== "number"
   )
-    throw damaged("a field is missing");
+    throw new TypeError("a field is missing");
   const pointer: Pointer = {
     indexId,
     current,
@@ -77,7 +84,7 @@ export async function readPointer(
   };
   if (version === 1) return pointer;
   if (version !== formatVersion || checksum !== checksumOf(pointer))
-    throw damaged("its checksum does not match");
+    throw new TypeError("its checksum does not match");
   return pointer;
 }
 
@@ -88,11 +95,7 @@ export async function writePointer(
   pointer: Pointer,
 ): Promise<void> {
   const content = { formatVersion, ...fieldsOf(pointer), checksum: checksumOf(pointer) };
-  await writeFileDurably(
-    platform,
-    join(directory, pointerName),
-    Buffer.from(`${JSON.stringify(content)}\n`),
-  );
+  await pointerFile(platform, directory).write(content);
 }
 
 /** Returns the fields in the order that the checksum covers. */

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { HostError } from "../../errors.js";
+import { decodeToken, encodeToken } from "../../io/opaque-token.js";
 
 /** The part of a request that must not change between the pages of a listing. */
 export interface PagedRequest {
@@ -10,7 +11,7 @@ export interface PagedRequest {
 
 /** Creates an opaque page token from an engine cursor and the listing that it belongs to. */
 export function encodePageToken(cursor: string, lineage: string, request: PagedRequest): string {
-  return Buffer.from(JSON.stringify([digestOf(request), lineage, cursor])).toString("base64url");
+  return encodeToken([digestOf(request), lineage, cursor]);
 }
 
 /**
@@ -23,22 +24,8 @@ export function decodePageToken(token: string, lineage: string, request: PagedRe
       "PAGE_TOKEN_INVALID",
       `Invalid page token: it ${problem}. Restart the listing without a page token.`,
     );
-  let parts: unknown;
-  try {
-    parts = JSON.parse(Buffer.from(token, "base64url").toString());
-  } catch (cause) {
-    throw new HostError("PAGE_TOKEN_INVALID", invalid("was not created by this host").message, {
-      cause,
-    });
-  }
-  if (
-    !Array.isArray(parts) ||
-    parts.length !== 3 ||
-    !parts.every((part) => typeof part === "string")
-  ) {
-    throw invalid("was not created by this host");
-  }
-  const [digest, tokenLineage, cursor] = parts as [string, string, string];
+  const [digest, tokenLineage, cursor, ...rest] = decodeToken(token) ?? [];
+  if (typeof cursor !== "string" || rest.length > 0) throw invalid("was not created by this host");
   if (digest !== digestOf(request))
     throw invalid("belongs to a request with another factory, filter or order");
   if (tokenLineage !== lineage) {

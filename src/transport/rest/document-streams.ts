@@ -5,6 +5,7 @@ import { renderDocument } from "../../document/render.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { Access } from "../../security/access.js";
+import type { Hold } from "../../security/shares.js";
 import type { Auditor } from "../../service/host/auditor.js";
 import type { DocumentService } from "../../service/documents/document-service.js";
 import { importDocuments } from "../../service/documents/import-documents.js";
@@ -15,7 +16,8 @@ import { holdOf } from "../http/held-bytes.js";
 import type { HttpHandler } from "../http/handler.js";
 import { hostErrorOf, type OnInternalError } from "../../api/status.js";
 import { errorJson, sendError } from "./answer.js";
-import { linesOf } from "./lines.js";
+import { decodeUtf8 } from "../../document/utf8.js";
+import { splitLines } from "../../io/lines.js";
 import { sendLines } from "./stream.js";
 
 /** Dependencies of createDocumentStreamRoutes. */
@@ -58,7 +60,7 @@ export function createDocumentStreamRoutes({
     const hold = holdOf(request);
     // Accounts for the documents in the current write batch.
     hold.add(limits.importBytes);
-    const bodies = linesOf(bodyChunks(request, idleMs, signal), limits.documentBytes, signal, hold);
+    const bodies = linesOf(bodyChunks(request, idleMs, signal), hold);
     for await (const { done, ...counts } of importDocuments(
       documents,
       factoryOf(query),
@@ -163,4 +165,18 @@ function skipOf(query: URLSearchParams): number {
     `Invalid skip ${JSON.stringify(text.slice(0, 40))}: must be a non-negative integer.`,
     { metadata: { field: "skip" } },
   );
+}
+
+/** Yields the lines of an import as text. Buffered bytes are accounted for in the hold. BODY_TOO_LARGE, JSON_INVALID. */
+async function* linesOf(chunks: AsyncIterable<Buffer>, hold: Hold): AsyncGenerator<string> {
+  const options = {
+    maxBytes: limits.documentBytes,
+    tooLong: () =>
+      new HostError("BODY_TOO_LARGE", `A line exceeds the limit of ${limits.documentBytes} bytes.`),
+    onBuffered: (change: number) => (change < 0 ? hold.free(-change) : hold.add(change)),
+  };
+  for await (const line of splitLines(chunks, options)) {
+    const text = (await decodeUtf8(line, "A line")).trim();
+    if (text !== "") yield text;
+  }
 }

@@ -1,4 +1,5 @@
 import { HostError } from "../../errors.js";
+import { decodeToken, encodeToken } from "../../io/opaque-token.js";
 import { readPointInTime } from "./past.js";
 
 /** Parsed query of GET on a factory. */
@@ -65,18 +66,13 @@ export function encodeNextPage(
     query.filter ?? null,
     query.orderBy ?? null,
   ];
-  return Buffer.from(JSON.stringify(state)).toString("base64url");
+  return encodeToken(state);
 }
 
 function decodeNextPage(path: string): ListingQuery {
-  let state: unknown;
-  try {
-    state = JSON.parse(Buffer.from(path, "base64url").toString());
-  } catch {
-    state = undefined;
-  }
-  if (!Array.isArray(state) || state.length !== 6) throw invalidPageLink();
-  const [pageToken, expand, limit, top, filter, orderBy] = state as unknown[];
+  const state = decodeToken(path);
+  if (state?.length !== 6) throw invalidPageLink();
+  const [pageToken, expand, limit, top, filter, orderBy] = state;
   if (typeof pageToken !== "string" || typeof expand !== "boolean") throw invalidPageLink();
   return {
     pageToken,

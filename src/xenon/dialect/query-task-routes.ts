@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { HostError } from "../../errors.js";
+import { decodeToken, encodeToken } from "../../io/opaque-token.js";
 import { limits } from "../../limits.js";
 import {
   isPaged,
@@ -179,26 +180,15 @@ export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRout
   }
 
   function pageLink(task: string, cursor?: string): string {
-    const name = Buffer.from(
-      JSON.stringify(cursor === undefined ? [task] : [task, cursor]),
-    ).toString("base64url");
+    const name = encodeToken(cursor === undefined ? [task] : [task, cursor]);
     return `${pagePrefix}${name}?peer=${hostId}`;
   }
 }
 
 /** Parses the name of a page. Throws PAGE_TOKEN_INVALID. */
 function readPageName(name: string): { task: string; cursor?: string } {
-  let parts: unknown;
-  try {
-    parts = JSON.parse(Buffer.from(name, "base64url").toString());
-  } catch {
-    parts = undefined;
-  }
-  if (
-    !Array.isArray(parts) ||
-    parts.length > 2 ||
-    !parts.every((part) => typeof part === "string")
-  ) {
+  const parts = decodeToken(name);
+  if (!parts || parts.length > 2 || !parts.every((part) => typeof part === "string")) {
     throw new HostError(
       "PAGE_TOKEN_INVALID",
       "Invalid page link: it was not created by this host. Run the query again.",

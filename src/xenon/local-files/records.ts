@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
-import { HostError } from "../../errors.js";
-import { temporaryPrefix, writeFileDurably } from "../../io/durable-file.js";
+import { temporaryPrefix } from "../../io/durable-file.js";
 import { fromFileError } from "../../io/file-error.js";
-import { readSmallFile } from "../../io/read-file.js";
+import { JsonFile } from "../../io/json-file.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import type { FileService } from "./file-service.js";
@@ -49,21 +48,13 @@ export function fileRecords(
   const pathOf = (link: string) =>
     join(directory, `${createHash("sha256").update(link).digest("hex").slice(0, 32)}.json`);
 
-  async function read(path: string): Promise<FileRecord | undefined> {
-    try {
-      const record = JSON.parse(
-        (await readSmallFile(files, path, limits.managementBodyBytes * 2)).toString("utf8"),
-      ) as FileRecord | null;
-      const valid =
-        typeof record?.link === "string" &&
-        typeof record.localFileUri === "string" &&
-        Array.isArray(record.fileOptions);
-      return valid ? withValidPartial(record) : undefined;
-    } catch (error) {
-      if (error instanceof SyntaxError || error instanceof HostError) return undefined;
-      throw error;
-    }
-  }
+  const fileAt = (path: string) =>
+    new JsonFile({
+      platform,
+      path,
+      maxBytes: limits.managementBodyBytes * 2,
+      parse: (value) => (isFileRecord(value) ? withValidPartial(value) : undefined),
+    });
 
   async function withErrorContext(link: string, work: () => Promise<void>): Promise<void> {
     try {
@@ -75,9 +66,7 @@ export function fileRecords(
 
   return {
     write: (record) =>
-      withErrorContext(record.link, () =>
-        writeFileDurably(platform, pathOf(record.link), Buffer.from(JSON.stringify(record))),
-      ),
+      withErrorContext(record.link, () => fileAt(pathOf(record.link)).write(record)),
     remove: (link) =>
       withErrorContext(link, async () => {
         await files.remove(pathOf(link));
@@ -92,11 +81,21 @@ export function fileRecords(
           await files.remove(path);
           continue;
         }
-        const record = await read(path);
-        if (record === undefined) onUnreadable(path);
-        else records.push(record);
+        const content = await fileAt(path).read();
+        if (content.state === "failed") throw content.error;
+        if (content.state === "read") records.push(content.value);
+        else onUnreadable(path);
       }
       return records;
     },
   };
+}
+
+function isFileRecord(value: unknown): value is FileRecord {
+  const record = value as Partial<FileRecord> | null;
+  return (
+    typeof record?.link === "string" &&
+    typeof record.localFileUri === "string" &&
+    Array.isArray(record.fileOptions)
+  );
 }
