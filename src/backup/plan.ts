@@ -48,7 +48,8 @@ export function planBackup({
   if (full) return because("a full backup was requested");
   if (damaged) return because("the last verification of the chain found damage");
   if (!whole || !base) return because("a segment of the chain is missing or has another size");
-  if (positionMicros > snapshot.positionMicros) return because("the chain has later writes than the index");
+  if (positionMicros > snapshot.positionMicros)
+    return because("the chain has later writes than the index");
   if (positionMicros === snapshot.positionMicros) return { kind: "unchanged", previous: file };
   if (base.lastMicros === 0) return because("the base is empty");
   const deltaBytes = segments.slice(1).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
