@@ -1,6 +1,6 @@
 // @ts-check
-// A host in your own process: write, back up, lose, restore to the moment before the loss. Run it in a directory of a
-// project that has holdfast installed: node shop.mjs DIRECTORY
+// Runs a host in this process: writes documents, backs them up, loses some, and restores them to a point in time.
+// In a project with holdfast installed: node shop.mjs DIRECTORY
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createHost, HostError } from "holdfast";

@@ -97,7 +97,7 @@ async function writeBackup(
   for (const found of writer.existing) {
     if (!("problem" in found)) continue;
     warnings.push(
-      `The manifest ${found.name} at the destination cannot be read (${found.problem}); it and what it lists were left alone.`,
+      `The manifest ${found.name} at the destination cannot be read (${found.problem}). It and its segments were not changed.`,
     );
   }
   const { own, strangers } = await ownManifests(writer, engine, snapshot, task.written);
@@ -163,7 +163,7 @@ async function writeBackup(
   });
   if (chainThere?.damaged)
     warnings.push(
-      `The last check of ${chainThere.file.name} found damage, so it was not extended: a new base was written.`,
+      `The last verification of ${chainThere.file.name} found damage: a new base was written instead of extending it.`,
     );
   return {
     manifest,
@@ -204,7 +204,7 @@ function requireCounts(base: ChainContent | undefined, snapshot: Snapshot): void
     return;
   throw new HostError(
     "INDEX_DAMAGED",
-    `The index counts ${snapshot.documents} documents with ${snapshot.versions} versions, and its log holds ${base.documents} with ${base.versions}: no backup was made, since no restore would accept it. Check it with holdfast check.`,
+    `Cannot back up the index: it counts ${snapshot.documents} documents with ${snapshot.versions} versions, and its log has ${base.documents} with ${base.versions}. Run holdfast check.`,
   );
 }
 
@@ -213,7 +213,7 @@ function strangerWarnings(strangers: readonly StoredManifest[], plan: BackupPlan
   const [newest] = strangers;
   if (newest === undefined || plan.kind !== "base") return [];
   return [
-    `${strangers.length === 1 ? "A backup" : `${strangers.length} backups`} of this index at the destination, ${newest.name} the newest, ${strangers.length === 1 ? "is" : "are"} not in this host's record of what it wrote (a copy of the data directory, or another program, may have written there). A new base was written; what was there was left alone. Verify and prune what is not needed.`,
+    `${strangers.length === 1 ? "A backup" : `${strangers.length} backups`} of this index at the destination, ${newest.name} the newest, ${strangers.length === 1 ? "is" : "are"} not in the record of this host; a copy of the data directory or another program may have written there. A new base was written, and the existing files were not changed. Verify them, and prune those that are not needed.`,
   ];
 }
 
@@ -231,7 +231,7 @@ function otherIndexWarnings(
   return newer === undefined
     ? []
     : [
-        `The destination also holds a newer backup of another index, ${newer.name}. Name the backup when you restore, or use one directory for each host.`,
+        `The destination also contains a newer backup of another index, ${newer.name}. Name the backup in a restore, or use one directory per host.`,
       ];
 }
 

@@ -71,8 +71,8 @@ export async function dryRunBackup(
         plan.kind === "base"
           ? plan.reason
           : plan.kind === "delta"
-            ? `what was written since ${plan.previous.name}`
-            : `nothing was written since ${plan.previous.name}`,
+            ? `writes since ${plan.previous.name}`
+            : `no writes since ${plan.previous.name}`,
       records,
       estimatedBytes,
       replacedBackups:

@@ -84,7 +84,7 @@ function ambiguities(
   if (other === undefined) return [];
   const histories = new Set(others.map((one) => historyKey(one.manifest))).size + 1;
   return [
-    `${path} holds backups of ${histories} histories. The newest of index ${manifest.indexId} was chosen, ${name}; there is also ${other.name} of index ${other.manifest.indexId}, at ${shownTime(other.manifest.positionMicros)}. Name the backup to choose another one.`,
+    `${path} contains backups of ${histories} lineages. Selected ${name}, the newest of index ${manifest.indexId}; another one is ${other.name} of index ${other.manifest.indexId}, at ${shownTime(other.manifest.positionMicros)}. Name the backup to select another one.`,
   ];
 }
 
@@ -116,7 +116,7 @@ export async function withManifest<T>(
       }
       throw new HostError(
         "SOURCE_CHANGED",
-        `The backup ${chosen.name} at ${reader.displayName} was replaced by another one while it was read. Nothing was changed; try again${wanted.name === undefined ? "" : ", without naming it or with the name of the newer one"}.`,
+        `The backup ${chosen.name} at ${reader.displayName} was replaced by a newer one during the read. Nothing was changed. Retry${wanted.name === undefined ? "" : " without a name, or with the name of the newer one"}.`,
         {
           metadata: { path: reader.displayName, name: chosen.name },
           cause: error,
@@ -196,7 +196,7 @@ export async function requireSegments(
     if ((await reader.sizeOf(name, signal)) !== undefined) continue;
     throw new HostError(
       "BACKUP_DAMAGED",
-      `The archive ${reader.displayName} does not hold ${name}, which its manifest lists. If it was taken with since, name the archives that it builds on in base_sources; otherwise it is damaged, and another backup is to be used.`,
+      `The archive ${reader.displayName} does not contain ${name}, which its manifest lists. If the backup is incremental (since), add its earlier archives as base_sources; otherwise it is damaged, so use another backup.`,
       {
         metadata: { segment: name },
       },

@@ -28,7 +28,7 @@ export async function listTree(
   try {
     if ((await root.exists?.()) === false) {
       const path = root.displayName();
-      throw new HostError("BACKUP_NOT_FOUND", `There is no directory ${path}.`, {
+      throw new HostError("BACKUP_NOT_FOUND", `Directory ${path} not found.`, {
         metadata: { path },
       });
     }
@@ -90,7 +90,7 @@ class TreeListing {
       if (this.#seen > limits.listedFiles) {
         throw new HostError(
           "REQUEST_INVALID",
-          `There are more than ${limits.listedFiles} files below ${this.#root.displayName()}; name a directory further down.`,
+          `More than ${limits.listedFiles} files below ${this.#root.displayName()}. List a subdirectory.`,
         );
       }
       entries.push(entry);

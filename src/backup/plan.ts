@@ -38,17 +38,18 @@ export function planBackup({
       kind: "base",
       reason:
         strangers > 0
-          ? "the backups of this index that are there are not in the host's record of what it wrote"
-          : "no backup of this index and lineage is there",
+          ? "the existing backups of this index are not in the record of this host"
+          : "the destination has no backup of this index and lineage",
     };
   const { file, whole, damaged = false } = chain;
   const { segments, positionMicros } = file.manifest;
   const base = segments[0];
   const because = (reason: string): BackupPlan => ({ kind: "base", reason, previous: file });
-  if (full) return because("a full backup was asked for");
-  if (damaged) return because("the last check of the chain found damage");
+  if (full) return because("a full backup was requested");
+  if (damaged) return because("the last verification of the chain found damage");
   if (!whole || !base) return because("a segment of the chain is missing or has another size");
-  if (positionMicros > snapshot.positionMicros) return because("the chain goes beyond the index");
+  if (positionMicros > snapshot.positionMicros)
+    return because("the chain has later writes than the index");
   if (positionMicros === snapshot.positionMicros) return { kind: "unchanged", previous: file };
   if (base.lastMicros === 0) return because("the base is empty");
   const deltaBytes = segments.slice(1).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);

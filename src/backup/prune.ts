@@ -31,7 +31,7 @@ export async function pruneBackups(
       if (!one)
         throw new HostError(
           "BACKUP_NOT_FOUND",
-          `There is no backup ${name} at ${where}; nothing was removed.`,
+          `Backup ${name} not found at ${where}. Nothing was removed.`,
           { metadata: { name } },
         );
     }
@@ -44,7 +44,7 @@ export async function pruneBackups(
     if (damaged.some(({ name }) => !names.includes(name))) {
       throw new HostError(
         "BACKUP_DAMAGED",
-        `The manifest ${damaged[0]?.name} at ${where} cannot be read, so which files it needs is unknown. Name it too, or repair it. Nothing was removed.`,
+        `The manifest ${damaged[0]?.name} at ${where} cannot be read, so the files that it needs are unknown. Nothing was removed. Prune it too, or repair it.`,
       );
     }
     const needed = new Set(keep.flatMap(({ segments }) => segments.map(({ name }) => name)));

@@ -172,7 +172,7 @@ function stopped(thrown: unknown, { created, replaced, deleted }: SelectionResul
   const written = created + replaced + deleted;
   return new HostError(
     error.reason,
-    `${error.message.replace(/[.]?$/, ".")} ${written} documents were restored before that; repeat the same restore to continue.`,
+    `${error.message.replace(/[.]?$/, ".")} ${written} documents were restored before the error. To continue, repeat the same restore.`,
     {
       metadata: { ...error.metadata, documents: String(written) },
       cause: error.cause,

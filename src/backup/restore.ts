@@ -64,7 +64,7 @@ export function requireSameIndex(
   if (manifest.indexLink === indexLink || allowOther) return;
   throw new HostError(
     "BACKUP_OF_OTHER_INDEX",
-    `The backup is of ${manifest.indexLink}, not of ${indexLink}; name the index to restore it into, if that is meant and the token may.`,
+    `The backup is of ${manifest.indexLink}, not of ${indexLink}. To restore it to another index, name that index in the request.`,
     { metadata: { indexLink: manifest.indexLink } },
   );
 }
@@ -87,7 +87,7 @@ export async function planOf(
   if (freeBytes < neededBytes) {
     throw new HostError(
       "STORAGE_FULL",
-      `The restore needs about ${neededBytes} bytes beside the index and ${freeBytes} are free; nothing was changed.`,
+      `The restore requires about ${neededBytes} bytes in addition to the index, and ${freeBytes} are free. Nothing was changed. Free space, then retry.`,
     );
   }
   return { file, target, neededBytes, freeBytes };

@@ -34,7 +34,7 @@ export async function openScratchIndex(
   if (free < needed) {
     throw new HostError(
       "STORAGE_FULL",
-      `Reading the backup needs about ${needed} bytes in ${temporaryDirectory}, and ${free} are free. Free space, or set TMPDIR to another directory.`,
+      `Reading the backup requires about ${needed} bytes in ${temporaryDirectory}, and ${free} are free. Free space, or set TMPDIR to another directory.`,
     );
   }
   const { indexId, lineage, parents } = manifest;

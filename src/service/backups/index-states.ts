@@ -108,7 +108,7 @@ export function createIndexStates(options: IndexStatesOptions): IndexStates {
     if (scratches >= limits.scratchIndexes)
       throw new HostError(
         "OPERATION_LIMIT",
-        `${scratches} backups are being read, as many as the host allows; wait for one to end.`,
+        `The host is reading ${scratches} backups, its limit. Wait until one completes.`,
       );
     scratches += 1;
     try {

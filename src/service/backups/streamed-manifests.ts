@@ -35,7 +35,7 @@ export async function openStreamedManifests(
       if (entry === undefined) {
         throw new HostError(
           "BACKUP_NOT_FOUND",
-          `This host does not remember a streamed backup with the manifest ${sha256}; leave out since for a full one.`,
+          `No streamed backup with the manifest ${sha256} is known to this host. Omit since for a full backup.`,
           { metadata: { since: sha256 } },
         );
       }

@@ -69,7 +69,7 @@ export function createStreamService({
     if (sending >= limits.streams)
       throw new HostError(
         "STREAM_LIMIT",
-        `${sending} archives are being sent, as many as the host allows; wait for one to end.`,
+        `The host is sending ${sending} archives, its limit. Wait until one completes.`,
       );
     const held = transfers.hold(name);
     sending += 1;
@@ -111,7 +111,7 @@ export function createStreamService({
       if (offset > transfer.sizeBytes) {
         throw new HostError(
           "RANGE_NOT_SATISFIABLE",
-          `The transfer ${transfer.name} has ${transfer.sizeBytes} bytes; there is nothing at ${offset}.`,
+          `The transfer ${transfer.name} has ${transfer.sizeBytes} bytes; offset ${offset} is out of range.`,
           {
             metadata: { transfer: transfer.name, sizeBytes: String(transfer.sizeBytes) },
           },
