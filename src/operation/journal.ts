@@ -1,8 +1,7 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { HostError, reasons, type HostErrorRecord, type Reason } from "../errors.js";
-import { temporaryPrefix, writeFileDurably } from "../io/durable-file.js";
-import { readSmallFile } from "../io/read-file.js";
+import { temporaryPrefix } from "../io/durable-file.js";
+import { JsonFile } from "../io/json-file.js";
 import type { Platform } from "../io/platform.js";
 import type { OperationView } from "./operation.js";
 import { fromStoredResult, toStoredResult } from "./stored-result.js";
@@ -29,9 +28,6 @@ type Stored = Omit<JournalEntry, "view"> & {
 
 const entryBytes = 8 * 1024 * 1024;
 
-/** Digest in the second line of a file, which detects changed bytes. Files of earlier releases lack it. */
-const digestOf = (json: string) => createHash("sha256").update(json).digest("hex");
-
 /** Opens the journal in a directory. `onDamaged` receives the path of each invalid file, which is skipped and kept. */
 export function operationJournal(
   platform: Pick<Platform, "files" | "randomHex" | "nowMicros">,
@@ -40,6 +36,18 @@ export function operationJournal(
 ): OperationJournal {
   const { files } = platform;
   const pathOf = (name: string) => join(directory, `${name.slice("operations/".length)}.json`);
+
+  const fileAt = (path: string) =>
+    new JsonFile({
+      platform,
+      path,
+      maxBytes: entryBytes,
+      withDigest: true,
+      parse(value) {
+        const entry = parseEntry(value as Stored);
+        return entry && pathOf(entry.view.name) === path ? entry : undefined;
+      },
+    });
 
   async function write({ view: { error, result, ...view }, ...rest }: JournalEntry): Promise<void> {
     const stored: Stored = {
@@ -50,46 +58,7 @@ export function operationJournal(
         ...(result && { result: toStoredResult(result) }),
       },
     };
-    const json = JSON.stringify(stored);
-    await writeFileDurably(
-      platform,
-      pathOf(view.name),
-      Buffer.from(`${json}\n${digestOf(json)}\n`),
-    );
-  }
-
-  async function read(file: string): Promise<JournalEntry | undefined> {
-    const path = join(directory, file);
-    try {
-      const [json = "", digest = ""] = (await readSmallFile(files, path, entryBytes))
-        .toString("utf8")
-        .split("\n");
-      const {
-        view: { error, result, ...view },
-        ...rest
-      } = JSON.parse(json) as Stored;
-      if (
-        (digest !== "" && digest !== digestOf(json)) ||
-        !isOperation(view) ||
-        pathOf(view.name) !== path
-      )
-        return undefined;
-      // A later release may have written a reason that this release does not know.
-      const known =
-        error &&
-        (error.reason in reasons ? error : { ...error, reason: "INTERNAL" satisfies Reason });
-      return {
-        ...rest,
-        view: {
-          ...view,
-          ...(known && { error: HostError.fromRecord(known as HostErrorRecord) }),
-          ...(result !== undefined && { result: fromStoredResult(result) }),
-        },
-      };
-    } catch (error) {
-      if (error instanceof SyntaxError || error instanceof TypeError) return undefined;
-      throw error;
-    }
+    await fileAt(pathOf(view.name)).write(stored);
   }
 
   function interrupted(entry: JournalEntry): JournalEntry {
@@ -122,14 +91,35 @@ export function operationJournal(
           await files.remove(join(directory, file));
           continue;
         }
-        const entry = await read(file);
-        if (entry === undefined) onDamaged(join(directory, file));
-        else entries.push(entry.view.done ? entry : interrupted(entry));
+        const path = join(directory, file);
+        const content = await fileAt(path).read();
+        if (content.state === "failed") throw content.error;
+        if (content.state !== "read") onDamaged(path);
+        else entries.push(content.value.view.done ? content.value : interrupted(content.value));
       }
       entries.sort((a, b) => a.view.startTimeMicros - b.view.startTimeMicros);
       for (const entry of entries)
         if (entry.view.error?.reason === "OPERATION_INTERRUPTED") await write(entry);
       return entries;
+    },
+  };
+}
+
+/** Returns undefined for an object that is no operation. */
+function parseEntry({
+  view: { error, result, ...view },
+  ...rest
+}: Stored): JournalEntry | undefined {
+  if (!isOperation(view)) return undefined;
+  // A later release may have written a reason that this release does not know.
+  const known =
+    error && (error.reason in reasons ? error : { ...error, reason: "INTERNAL" satisfies Reason });
+  return {
+    ...rest,
+    view: {
+      ...view,
+      ...(known && { error: HostError.fromRecord(known as HostErrorRecord) }),
+      ...(result !== undefined && { result: fromStoredResult(result) }),
     },
   };
 }
