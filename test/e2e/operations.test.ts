@@ -34,11 +34,11 @@ test("what was done is known after a restart, its request id too; deleted ones a
   });
 
   await fixture.host.operations.delete(begun.name);
-  expect(() => fixture.host.operations.get(begun.name)).toThrow(/no operation/);
+  expect(() => fixture.host.operations.get(begun.name)).toThrow(/not found/);
   // What is no operation in its directory must not keep the host from starting, and is left for whoever looks into it.
   writeFileSync(join(fixture.root, "data", "operations", "torn.json"), '{"view":');
   await fixture.restart();
-  expect(() => fixture.host.operations.get(begun.name)).toThrow(/no operation/);
+  expect(() => fixture.host.operations.get(begun.name)).toThrow(/not found/);
   expect(readdirSync(join(fixture.root, "data", "operations"))).toEqual([
     expect.stringMatching(/^[0-9a-f-]{36}\.json$/),
     "torn.json",

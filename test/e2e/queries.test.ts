@@ -84,7 +84,7 @@ test("the past is answered as it was, over a restore too, and refused where it w
     expect([answer.status, answer.task.message]).toEqual([
       400,
       expect.stringMatching(
-        `versions of ${factoryPath}/a from then were pruned. Ask for a time from ${third} `,
+        `versions of ${factoryPath}/a from that time were compacted. Choose a time from ${third} `,
       ),
     ]);
   }
