@@ -13,7 +13,7 @@ import { toInt64 } from "./numbers.js";
 export function toAutoBackup(status: AutoBackupStatus): AutoBackup {
   return create(AutoBackupSchema, {
     enabled: status.enabled,
-    directory: status.destination,
+    destination: status.destination,
     indexLink: status.indexLink,
     state: AutoBackupState[status.state],
     failuresInARow: status.failuresInARow,

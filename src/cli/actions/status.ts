@@ -100,7 +100,7 @@ function autoBackupText({ autoBackup }: Host, now: bigint): string {
     autoBackup.lastError === ""
       ? ""
       : `, FAILED ${autoBackup.failuresInARow} times in a row: ${autoBackup.lastError}`;
-  return `${state}, to ${autoBackup.directory}${last}${failed}`;
+  return `${state}, to ${autoBackup.destination}${last}${failed}`;
 }
 
 function indexTable(indexes: Index[], now: bigint): string {

@@ -606,8 +606,8 @@ type Host struct {
 	DataDirectory string `protobuf:"bytes,4,opt,name=data_directory,json=dataDirectory,proto3" json:"data_directory,omitempty"`
 	// Directories that file: destinations are restricted to. Empty: no restriction.
 	BackupRoots []string `protobuf:"bytes,5,rep,name=backup_roots,json=backupRoots,proto3" json:"backup_roots,omitempty"`
-	// Destination directory of automatic backups.
-	AutoBackupDirectory string `protobuf:"bytes,6,opt,name=auto_backup_directory,json=autoBackupDirectory,proto3" json:"auto_backup_directory,omitempty"`
+	// Destination of automatic backups, a URI without credentials.
+	AutoBackupDestination string `protobuf:"bytes,6,opt,name=auto_backup_destination,json=autoBackupDestination,proto3" json:"auto_backup_destination,omitempty"`
 	// HTTP address, as host:port.
 	HttpAddress string `protobuf:"bytes,7,opt,name=http_address,json=httpAddress,proto3" json:"http_address,omitempty"`
 	// gRPC address, as host:port.
@@ -700,9 +700,9 @@ func (x *Host) GetBackupRoots() []string {
 	return nil
 }
 
-func (x *Host) GetAutoBackupDirectory() string {
+func (x *Host) GetAutoBackupDestination() string {
 	if x != nil {
-		return x.AutoBackupDirectory
+		return x.AutoBackupDestination
 	}
 	return ""
 }
@@ -921,13 +921,13 @@ func (x *BackupRecord) GetWindow() *RestorableWindow {
 	return nil
 }
 
-// Automatic backups of an index: each change is backed up to a directory, incrementally.
+// Automatic backups of an index: each change is backed up incrementally to a destination.
 type AutoBackup struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether automatic backups are enabled.
 	Enabled bool `protobuf:"varint,1,opt,name=enabled,proto3" json:"enabled,omitempty"`
-	// Destination directory.
-	Directory string `protobuf:"bytes,2,opt,name=directory,proto3" json:"directory,omitempty"`
+	// Destination, a URI without credentials.
+	Destination string `protobuf:"bytes,2,opt,name=destination,proto3" json:"destination,omitempty"`
 	// Link of the index.
 	IndexLink string `protobuf:"bytes,3,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
 	// Current state.
@@ -947,7 +947,7 @@ type AutoBackup struct {
 	PositionMicros int64 `protobuf:"varint,10,opt,name=position_micros,json=positionMicros,proto3" json:"position_micros,omitempty"`
 	// Number of files that the last backup needs.
 	Files int32 `protobuf:"varint,11,opt,name=files,proto3" json:"files,omitempty"`
-	// Number of backups of other lineages or indexes in the directory. Only PruneBackups removes
+	// Number of backups of other lineages or indexes at the destination. Only PruneBackups removes
 	// them.
 	OtherBackups  int32 `protobuf:"varint,12,opt,name=other_backups,json=otherBackups,proto3" json:"other_backups,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -991,9 +991,9 @@ func (x *AutoBackup) GetEnabled() bool {
 	return false
 }
 
-func (x *AutoBackup) GetDirectory() string {
+func (x *AutoBackup) GetDestination() string {
 	if x != nil {
-		return x.Directory
+		return x.Destination
 	}
 	return ""
 }
@@ -6182,14 +6182,14 @@ var File_holdfast_management_v1_management_proto protoreflect.FileDescriptor
 const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\n" +
 	"'holdfast/management/v1/management.proto\x12\x16holdfast.management.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a#google/longrunning/operations.proto\"\x10\n" +
-	"\x0eGetHostRequest\"\xa8\x06\n" +
+	"\x0eGetHostRequest\"\xac\x06\n" +
 	"\x04Host\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12*\n" +
 	"\x11start_time_micros\x18\x03 \x01(\x03R\x0fstartTimeMicros\x12%\n" +
 	"\x0edata_directory\x18\x04 \x01(\tR\rdataDirectory\x12!\n" +
-	"\fbackup_roots\x18\x05 \x03(\tR\vbackupRoots\x122\n" +
-	"\x15auto_backup_directory\x18\x06 \x01(\tR\x13autoBackupDirectory\x12!\n" +
+	"\fbackup_roots\x18\x05 \x03(\tR\vbackupRoots\x126\n" +
+	"\x17auto_backup_destination\x18\x06 \x01(\tR\x15autoBackupDestination\x12!\n" +
 	"\fhttp_address\x18\a \x01(\tR\vhttpAddress\x12!\n" +
 	"\fgrpc_address\x18\b \x01(\tR\vgrpcAddress\x127\n" +
 	"\aindexes\x18\t \x03(\v2\x1d.holdfast.management.v1.IndexR\aindexes\x12C\n" +
@@ -6220,11 +6220,11 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\n" +
 	"last_error\x18\n" +
 	" \x01(\tR\tlastError\x12@\n" +
-	"\x06window\x18\v \x01(\v2(.holdfast.management.v1.RestorableWindowR\x06window\"\xcc\x03\n" +
+	"\x06window\x18\v \x01(\v2(.holdfast.management.v1.RestorableWindowR\x06window\"\xd0\x03\n" +
 	"\n" +
 	"AutoBackup\x12\x18\n" +
-	"\aenabled\x18\x01 \x01(\bR\aenabled\x12\x1c\n" +
-	"\tdirectory\x18\x02 \x01(\tR\tdirectory\x12\x1d\n" +
+	"\aenabled\x18\x01 \x01(\bR\aenabled\x12 \n" +
+	"\vdestination\x18\x02 \x01(\tR\vdestination\x12\x1d\n" +
 	"\n" +
 	"index_link\x18\x03 \x01(\tR\tindexLink\x12=\n" +
 	"\x05state\x18\x04 \x01(\x0e2'.holdfast.management.v1.AutoBackupStateR\x05state\x12)\n" +

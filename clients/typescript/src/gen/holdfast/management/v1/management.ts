@@ -527,8 +527,8 @@ export interface Host {
   dataDirectory: string;
   /** Directories that file: destinations are restricted to. Empty: no restriction. */
   backupRoots: string[];
-  /** Destination directory of automatic backups. */
-  autoBackupDirectory: string;
+  /** Destination of automatic backups, a URI without credentials. */
+  autoBackupDestination: string;
   /** HTTP address, as host:port. */
   httpAddress: string;
   /** gRPC address, as host:port. */
@@ -591,12 +591,12 @@ export interface BackupRecord {
   window?: RestorableWindow | undefined;
 }
 
-/** Automatic backups of an index: each change is backed up to a directory, incrementally. */
+/** Automatic backups of an index: each change is backed up incrementally to a destination. */
 export interface AutoBackup {
   /** Whether automatic backups are enabled. */
   enabled: boolean;
-  /** Destination directory. */
-  directory: string;
+  /** Destination, a URI without credentials. */
+  destination: string;
   /** Link of the index. */
   indexLink: string;
   /** Current state. */
@@ -619,7 +619,7 @@ export interface AutoBackup {
   /** Number of files that the last backup needs. */
   files: number;
   /**
-   * Number of backups of other lineages or indexes in the directory. Only PruneBackups removes
+   * Number of backups of other lineages or indexes at the destination. Only PruneBackups removes
    * them.
    */
   otherBackups: number;
@@ -1686,7 +1686,7 @@ function createBaseHost(): Host {
     startTimeMicros: 0n,
     dataDirectory: "",
     backupRoots: [],
-    autoBackupDirectory: "",
+    autoBackupDestination: "",
     httpAddress: "",
     grpcAddress: "",
     indexes: [],
@@ -1721,8 +1721,8 @@ export const Host: MessageFns<Host> = {
     for (const v of message.backupRoots) {
       writer.uint32(42).string(v!);
     }
-    if (message.autoBackupDirectory !== "") {
-      writer.uint32(50).string(message.autoBackupDirectory);
+    if (message.autoBackupDestination !== "") {
+      writer.uint32(50).string(message.autoBackupDestination);
     }
     if (message.httpAddress !== "") {
       writer.uint32(58).string(message.httpAddress);
@@ -1824,7 +1824,7 @@ export const Host: MessageFns<Host> = {
               break;
             }
 
-            message.autoBackupDirectory = reader.string();
+            message.autoBackupDestination = reader.string();
             continue;
           }
           case 7: {
@@ -1946,10 +1946,10 @@ export const Host: MessageFns<Host> = {
         : globalThis.Array.isArray(object?.backup_roots)
         ? object.backup_roots.map((e: any) => globalThis.String(e))
         : [],
-      autoBackupDirectory: isSet(object.autoBackupDirectory)
-        ? globalThis.String(object.autoBackupDirectory)
-        : isSet(object.auto_backup_directory)
-        ? globalThis.String(object.auto_backup_directory)
+      autoBackupDestination: isSet(object.autoBackupDestination)
+        ? globalThis.String(object.autoBackupDestination)
+        : isSet(object.auto_backup_destination)
+        ? globalThis.String(object.auto_backup_destination)
         : "",
       httpAddress: isSet(object.httpAddress)
         ? globalThis.String(object.httpAddress)
@@ -2022,8 +2022,8 @@ export const Host: MessageFns<Host> = {
     if (message.backupRoots?.length) {
       obj.backupRoots = message.backupRoots;
     }
-    if (message.autoBackupDirectory !== "") {
-      obj.autoBackupDirectory = message.autoBackupDirectory;
+    if (message.autoBackupDestination !== "") {
+      obj.autoBackupDestination = message.autoBackupDestination;
     }
     if (message.httpAddress !== "") {
       obj.httpAddress = message.httpAddress;
@@ -2073,7 +2073,7 @@ export const Host: MessageFns<Host> = {
       : 0n;
     message.dataDirectory = object.dataDirectory ?? "";
     message.backupRoots = object.backupRoots?.map((e) => e) || [];
-    message.autoBackupDirectory = object.autoBackupDirectory ?? "";
+    message.autoBackupDestination = object.autoBackupDestination ?? "";
     message.httpAddress = object.httpAddress ?? "";
     message.grpcAddress = object.grpcAddress ?? "";
     message.indexes = object.indexes?.map((e) => Index.fromPartial(e)) || [];
@@ -2407,7 +2407,7 @@ export const BackupRecord: MessageFns<BackupRecord> = {
 function createBaseAutoBackup(): AutoBackup {
   return {
     enabled: false,
-    directory: "",
+    destination: "",
     indexLink: "",
     state: 0,
     failuresInARow: 0,
@@ -2426,8 +2426,8 @@ export const AutoBackup: MessageFns<AutoBackup> = {
     if (message.enabled !== false) {
       writer.uint32(8).bool(message.enabled);
     }
-    if (message.directory !== "") {
-      writer.uint32(18).string(message.directory);
+    if (message.destination !== "") {
+      writer.uint32(18).string(message.destination);
     }
     if (message.indexLink !== "") {
       writer.uint32(26).string(message.indexLink);
@@ -2497,7 +2497,7 @@ export const AutoBackup: MessageFns<AutoBackup> = {
               break;
             }
 
-            message.directory = reader.string();
+            message.destination = reader.string();
             continue;
           }
           case 3: {
@@ -2595,7 +2595,7 @@ export const AutoBackup: MessageFns<AutoBackup> = {
   fromJSON(object: any): AutoBackup {
     return {
       enabled: isSet(object.enabled) ? globalThis.Boolean(object.enabled) : false,
-      directory: isSet(object.directory) ? globalThis.String(object.directory) : "",
+      destination: isSet(object.destination) ? globalThis.String(object.destination) : "",
       indexLink: isSet(object.indexLink)
         ? globalThis.String(object.indexLink)
         : isSet(object.index_link)
@@ -2642,8 +2642,8 @@ export const AutoBackup: MessageFns<AutoBackup> = {
     if (message.enabled !== false) {
       obj.enabled = message.enabled;
     }
-    if (message.directory !== "") {
-      obj.directory = message.directory;
+    if (message.destination !== "") {
+      obj.destination = message.destination;
     }
     if (message.indexLink !== "") {
       obj.indexLink = message.indexLink;
@@ -2684,7 +2684,7 @@ export const AutoBackup: MessageFns<AutoBackup> = {
   fromPartial(object: DeepPartial<AutoBackup>): AutoBackup {
     const message = createBaseAutoBackup();
     message.enabled = object.enabled ?? false;
-    message.directory = object.directory ?? "";
+    message.destination = object.destination ?? "";
     message.indexLink = object.indexLink ?? "";
     message.state = object.state ?? 0;
     message.failuresInARow = object.failuresInARow ?? 0;
