@@ -22,7 +22,10 @@ export const limits = {
   selfLinkBytes: 1024,
   /** The kind of a version, and its owner. */
   kindBytes: 1024,
-  /** The last update time, in the year 2112. Twice this value is still an exact number, so that sums are exact. */
+  /**
+   * The last update time, in the year 2112. Twice this value is still an exact number, so that sums
+   * are exact.
+   */
   maxTimeMicros: 2 ** 52 - 1,
 
   // JSON and request parsing
@@ -33,13 +36,19 @@ export const limits = {
   jsonMembers: 250_000,
   /** Values of all objects and arrays of a document. A thread parses this many in half a second. */
   jsonItems: 2_000_000,
-  /** Fields of a binary request, which the event loop reads in 20 ms. A member of a Struct counts as four. */
+  /**
+   * Fields of a binary request, which the event loop reads in 20 ms. A member of a Struct counts as
+   * four.
+   */
   requestMembers: 20_000,
   /** Members of a JSON request, and its values: the protobuf library takes 15 µs for each. */
   requestJsonMembers: 6_000,
   /** One string of a request, for example a filter or a page token. */
   requestTextBytes: 64 * KiB,
-  /** Length of a base64 string from which it is removed from a JSON request before parsing and decoded in slices. */
+  /**
+   * Length of a base64 string from which it is removed from a JSON request before parsing and
+   * decoded in slices.
+   */
   detachedStringChars: 64 * KiB,
   /** A message of a JSON stream. The event loop decodes its base64 in 70 ms. */
   streamedJsonBytes: 12 * MiB,
@@ -49,7 +58,10 @@ export const limits = {
   scanSliceChars: 2 * MiB,
   /** Bytes that are decoded before yielding to the event loop: 5 ms of work. */
   decodeSliceBytes: 1 * MiB,
-  /** A document up to this length is parsed on the event loop, in at most 20 ms; a longer one by a thread. */
+  /**
+   * A document up to this length is parsed on the event loop, in at most 20 ms; a longer one by a
+   * thread.
+   */
   inlineBodyChars: 128 * KiB,
   /** Heap of the thread that parses documents: ten times what the most complex document takes. */
   bodyWorkerHeapMiB: 1024,
@@ -79,7 +91,10 @@ export const limits = {
   refusedCalls: 64,
   /** gRPC calls that watch the health of a service. */
   healthWatches: 1000,
-  /** Received messages of one gRPC call that its handler has not read yet. At this size the host stops receiving. */
+  /**
+   * Received messages of one gRPC call that its handler has not read yet. At this size the host
+   * stops receiving.
+   */
   grpcQueuedBytes: 16 * MiB,
   /** HTTP requests that a connection may send before their responses. */
   pipelinedRequests: 256,
@@ -88,7 +103,10 @@ export const limits = {
 
   /** Writes in one transaction. Larger ones add latency and no throughput (measured). */
   writeBatch: 256,
-  /** Bodies in one transaction, so that large documents do not add up to a huge message to the thread. */
+  /**
+   * Bodies in one transaction, so that large documents do not add up to a huge message to the
+   * thread.
+   */
   writeBatchBytes: 4 * MiB,
   /** Queued writes. Further writes fail with UNAVAILABLE. */
   writeQueue: 8192,
@@ -103,9 +121,15 @@ export const limits = {
   scanRows: 1000,
   /** Bodies in one chunk of a scan, which bounds memory. */
   scanBytes: 1 * MiB,
-  /** Young generation of a reader thread. With Node's default of 48 MiB, a long scan takes that much more memory (measured). */
+  /**
+   * Young generation of a reader thread. With Node's default of 48 MiB, a long scan takes that much
+   * more memory (measured).
+   */
   readerYoungGenerationMiB: 8,
-  /** Rows of the first statement of a filtered scan. Later statements adapt to the speed of the filter. */
+  /**
+   * Rows of the first statement of a filtered scan. Later statements adapt to the speed of the
+   * filter.
+   */
   filterFirstRows: 1024,
   /** Rows of any statement of a filtered scan. */
   filterScanRows: 20_000,
@@ -139,11 +163,19 @@ export const limits = {
   queryTaskBytes: 32 * MiB,
   /** Default time after which the host forgets a query task. */
   queryTaskExpiryMs: 600_000,
-  /** Polled queries that run at the same time. Others wait, so that queries do not delay other reads. */
+  /**
+   * Polled queries that run at the same time. Others wait, so that queries do not delay other
+   * reads.
+   */
   runningQueries: 4,
-  /** Estimated cost of a query per term before its first run. The scheduler prefers cheap queries. */
+  /**
+   * Estimated cost of a query per term before its first run. The scheduler prefers cheap queries.
+   */
   queryTermCostMs: 100,
-  /** Documents that a streamed query or listing reads at a time. Larger reads are not faster (measured). */
+  /**
+   * Documents that a streamed query or listing reads at a time. Larger reads are not faster
+   * (measured).
+   */
   streamedPageBytes: 256 * KiB,
 
   // Command line
@@ -152,7 +184,10 @@ export const limits = {
   clientProbeMs: 2_000,
   /** Interval of the pings on a silent connection of the command line. */
   clientPingMs: 15_000,
-  /** How often the command line resumes an interrupted watch before it stops following the operation. */
+  /**
+   * How often the command line resumes an interrupted watch before it stops following the
+   * operation.
+   */
   clientWatchRetries: 5,
   /** Pause before the command line resumes a watch. */
   clientWatchRetryMs: 1_000,
@@ -196,13 +231,19 @@ export const limits = {
   segmentPageBytes: 16 * KiB,
   /** Deltas of a chain. A longer chain is merged by the next backup. */
   chainDeltas: 64,
-  /** Deltas of a chain that is merged in the background. A longer chain is merged by the next backup. */
+  /**
+   * Deltas of a chain that is merged in the background. A longer chain is merged by the next
+   * backup.
+   */
   chainDeltasMax: 256,
   /** Deltas of about the same size that are merged in the background. */
   autoMergeDeltas: 8,
   /** Size of all deltas from which a merge may write a new base. */
   autoMergeBytes: 4 * MiB,
-  /** Interval between the starts of automatic backups. With the duration of a run, this is what a disaster may lose. */
+  /**
+   * Interval between the starts of automatic backups. With the duration of a run, this is what a
+   * disaster may lose.
+   */
   autoBackupIntervalMs: 500,
   /** Pause before the first retry of an automatic backup. */
   autoBackupRetryMs: 1_000,
@@ -210,15 +251,23 @@ export const limits = {
   autoBackupRetryMaxMs: 60_000,
   /** How often the host checks that an unchanged automatic backup is still at its destination. */
   autoBackupCheckMs: 15_000,
-  /** Backups of earlier lineages at the destination of an automatic backup from which the host warns of them. */
+  /**
+   * Backups of earlier lineages at the destination of an automatic backup from which the host warns
+   * of them.
+   */
   autoBackupOtherLineages: 10,
   /** A manifest. */
   manifestBytes: 4 * MiB,
   /** Manifests at one destination. */
   manifestsPerDestination: 10_000,
-  /** All manifests of one destination, which the host keeps in memory. A host leaves one per lineage. */
+  /**
+   * All manifests of one destination, which the host keeps in memory. A host leaves one per
+   * lineage.
+   */
   manifestsBytes: 64 * MiB,
-  /** Greatest number of a manifest. Its name has ten digits, and so must the name of the next one. */
+  /**
+   * Greatest number of a manifest. Its name has ten digits, and so must the name of the next one.
+   */
   maxManifestNumber: 999_999_999,
   /** Manifests per destination that the host records as its own. */
   writtenManifests: 8,
@@ -241,7 +290,10 @@ export const limits = {
   samplePercent: 5,
   /** Problems that the check of an index reports. */
   checkProblems: 10,
-  /** Links that one pass of a full check keeps, at 32 bytes each. A larger index takes several passes. */
+  /**
+   * Links that one pass of a full check keeps, at 32 bytes each. A larger index takes several
+   * passes.
+   */
   chainCheckLinks: 2_000_000,
   /** Results of verifications that the host records. */
   verifications: 1000,
@@ -262,7 +314,10 @@ export const limits = {
   smallObjectChunkBytes: 64 * KiB,
   /** Free space that remains on the disk of the indexes while transfers are received or packed. */
   transferReserveBytes: 256 * MiB,
-  /** Free space that remains on the disk of the indexes while a source is fetched; half of a small disk. */
+  /**
+   * Free space that remains on the disk of the indexes while a source is fetched; half of a small
+   * disk.
+   */
   fetchReserveBytes: 64 * MiB,
   /** Written bytes after which free space is checked again. */
   freeSpaceCheckBytes: 4 * MiB,
@@ -358,14 +413,20 @@ export const limits = {
   httpRequests: 4,
   /** Read size of an upload. Each request has one such buffer. */
   httpBufferBytes: 256 * KiB,
-  /** Bytes of an unused response body that are read to keep the connection. Xenon echoes a chunk of 8 MiB. */
+  /**
+   * Bytes of an unused response body that are read to keep the connection. Xenon echoes a chunk of
+   * 8 MiB.
+   */
   httpDrainBytes: 9 * MiB,
   /** Sources that are fetched at the same time. Each takes disk space. */
   httpSources: 16,
 
   // Records of backups
 
-  /** Indexes and destinations whose last backups the host records. Each has time series in the metrics. */
+  /**
+   * Indexes and destinations whose last backups the host records. Each has time series in the
+   * metrics.
+   */
   backupRecords: 100,
   /** The file of these records. */
   backupRecordBytes: 4 * MiB,
@@ -429,7 +490,10 @@ export const limits = {
   headerBytes: 16 * KiB,
   /** How long a browser may cache a preflight response. Browsers accept at most 2 hours. */
   preflightSeconds: 7200,
-  /** How long the body of a refused request is read and discarded, so that the client receives the refusal. */
+  /**
+   * How long the body of a refused request is read and discarded, so that the client receives the
+   * refusal.
+   */
   refusedBodyDrainMs: 1_000,
 
   // Authentication and audit
@@ -496,8 +560,14 @@ export const limits = {
   logWaitMs: 50,
   /** Time that a shutdown gives to requests in flight and to operations. */
   shutdownMs: 30_000,
-  /** Time after which the process exits even if something still runs, for example on a disk that hangs. */
+  /**
+   * Time after which the process exits even if something still runs, for example on a disk that
+   * hangs.
+   */
   shutdownGraceMs: 5_000,
-  /** Time that a shutdown gives to gRPC connections without a call, so that slow clients receive their responses. */
+  /**
+   * Time that a shutdown gives to gRPC connections without a call, so that slow clients receive
+   * their responses.
+   */
   grpcCloseMs: 5_000,
 } as const;

@@ -10,13 +10,19 @@ export interface ContainerReader {
   readonly kind: "ZIP" | "DIRECTORY";
   /** Name for messages: a local path, or a URI without credentials. */
   readonly displayName: string;
-  /** Optional: returns the local path of a segment, so that it can be read directly. Absent if segments must be fetched. */
+  /**
+   * Optional: returns the local path of a segment, so that it can be read directly. Absent if
+   * segments must be fetched.
+   */
   localPath?(segment: string): string;
   /** Reads all manifests, newest first. Throws FORMAT_TOO_NEW if one has a newer format. */
   manifests(signal: AbortSignal): Promise<FoundManifest[]>;
   /** Returns the size of a file, or undefined if it does not exist. */
   sizeOf(name: string, signal: AbortSignal): Promise<number | undefined>;
-  /** Copies segments to new files and checks only their sizes. `onBytes` receives the number of bytes copied since the last call. */
+  /**
+   * Copies segments to new files and checks only their sizes. `onBytes` receives the number of
+   * bytes copied since the last call.
+   */
   fetch(
     wanted: StagedSegment[],
     signal: AbortSignal,
@@ -43,9 +49,15 @@ export interface ContainerWriter {
   readonly stagingDirectory: string;
   /** Existing manifests, newest first. */
   readonly existing: FoundManifest[];
-  /** Lock on the destination until `close`. If it is lost, `commit` fails and nothing at the destination is changed. */
+  /**
+   * Lock on the destination until `close`. If it is lost, `commit` fails and nothing at the
+   * destination is changed.
+   */
   readonly lease: HeldLease;
-  /** Whether `existing` comes from the records of the host, and not from a destination that others can write to. Default: false. */
+  /**
+   * Whether `existing` comes from the records of the host, and not from a destination that others
+   * can write to. Default: false.
+   */
   readonly existingIsOwn?: boolean;
   /** Whether a segment exists with its full size, so that a new manifest may list it. */
   contains(segment: Segment): Promise<boolean>;

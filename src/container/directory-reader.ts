@@ -41,7 +41,10 @@ export async function namesIn(destination: Destination, signal: AbortSignal): Pr
   return names;
 }
 
-/** Implements ContainerReader.manifests. Throws BACKUP_FROM_XENON for a directory that contains only a backup of Xenon. */
+/**
+ * Implements ContainerReader.manifests. Throws BACKUP_FROM_XENON for a directory that contains only
+ * a backup of Xenon.
+ */
 export async function manifestsAt(
   destination: Destination,
   signal: AbortSignal,

@@ -89,7 +89,10 @@ export async function openDirectoryWriter(
 
   type Options = Parameters<ContainerWriter["commit"]>[2];
 
-  /** Stores and verifies a segment: a local file where it is stored; otherwise its rows before, and its digest after it was stored. */
+  /**
+   * Stores and verifies a segment: a local file where it is stored; otherwise its rows before, and
+   * its digest after it was stored.
+   */
   async function putSegment(staged: StagedSegment, options: Options): Promise<void> {
     const { segment, path } = staged;
     const { name, sizeBytes, sha256 } = segment;
@@ -116,7 +119,10 @@ export async function openDirectoryWriter(
     );
   }
 
-  /** Checks that all segments still exist: another host may have taken over the lock and removed them before the manifest was stored. */
+  /**
+   * Checks that all segments still exist: another host may have taken over the lock and removed
+   * them before the manifest was stored.
+   */
   async function requireListed(
     reader: ContainerReader,
     { name, manifest }: ManifestFile,
@@ -157,7 +163,10 @@ async function removeNote(destination: Destination, lock: HeldLease, name = note
   await destination.remove([name], { signal: lock.signal, lock, durable: false });
 }
 
-/** Returns the segments in a note. Returns an empty list for an invalid note, so that nothing is removed. */
+/**
+ * Returns the segments in a note. Returns an empty list for an invalid note, so that nothing is
+ * removed.
+ */
 async function readNote(
   destination: Destination,
   name: string,
@@ -200,7 +209,10 @@ async function removeOwnNoted(destination: Destination, lock: Lock): Promise<voi
   await removeNote(destination, lock);
 }
 
-/** Removes segments that no manifest lists. Removes no segment if a manifest cannot be read, because it may list any. */
+/**
+ * Removes segments that no manifest lists. Removes no segment if a manifest cannot be read, because
+ * it may list any.
+ */
 async function removeSegments(
   destination: Destination,
   lock: HeldLease,

@@ -1,7 +1,10 @@
 import { HostError } from "../errors.js";
 import type { ContainerReader } from "./container.js";
 
-/** Replaces the local path of a fetched archive in the message and metadata of an error by the name of its source. */
+/**
+ * Replaces the local path of a fetched archive in the message and metadata of an error by the name
+ * of its source.
+ */
 export function errorWithDisplayName(thrown: unknown, path: string, name: string): unknown {
   if (!(thrown instanceof HostError) || !thrown.message.includes(path)) return thrown;
   const metadata = Object.fromEntries(
@@ -13,7 +16,10 @@ export function errorWithDisplayName(thrown: unknown, path: string, name: string
   });
 }
 
-/** Wraps the reader of a fetched archive, so that its errors name the source instead of the local file. Calls `close` after closing the reader. */
+/**
+ * Wraps the reader of a fetched archive, so that its errors name the source instead of the local
+ * file. Calls `close` after closing the reader.
+ */
 export function withDisplayName(
   reader: ContainerReader,
   displayName: string,

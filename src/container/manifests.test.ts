@@ -60,7 +60,8 @@ async function order(...manifests: { name: string; bytes: Uint8Array }[]): Promi
 
 test("orders by position, then by number", async () => {
   expect(await order(manifest(1, 10), manifest(2, 20), manifest(3, 30))).toEqual([3, 2, 1]);
-  // The directory was emptied after number 7, and backups from before and after were copied together.
+  // The directory was emptied after number 7, and backups from before and after were copied
+  // together.
   expect(await order(manifest(6, 60), manifest(7, 70), manifest(1, 80), manifest(2, 90))).toEqual([
     2, 1, 7, 6,
   ]);
@@ -72,7 +73,8 @@ test("orders a damaged manifest before those with smaller numbers", async () => 
   expect(await order(manifest(1, 10), damaged(2))).toEqual([2, 1]);
   expect(await order(damaged(1), manifest(2, 20), manifest(3, 30))).toEqual([3, 2, 1]);
   expect(await order(manifest(1, 10), damaged(2), manifest(3, 30))).toEqual([3, 2, 1]);
-  // The position of a damaged manifest is unknown. An error is better than restoring an older backup.
+  // The position of a damaged manifest is unknown. An error is better than restoring an older
+  // backup.
   expect(await order(manifest(6, 60), damaged(7), manifest(1, 80))).toEqual([7, 1, 6]);
   expect(await order(damaged(1))).toEqual([1]);
 });

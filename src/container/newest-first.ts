@@ -45,7 +45,10 @@ export function newestFirst(found: readonly FoundManifest[]): FoundManifest[] {
 
 const numberOf = ({ name }: FoundManifest) => parseManifestName(name)?.number ?? 0;
 
-/** Returns the greatest position of each lineage and its ancestors of the same index, so that a descendant never has less than its ancestor. */
+/**
+ * Returns the greatest position of each lineage and its ancestors of the same index, so that a
+ * descendant never has less than its ancestor.
+ */
 function reachOf(manifests: readonly History[]): Map<string, number> {
   const own = new Map<string, number>();
   for (const manifest of manifests)

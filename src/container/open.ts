@@ -25,7 +25,10 @@ export interface OpenReaderOptions {
   onFetchedBytes?(done: number, total: number): void;
 }
 
-/** Opens a location for reading. Throws BACKUP_NOT_FOUND if it does not exist. Closing the reader closes the destination. */
+/**
+ * Opens a location for reading. Throws BACKUP_NOT_FOUND if it does not exist. Closing the reader
+ * closes the destination.
+ */
 export async function openReader(
   platform: Pick<Platform, "files" | "randomHex">,
   { destination, object }: Location,

@@ -39,7 +39,10 @@ export interface BackupTarget {
   readonly destination: Destination;
   /** Waits for other writers, then opens the destination for one backup. */
   open(options: OpenTargetOptions, signal: AbortSignal): Promise<ContainerWriter>;
-  /** Returns existing backups and free space for a dry run, or undefined if the destination does not provide them. */
+  /**
+   * Returns existing backups and free space for a dry run, or undefined if the destination does not
+   * provide them.
+   */
   inspect(signal: AbortSignal): Promise<TargetContents | undefined>;
 }
 
@@ -155,7 +158,9 @@ export interface OpenSourceOptions {
   onFetchedBytes?(done: number, total: number): void;
 }
 
-/** Resolves the URI of an existing backup. Throws DESTINATION_INVALID and the errors of the scheme. */
+/**
+ * Resolves the URI of an existing backup. Throws DESTINATION_INVALID and the errors of the scheme.
+ */
 export async function resolveSource(
   { platform, registry, temporaryDirectory }: ContainerOptions,
   uri: string,
@@ -173,7 +178,10 @@ export async function resolveSource(
   };
 }
 
-/** Returns the requested type if the scheme supports it, and STREAM for a scheme that only supports streams. */
+/**
+ * Returns the requested type if the scheme supports it, and STREAM for a scheme that only supports
+ * streams.
+ */
 function containerFor(containers: readonly ContainerKind[], wanted: ContainerKind): ContainerKind {
   if (containers.includes(wanted)) return wanted;
   const [only] = containers;

@@ -75,7 +75,10 @@ async function checkSpans(
 const damaged = (path: string, { name }: DirectoryEntry, problem: string, cause?: unknown) =>
   zipDamaged(path, `its entry ${JSON.stringify(name.toString().slice(0, 200))} ${problem}`, cause);
 
-/** Compares the local header of an entry with the directory, because programs read either. Returns the offset of the data. */
+/**
+ * Compares the local header of an entry with the directory, because programs read either. Returns
+ * the offset of the data.
+ */
 async function checkHeader(file: OpenFile, path: string, entry: DirectoryEntry): Promise<number> {
   const header = await bytesAt(file, path, entry.offset, 30);
   if (header.readUInt32LE(0) !== 0x04034b50)

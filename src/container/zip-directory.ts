@@ -45,7 +45,10 @@ export async function bytesAt(
   return bytes;
 }
 
-/** Reads the central directory of a ZIP archive of any program, including ZIP64. Throws BACKUP_DAMAGED. */
+/**
+ * Reads the central directory of a ZIP archive of any program, including ZIP64. Throws
+ * BACKUP_DAMAGED.
+ */
 export async function readZipDirectory(file: OpenFile, path: string): Promise<ZipDirectory> {
   const { offset, sizeBytes, count } = await findDirectory(file, path);
   if (sizeBytes > limits.zipDirectoryBytes)
@@ -90,7 +93,10 @@ export interface DirectoryLocation {
   end: { start: number; length: number };
 }
 
-/** Finds the central directory by the last end record whose comment fits into the file. Throws BACKUP_DAMAGED if it is missing. */
+/**
+ * Finds the central directory by the last end record whose comment fits into the file. Throws
+ * BACKUP_DAMAGED if it is missing.
+ */
 export async function findDirectory(file: OpenFile, path: string): Promise<DirectoryLocation> {
   const size = await file.size();
   const tail = await bytesAt(
@@ -135,7 +141,10 @@ export async function findDirectory(file: OpenFile, path: string): Promise<Direc
   return { offset, sizeBytes, count, end: record };
 }
 
-/** Returns sizes and offset of an entry. Values of more than 32 bits are in the ZIP64 extra field, in this order. */
+/**
+ * Returns sizes and offset of an entry. Values of more than 32 bits are in the ZIP64 extra field,
+ * in this order.
+ */
 function sizesOf(
   bytes: Buffer,
   at: number,

@@ -15,7 +15,9 @@ type CheckCall = Extract<ZipCall, { kind: "check" }>;
 const never = new AbortController().signal;
 const collectEveryBytes = 32 * 1024 * 1024;
 
-/** Passes chunks on and collects garbage regularly, because V8 does not count the memory of buffers. */
+/**
+ * Passes chunks on and collects garbage regularly, because V8 does not count the memory of buffers.
+ */
 async function* collectingGarbage<T extends Uint8Array>(
   chunks: AsyncIterable<T>,
 ): AsyncGenerator<T> {
@@ -25,12 +27,16 @@ async function* collectingGarbage<T extends Uint8Array>(
     bytes += chunk.length;
     if (bytes < collectEveryBytes) continue;
     bytes = 0;
-    // A full collection, because minor ones do not free old chunks. It is fast, as the heap is small.
+    // A full collection, because minor ones do not free old chunks. It is fast, as the heap is
+    // small.
     globalThis.gc?.();
   }
 }
 
-/** Packs segments and manifest. Order, time and mode of the entries are fixed, so that equal segments give equal archives. */
+/**
+ * Packs segments and manifest. Order, time and mode of the entries are fixed, so that equal
+ * segments give equal archives.
+ */
 async function* archiveBytes(
   { store, segments, manifest, modifiedMs }: PackCall,
   report: (bytes: number) => void,
@@ -67,7 +73,10 @@ async function* reporting<T extends Uint8Array>(
   }
 }
 
-/** Reports half of the bytes, because packing and verifying are half of the work each. Keeps the remainder for the next report. */
+/**
+ * Reports half of the bytes, because packing and verifying are half of the work each. Keeps the
+ * remainder for the next report.
+ */
 function halving(report: (bytes: number) => void): (bytes: number) => void {
   let rest = 0;
   return (bytes) => {

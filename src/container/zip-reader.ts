@@ -98,7 +98,10 @@ export interface ZipReader extends ContainerReader {
   ): Promise<void>;
 }
 
-/** Reads an open file from an offset. Passes an error to `onFailure` and ends, because unzipper does not handle all errors of a stream. */
+/**
+ * Reads an open file from an offset. Passes an error to `onFailure` and ends, because unzipper does
+ * not handle all errors of a stream.
+ */
 async function* bytesFrom(
   file: OpenFile,
   offset: number,
@@ -143,7 +146,10 @@ type CustomOpen = (
   options: { tailSize: number },
 ) => Promise<CentralDirectory>;
 
-/** Checks the number of entries before objects are created for them. Throws BACKUP_FOREIGN. Returns the location of the end record. */
+/**
+ * Checks the number of entries before objects are created for them. Throws BACKUP_FOREIGN. Returns
+ * the location of the end record.
+ */
 async function boundDirectory(
   file: OpenFile,
   path: string,
@@ -157,7 +163,10 @@ async function boundDirectory(
   return end;
 }
 
-/** Throws BACKUP_FOREIGN for an entry that only other programs can read. unzipper would report it as damaged. */
+/**
+ * Throws BACKUP_FOREIGN for an entry that only other programs can read. unzipper would report it as
+ * damaged.
+ */
 function requireReadable(path: string, { path: name, flags, compressionMethod }: ZipEntry): void {
   const problem =
     (flags & encryptedFlag) !== 0
@@ -205,7 +214,8 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
     const end = await boundDirectory(file, path);
     // Loaded on demand, because commands on directories start much faster without it.
     const { Open } = await import("unzipper");
-    // unzipper searches for the end record from the given size, so a comment, padding or bytes of a segment cannot mislead it.
+    // unzipper searches for the end record from the given size, so a comment, padding or bytes of a
+    // segment cannot mislead it.
     archive = await (Open.custom as CustomOpen)(
       { ...source, size: async () => end.start + end.length },
       { tailSize: end.length },
@@ -218,7 +228,7 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
     if (await startsWithBackupEntry(file))
       throw new HostError(
         "BACKUP_DAMAGED",
-        `The archive ${path} is damaged: its end is missing. Use another backup.`,
+        `The archive ${path} is damaged: it was cut off (its end is missing). Use another backup.`,
         { metadata: { path }, cause },
       );
     throw foreign(path, "it is not a ZIP archive, or its end is missing", cause);

@@ -21,13 +21,19 @@ export interface ZipWriterOptions {
   destination: Destination;
   /** Name of the archive at the destination. */
   object: string;
-  /** Index of which an existing archive may be replaced. Absent if the destination cannot contain an archive. */
+  /**
+   * Index of which an existing archive may be replaced. Absent if the destination cannot contain an
+   * archive.
+   */
   index?: IndexIdentity;
   /** Approximate size of the archive. Default: unknown. */
   expectedBytes?: number;
   /** Backup that the reader of the archive has already, so that its segments can be omitted. */
   base?: StoredManifest;
-  /** Whether an archive that is not a local file is verified by reading it back. Default: yes, with a warning if the destination does not allow reading. True: fail instead of warning. */
+  /**
+   * Whether an archive that is not a local file is verified by reading it back. Default: yes, with
+   * a warning if the destination does not allow reading. True: fail instead of warning.
+   */
   verify?: boolean;
   /** Receives the progress of uploading and verifying. */
   onStage?(stage: "uploading" | "reading back", bytesDone: number, bytesTotal: number): void;
@@ -212,7 +218,10 @@ class ZipWriter implements ContainerWriter {
     if (!this.#options.destination.localPath) this.#options.onStage?.(stage, bytesDone, bytesTotal);
   }
 
-  /** Verifies an archive by reading it back from its destination. A local archive was already verified before it was renamed. */
+  /**
+   * Verifies an archive by reading it back from its destination. A local archive was already
+   * verified before it was renamed.
+   */
   async #verify(
     stored: { sizeBytes: number; sha256: string },
     signal: AbortSignal,
@@ -244,7 +253,10 @@ class ZipWriter implements ContainerWriter {
     }
   }
 
-  /** Warns if the replaced archive had far more documents, because a wrong host may have been backed up. */
+  /**
+   * Warns if the replaced archive had far more documents, because a wrong host may have been backed
+   * up.
+   */
   #shrinkWarnings(documents: number): string[] {
     const [previous] = this.existing;
     if (this.existingIsOwn || previous === undefined || !("file" in previous)) return [];

@@ -24,11 +24,17 @@ export interface Destination {
   readonly capabilities: Capabilities;
   /** Returns the URI of an object, without credentials. */
   uriOf(object: string): string;
-  /** Returns the name of the destination or of an object for messages: a local path, or a URI without credentials. */
+  /**
+   * Returns the name of the destination or of an object for messages: a local path, or a URI
+   * without credentials.
+   */
   displayName(object?: string): string;
   /** Stores an object and replaces an existing object of the same name. */
   put(name: string, body: ObjectBody, options: PutOptions): Promise<void>;
-  /** Reads an object. Throws BACKUP_NOT_FOUND if it does not exist, and BACKUP_DAMAGED if it ends before `end`. */
+  /**
+   * Reads an object. Throws BACKUP_NOT_FOUND if it does not exist, and BACKUP_DAMAGED if it ends
+   * before `end`.
+   */
   get(name: string, options: GetOptions): AsyncIterable<Uint8Array>;
   /** Returns the metadata of an object, or undefined if it does not exist. */
   stat(name: string, signal: AbortSignal): Promise<ObjectInfo | undefined>;
@@ -53,7 +59,10 @@ export interface Destination {
   close(): Promise<void>;
   /** Optional: returns the local path of an object, so that it can be read directly. */
   localPath?(name: string): string;
-  /** Opens the local file of an object for reading, with the path checks of the destination. Required with `localPath`. */
+  /**
+   * Opens the local file of an object for reading, with the path checks of the destination.
+   * Required with `localPath`.
+   */
   openLocal?(name: string): Promise<OpenFile>;
   /** Optional: copies an object to a new local file, faster than `get`. */
   fetch?(name: string, path: string, options: FetchOptions): Promise<void>;
@@ -63,11 +72,17 @@ export interface Destination {
   exists?(): Promise<boolean>;
   /** Optional: returns a namespace in this one, by its name in `list`. */
   child?(name: string): Destination;
-  /** Optional: returns a text that is equal for two URIs of the same namespace, for example the path without links. */
+  /**
+   * Optional: returns a text that is equal for two URIs of the same namespace, for example the path
+   * without links.
+   */
   identity?(): Promise<string>;
 }
 
-/** Features of a destination. An operation that needs a missing one throws NOT_SUPPORTED with its name. */
+/**
+ * Features of a destination. An operation that needs a missing one throws NOT_SUPPORTED with its
+ * name.
+ */
 export interface Capabilities {
   /** Lists objects: required for backups of type DIRECTORY. */
   readonly list: boolean;
@@ -81,7 +96,9 @@ export interface Capabilities {
   readonly localPath: boolean;
 }
 
-/** Contents to store. A path is in a staging area of the destination, and `put` may move the file. */
+/**
+ * Contents to store. A path is in a staging area of the destination, and `put` may move the file.
+ */
 export type ObjectBody = { path: string } | { bytes: Uint8Array };
 
 /** Options of Destination.put. */
@@ -124,7 +141,10 @@ export interface FetchOptions {
 /** Options of Destination.list. */
 export interface ListEntriesOptions {
   signal: AbortSignal;
-  /** Include `kind`, `sizeBytes` and `modifiedMs`, which may need a request per entry. Default: false. */
+  /**
+   * Include `kind`, `sizeBytes` and `modifiedMs`, which may need a request per entry. Default:
+   * false.
+   */
   details?: boolean;
 }
 
@@ -141,9 +161,14 @@ export interface RemoveOptions {
 export interface StageOptions {
   /** Name of the archive to stage. Default: objects of the namespace. */
   object?: string;
-  /** Lock that prevents others from removing the staging area. Default: the staging area has a lease of its own. */
+  /**
+   * Lock that prevents others from removing the staging area. Default: the staging area has a lease
+   * of its own.
+   */
   lock?: HeldLease;
-  /** Approximate size of the objects, so that a lack of space is detected early. Default: unknown. */
+  /**
+   * Approximate size of the objects, so that a lack of space is detected early. Default: unknown.
+   */
   expectedBytes?: number;
 }
 
@@ -177,5 +202,8 @@ export interface Lock extends HeldLease {
   release(): Promise<void>;
 }
 
-/** Prefix of notes: objects that are not part of a backup, and that only their writer or the next owner of the lock removes. */
+/**
+ * Prefix of notes: objects that are not part of a backup, and that only their writer or the next
+ * owner of the lock removes.
+ */
 export const notePrefix = ".holdfast-pending-";

@@ -5,7 +5,10 @@ import { writeStream } from "../io/read-file.js";
 import { limits } from "../limits.js";
 import type { Capabilities, Destination, FetchOptions } from "./destination.js";
 
-/** Throws NOT_SUPPORTED with the name of the capability unless the destination has it. `what` completes `Cannot ...`. */
+/**
+ * Throws NOT_SUPPORTED with the name of the capability unless the destination has it. `what`
+ * completes `Cannot ...`.
+ */
 export function requireCapability(
   destination: Destination,
   capability: Exclude<keyof Capabilities, "lock">,
@@ -19,7 +22,10 @@ export function requireCapability(
   );
 }
 
-/** Reads a small object. Throws BACKUP_NOT_FOUND, and BACKUP_DAMAGED if it is larger than `maxBytes`. */
+/**
+ * Reads a small object. Throws BACKUP_NOT_FOUND, and BACKUP_DAMAGED if it is larger than
+ * `maxBytes`.
+ */
 export async function readObject(
   destination: Destination,
   name: string,

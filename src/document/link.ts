@@ -48,7 +48,10 @@ function invalid(problem: string, link: string): HostError {
   return new HostError("LINK_INVALID", `documentSelfLink ${JSON.stringify(link)} ${problem}.`);
 }
 
-/** Returns the range of links with a prefix, in the order of bytes: the first of them, and the end, which is excluded. */
+/**
+ * Returns the range of links with a prefix, in the order of bytes: the first of them, and the end,
+ * which is excluded.
+ */
 export function linkPrefixRange(prefix: string): [from: string, before: string] {
   return [prefix, `${prefix}\u{10FFFF}`];
 }

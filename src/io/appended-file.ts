@@ -36,7 +36,9 @@ export async function openAppendedFile({
   });
   let file: OpenFile;
   let sizeBytes = 0;
-  /** After a failed rotation, the next attempt is made when the file has grown by fileBytes again. */
+  /**
+   * After a failed rotation, the next attempt is made when the file has grown by fileBytes again.
+   */
   let rotateAt = fileBytes;
   let unsynced = false;
   await open();

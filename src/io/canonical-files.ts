@@ -1,7 +1,10 @@
 import { HostError } from "../errors.js";
 import type { FileSystem, OpenFile } from "./file-system.js";
 
-/** Returns the error for a path in which a directory was replaced by a link after the check of the path. */
+/**
+ * Returns the error for a path in which a directory was replaced by a link after the check of the
+ * path.
+ */
 export function pathReplaced(path: string): HostError {
   return new HostError(
     "PATH_OUTSIDE_ROOTS",
@@ -10,7 +13,10 @@ export function pathReplaced(path: string): HostError {
   );
 }
 
-/** Throws PATH_OUTSIDE_ROOTS unless an open file has exactly the path by which it was opened, with links resolved. */
+/**
+ * Throws PATH_OUTSIDE_ROOTS unless an open file has exactly the path by which it was opened, with
+ * links resolved.
+ */
 export async function requirePath(file: OpenFile, path: string): Promise<void> {
   const real = await file.realPath();
   // A file that was replaced or removed after it was opened is still the file at the path.

@@ -31,7 +31,10 @@ export async function publishFile(
   await platform.files.syncDirectory(dirname(to));
 }
 
-/** Writes a small file durably and atomically: after a crash, `path` has the complete old or new content. */
+/**
+ * Writes a small file durably and atomically: after a crash, `path` has the complete old or new
+ * content.
+ */
 export async function writeFileDurably(
   platform: Pick<Platform, "files" | "randomHex">,
   path: string,
@@ -52,7 +55,10 @@ export async function writeFileDurably(
   }
 }
 
-/** Syncs a file or directory. Blocks, so it is for threads and child processes only; not for files of a live index. */
+/**
+ * Syncs a file or directory. Blocks, so it is for threads and child processes only; not for files
+ * of a live index.
+ */
 export function syncPath(path: string): void {
   const file = openSync(path, "r");
   try {

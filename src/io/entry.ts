@@ -2,7 +2,9 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** Entry points of threads and child processes, by their path below src/. The build reads this list. */
+/**
+ * Entry points of threads and child processes, by their path below src/. The build reads this list.
+ */
 export type EntryName =
   | "engine/sqlite/writer-worker"
   | "engine/sqlite/reader-worker"

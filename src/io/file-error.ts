@@ -1,7 +1,10 @@
 import { HostError } from "../errors.js";
 import { errnoOf } from "./file-system.js";
 
-/** Converts an error of node:fs to a HostError. `what` names the activity, as in `Reading the manifest`. Returns other errors unchanged. */
+/**
+ * Converts an error of node:fs to a HostError. `what` names the activity, as in `Reading the
+ * manifest`. Returns other errors unchanged.
+ */
 export function fromFileError(thrown: unknown, what: string): unknown {
   const errno = errnoOf(thrown);
   if (thrown instanceof HostError || errno === undefined || !/^E[A-Z0-9]+$/.test(errno))

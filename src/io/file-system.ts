@@ -4,11 +4,16 @@ export interface OpenFile {
   write(bytes: Uint8Array, position: number): Promise<void>;
   /** Writes consecutive chunks at a position. */
   writeMany(chunks: readonly Uint8Array[], position: number): Promise<void>;
-  /** Reads from a position until the buffer is full or the file ends. Returns the number of bytes. */
+  /**
+   * Reads from a position until the buffer is full or the file ends. Returns the number of bytes.
+   */
   read(buffer: Uint8Array, position: number): Promise<number>;
   size(): Promise<number>;
   status(): Promise<FileStatus>;
-  /** Returns the current path of the open file with links resolved, or undefined if the operating system does not provide it. */
+  /**
+   * Returns the current path of the open file with links resolved, or undefined if the operating
+   * system does not provide it.
+   */
   realPath(): Promise<string | undefined>;
   /** Sets the mode and, if the process is allowed to, the owner and group. */
   setAccess(access: FileAccess): Promise<void>;
@@ -45,11 +50,17 @@ export interface FileStatus {
  * anything but a regular file throws DESTINATION_FAILED.
  */
 export interface FileSystem {
-  /** Creates a file for reading and writing that only the current user can access. Rejects with EEXIST if the file exists. */
+  /**
+   * Creates a file for reading and writing that only the current user can access. Rejects with
+   * EEXIST if the file exists.
+   */
   create(path: string): Promise<OpenFile>;
   /** Opens an existing file for reading. */
   openToRead(path: string): Promise<OpenFile>;
-  /** Opens or creates a file for appending; the position of a write is ignored. Only the current user can access a new file. Rejects links with ELOOP. */
+  /**
+   * Opens or creates a file for appending; the position of a write is ignored. Only the current
+   * user can access a new file. Rejects links with ELOOP.
+   */
   openToAppend(path: string): Promise<OpenFile>;
   /** Opens an existing file for reading and writing. */
   openToWrite(path: string): Promise<OpenFile>;
@@ -60,7 +71,9 @@ export interface FileSystem {
   removeTree(path: string): Promise<void>;
   /** Removes a directory. Rejects with ENOTEMPTY if it is not empty. */
   removeEmptyDirectory(path: string): Promise<void>;
-  /** Creates a directory that only the current user can access, because it may contain documents. */
+  /**
+   * Creates a directory that only the current user can access, because it may contain documents.
+   */
   makeDirectory(path: string): Promise<void>;
   /** Returns the names in a directory, sorted. */
   list(path: string): Promise<string[]>;

@@ -5,7 +5,10 @@ import { errnoOf } from "./file-system.js";
 import type { Platform } from "./platform.js";
 import { readSmallFile } from "./read-file.js";
 
-/** Result of a read. The caller decides how to handle each state: an unreadable file is never replaced automatically. */
+/**
+ * Result of a read. The caller decides how to handle each state: an unreadable file is never
+ * replaced automatically.
+ */
 export type JsonContent<T> =
   | { state: "read"; value: T }
   | { state: "missing" }
@@ -20,7 +23,10 @@ export interface JsonFileOptions<T> {
   path: string;
   /** A larger file is invalid. */
   maxBytes: number;
-  /** Returns the typed value, or undefined for an unexpected value. A TypeError or a HostError makes the file invalid too. */
+  /**
+   * Returns the typed value, or undefined for an unexpected value. A TypeError or a HostError makes
+   * the file invalid too.
+   */
   parse(value: unknown): T | undefined;
   /**
    * Adds a second line with the SHA-256 of the JSON, which detects changed bytes. A file without that
@@ -70,7 +76,10 @@ export class JsonFile<T> {
     return written;
   }
 
-  /** Renames the file to keep it for inspection while a new one is written. Resolves to its new path. */
+  /**
+   * Renames the file to keep it for inspection while a new one is written. Resolves to its new
+   * path.
+   */
   async quarantine(): Promise<string> {
     const aside = `${this.path}.unreadable`;
     await this.#options.platform.files.rename(this.path, aside).catch(() => {});

@@ -20,7 +20,10 @@ export interface Lease extends HeldLease {
   release(): Promise<void>;
 }
 
-/** A lease from the view of its owner, who checks it before each change that another owner must not see. */
+/**
+ * A lease from the view of its owner, who checks it before each change that another owner must not
+ * see.
+ */
 export interface HeldLease {
   /** Aborts with DESTINATION_BUSY when another process has taken over the lease. */
   readonly signal: AbortSignal;
@@ -39,7 +42,10 @@ export const unsharedLease: HeldLease = {
 
 const leaseBytes = 4096;
 
-/** Whether the owner was a process of this machine that has ended, so that waiting for the lease to expire is unnecessary. */
+/**
+ * Whether the owner was a process of this machine that has ended, so that waiting for the lease to
+ * expire is unnecessary.
+ */
 function isOwnerGone(text: string): boolean {
   try {
     const { process: holder } = JSON.parse(text) as { process?: ProcessIdentity };
@@ -84,7 +90,10 @@ export async function acquireLease(
   };
   const ours = (text: string | undefined) => text?.includes(owner) === true;
 
-  /** Stays open, so that the counter is written to the own file even if another one has taken its name. */
+  /**
+   * Stays open, so that the counter is written to the own file even if another one has taken its
+   * name.
+   */
   let held: OpenFile | undefined;
 
   /** Creates the file. Returns false if the file exists. */
@@ -107,7 +116,10 @@ export async function acquireLease(
     return true;
   }
 
-  /** Removes an expired lease. Renames the file first and puts it back if it has changed, so that only that lease is removed. */
+  /**
+   * Removes an expired lease. Renames the file first and puts it back if it has changed, so that
+   * only that lease is removed.
+   */
   async function evict(expired: string): Promise<void> {
     const aside = join(dirname(path), temporaryName(platform));
     try {
@@ -158,7 +170,8 @@ export async function acquireLease(
     await held?.write(content(), 0);
   }
   const timer = setInterval(() => {
-    // A failed renewal needs no handling: waiters see that the counter stands still, and assertHeld reads the file.
+    // A failed renewal needs no handling: waiters see that the counter stands still, and assertHeld
+    // reads the file.
     beating = beating.then(renew).catch(() => {});
   }, heartbeatMs);
   timer.unref();

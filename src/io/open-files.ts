@@ -1,6 +1,9 @@
 import type { FileSystem } from "./file-system.js";
 
-/** Returns the number of files that this process may open, or undefined if the operating system is not Linux. */
+/**
+ * Returns the number of files that this process may open, or undefined if the operating system is
+ * not Linux.
+ */
 export async function openFilesLimit(files: FileSystem): Promise<number | undefined> {
   try {
     const file = await files.openToRead("/proc/self/limits");

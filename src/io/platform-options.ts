@@ -6,7 +6,10 @@ export interface LeaseOptions {
   expiryMs?: number;
   /** How long to wait for the lease before failing with DESTINATION_BUSY. */
   waitMs?: number;
-  /** Called before the lease is acquired and whenever it is checked. Throws if the path no longer leads to the same directory. */
+  /**
+   * Called before the lease is acquired and whenever it is checked. Throws if the path no longer
+   * leads to the same directory.
+   */
   guard?: () => Promise<void>;
 }
 

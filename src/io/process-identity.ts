@@ -1,6 +1,8 @@
 import { readFileSync, readlinkSync } from "node:fs";
 
-/** Identifies a process, so that another process of the same machine can tell whether it still runs. */
+/**
+ * Identifies a process, so that another process of the same machine can tell whether it still runs.
+ */
 export interface ProcessIdentity {
   /** ID of the boot: differs between machines, and after each start of a machine. */
   boot: string;
@@ -13,7 +15,8 @@ export interface ProcessIdentity {
 
 function startTicksOf(pid: number): string {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-  // Field 2 is the command in parentheses, which may contain any character; field 22 is the start time.
+  // Field 2 is the command in parentheses, which may contain any character; field 22 is the start
+  // time.
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
 }
 
@@ -33,7 +36,10 @@ export function ownProcess(): ProcessIdentity | undefined {
   }
 }
 
-/** Whether a process has certainly ended: it ran on this machine and in this PID namespace, and does not exist any more. */
+/**
+ * Whether a process has certainly ended: it ran on this machine and in this PID namespace, and does
+ * not exist any more.
+ */
 export function hasEnded(other: ProcessIdentity): boolean {
   try {
     const { boot, namespace } = machineIdentity();

@@ -65,7 +65,10 @@ export async function* readRange(
   }
 }
 
-/** Reads a file from `offset` (default: 0) to `end` (default: the end of the file) in chunks of at most `chunkBytes`. */
+/**
+ * Reads a file from `offset` (default: 0) to `end` (default: the end of the file) in chunks of at
+ * most `chunkBytes`.
+ */
 export async function* readPart(
   files: FileSystem,
   path: string,

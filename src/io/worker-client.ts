@@ -29,7 +29,10 @@ interface Pending<R> {
   onProgress?: (count: number) => void;
 }
 
-/** Starts a thread. `lost` creates the error of calls that are pending when the thread ends. Rejects if the thread cannot start. */
+/**
+ * Starts a thread. `lost` creates the error of calls that are pending when the thread ends. Rejects
+ * if the thread cannot start.
+ */
 export async function startWorker<Q, R>(
   entry: EntryName,
   workerData: unknown,

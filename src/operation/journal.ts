@@ -13,12 +13,18 @@ export interface JournalEntry {
   fingerprint?: string;
 }
 
-/** Operations on disk, one file each, so that a restarted host knows past and interrupted operations. */
+/**
+ * Operations on disk, one file each, so that a restarted host knows past and interrupted
+ * operations.
+ */
 export interface OperationJournal {
   /** Writes an operation durably. */
   write(entry: JournalEntry): Promise<void>;
   remove(name: string): Promise<void>;
-  /** Returns the operations, oldest first. Marks operations that were running when the host stopped as failed. */
+  /**
+   * Returns the operations, oldest first. Marks operations that were running when the host stopped
+   * as failed.
+   */
   load(): Promise<JournalEntry[]>;
 }
 
@@ -28,7 +34,10 @@ type Stored = Omit<JournalEntry, "view"> & {
 
 const entryBytes = 8 * 1024 * 1024;
 
-/** Opens the journal in a directory. `onDamaged` receives the path of each invalid file, which is skipped and kept. */
+/**
+ * Opens the journal in a directory. `onDamaged` receives the path of each invalid file, which is
+ * skipped and kept.
+ */
 export function operationJournal(
   platform: Pick<Platform, "files" | "randomHex" | "nowMicros">,
   directory: string,

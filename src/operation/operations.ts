@@ -32,7 +32,10 @@ export interface Operations extends OperationService {
    * REQUEST_INVALID if the request ID was used for another request.
    */
   start(request: StartRequest): Promise<OperationView>;
-  /** Rejects new operations, waits for running ones and cancels those that take longer than `graceMs`. */
+  /**
+   * Rejects new operations, waits for running ones and cancels those that take longer than
+   * `graceMs`.
+   */
   close(graceMs: number): Promise<void>;
 }
 
@@ -257,7 +260,8 @@ export async function openOperations({
     },
     async close(graceMs) {
       closing = true;
-      // Checking an index changes nothing and can be repeated, so the shutdown does not wait for it.
+      // Checking an index changes nothing and can be repeated, so the shutdown does not wait for
+      // it.
       const shutDown = (entry: Entry) =>
         entry.controller.abort(
           new HostError("SHUTTING_DOWN", "The host was shut down before the operation ended."),

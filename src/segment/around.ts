@@ -3,7 +3,10 @@ import type { LogEntry, LogAround } from "../engine/engine.js";
 
 const entryColumns = "time AS timeMicros, link, version, action, kind";
 
-/** Returns up to `count` versions before and after a point in time, from the log of an index or of a segment. */
+/**
+ * Returns up to `count` versions before and after a point in time, from the log of an index or of a
+ * segment.
+ */
 export function logAround(db: Database.Database, timeMicros: number, count: number): LogAround {
   return {
     before: db

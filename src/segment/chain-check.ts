@@ -146,7 +146,10 @@ const logRows = (db: Database.Database) =>
     .raw()
     .iterate() as IterableIterator<[number, string, number, number]>;
 
-/** Creates a hash of 53 bits with a random seed, so that an attacker cannot choose links that collide. */
+/**
+ * Creates a hash of 53 bits with a random seed, so that an attacker cannot choose links that
+ * collide.
+ */
 function linkHash(): (link: string) => number {
   const seeds = randomBytes(8);
   const [a, b] = [seeds.readUInt32LE(0), seeds.readUInt32LE(4)];
@@ -174,7 +177,10 @@ function versionTable(links: number) {
   const versions = new Float64Array(slots);
   let used = 0;
   return {
-    /** Records the next version of a link. Returns the version before, -1 if there was no version, or `full`. */
+    /**
+     * Records the next version of a link. Returns the version before, -1 if there was no version,
+     * or `full`.
+     */
     put(key: number, version: number, live: boolean): number {
       let slot = (key % 0x3fffffff) & (slots - 1);
       while (versions[slot] !== 0 && keys[slot] !== key) slot = (slot + 1) & (slots - 1);

@@ -2,7 +2,10 @@ import { HostError } from "../errors.js";
 import { startWorker } from "../io/worker-client.js";
 import type { CheckCall } from "./check-worker.js";
 
-/** Checks rows of segments in a worker thread. `report` receives the number of rows checked so far. Throws BACKUP_DAMAGED. */
+/**
+ * Checks rows of segments in a worker thread. `report` receives the number of rows checked so far.
+ * Throws BACKUP_DAMAGED.
+ */
 export async function checkRowsInThread(
   call: CheckCall,
   report: (rows: number) => void,

@@ -29,7 +29,10 @@ export async function sampleSegments(
   return (await run({ kind: "sample", segments, percent }, signal, onRows)) as Sampled;
 }
 
-/** Returns up to `count` versions before and after a point in time, from the segments of a backup. Does not verify digests. */
+/**
+ * Returns up to `count` versions before and after a point in time, from the segments of a backup.
+ * Does not verify digests.
+ */
 export async function segmentsAround(
   segments: SegmentSource[],
   timeMicros: number,

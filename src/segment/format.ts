@@ -30,7 +30,10 @@ export function isSegmentName(name: string): boolean {
   return segmentPattern.test(name);
 }
 
-/** Returns the number and the first 16 digits of the digest in the name of a manifest, or undefined for another name. */
+/**
+ * Returns the number and the first 16 digits of the digest in the name of a manifest, or undefined
+ * for another name.
+ */
 export function parseManifestName(
   name: string,
 ): { number: number; digestPrefix: string } | undefined {

@@ -140,7 +140,10 @@ export function decodeManifest(name: string, bytes: Uint8Array): ManifestFile {
   return { name, sha256, bytes, manifest: toManifest(message) };
 }
 
-/** Returns a problem that no valid manifest has. Checked before any file that the manifest names is accessed. */
+/**
+ * Returns a problem that no valid manifest has. Checked before any file that the manifest names is
+ * accessed.
+ */
 function problemOf(message: ManifestMessage, number: number): string | undefined {
   if (Number(message.number) !== number) return "its number differs from that in its name";
   if (!message.window || message.segments.length === 0) return "it lists no segments";
@@ -163,7 +166,10 @@ function problemOf(message: ManifestMessage, number: number): string | undefined
 
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** Returns a problem if a number or string is outside the limits: these are compared, added and displayed later. */
+/**
+ * Returns a problem if a number or string is outside the limits: these are compared, added and
+ * displayed later.
+ */
 function outOfRangeFieldOf(
   message: ManifestMessage,
   window: NonNullable<ManifestMessage["window"]>,

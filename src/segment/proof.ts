@@ -52,7 +52,10 @@ export function createProof(db: Database.Database): Proof {
   };
 }
 
-/** Digest of all fields of a version. The order of the members of the body is irrelevant; their values count verbatim. */
+/**
+ * Digest of all fields of a version. The order of the members of the body is irrelevant; their
+ * values count verbatim.
+ */
 function digestOf({
   link,
   version,

@@ -16,7 +16,10 @@ export type LogRow = [
 /** The columns of a LogRow, in its order. */
 export const logRowColumns = "time, link, version, action, kind, owner, expires, body";
 
-/** SQL for the text of which a row of `log` stores the CRC-32: its other columns, joined by line feeds. Only the body may contain a line feed. */
+/**
+ * SQL for the text of which a row of `log` stores the CRC-32: its other columns, joined by line
+ * feeds. Only the body may contain a line feed.
+ */
 export const logChecksumText =
   "time || x'0a' || link || x'0a' || version || x'0a' || action || x'0a' || kind || x'0a' || owner || x'0a' || expires || x'0a' || body";
 /** The same for a row of `prune`. */
@@ -39,7 +42,10 @@ export function pruneChecksum(
   return crc32(`${link}\n${time}\n${version}\n${since}\n${until}`);
 }
 
-/** Returns the version in a row after verifying its checksum. Throws INDEX_DAMAGED if the row has changed on disk. */
+/**
+ * Returns the version in a row after verifying its checksum. Throws INDEX_DAMAGED if the row has
+ * changed on disk.
+ */
 export function checkedVersion(row: LogRow, crc: number): DocumentVersion {
   if (logChecksum(row) === crc) return toVersion(row);
   throw new HostError(

@@ -5,7 +5,10 @@ import { checkRange, readSegment } from "./segment-file.js";
 const runRows = 100;
 const runsMax = 10_000;
 
-/** Checks about `percent` of the rows, in runs at random times, so that each sample reads other rows. Throws BACKUP_DAMAGED. */
+/**
+ * Checks about `percent` of the rows, in runs at random times, so that each sample reads other
+ * rows. Throws BACKUP_DAMAGED.
+ */
 export function sampleRows(segment: SegmentSource, percent: number): Sampled {
   return readSegment(segment, (db) => {
     const ends = db

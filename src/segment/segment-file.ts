@@ -48,7 +48,10 @@ function damaged(segment: SegmentSource, problem: string): HostError {
   );
 }
 
-/** Checks the size and digest of a segment, which must be done before its contents are read. Throws BACKUP_DAMAGED. */
+/**
+ * Checks the size and digest of a segment, which must be done before its contents are read. Throws
+ * BACKUP_DAMAGED.
+ */
 export function checkDigest(segment: SegmentSource, cancelled: () => void): void {
   const { size } = regularFile(segment);
   if (size !== segment.sizeBytes)
@@ -65,7 +68,10 @@ function regularFile(segment: SegmentSource): Stats {
   return status;
 }
 
-/** Opens a segment for reading. Throws BACKUP_DAMAGED unless its schema is exactly that of a segment. */
+/**
+ * Opens a segment for reading. Throws BACKUP_DAMAGED unless its schema is exactly that of a
+ * segment.
+ */
 export function openSegment(segment: SegmentSource): Database.Database {
   regularFile(segment);
   // SQLite would replay such a file into the database.
@@ -99,7 +105,10 @@ export function openSegment(segment: SegmentSource): Database.Database {
 
 const rowsOfRange = 1000;
 
-/** SQL for the limits of a row. Types are checked first, because a crafted file may contain other types than its columns declare. */
+/**
+ * SQL for the limits of a row. Types are checked first, because a crafted file may contain other
+ * types than its columns declare.
+ */
 const soundRow = `typeof(link) = 'text' AND typeof(version) = 'integer' AND typeof(action) = 'text' AND typeof(kind) = 'text'
   AND typeof(owner) = 'text' AND typeof(expires) = 'integer' AND typeof(crc) = 'integer' AND typeof(body) = 'text'
   AND octet_length(link) BETWEEN 1 AND ${limits.selfLinkBytes} AND version BETWEEN 0 AND ${limits.maxTimeMicros} AND expires BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}
@@ -133,7 +142,10 @@ export function checkRows(
   });
 }
 
-/** Opens a segment, calls `work` and closes it. Throws BACKUP_DAMAGED if SQLite cannot read the segment. */
+/**
+ * Opens a segment, calls `work` and closes it. Throws BACKUP_DAMAGED if SQLite cannot read the
+ * segment.
+ */
 export function readSegment<T>(segment: SegmentSource, work: (db: Database.Database) => T): T {
   const db = openSegment(segment);
   try {
@@ -160,7 +172,10 @@ export interface RowRange {
   rows?: number;
 }
 
-/** Checks the rows of a range. `report` receives the rows and bytes read since the last call. Throws BACKUP_DAMAGED. */
+/**
+ * Checks the rows of a range. `report` receives the rows and bytes read since the last call. Throws
+ * BACKUP_DAMAGED.
+ */
 export function checkRange(
   db: Database.Database,
   segment: SegmentSource,
@@ -218,14 +233,20 @@ function requireWritable(segment: SegmentSource, time: number, link: string, tex
   }
 }
 
-/** Returns the body in the checksum text of a row: it follows the seventh line feed, because no other column contains one. */
+/**
+ * Returns the body in the checksum text of a row: it follows the seventh line feed, because no
+ * other column contains one.
+ */
 function bodyOf(text: string): string {
   let at = 0;
   for (let i = 0; i < 7; i += 1) at = text.indexOf("\n", at) + 1;
   return text.slice(at);
 }
 
-/** Whether a body has enough brackets to exceed the nesting limit. Only such a body is scanned, because few bodies have so many. */
+/**
+ * Whether a body has enough brackets to exceed the nesting limit. Only such a body is scanned,
+ * because few bodies have so many.
+ */
 function isDeep(text: string): boolean {
   if (text.length < 2 * limits.jsonDepth) return false;
   let count = 0;

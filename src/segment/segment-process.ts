@@ -7,7 +7,10 @@ import { checkRowsInThread } from "./check-threads.js";
 import { sampleRows } from "./sample.js";
 import { checkDigest, readSegment, rowsWorthSharing, type Half } from "./segment-file.js";
 
-/** Work on segments that come from outside. A child process does it, so that a crash or its memory does not affect the host. */
+/**
+ * Work on segments that come from outside. A child process does it, so that a crash or its memory
+ * does not affect the host.
+ */
 export type SegmentCall =
   | { kind: "check"; segments: SegmentSource[] }
   | { kind: "sample"; segments: SegmentSource[]; percent: number }

@@ -1,7 +1,10 @@
 import Database from "better-sqlite3";
 import { HostError } from "../errors.js";
 
-/** Converts an error of SQLite to a HostError. `what` names the activity and the file, as in `Opening /d/index`. */
+/**
+ * Converts an error of SQLite to a HostError. `what` names the activity and the file, as in
+ * `Opening /d/index`.
+ */
 export function fromSqlite(thrown: unknown, what: string): HostError {
   if (thrown instanceof HostError) return thrown;
   if (!(thrown instanceof Database.SqliteError)) return HostError.from(thrown);
@@ -32,7 +35,10 @@ export function fromSqlite(thrown: unknown, what: string): HostError {
   });
 }
 
-/** Whether the state on disk is unknown after a failed commit, so that the index must not be written to again. */
+/**
+ * Whether the state on disk is unknown after a failed commit, so that the index must not be written
+ * to again.
+ */
 export function isUncertain(thrown: unknown): boolean {
   return (
     thrown instanceof Database.SqliteError &&

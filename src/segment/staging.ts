@@ -8,7 +8,10 @@ import { fromSqlite } from "./sqlite-error.js";
 import { writeStagedBase } from "./staged-base.js";
 import { createPrivateFile } from "../io/private-file.js";
 
-/** Opens or creates a staging file for versions from another source. Throws the error of SQLite as a HostError. */
+/**
+ * Opens or creates a staging file for versions from another source. Throws the error of SQLite as a
+ * HostError.
+ */
 export function openStaging(path: string): Staging {
   let db: Database.Database;
   try {

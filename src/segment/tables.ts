@@ -22,12 +22,18 @@ const pruneTable = `CREATE TABLE prune (
   crc INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID`;
 
-/** The SQL of the tables of a segment, by name. A reader rejects a segment whose schema differs in any character. */
+/**
+ * The SQL of the tables of a segment, by name. A reader rejects a segment whose schema differs in
+ * any character.
+ */
 export const segmentSchema: Readonly<Record<string, string>> = { log: logTable, prune: pruneTable };
 
 /** The columns of `log`, in order. */
 export const logColumns = "time, link, version, action, kind, owner, expires, crc, body";
-/** The columns of `prune`, in order. A row records that the versions of a link up to `version` were compacted. */
+/**
+ * The columns of `prune`, in order. A row records that the versions of a link up to `version` were
+ * compacted.
+ */
 export const pruneColumns = "link, time, version, since, until, crc";
 
 /** Creates the tables of a segment in an empty database. */

@@ -167,6 +167,6 @@ async function load(fixture: HostFixture): Promise<void> {
     };
     const { code, stdout } = await run("sh", [script, "restore"], { env });
     expect(code).not.toBe(0);
-    expect(stdout).toContain("Backup not found: ");
+    expect(stdout).toContain("There is no backup at");
   });
 });

@@ -157,9 +157,7 @@ test("a transfer for which there is no room says so, sends and changes nothing, 
     );
     expect(["STORAGE_FULL", "DESTINATION_FULL"]).toContain(error?.reason);
     expect(error?.message).toMatch(
-      leaveKiB === 500
-        ? /No space is left for the segment/
-        : /Packing the backup needs/,
+      leaveKiB === 500 ? /No space is left for the segment/ : /Packing the backup needs/,
     );
     expect(store.requests).toEqual([]);
     await expect(fixture.restoreFrom(destination)).rejects.toMatchObject({

@@ -210,7 +210,7 @@ describe("a store that does not let itself be read", () => {
     store.requests.length = 0;
     expect(await fixture.backupTo(destination, { verify: false })).toMatchObject({
       verified: false,
-      warnings: [expect.stringContaining("not read back") as string],
+      warnings: [expect.stringContaining("not verified") as string],
     });
     expect(store.requests.filter(({ method }) => method === "GET")).toEqual([]);
     await expectUnharmed();

@@ -254,7 +254,8 @@ export class FileDestination implements Destination {
     }
     if (status || !this.#create) return false;
     await requireParent(files, this.#path);
-    // Another backup may create the directory at the same time. The lease in it decides which one runs first.
+    // Another backup may create the directory at the same time. The lease in it decides which one
+    // runs first.
     await files.makeDirectory(this.#path).catch((error: unknown) => {
       if (errnoOf(error) !== "EEXIST") throw error;
     });
@@ -276,7 +277,10 @@ export class FileDestination implements Destination {
     return !(name.startsWith(heldStagingPrefix) && (await this.#isStagingInUse(name)));
   }
 
-  /** Whether the lease of a staging area is about as recent as that of the directory, by the clock of the file system. */
+  /**
+   * Whether the lease of a staging area is about as recent as that of the directory, by the clock
+   * of the file system.
+   */
   async #isStagingInUse(name: string): Promise<boolean> {
     const { files } = this.#platform;
     const [staging, own] = await Promise.all([
@@ -291,12 +295,18 @@ export class FileDestination implements Destination {
   }
 }
 
-/** Returns the prefix of the staging areas of an archive. It contains a digest of the name, whose length is fixed. */
+/**
+ * Returns the prefix of the staging areas of an archive. It contains a digest of the name, whose
+ * length is fixed.
+ */
 function archiveStaging(object: string): string {
   return `${archivePrefix}${createHash("sha256").update(object).digest("hex").slice(0, 16)}-`;
 }
 
-/** Throws DESTINATION_MISSING unless the parent directory of a path exists, so that a typo does not create a backup elsewhere. */
+/**
+ * Throws DESTINATION_MISSING unless the parent directory of a path exists, so that a typo does not
+ * create a backup elsewhere.
+ */
 export async function requireParent(files: FileSystem, path: string): Promise<void> {
   const parent = dirname(path);
   if ((await files.status(parent))?.kind === "directory") return;

@@ -4,7 +4,10 @@ import { errnoOf, type FileSystem } from "../../io/file-system.js";
 
 /** Directories to which the files of requests are restricted. */
 export interface Roots {
-  /** Paths with links resolved. An empty list allows every path, for hosts that only this machine can reach. */
+  /**
+   * Paths with links resolved. An empty list allows every path, for hosts that only this machine
+   * can reach.
+   */
   paths: string[];
   /** Name of a root in messages, for example `backup root`. */
   what: string;
@@ -30,7 +33,10 @@ export async function resolveRoots(
   return { paths: resolved, what };
 }
 
-/** Resolves the links of a path, as far as it exists. Throws DESTINATION_INVALID if that fails, for example for a loop. */
+/**
+ * Resolves the links of a path, as far as it exists. Throws DESTINATION_INVALID if that fails, for
+ * example for a loop.
+ */
 export async function resolveLinks(files: FileSystem, path: string): Promise<string> {
   try {
     return await files.realPath(path);

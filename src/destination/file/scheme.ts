@@ -14,7 +14,9 @@ export interface FileSchemeOptions {
   platform: Platform;
   /** Directories that may contain backups. */
   roots: Roots;
-  /** With links resolved. Backups may not be written into it, except below `autoBackupDirectory`. */
+  /**
+   * With links resolved. Backups may not be written into it, except below `autoBackupDirectory`.
+   */
   dataDirectory: string;
   /** With links resolved. Default: automatic backups go elsewhere. */
   autoBackupDirectory?: string;
@@ -65,7 +67,10 @@ export class FileScheme implements DestinationScheme {
     return { destination: this.#destination(dirname(path), path), object: basename(path) };
   }
 
-  /** Opens a directory. The links of `checked` were resolved, and must resolve to the same path while a backup waits or runs. */
+  /**
+   * Opens a directory. The links of `checked` were resolved, and must resolve to the same path
+   * while a backup waits or runs.
+   */
   #destination(path: string, checked: string, create = false): FileDestination {
     const { files } = this.#options.platform;
     const guard = async () => {

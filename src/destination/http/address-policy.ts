@@ -18,7 +18,10 @@ export interface AllowedDestination {
   port?: number;
 }
 
-/** Never allowed: link-local addresses, cloud metadata services, multicast, reserved ranges, and tunnels to unknown addresses (local NAT64, Teredo). */
+/**
+ * Never allowed: link-local addresses, cloud metadata services, multicast, reserved ranges, and
+ * tunnels to unknown addresses (local NAT64, Teredo).
+ */
 const forbidden = blockList(
   [
     "169.254.0.0/16",
@@ -45,7 +48,10 @@ const privateAddresses = blockList(
   ["::/128", "::1/128", "fc00::/7", "fec0::/10"],
 );
 
-/** Creates a list that also contains each IPv4 network in its IPv6 forms: mapped, translated (SIIT), compatible, NAT64 and 6to4. */
+/**
+ * Creates a list that also contains each IPv4 network in its IPv6 forms: mapped, translated (SIIT),
+ * compatible, NAT64 and 6to4.
+ */
 function blockList(v4: string[], v6: string[]): BlockList {
   const list = new BlockList();
   for (const network of v4) {
@@ -68,7 +74,9 @@ function blockList(v4: string[], v6: string[]): BlockList {
   return list;
 }
 
-/** Parses `HOST`, `HOST:PORT`, `[V6]:PORT` or `V6`. Throws CONFIGURATION_INVALID for another text. */
+/**
+ * Parses `HOST`, `HOST:PORT`, `[V6]:PORT` or `V6`. Throws CONFIGURATION_INVALID for another text.
+ */
 export function parseAllowedDestination(text: string): AllowedDestination {
   if (isIP(text) === 6) return { host: text.toLowerCase() };
   const [, bracketed, name, port] =
@@ -83,7 +91,10 @@ export function parseAllowedDestination(text: string): AllowedDestination {
   return { host: host.toLowerCase(), ...(port !== undefined && { port: Number(port) }) };
 }
 
-/** Throws ADDRESS_NOT_ALLOWED unless the policy allows connections to `address`, to which `hostname` resolved. */
+/**
+ * Throws ADDRESS_NOT_ALLOWED unless the policy allows connections to `address`, to which `hostname`
+ * resolved.
+ */
 export function checkAddress(
   policy: AddressPolicy,
   hostname: string,
@@ -114,7 +125,10 @@ export function checkAddress(
   );
 }
 
-/** Returns a lookup function that only returns allowed addresses, so that the checked address is also the one connected to. */
+/**
+ * Returns a lookup function that only returns allowed addresses, so that the checked address is
+ * also the one connected to.
+ */
 export function createLookup(policy: AddressPolicy, port: number): LookupFunction {
   return (hostname, options, callback) => {
     resolveName(hostname, { ...options, all: true }, (error, found) => {

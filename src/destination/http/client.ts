@@ -60,7 +60,9 @@ export interface ClientOptions {
   bearer?: string;
 }
 
-/** Creates a client. Throws ADDRESS_NOT_ALLOWED if the URI contains an address that is not allowed. */
+/**
+ * Creates a client. Throws ADDRESS_NOT_ALLOWED if the URI contains an address that is not allowed.
+ */
 export function openHttpFileClient(
   uri: HttpUri,
   { role, policy, tls, bearer }: ClientOptions,
@@ -127,7 +129,8 @@ export function openHttpFileClient(
     // Only the first of two failures is handled.
     for (const promise of [head, sent]) promise.catch(() => {});
     try {
-      // A response may arrive before the whole body was sent, and sending may fail without a response.
+      // A response may arrive before the whole body was sent, and sending may fail without a
+      // response.
       const response = await Promise.race([head, sent.then(() => head)]);
       const body = bodyOf(wire, response);
       const result = await use({
@@ -217,7 +220,9 @@ async function* bodyOf(
   }
 }
 
-/** Reads the rest of a response, so that its connection can be reused, unless the rest is too long. */
+/**
+ * Reads the rest of a response, so that its connection can be reused, unless the rest is too long.
+ */
 async function drain(response: IncomingMessage, rest: AsyncIterable<Buffer>): Promise<void> {
   let drained = 0;
   if (response.readableEnded || response.destroyed) return;

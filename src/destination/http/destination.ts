@@ -39,13 +39,21 @@ export interface HttpDestinationOptions {
   uri: HttpUri;
   /** Opens a client for the URI. */
   connect(): HttpFileClient;
-  /** Directory for packing archives, on the disk of the indexes. The host empties it when it starts. */
+  /**
+   * Directory for packing archives, on the disk of the indexes. The host empties it when it starts.
+   */
   temporaryDirectory: string;
-  /** Called before the first read, to limit concurrent sources. Returns a function that is called at the end. */
+  /**
+   * Called before the first read, to limit concurrent sources. Returns a function that is called at
+   * the end.
+   */
   beginReading?(): () => void;
 }
 
-/** One object on a web server, written by PUT and read by GET with ranges. Its name is part of the URI. */
+/**
+ * One object on a web server, written by PUT and read by GET with ranges. Its name is part of the
+ * URI.
+ */
 export class HttpDestination implements Destination {
   readonly capabilities = capabilities;
   readonly uri: string;

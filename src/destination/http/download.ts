@@ -55,7 +55,10 @@ export async function download(
   return facts.total;
 }
 
-/** Returns a function that counts bytes, and throws DESTINATION_UNREACHABLE below limits.httpProgressBytes per httpProgressMs. */
+/**
+ * Returns a function that counts bytes, and throws DESTINATION_UNREACHABLE below
+ * limits.httpProgressBytes per httpProgressMs.
+ */
 function watchRate(server: string): (bytes: number) => void {
   let sinceMs = performance.now();
   let bytes = 0;
@@ -105,7 +108,10 @@ function fetcher(client: HttpFileClient, sink: Sink) {
     return client.request({ method: "GET", headers, idleTimeoutMs }, signal, use);
   }
 
-  /** Writes the bytes of a range. Returns the offset after the last byte, also if the body ends early. */
+  /**
+   * Writes the bytes of a range. Returns the offset after the last byte, also if the body ends
+   * early.
+   */
   async function take(
     body: AsyncIterable<Buffer>,
     { first, last }: ByteRange,
@@ -173,7 +179,10 @@ function fetcher(client: HttpFileClient, sink: Sink) {
   }
 
   return {
-    /** Sends the first request, which determines size and support of ranges and reads the first bytes. */
+    /**
+     * Sends the first request, which determines size and support of ranges and reads the first
+     * bytes.
+     */
     open(attempt: Attempt, signal: AbortSignal): Promise<Opened> {
       const requested = { first: 0, last: limits.httpChunkBytesMin - 1 };
       return get(requested, undefined, attempt, signal, async (response): Promise<Opened> => {
@@ -214,7 +223,10 @@ function fetcher(client: HttpFileClient, sink: Sink) {
         return stream(response.body, result.length, attempt);
       }),
 
-    /** Downloads a range. Throws DESTINATION_UNREACHABLE if the response is too short; `onPosition` receives the offset reached. */
+    /**
+     * Downloads a range. Throws DESTINATION_UNREACHABLE if the response is too short; `onPosition`
+     * receives the offset reached.
+     */
     range: (
       requested: ByteRange,
       facts: FileFacts,

@@ -5,7 +5,10 @@ import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import type { Sink } from "./download.js";
 
-/** Writes a download to a new file, and keeps the reserve of the disk free. The caller closes it and removes the file. */
+/**
+ * Writes a download to a new file, and keeps the reserve of the disk free. The caller closes it and
+ * removes the file.
+ */
 export interface FileSink extends Sink {
   close(): Promise<void>;
 }

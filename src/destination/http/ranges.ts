@@ -37,7 +37,10 @@ export function parseContentRange(header: string | undefined): ContentRange | un
   return { first: Number(first), last: Number(last), total: Number(total) };
 }
 
-/** Calls `work` for the ranges in order, `concurrency` at a time. The first failure aborts the others and is thrown. */
+/**
+ * Calls `work` for the ranges in order, `concurrency` at a time. The first failure aborts the
+ * others and is thrown.
+ */
 export async function eachRange(
   ranges: Iterable<ByteRange>,
   concurrency: number,

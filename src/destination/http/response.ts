@@ -12,13 +12,18 @@ export interface FileFacts {
 
 /** The kind of a response to a GET. */
 export type ResponseKind =
-  /** Bytes from the requested offset. `last` is the end according to the response, which may be wrong. */
+  /**
+   * Bytes from the requested offset. `last` is the end according to the response, which may be
+   * wrong.
+   */
   | { kind: "range"; facts: FileFacts; last: number }
   /** The whole file, regardless of the requested range. `length` is absent if unknown. */
   | { kind: "whole"; length?: number }
   /** Bytes at an unknown offset. */
   | { kind: "unknown range" }
-  /** No bytes: the range is after the end of the file, or the server excludes the end of a range. */
+  /**
+   * No bytes: the range is after the end of the file, or the server excludes the end of a range.
+   */
   | { kind: "none" };
 
 /**

@@ -9,7 +9,10 @@ const never = new AbortController().signal;
 const down = (metadata: Record<string, string> = {}) =>
   new HostError("DESTINATION_UNREACHABLE", "The store is down.", { metadata });
 
-/** An attempt that fails with each error in turn and then succeeds, and the times of the attempts in milliseconds. */
+/**
+ * An attempt that fails with each error in turn and then succeeds, and the times of the attempts in
+ * milliseconds.
+ */
 function attempts(errors: Error[], during: (attempt: Attempt) => void = () => {}) {
   const at: number[] = [];
   const begun = performance.now();

@@ -8,7 +8,9 @@ import { isTransientError } from "./failure.js";
 export interface Attempt {
   /** Starts at 1. */
   number: number;
-  /** Time without traffic after which the attempt fails. At most the remaining time of all attempts. */
+  /**
+   * Time without traffic after which the attempt fails. At most the remaining time of all attempts.
+   */
   idleTimeoutMs: number;
   /** Reports progress, which restarts the timeout. */
   progress(): void;
@@ -56,7 +58,10 @@ export async function retry<T>(
   }
 }
 
-/** Returns a pause that doubles with each failure since the last progress, with random jitter of up to half of it. */
+/**
+ * Returns a pause that doubles with each failure since the last progress, with random jitter of up
+ * to half of it.
+ */
 function waitBefore(
   error: HostError,
   failures: number,

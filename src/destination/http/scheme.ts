@@ -14,7 +14,10 @@ export interface HttpSchemeOptions {
   /** Addresses to which the host may connect. */
   policy: AddressPolicy;
   tls: ClientTls;
-  /** Directory for packing and fetching archives, on the disk of the indexes. The host empties it when it starts. */
+  /**
+   * Directory for packing and fetching archives, on the disk of the indexes. The host empties it
+   * when it starts.
+   */
   temporaryDirectory: string;
 }
 

@@ -40,7 +40,8 @@ export async function upload(
         }: { number: number; idleTimeoutMs: number; progress(): void },
       ): Promise<void> {
         const headers = {
-          // Not for a whole file, because servers without partial PUT must reject a Content-Range (RFC 9110, 14.5).
+          // Not for a whole file, because servers without partial PUT must reject a Content-Range
+          // (RFC 9110, 14.5).
           ...(last - first + 1 < sizeBytes && {
             "content-range": `bytes ${first}-${last}/${sizeBytes}`,
           }),
@@ -48,7 +49,8 @@ export async function upload(
           "content-length": String(last - first + 1),
           // Asks a Holdfast host to send 102 Processing while it checks the file.
           prefer: "processing",
-          // Digest of the whole file (RFC 9530), so that the server can distinguish ranges of different uploads.
+          // Digest of the whole file (RFC 9530), so that the server can distinguish ranges of
+          // different uploads.
           "repr-digest": `sha-256=:${Buffer.from(sha256, "hex").toString("base64")}:`,
         };
         const send = (write: (bytes: Uint8Array) => Promise<void>) =>

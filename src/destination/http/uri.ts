@@ -11,7 +11,9 @@ export interface HttpUri {
   authority: string;
   /** Path and query as they were written: the target of the request line. */
   target: string;
-  /** Scheme, host and path for messages. The query is omitted, because it may contain credentials. */
+  /**
+   * Scheme, host and path for messages. The query is omitted, because it may contain credentials.
+   */
   shown: string;
 }
 
@@ -20,7 +22,10 @@ const invalid = (problem: string) =>
     metadata: { field: "destination" },
   });
 
-/** Parses an http: or https: URI. Throws DESTINATION_INVALID for an invalid URI, a password, a fragment or unescaped characters. */
+/**
+ * Parses an http: or https: URI. Throws DESTINATION_INVALID for an invalid URI, a password, a
+ * fragment or unescaped characters.
+ */
 export function parseHttpUri(uri: string): HttpUri {
   const [, scheme = "", authority = "", rest = ""] =
     /^(https?):(?:\/\/([^/?#]*))?(.*)$/is.exec(uri) ?? [];

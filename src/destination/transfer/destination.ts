@@ -34,11 +34,16 @@ export interface TransferDestinationOptions {
   transfers: Transfers;
   /** Name of the transfer, which is also the name of its only object. */
   name: string;
-  /** Called with the manifest of an archive before the transfer is published. Returns the description for its record. */
+  /**
+   * Called with the manifest of an archive before the transfer is published. Returns the
+   * description for its record.
+   */
   onStored(manifest: ManifestFile): Promise<BackupDescription>;
 }
 
-/** One archive that the host keeps until a client has downloaded it, or that a client has uploaded. */
+/**
+ * One archive that the host keeps until a client has downloaded it, or that a client has uploaded.
+ */
 export class TransferDestination implements Destination {
   readonly capabilities = capabilities;
   readonly uri: string;

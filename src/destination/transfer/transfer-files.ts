@@ -4,7 +4,9 @@ import { JsonFile } from "../../io/json-file.js";
 import type { Platform } from "../../io/platform.js";
 import { isTransferName, type TransferRecord } from "./transfer.js";
 
-/** The files of transfers in a directory: the bytes `NAME.bin` and the record `NAME.json` of each. */
+/**
+ * The files of transfers in a directory: the bytes `NAME.bin` and the record `NAME.json` of each.
+ */
 export interface TransferFiles {
   readonly directory: string;
   /** Returns the path of the bytes of a transfer. */

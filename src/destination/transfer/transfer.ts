@@ -1,7 +1,10 @@
 import type { BackupDescription } from "../../segment/description.js";
 import { HostError } from "../../errors.js";
 
-/** An archive that a client downloads or uploads. The host keeps its file until it expires, also across restarts. */
+/**
+ * An archive that a client downloads or uploads. The host keeps its file until it expires, also
+ * across restarts.
+ */
 export interface Transfer {
   /** 1 to 64 letters, digits, dots, dashes and underscores; the first is a letter or digit. */
   name: string;

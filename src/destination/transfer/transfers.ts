@@ -18,7 +18,10 @@ export interface DownloadDraft {
   readonly name: string;
   /** Path of a staging directory, which the caller creates. */
   readonly staging: string;
-  /** Moves the archive into the transfer and makes it readable. Throws STORAGE_FULL or TRANSFER_LIMIT. */
+  /**
+   * Moves the archive into the transfer and makes it readable. Throws STORAGE_FULL or
+   * TRANSFER_LIMIT.
+   */
   publish(
     archive: { path: string; sizeBytes: number; sha256: string },
     backup: BackupDescription,
@@ -45,7 +48,10 @@ export interface Transfers {
   list(): Transfer[];
   /** Aborts the streams of a transfer and removes its files. Throws TRANSFER_NOT_FOUND. */
   delete(name: string): Promise<void>;
-  /** Reserves a transfer for a download of about `expectedBytes`. Throws TRANSFER_LIMIT or STORAGE_FULL. */
+  /**
+   * Reserves a transfer for a download of about `expectedBytes`. Throws TRANSFER_LIMIT or
+   * STORAGE_FULL.
+   */
   beginDownload(name: string, expectedBytes: number): Promise<DownloadDraft>;
   /**
    * Opens an upload for writing, and creates it for an unknown name. Aborts an earlier stream of the
@@ -84,7 +90,10 @@ const tooLarge = (name: string, sizeBytes: number) =>
     { metadata: { transfer: name } },
   );
 
-/** Loads the transfers of a directory, and creates the directory if it does not exist. `onBackgroundError` receives errors of cleaning up. */
+/**
+ * Loads the transfers of a directory, and creates the directory if it does not exist.
+ * `onBackgroundError` receives errors of cleaning up.
+ */
 export async function openTransfers(
   platform: Pick<Platform, "files" | "randomHex" | "randomId" | "nowMicros">,
   directory: string,

@@ -16,7 +16,10 @@ export interface UploadWriter {
    * TRANSFER_DAMAGED for bytes that differ.
    */
   write(offset: number, bytes: Uint8Array): Promise<void>;
-  /** Completes the upload. Throws TRANSFER_DAMAGED unless size and digest match, and leaves the upload unchanged. */
+  /**
+   * Completes the upload. Throws TRANSFER_DAMAGED unless size and digest match, and leaves the
+   * upload unchanged.
+   */
   finish(expected: { sizeBytes: number; sha256?: string }): Promise<void>;
   /** Syncs the received bytes and closes the file. */
   close(): Promise<void>;
@@ -87,7 +90,10 @@ export async function openUploadWriter(options: UploadOptions): Promise<UploadWr
     await options.onCommitted(upTo);
   }
 
-  /** Syncs in the background when enough bytes were received. The next write throws an error of the sync. */
+  /**
+   * Syncs in the background when enough bytes were received. The next write throws an error of the
+   * sync.
+   */
   function syncIfDue(): void {
     if (syncing || position - synced < limits.transferSyncBytes) return;
     syncing = sync()

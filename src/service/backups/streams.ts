@@ -24,7 +24,7 @@ export interface StreamService {
     request: Pick<BackupRequest, "indexLink" | "store" | "since">,
     signal: AbortSignal,
   ): Promise<HeldTransfer>;
-  /** Yields bytes of a held transfer from an offset, `length` of them if given, in pieces of at most `pieceBytes`. */
+  /** Yields bytes of a held transfer from an offset, `length` of them if given, in pieces of at most `chunkBytes`. */
   read(
     held: HeldTransfer,
     range: { offset: number; length?: number; chunkBytes?: number },
