@@ -11,7 +11,7 @@ import { createStreamService, type StreamService } from "../service/backups/stre
 import { createBodyReader } from "../service/documents/body-reader.js";
 import type { DocumentService } from "../service/documents/document-service.js";
 import { createDocumentService } from "../service/documents/documents.js";
-import { openAuditLog } from "../service/host/audit-log.js";
+import { openAuditLog, type AuditLog } from "../service/host/audit-log.js";
 import { createAuditor, operationEntry, type Auditor } from "../service/host/auditor.js";
 import { createHostControl, type HostControl } from "../service/host/host-control.js";
 import { logOperation } from "../service/host/log-operation.js";
@@ -23,7 +23,7 @@ import {
 } from "../service/host/operation-trace.js";
 import { recordOperation } from "../service/host/record-stats.js";
 import { createRequests, type Requests } from "../service/host/requests.js";
-import type { Stats } from "../stats/stats.js";
+import { createStats, type Stats } from "../stats/stats.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import type { FileStore } from "../xenon/local-files/file-service.js";
 import { openFileStore } from "../xenon/local-files/file-store.js";
@@ -43,6 +43,30 @@ export interface Address {
 export interface Addresses {
   http: Address;
   grpc: Address;
+}
+
+/** What a host records about its work. */
+export interface Records {
+  readonly stats: Stats;
+  readonly audit: AuditLog;
+}
+
+/** Opens the records of a host. Before operations, so that the audit log closes after them. */
+export async function openRecords({
+  options,
+  directory,
+  lifecycle,
+  logger,
+}: HostContext): Promise<Records> {
+  const { platform } = options;
+  const audit = await openAuditLog({
+    platform,
+    directory: directory.audit,
+    onLost: (error, count) =>
+      logger.error({ err: error, count }, "lines of the audit log could not be written"),
+  });
+  lifecycle.onClose(() => audit.close());
+  return { stats: createStats(platform.nowMicros), audit };
 }
 
 /** What the protocols call. */
@@ -65,24 +89,13 @@ export async function openServices(
   context: HostContext,
   storage: Storage,
   backups: Backups,
-  stats: Stats,
+  { stats, audit }: Records,
   addresses: Addresses,
 ): Promise<HostServices> {
   const { options, directory, hostId, events, lifecycle, logger } = context;
   const { platform } = options;
   const metrics = createMetrics({ nowMicros: platform.nowMicros, version: productVersion });
   lifecycle.onClose(() => metrics.close());
-  const audit = await openAuditLog({
-    platform,
-    directory: directory.audit,
-    onLost: (error, count) =>
-      logger.error({ err: error, count }, "lines of the audit log could not be written"),
-  });
-  // Behind everything that writes to it, operations included.
-  lifecycle.onClose(async () => {
-    await backups.operations.close(limits.shutdownMs);
-    await audit.close();
-  });
   events.on("operationEnded", (view) => {
     logOperation(logger, view);
     void audit.record(operationEntry(view));
