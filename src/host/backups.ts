@@ -10,7 +10,7 @@ import { clientTls } from "../destination/http/tls.js";
 import { DestinationRegistry } from "../destination/registry.js";
 import { schemeOf } from "../destination/file/uri.js";
 import { TransferScheme } from "../destination/transfer/scheme.js";
-import { openTransfers, type Transfers } from "../destination/transfer/transfers.js";
+import { Transfers } from "../destination/transfer/transfers.js";
 import { transferUri } from "../destination/transfer/transfer.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
@@ -80,7 +80,7 @@ export async function openBackups(
   const warn = (fields: object, message: string) => logger.warn(fields, message);
   const records = await openBackupRecords({ platform, path: directory.backupRecords, warn });
   lifecycle.onClose(() => records.close());
-  const transfers = await openTransfers(
+  const transfers = await Transfers.open(
     platform,
     directory.transfers,
     options.transfers,
