@@ -15,7 +15,7 @@ import { transferUri } from "../destination/transfer/transfer.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import { operationJournal } from "../operation/journal.js";
-import { openOperations, type Operations } from "../operation/operations.js";
+import { Operations } from "../operation/operations.js";
 import { describeManifest } from "../segment/description.js";
 import { isLoopback } from "../security/hosts.js";
 import { openBackupRecords, type BackupRecords } from "../service/backups/backup-records.js";
@@ -202,7 +202,7 @@ async function openHostOperations({
       { path },
       "an operation's file is damaged; it is left out of the operations list. Remove the file to silence this warning",
     );
-  const operations = await openOperations({
+  const operations = await Operations.open({
     platform,
     journal: operationJournal(platform, directory.operations, onDamaged),
     onSettled: (view) => void events.emit("operationEnded", view),

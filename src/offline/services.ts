@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import type { Transport } from "@connectrpc/connect";
 import { Operations as OperationsDescriptor } from "../../gen/ts/google/longrunning/operations_pb.js";
 import { ManagementService as ManagementServiceDescriptor } from "../../gen/ts/holdfast/management/v1/management_pb.js";
-import { openOperations } from "../operation/operations.js";
+import { Operations } from "../operation/operations.js";
 import { openStorageEngine } from "../engine/registry.js";
 import { HostError } from "../errors.js";
 import { temporaryPrefix } from "../io/durable-file.js";
@@ -60,7 +60,7 @@ export async function openOffline({
       : await openEmptyIndex(platform, resolve(dataDirectory));
   // On the disk of the new index, so that files can be renamed; otherwise in TMPDIR.
   const temporaryDirectory = index?.temporaryDirectory ?? (await makeTemporaryDirectory());
-  const operations = await openOperations({
+  const operations = await Operations.open({
     platform,
     journal: { load: async () => [], write: async () => {}, remove: async () => {} },
     onSettled: (view) => index?.settled(view),
