@@ -25,8 +25,7 @@ import { recordOperation } from "../service/host/record-stats.js";
 import { createRequests, type Requests } from "../service/host/requests.js";
 import type { Stats } from "../stats/stats.js";
 import type { DocumentIndex } from "../store/document-index.js";
-import type { FileStore } from "../xenon/local-files/file-service.js";
-import { openFileStore } from "../xenon/local-files/file-store.js";
+import { FileStore } from "../xenon/local-files/file-store.js";
 import { createQueryTasks, type QueryTasks } from "../xenon/query/query-tasks.js";
 import type { Backups } from "./backups.js";
 import type { HostContext } from "./context.js";
@@ -198,7 +197,7 @@ async function openLocalFiles(context: HostContext, { paths }: Backups): Promise
   const { options, directory, lifecycle } = context;
   const { platform, secretFiles } = options;
   const resolved = secretFiles.map((path) => resolveLinks(platform.files, resolve(path)));
-  const fileStore = await openFileStore(platform, {
+  const fileStore = await FileStore.open(platform, {
     directory: directory.fileServices,
     roots: await fileRoots(context, paths.roots),
     closed: [

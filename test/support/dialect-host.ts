@@ -19,7 +19,7 @@ import { createHttpServer } from "../../src/transport/http/server.js";
 import { createXenonDialect } from "../../src/xenon/dialect/dialect.js";
 import { sendError } from "../../src/xenon/dialect/error-response.js";
 import { createFakeControl } from "./fake-control.js";
-import { openFileStore } from "../../src/xenon/local-files/file-store.js";
+import { FileStore } from "../../src/xenon/local-files/file-store.js";
 import type { UploadPace } from "../../src/xenon/local-files/incoming.js";
 import { systemPlatform, type Platform } from "../../src/io/platform.js";
 import { temporaryDirectory } from "./temporary-directory.js";
@@ -76,7 +76,7 @@ export async function startDialectHost(
   });
   const fake = createFakeManagement();
   const directory = temporaryDirectory();
-  const fileStore = await openFileStore(options.platform ?? systemPlatform, {
+  const fileStore = await FileStore.open(options.platform ?? systemPlatform, {
     directory: join(directory, "file-services"),
     roots: { paths: options.fileRoot === undefined ? [] : [options.fileRoot], what: "file root" },
     closed: [join(directory, "data")],
