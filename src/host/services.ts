@@ -26,7 +26,7 @@ import { createRequests, type Requests } from "../service/host/requests.js";
 import type { Stats } from "../stats/stats.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { FileStore } from "../xenon/local-files/file-store.js";
-import { createQueryTasks, type QueryTasks } from "../xenon/query/query-tasks.js";
+import { QueryTasks } from "../xenon/query/query-tasks.js";
 import type { Backups } from "./backups.js";
 import type { HostContext } from "./context.js";
 import { productVersion } from "./product-version.js";
@@ -183,7 +183,7 @@ function openDocuments(
     newId: platform.randomId,
     readBody: bodies.read,
   });
-  const queries = createQueryTasks({
+  const queries = new QueryTasks({
     storeOf: (link) => (isTraces(link) ? { ...traces, lineage: () => link } : indexOf(link)),
     nowMicros: platform.nowMicros,
     newId: platform.randomId,

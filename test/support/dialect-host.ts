@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { connect, type Socket } from "node:net";
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
-import { createQueryTasks } from "../../src/xenon/query/query-tasks.js";
+import { QueryTasks } from "../../src/xenon/query/query-tasks.js";
 import { createBodyReader } from "../../src/service/documents/body-reader.js";
 import { createDocumentService } from "../../src/service/documents/documents.js";
 import {
@@ -68,7 +68,7 @@ export async function startDialectHost(
   const control = createFakeControl();
   const internal: unknown[] = [];
   const clock = { micros: 1_795_348_100_000_000 };
-  const queries = createQueryTasks({
+  const queries = new QueryTasks({
     storeOf: (link) => ({ ...indexOf(link), lineage: () => lineages.get(link) ?? "" }),
     nowMicros: () => clock.micros,
     newId: () => `query-${(made += 1)}`,
