@@ -18,8 +18,8 @@ import { operationJournal } from "../operation/journal.js";
 import { Operations } from "../operation/operations.js";
 import { describeManifest } from "../segment/description.js";
 import { isLoopback } from "../security/hosts.js";
-import { openBackupRecords, type BackupRecords } from "../service/backups/backup-records.js";
-import { createIndexStates, type IndexStates } from "../service/backups/index-states.js";
+import { BackupRecords } from "../service/backups/backup-records.js";
+import { IndexStates } from "../service/backups/index-states.js";
 import { startAutoBackup } from "../service/backups/start-auto-backup.js";
 import {
   openStreamedManifests,
@@ -78,7 +78,7 @@ export async function openBackups(
   const { platform } = options;
   const paths = await resolvePaths(context);
   const warn = (fields: object, message: string) => logger.warn(fields, message);
-  const records = await openBackupRecords({ platform, path: directory.backupRecords, warn });
+  const records = await BackupRecords.open({ platform, path: directory.backupRecords, warn });
   lifecycle.onClose(() => records.close());
   const transfers = await Transfers.open(
     platform,
@@ -89,7 +89,7 @@ export async function openBackups(
   lifecycle.onClose(() => transfers.close());
   const streamed = await openStreamedManifests(platform, directory.streamedManifests);
   const registry = createRegistry(context, paths, transfers, streamed);
-  const states = createIndexStates({
+  const states = new IndexStates({
     platform,
     registry,
     storageEngine: storage.storageEngine,

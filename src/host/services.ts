@@ -7,7 +7,7 @@ import { checkAfterUncleanStop } from "../service/backups/check-index.js";
 import { createManagementService } from "../service/backups/management.js";
 import type { HostDescription } from "../service/host/description.js";
 import type { ManagementService } from "../service/backups/management-service.js";
-import { createStreamService, type StreamService } from "../service/backups/streams.js";
+import { StreamService } from "../service/backups/streams.js";
 import { createBodyReader } from "../service/documents/body-reader.js";
 import type { DocumentService } from "../service/documents/document-service.js";
 import { createDocumentService } from "../service/documents/documents.js";
@@ -115,7 +115,7 @@ export async function openServices(
     log: (request) => logger.info(request, "request"),
     trace: (request) => trace.record(request),
   });
-  const streams = createStreamService({
+  const streams = new StreamService({
     files: platform.files,
     transfers: backups.transfers,
     management,

@@ -18,7 +18,7 @@ import { inspectionMethods } from "../api/services/inspection.js";
 import { operationsImpl } from "../api/services/operations.js";
 import { startMethods } from "../api/services/start.js";
 import { watchOperation } from "../api/services/watch-operation.js";
-import { createIndexStates } from "../service/backups/index-states.js";
+import { IndexStates } from "../service/backups/index-states.js";
 import { createManagementService } from "../service/backups/management.js";
 import { FileScheme } from "../destination/file/scheme.js";
 import { HttpScheme } from "../destination/http/scheme.js";
@@ -87,7 +87,7 @@ export async function openOffline({
     indexOf: (link: string) => index?.of(link) ?? noHost(),
     registry: new DestinationRegistry({ file, http, https: http }),
   };
-  const states = createIndexStates(reading);
+  const states = new IndexStates(reading);
   const management = createManagementService({
     ...reading,
     operations,
