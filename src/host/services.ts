@@ -10,7 +10,7 @@ import type { ManagementService } from "../service/backups/management-service.js
 import { StreamService } from "../service/backups/streams.js";
 import { createBodyReader } from "../service/documents/body-reader.js";
 import type { DocumentService } from "../service/documents/document-service.js";
-import { createDocumentService } from "../service/documents/documents.js";
+import { Documents } from "../service/documents/documents.js";
 import { openAuditLog } from "../service/host/audit-log.js";
 import { createAuditor, operationEntry, type Auditor } from "../service/host/auditor.js";
 import { createHostControl, type HostControl } from "../service/host/host-control.js";
@@ -172,7 +172,7 @@ function openDocuments(
   const trace = createOperationTrace({ ring: traces, hostId, onError: onInternalError });
   const bodies = createBodyReader();
   lifecycle.onClose(() => bodies.close());
-  const documents = createDocumentService({
+  const documents = new Documents({
     factories: [
       ...options.factories,
       { path: operationIndexLink, kind: operationKind, indexLink: operationIndexLink },

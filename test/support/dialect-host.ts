@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { QueryTasks } from "../../src/xenon/query/query-tasks.js";
 import { createBodyReader } from "../../src/service/documents/body-reader.js";
-import { createDocumentService } from "../../src/service/documents/documents.js";
+import { Documents } from "../../src/service/documents/documents.js";
 import {
   defaultFactories,
   durableIndexLink,
@@ -57,7 +57,7 @@ export async function startDialectHost(
     throw new HostError("INDEX_NOT_FOUND", `Index ${link} not found`, { metadata: { link } });
   };
   const bodies = createBodyReader();
-  const documents = createDocumentService({
+  const documents = new Documents({
     factories: [...defaultFactories, kinds],
     indexOf,
     lineageOf: (link) => lineages.get(link) ?? "",
