@@ -7,10 +7,10 @@ import { checkAfterUncleanStop } from "../service/backups/check-index.js";
 import { createManagementService } from "../service/backups/management.js";
 import type { HostDescription } from "../service/host/description.js";
 import type { ManagementService } from "../service/backups/management-service.js";
-import { createStreamService, type StreamService } from "../service/backups/streams.js";
+import { StreamService } from "../service/backups/streams.js";
 import { createBodyReader } from "../service/documents/body-reader.js";
 import type { DocumentService } from "../service/documents/document-service.js";
-import { createDocumentService } from "../service/documents/documents.js";
+import { Documents } from "../service/documents/documents.js";
 import { openAuditLog, type AuditLog } from "../service/host/audit-log.js";
 import { createAuditor, operationEntry, type Auditor } from "../service/host/auditor.js";
 import { createHostControl, type HostControl } from "../service/host/host-control.js";
@@ -25,9 +25,8 @@ import { recordOperation } from "../service/host/record-stats.js";
 import { createRequests, type Requests } from "../service/host/requests.js";
 import { createStats, type Stats } from "../stats/stats.js";
 import type { DocumentIndex } from "../store/document-index.js";
-import type { FileStore } from "../xenon/local-files/file-service.js";
-import { openFileStore } from "../xenon/local-files/file-store.js";
-import { createQueryTasks, type QueryTasks } from "../xenon/query/query-tasks.js";
+import { FileStore } from "../xenon/local-files/file-store.js";
+import { QueryTasks } from "../xenon/query/query-tasks.js";
 import type { Backups } from "./backups.js";
 import type { HostContext } from "./context.js";
 import { productVersion } from "./product-version.js";
@@ -129,7 +128,7 @@ export async function openServices(
     log: (request) => logger.info(request, "request"),
     trace: (request) => trace.record(request),
   });
-  const streams = createStreamService({
+  const streams = new StreamService({
     files: platform.files,
     transfers: backups.transfers,
     management,
@@ -186,7 +185,7 @@ function openDocuments(
   const trace = createOperationTrace({ ring: traces, hostId, onError: onInternalError });
   const bodies = createBodyReader();
   lifecycle.onClose(() => bodies.close());
-  const documents = createDocumentService({
+  const documents = new Documents({
     factories: [
       ...options.factories,
       { path: operationIndexLink, kind: operationKind, indexLink: operationIndexLink },
@@ -197,7 +196,7 @@ function openDocuments(
     newId: platform.randomId,
     readBody: bodies.read,
   });
-  const queries = createQueryTasks({
+  const queries = new QueryTasks({
     storeOf: (link) => (isTraces(link) ? { ...traces, lineage: () => link } : indexOf(link)),
     nowMicros: platform.nowMicros,
     newId: platform.randomId,
@@ -211,7 +210,7 @@ async function openLocalFiles(context: HostContext, { paths }: Backups): Promise
   const { options, directory, lifecycle } = context;
   const { platform, secretFiles } = options;
   const resolved = secretFiles.map((path) => resolveLinks(platform.files, resolve(path)));
-  const fileStore = await openFileStore(platform, {
+  const fileStore = await FileStore.open(platform, {
     directory: directory.fileServices,
     roots: await fileRoots(context, paths.roots),
     closed: [

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
 import { systemPlatform } from "../../io/platform.js";
-import { openTransfers, type Transfers } from "./transfers.js";
+import { Transfers } from "./transfers.js";
 
 let transfers: Transfers;
 
@@ -12,7 +12,7 @@ beforeEach(async () => {
     await sleep(20);
     await files.remove(path);
   };
-  transfers = await openTransfers(
+  transfers = await Transfers.open(
     { ...systemPlatform, files: { ...files, remove } },
     join(temporaryDirectory(), "transfers"),
     { maxCount: 10, maxBytes: 1e9, leaseMs: 60_000 },
