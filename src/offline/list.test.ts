@@ -10,13 +10,13 @@ test("reports the bytes read for the digests, up to the total", async () => {
   await fixture.backup("chain");
   await fixture.put("b", { n: 1 });
   await fixture.backup("chain");
-  const told: [number, number][] = [];
+  const reported: [number, number][] = [];
   const listed = await listFiles(
     fixture.uri("chain"),
     {
       recursive: true,
       stateDirectory: temporaryDirectory(),
-      onDigestBytes: (...progress) => told.push(progress),
+      onDigestBytes: (...progress) => reported.push(progress),
     },
     never,
   );
@@ -28,7 +28,7 @@ test("reports the bytes read for the digests, up to the total", async () => {
   );
   expect(segments.size).toBe(2);
   const total = [...segments.values()].reduce((sum, size) => sum + size, 0);
-  expect(told.length).toBeGreaterThan(3);
-  expect(told.map(([, whole]) => whole)).toEqual(told.map(() => total));
-  expect(told.at(-1)?.[0]).toBe(total);
+  expect(reported.length).toBeGreaterThan(3);
+  expect(reported.map(([, whole]) => whole)).toEqual(reported.map(() => total));
+  expect(reported.at(-1)?.[0]).toBe(total);
 });

@@ -1,5 +1,4 @@
 import { createServer, connect, type AddressInfo, type Server, type Socket } from "node:net";
-import { until } from "../../test/support/dialect-host.js";
 import type { Client } from "../security/clients.js";
 import {
   connectionLimits,
@@ -7,6 +6,7 @@ import {
   type ConnectionLimits,
   type Connections,
 } from "./connections.js";
+import { eventually } from "../../test/support/eventually.js";
 
 const small: ConnectionLimits = {
   total: 8,
@@ -42,7 +42,7 @@ async function dial(from = "127.0.0.1"): Promise<Socket & { localPort: number }>
     .resume();
   dialled.push(socket);
   await new Promise((resolve) => socket.once("connect", resolve));
-  await until(() => connections.find(from, socket.localPort) !== undefined);
+  await eventually(() => connections.find(from, socket.localPort) !== undefined);
   return socket as Socket & { localPort: number };
 }
 async function known(key: string, from = "127.0.0.1"): Promise<Socket> {
@@ -57,16 +57,14 @@ test("closes the oldest unauthenticated connection above the limit per network o
   await begin(small);
   const own: Socket[] = [];
   for (let i = 0; i < 4; i++) own.push(await dial());
-  await until(() => own[0]?.closed === true);
+  await eventually(() => own[0]?.closed === true);
   expect(open(own)).toEqual([false, true, true, true]);
   const others = [await dial("127.0.0.2"), await dial("127.0.0.3")];
-  await until(() => own[1]?.closed === true);
-  expect([open(own), open(others), connections.count()]).toEqual([
-    [false, false, true, true],
-    [true, true],
-    4,
-  ]);
-  await until(() => shed === 2);
+  await eventually(() => own[1]?.closed === true);
+  expect(open(own)).toEqual([false, false, true, true]);
+  expect(open(others)).toEqual([true, true]);
+  expect(connections.count()).toBe(4);
+  await eventually(() => shed === 2);
 });
 
 test("keeps the connections of an authenticated client, up to its limit", async () => {
@@ -76,7 +74,7 @@ test("keeps the connections of an authenticated client, up to its limit", async 
   for (let i = 0; i < 20; i++) await dial(`127.0.0.${2 + (i % 5)}`);
   expect(open(mine)).toEqual([true, true, true, true, true]);
   mine.push(await known("token 1", "127.0.0.9"));
-  await until(() => mine[0]?.closed === true);
+  await eventually(() => mine[0]?.closed === true);
   expect(open(mine)).toEqual([false, true, true, true, true, true]);
 });
 
@@ -87,11 +85,9 @@ test("accepts a new client on a full port by closing a connection of the client 
   const few: Socket[] = [];
   for (let i = 0; i < 3; i++) few.push(await known("token 2"));
   few.push(await known("token 3"));
-  await until(() => many[0]?.closed === true);
-  expect([open(many), open(few)]).toEqual([
-    [false, true, true, true, true],
-    [true, true, true, true],
-  ]);
+  await eventually(() => many[0]?.closed === true);
+  expect(open(many)).toEqual([false, true, true, true, true]);
+  expect(open(few)).toEqual([true, true, true, true]);
 });
 
 test("closes idle unauthenticated connections, but not active or authenticated ones", async () => {
@@ -101,10 +97,10 @@ test("closes idle unauthenticated connections, but not active or authenticated o
   const connection = connections.find("127.0.0.2", asking.localPort);
   if (connection) connections.begin(connection);
   const idle = await known("token 1", "127.0.0.3");
-  await until(() => silent.closed);
+  await eventually(() => silent.closed);
   expect(open([asking, idle])).toEqual([true, true]);
   if (connection) connections.end(connection);
-  await until(() => asking.closed);
+  await eventually(() => asking.closed);
   expect(connections.count()).toBe(1);
 });
 

@@ -11,7 +11,7 @@ import { Operations } from "../../gen/ts/google/longrunning/operations_pb.js";
 import { DocumentService } from "../../gen/ts/holdfast/document/v1/document_pb.js";
 import { ManagementService } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import { createHost, type Host } from "../../src/host/start.js";
-import { until } from "../support/dialect-host.js";
+import { eventually } from "../support/eventually.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
 const root = temporaryDirectory();
@@ -35,13 +35,13 @@ afterAll(async () => {
 });
 
 const seen = new Map<string, number>();
-/** The next `count` lines and whatever else came since the last look. A refusal and the end of an operation keep no caller waiting, so their lines may come after the answer. */
+/** The next `count` lines and all others written since the last call. Refusals and ends of operations are logged after the response, so their lines may arrive later. */
 async function newLines(count: number, name = "audit.log"): Promise<Record<string, unknown>[]> {
   const linesSince = () =>
     readFileSync(join(dataDirectory, "audit", name), "utf8")
       .split("\n")
       .slice(seen.get(name) ?? 0, -1);
-  await until(() => linesSince().length >= count);
+  await eventually(() => linesSince().length >= count);
   const fresh = linesSince().map((line) => JSON.parse(line) as Record<string, unknown>);
   seen.set(name, (seen.get(name) ?? 0) + fresh.length);
   return fresh.map(({ time, ...rest }) => {
@@ -69,7 +69,7 @@ describe.each([
 ] as const)("by %s", (via, transport) => {
   const who = { token: "alice", address: "127.0.0.1", via };
 
-  test("who backed up, and how that ended", async () => {
+  test("records who started a backup and how it ended", async () => {
     const { name } = await createClient(ManagementService, transport()).backup(
       { destination },
       { headers: bearer("the-admin") },
@@ -89,7 +89,7 @@ describe.each([
     ]);
   });
 
-  test("what failed, what was refused, and by whom", async () => {
+  test("records failures and refusals with their caller", async () => {
     const client = createClient(ManagementService, transport());
     await expect(
       client.pruneBackups({ uri: destination, names: ["m404"] }, { headers: bearer("the-admin") }),
@@ -114,7 +114,7 @@ describe.each([
     ]);
   });
 
-  test("what was deleted, and streams when they have ended", async () => {
+  test("records deletions, and streams when they end", async () => {
     const documents = createClient(DocumentService, transport());
     await documents.createDocument(
       {
@@ -148,7 +148,7 @@ describe.each([
   });
 });
 
-test("by REST", async () => {
+test("over REST", async () => {
   const who = { token: "alice", address: "127.0.0.1", via: "rest" };
   const { name } = (await (
     await send("POST", "/v1/backups", "the-admin", { destination })
@@ -200,7 +200,7 @@ test("by REST", async () => {
   ]);
 });
 
-test("by Xenon's dialect", async () => {
+test("over the Xenon dialect", async () => {
   const who = { token: "alice", address: "127.0.0.1", via: "xenon" };
   const manage = (token: string, kind: string, fields: object) =>
     send("PATCH", "/core/management", token, {
@@ -261,7 +261,7 @@ test("by Xenon's dialect", async () => {
   ).toEqual(["OK", "BACKUP_NOT_FOUND"]);
 });
 
-test("what a page of another site or a foreign name of the host is refused", async () => {
+test("records requests refused for a foreign origin or host name", async () => {
   await fetch(`${url}/core/management`, {
     method: "DELETE",
     headers: { ...bearer("the-admin"), origin: "http://evil.test" },

@@ -11,7 +11,7 @@ import { temporaryDirectory } from "../support/temporary-directory.js";
 
 export interface ContainerUnderTest {
   container: "ZIP" | "DIRECTORY";
-  /** The name of a destination of this kind. */
+  /** The name of a destination of this container. */
   name: string;
   openWriter(
     platform: Platform,
@@ -50,7 +50,7 @@ function emptyManifest(): ManifestFile {
   });
 }
 
-/** What any container must do, whatever it makes of a backup's files. */
+/** The guarantees of every container, independent of how it packs the files of a backup. */
 export function containerContract({
   container,
   name,
@@ -61,7 +61,7 @@ export function containerContract({
   const never = new AbortController().signal;
 
   describe(`${container}: backups`, () => {
-    test("what was backed up comes back, and what was written since is gone", async () => {
+    test("restores the state of the backup and discards later writes", async () => {
       const fixture = await hostFixture();
       for (let i = 0; i < 30; i += 1)
         await fixture.put(`d${i}`, { i, n: 9007199254740993n.toString() });
@@ -77,7 +77,7 @@ export function containerContract({
       expect(await fixture.contents()).toEqual(before);
     });
 
-    test("later backups to the same place are numbered on and hold the newer state; nothing is left beside them", async () => {
+    test("later backups to the same destination continue the numbering, contain the newer state and leave no other files", async () => {
       const fixture = await hostFixture();
       const states = [];
       for (let round = 1; round <= 4; round += 1) {
@@ -96,7 +96,7 @@ export function containerContract({
       expect(await fixture.contents()).toEqual(states[3]);
     });
 
-    test("an empty index is backed up and restored", async () => {
+    test("backs up and restores an empty index", async () => {
       const fixture = await hostFixture();
       await fixture.backup(name, request);
       await fixture.put("d", {});
@@ -106,7 +106,7 @@ export function containerContract({
       expect(await fixture.contents()).toEqual({ d: '{"again":1}' });
     });
 
-    test("two backups at once to one place queue, and both are good", async () => {
+    test("queues two concurrent backups to one destination, and both succeed", async () => {
       const fixture = await hostFixture();
       await fixture.put("d", {});
       const both = await Promise.all([
@@ -117,7 +117,7 @@ export function containerContract({
       await fixture.finish(fixture.host.management.verifyBackup(fixture.uri(name)));
     });
 
-    test("a backup by request id is done once, however often it is asked for", async () => {
+    test("runs a backup with a request id only once", async () => {
       const fixture = await hostFixture();
       const one = fixture.backup(name, { ...request, requestId: "r1" });
       const two = fixture.backup(name, { ...request, requestId: "r1" });
@@ -128,7 +128,7 @@ export function containerContract({
       ).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
     });
 
-    test("validate_only says what is wrong and touches nothing", async () => {
+    test("validate_only reports problems and changes nothing", async () => {
       const fixture = await hostFixture();
       await fixture.backup(name, { ...request, validateOnly: true });
       expect(existsSync(join(fixture.root, name))).toBe(false);
@@ -138,8 +138,8 @@ export function containerContract({
     });
   });
 
-  describe(`${container}: what is refused`, () => {
-    test("a parent that is missing, and a place that is taken by something else", async () => {
+  describe(`${container}: refusals`, () => {
+    test("rejects a missing parent directory and an occupied destination", async () => {
       const fixture = await hostFixture();
       await expect(fixture.backup(`no/such/${name}`, request)).rejects.toMatchObject({
         reason: "DESTINATION_MISSING",
@@ -154,7 +154,7 @@ export function containerContract({
       if (container === "DIRECTORY") expect(readFileSync(other, "utf8")).toBe("mine");
     });
 
-    test("a source that is not there, and one that is no backup; the index stays as it was", async () => {
+    test("rejects a missing source and a foreign one, and leaves the index unchanged", async () => {
       const fixture = await hostFixture();
       await fixture.put("d", {});
       await expect(fixture.restore(name)).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
@@ -167,7 +167,7 @@ export function containerContract({
       await fixture.put("d", { still: "writable" });
     });
 
-    test("a backup of another index, unless the index is named", async () => {
+    test("rejects a backup of another index unless the index is named", async () => {
       const fixture = await hostFixture();
       const indexLink = "/core/in-memory-document-index";
       await fixture.host.documents.create("/memory-things", '{"documentSelfLink":"m"}');
@@ -185,7 +185,7 @@ export function containerContract({
   describe(`${container}: the lease`, () => {
     const quick = { heartbeatMs: 50, expiryMs: 400, waitMs: 5000 };
 
-    test("the next one waits until it is released, and takes over one whose owner is silent", async () => {
+    test("a second writer waits for the release, and takes over the lease of a silent owner", async () => {
       const root = temporaryDirectory();
       const path = join(root, name);
       const first = await openWriter(systemPlatform, path, never, quick);
@@ -194,6 +194,7 @@ export function containerContract({
         got = true;
         return writer;
       });
+      // Longer than a lease without a heartbeat lasts.
       await new Promise((resolve) => setTimeout(resolve, 900));
       expect(got).toBe(false);
       await first.close();
@@ -207,17 +208,17 @@ export function containerContract({
       expect(existsSync(leasePath(path))).toBe(false);
     });
 
-    test("many that wait while others give up all get their turn", async () => {
+    test("all of many waiting writers acquire it in the end", async () => {
       const path = join(temporaryDirectory(), name);
-      // Each with a signal of its own: one that so many listen to at a time is warned of as a leak.
-      const turns = Array.from({ length: 12 }, async () =>
+      // A signal each: Node warns about a leak if so many listen to one.
+      const writers = Array.from({ length: 12 }, async () =>
         (await openWriter(systemPlatform, path, new AbortController().signal, quick)).close(),
       );
-      await Promise.all(turns);
+      await Promise.all(writers);
       expect(existsSync(path)).toBe(false);
     });
 
-    test("an owner whose lease was taken over stops before its manifest", async () => {
+    test("an owner that lost its lease stops before it writes the manifest", async () => {
       const path = join(temporaryDirectory(), name);
       const first = await openWriter(systemPlatform, path, never, quick);
       writeFileSync(leasePath(path), '{"owner":"another","beat":0}');
@@ -237,11 +238,12 @@ export function containerContract({
       ).not.toMatch(/manifest|zip(?!\.lease)/);
     });
 
-    test("waiting for it can be cancelled", async () => {
+    test("a waiting writer can be cancelled", async () => {
       const path = join(temporaryDirectory(), name);
       const first = await openWriter(systemPlatform, path, never, quick);
       const controller = new AbortController();
       const waiting = openWriter(systemPlatform, path, controller.signal, quick);
+      // The point of the wait at which it is cancelled.
       setTimeout(() => controller.abort(), 50);
       await expect(waiting).rejects.toMatchObject({ name: "AbortError" });
       await first.close();

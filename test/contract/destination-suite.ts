@@ -7,13 +7,13 @@ import { transferFixture, type TransferFixture } from "../support/transfer-fixtu
 
 export interface DestinationUnderTest {
   container: ContainerKind;
-  /** Another destination, from which it differs only in how bytes are moved: npm test runs one test of it, npm run test:full all. */
+  /** Whether only the transport of bytes differs from another destination: npm test then runs one of its tests, npm run test:full all. */
   like?: string;
-  /** Makes a destination for the fixture that is about to be made. */
+  /** Creates a destination for the fixture under construction. */
   prepare(): Promise<{ options?: Partial<HostOptions>; uriOf(fixture: TransferFixture): string }>;
 }
 
-/** What a backup does at every destination. */
+/** The guarantees of a backup at every destination. */
 export function destinationContract(
   what: string,
   { container, like, prepare }: DestinationUnderTest,
@@ -21,7 +21,7 @@ export function destinationContract(
   describe(what, () => {
     let fixture: TransferFixture;
     let uri: string;
-    /** No answer shows a query: it may hold a secret. */
+    /** Responses never show the query of a URI, which may contain a secret. */
     const shown = () => uri.replace(/\?.*/, "");
     beforeEach(async () => {
       const { options, uriOf } = await prepare();
@@ -31,16 +31,12 @@ export function destinationContract(
     });
     const backup = (more: object = {}) => fixture.backupTo(uri, { container, ...more });
 
-    test("gives back what was backed up, and nothing of what came after", async () => {
+    test("restores the backed-up documents and discards later changes", async () => {
       const before = await fixture.contents();
       const { backup: made, verified, bytesWritten } = await backup();
-      expect([made.container, made.uri, made.documents, verified, bytesWritten > 0]).toEqual([
-        container,
-        shown(),
-        20,
-        true,
-        true,
-      ]);
+      expect(made).toMatchObject({ container, uri: shown(), documents: 20 });
+      expect(verified).toBe(true);
+      expect(bytesWritten).toBeGreaterThan(0);
       await fixture.put("d1", { changed: true });
       await fixture.put("new", {});
       await fixture.host.documents.delete("/things/d2");
@@ -51,7 +47,7 @@ export function destinationContract(
 
     if (like !== undefined && !long) return;
 
-    test("to a point in time within the window, and to no other", async () => {
+    test("restores to a point in time within the window, and rejects others", async () => {
       const micros = await fixture.put("d1", { then: true });
       await fixture.put("d1", { later: true });
       await backup();
@@ -63,7 +59,7 @@ export function destinationContract(
       expect(fixture.leftovers()).toEqual([]);
     });
 
-    test("the newest backup is the one that counts", async () => {
+    test("restores the newest backup by default", async () => {
       await backup();
       await fixture.put("d3", { second: true });
       await backup();
@@ -72,7 +68,7 @@ export function destinationContract(
       expect((await fixture.contents())["d3"]).toBe('{"second":true}');
     });
 
-    test("is described, listed and verified by the name it was given", async () => {
+    test("describes, lists and verifies a backup by its URI", async () => {
       const { backup: made }: BackupResult = await backup();
       const { management } = fixture.host;
       expect(await management.describeBackup(uri)).toEqual(made);
@@ -89,7 +85,7 @@ export function destinationContract(
       expect(fixture.leftovers()).toEqual([]);
     });
 
-    test("validating writes nothing, and what is not there is not restored", async () => {
+    test("a dry run writes nothing, and a missing backup is not restored", async () => {
       expect(await backup({ validateOnly: true })).toMatchObject({ bytesWritten: 0 });
       const before = await fixture.contents();
       const error = await fixture.restoreFrom(uri).then(
@@ -108,7 +104,7 @@ export function destinationContract(
     });
 
     if (container === "DIRECTORY") {
-      test("later backups are incremental, and pruning removes what only one of them needs", async () => {
+      test("later backups are incremental, and pruning removes only segments without a backup", async () => {
         await backup();
         for (const round of [1, 2]) {
           await fixture.put("d1", { round });
@@ -139,7 +135,7 @@ export function destinationContract(
         });
       });
 
-      test("a point in time of it is compared and exported", async () => {
+      test("compares and exports a point in time", async () => {
         const micros = await fixture.put("d1", { then: true });
         await backup();
         await fixture.put("d1", { later: true });
@@ -161,7 +157,7 @@ export function destinationContract(
       });
     }
 
-    test("a backup that is cancelled leaves no trace here", async () => {
+    test("a cancelled backup leaves no objects", async () => {
       const { management, operations } = fixture.host;
       const { name } = await management.backup({
         destination: uri,

@@ -45,7 +45,7 @@ destinationContract("a server that answers GETs as Xenon does", {
   like: "an http server",
   async prepare() {
     const store = await httpStore();
-    store.manners = { countsEndOut: true, noTag: true };
+    store.behavior = { exclusiveRangeEnd: true, noTag: true };
     return { uriOf: () => `${store.origin}/b.zip` };
   },
 });

@@ -36,8 +36,8 @@ const reasonOf = (work: Promise<unknown>) =>
     (error: HostError) => error.reason,
   );
 
-describe("writing", () => {
-  test("a document gets the host as owner, the factory's kind and a made-up link", async () => {
+describe("writes", () => {
+  test("sets the owner to the host, the kind to that of the factory, and generates a link", async () => {
     const { service } = start();
     expect(
       await service.create("/things", '{"documentKind":"other","documentOwner":"me","a":1}'),
@@ -52,7 +52,7 @@ describe("writing", () => {
     expect((await service.create("/things", "")).link).toBe("/things/id-2");
   });
 
-  test("an expected version is held to", async () => {
+  test("honours an expected version", async () => {
     const { service } = start();
     await service.create("/things", '{"documentSelfLink":"a"}');
     expect(await reasonOf(service.patch("/things/a", "{}", { expectedVersion: 1 }))).toBe(
@@ -64,7 +64,7 @@ describe("writing", () => {
     );
   });
 
-  test("what is not there, deleted, taken or misnamed is told apart", async () => {
+  test("distinguishes missing, deleted, existing and invalid links", async () => {
     const { service } = start();
     await service.create("/things", '{"documentSelfLink":"a"}');
     await service.create("/things", '{"documentSelfLink":"gone"}');
@@ -90,7 +90,7 @@ describe("writing", () => {
     expect(await reasonOf(service.get("/core/in-memory-examples/x"))).toBe("INDEX_NOT_FOUND");
   });
 
-  test("a document larger than the limit is refused, one of just that size is not", async () => {
+  test("rejects a document above the size limit and accepts one of exactly the limit", async () => {
     const { service } = start();
     const sized = (bytes: number) => `{"a":"${"é".repeat((bytes - 8) / 2)}"}`;
     expect(await reasonOf(service.create("/things", sized(16 * 1024 * 1024)))).toBe("fine");
@@ -101,7 +101,7 @@ describe("writing", () => {
 });
 
 describe("versions", () => {
-  test("are listed newest first and asked for by number", async () => {
+  test("are listed newest first and read by number", async () => {
     const { service } = start();
     await service.create("/things", '{"documentSelfLink":"a","n":0}');
     for (let n = 1; n < 5; n += 1) await service.patch("/things/a", `{"n":${n}}`);
@@ -129,7 +129,7 @@ describe("page tokens", () => {
     return parts;
   }
 
-  test("lead through a listing; its size may change on the way", async () => {
+  test("continue a listing, also with another page size", async () => {
     const { service } = await filled();
     const request = { factoryPath: "/things", filter: "n gt 0", expand: false };
     const first = await service.list({ ...request, limit: 1 });
@@ -148,7 +148,7 @@ describe("page tokens", () => {
     expect(await service.count("/things", "n gt 0")).toBe(4);
   });
 
-  test("are of no use to another request, and none that was made up is taken", async () => {
+  test("are rejected in other requests, and so are forged ones", async () => {
     const { service } = await filled();
     const { nextPageToken: pageToken = "" } = await service.list({
       factoryPath: "/things",
@@ -168,7 +168,7 @@ describe("page tokens", () => {
     expect(await next({ limit: 0 })).toBe("REQUEST_INVALID");
   });
 
-  test("end with the history they were made in", async () => {
+  test("expire with the lineage that issued them", async () => {
     const { service, state } = await filled();
     const { nextPageToken: pageToken = "" } = await service.list({
       factoryPath: "/things",
@@ -182,7 +182,7 @@ describe("page tokens", () => {
   });
 });
 
-test("a link belongs to the innermost factory above it", () => {
+test("a link belongs to its innermost factory", () => {
   const table = factoryTable([
     { path: "/a", kind: "outer", indexLink: "i" },
     { path: "/a/b", kind: "inner", indexLink: "i" },

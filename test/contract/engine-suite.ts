@@ -71,12 +71,12 @@ export function engineContract(name: string, openStorageEngine: OpenStorageEngin
         engine.write(remove("b")),
         engine.write(post("b", { back: 1 }, { revive: true })),
       ]);
-      const told = outcomes.map((one) =>
+      const results = outcomes.map((one) =>
         one.status === "fulfilled"
           ? (one.value?.version ?? "nothing")
           : (one.reason as { reason: string }).reason,
       );
-      expect(told).toEqual([
+      expect(results).toEqual([
         0,
         "DOCUMENT_EXISTS",
         "DOCUMENT_NOT_FOUND",
@@ -147,7 +147,7 @@ export function engineContract(name: string, openStorageEngine: OpenStorageEngin
       ["filtered", { filter: { op: "ge", field: "n", value: 0n } as const }],
       ["sorted", { orderBy: [{ field: "n", descending: true }] }],
     ])(
-      "a listing %s gives each document of its first moment once, whatever is written meanwhile",
+      "a listing %s returns each document of its first snapshot once, despite concurrent writes",
       async (_name, more) => {
         const { engine } = await engineFixture(openStorageEngine);
         await Promise.all(
@@ -570,11 +570,12 @@ export function engineContract(name: string, openStorageEngine: OpenStorageEngin
         path: join(fixture.root, "cancelled"),
         signal: controller.signal,
       });
-      // The copy has begun in its thread. Later, on a busy machine, it may be done.
+      // The copy has started in its thread. Aborted later, it might be complete on a busy machine.
       setImmediate(() => controller.abort());
       await expect(copying).rejects.toMatchObject({ code: "CANCELLED" });
       const stop = new AbortController();
       const building = fixture.build([segment], undefined, stop.signal);
+      // The point of the build at which it is cancelled.
       setTimeout(() => stop.abort(), 50);
       await expect(building).rejects.toMatchObject({ code: "CANCELLED" });
       await snapshot.release();
@@ -585,7 +586,7 @@ export function engineContract(name: string, openStorageEngine: OpenStorageEngin
     const signal = new AbortController().signal;
     type Fixture = Awaited<ReturnType<typeof engineFixture>>;
 
-    /** Builds a generation from all that the live one contains at this moment. */
+    /** Builds a generation from the current contents of the live one. */
     async function buildFromLive(fixture: Fixture, name: string) {
       const segments = [await fixture.exportSegment(name)];
       const next = { ...identity, lineage: name, parents: [] };

@@ -19,7 +19,7 @@ const root = temporaryDirectory();
 const destination = pathToFileURL(join(root, "backups")).href;
 const memory = "/core/in-memory-document-index";
 const durable = "/core/document-index";
-/** Everything a token may have that is for one index. */
+/** All roles that a token for one index may have. */
 const own = { headers: { authorization: "Bearer memory-only" } };
 const admin = { headers: { authorization: "Bearer the-admin" } };
 let host: Host;
@@ -65,7 +65,7 @@ async function drained<T>(items: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
-/** Waits for an operation; the reason of its failure, or OK. */
+/** Waits for an operation; returns the reason of its failure, or OK. */
 async function outcome(transport: Transport, name: string): Promise<string> {
   const { result } = await createClient(Operations, transport).waitOperation({ name }, admin);
   if (result.case !== "error") return "OK";
@@ -83,11 +83,11 @@ describe.each([
       }),
   ],
   ["Connect", () => createConnectTransport({ baseUrl: url, httpVersion: "1.1" })],
-])("a token for one index, by %s", (_name, open) => {
+])("a token for one index over %s", (_name, open) => {
   const documents = () => createClient(DocumentService, open());
   const management = () => createClient(ManagementService, open());
 
-  test("reads and writes its documents, and none of another index", async () => {
+  test("reads and writes documents of its index and of no other", async () => {
     const calls = (factory: string, link: string): Promise<unknown>[] => [
       documents().getDocument({ selfLink: link }, own),
       documents().patchDocument({ selfLink: link, body: body("p") }, own),
@@ -138,7 +138,7 @@ describe.each([
     expect((await host.documents.get("/core/examples/s")).version).toBe(0);
   });
 
-  test("backs its index up and restores it, and no other, nor another into it", async () => {
+  test("backs up and restores its index and no other, nor restores another one into it", async () => {
     const { name } = await management().backup({ destination, indexLink: memory }, own);
     expect(await outcome(open(), name)).toBe("OK");
     expect(await reasonOf(management().backup({ destination }, own))).toBe("INDEX_NOT_ALLOWED");
@@ -162,7 +162,7 @@ describe.each([
     expect((await createClient(Operations, open()).getOperation({ name }, own)).done).toBe(true);
     const restored = await management().restore({ source: destination, indexLink: memory }, own);
     expect(await outcome(open(), restored.name)).toBe("OK");
-    // With all of the rights on its own index it would read the other one's documents there.
+    // With all roles on its own index, the token could read documents of the other index there.
     const stolen = await management().restore(
       { source: `${destination}-durable`, indexLink: memory },
       own,
@@ -209,7 +209,7 @@ describe.each([
     ).toBe("OK");
   });
 
-  test("looks into its live index, and into no place where others' backups may lie", async () => {
+  test("inspects its live index, and no destination that may hold backups of others", async () => {
     expect(
       await reasonOf(
         drained(management().exportBackup({ pointInTime: { indexLink: memory } }, own)),
@@ -238,7 +238,7 @@ describe.each([
   });
 });
 
-test("every method is known, or closed to such a token", () => {
+test("every method is classified, or closed to such a token", () => {
   const methods = hostServices({ ...host, nowMicros: () => 0 }).flatMap(({ service }) =>
     service.methods.map(({ name }) => `${service.typeName}.${name}`),
   );
@@ -313,18 +313,18 @@ test.each([
   ["GET", "/v1/documents:export?factory_link=/core/in-memory-examples", 200],
   ["GET", "/v1/transfers/any:download", 403],
   ["GET", `/v1/backups?uri=${encodeURIComponent(destination)}`, 403],
-])("over HTTP: %s %s is %d", async (method, path, status, ...[sent]: unknown[]) => {
+])("over HTTP: %s %s returns %d", async (method, path, status, ...[sent]: unknown[]) => {
   const answer = await fetch(url + path, {
     method,
     headers: { ...own.headers, "content-type": "application/json" },
     ...(sent !== undefined && { body: JSON.stringify(sent) }),
   });
   const text = await answer.text();
-  expect([answer.status, text]).toEqual([status, expect.any(String)]);
+  expect({ status: answer.status, text }).toMatchObject({ status });
   if (status === 403) expect(text).toContain("limited to");
 });
 
-test("a query task of another index is not shown, read, paged or removed", async () => {
+test("a query task of another index cannot be read, paged or deleted", async () => {
   const ask = (method: string, path: string, headers: Record<string, string>, sent?: unknown) =>
     fetch(url + path, {
       method,
@@ -360,7 +360,7 @@ test("a query task of another index is not shown, read, paged or removed", async
   );
 });
 
-test("a document whose link is a factory of another index is one of its own index", async () => {
+test("a document whose link is a factory of another index belongs to its own index", async () => {
   await host.documents.create("/core/examples", '{"name":"nested","documentSelfLink":"sub"}');
   const call = (method: string, path: string, sent?: unknown) =>
     fetch(url + path, {
@@ -369,7 +369,10 @@ test("a document whose link is a factory of another index is one of its own inde
       ...(sent !== undefined && { body: JSON.stringify(sent) }),
     }).then((answer) => answer.status);
   for (const path of ["sub", "sub:versions", "sub:version"])
-    expect([path, await call("GET", `/v1/documents/core/examples/${path}`)]).toEqual([path, 403]);
+    expect({ path, status: await call("GET", `/v1/documents/core/examples/${path}`) }).toEqual({
+      path,
+      status: 403,
+    });
   expect(
     await call("PATCH", "/v1/documents/core/examples/sub", { fields: { name: "pwned" } }),
   ).toBe(403);
@@ -384,7 +387,7 @@ test("a document whose link is a factory of another index is one of its own inde
   ).toBe("/core/examples/sub");
 });
 
-test("versions of what no factory serves are those of the durable index", async () => {
+test("versions outside of all factories belong to the durable index", async () => {
   const documents = createClient(
     DocumentService,
     createConnectTransport({ baseUrl: url, httpVersion: "1.1" }),
@@ -394,7 +397,7 @@ test("versions of what no factory serves are those of the durable index", async 
   );
 });
 
-test("to back up to another server takes the role to read, by gRPC and in Xenon's dialect", async () => {
+test("a backup to another server requires the role read, over gRPC and the Xenon dialect", async () => {
   const management = createClient(
     ManagementService,
     createConnectTransport({ baseUrl: url, httpVersion: "1.1" }),

@@ -45,7 +45,7 @@ async function backup(): Promise<string> {
   return result && "backup" in result ? result.backup.name : "";
 }
 
-test("after a second restore of an old backup the newest is the one that was made since", async () => {
+test("after a second restore of an old backup the newest backup is the later one", async () => {
   await write("a");
   const old = await backup();
   await restore(old);
@@ -57,7 +57,7 @@ test("after a second restore of an old backup the newest is the one that was mad
   expect(await names()).toEqual(["a"]);
 });
 
-test("after the undo of an undo the newest is the one that was made since", async () => {
+test("after the undo of an undo the newest backup is the later one", async () => {
   await write("a");
   await restore(await backup());
   await write("kept");

@@ -9,7 +9,7 @@ import { temporaryDirectory } from "../support/temporary-directory.js";
 export interface ObjectsUnderTest {
   /** An empty destination. */
   open(): Promise<Destination>;
-  /** A name that it takes. */
+  /** A valid object name. */
   name: string;
 }
 
@@ -26,7 +26,7 @@ async function bytesOf(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** The guarantees that are written on Destination, as far as its capabilities go. */
+/** The guarantees documented on Destination, as far as its capabilities include them. */
 export function objectContract(what: string, { open, name }: ObjectsUnderTest): void {
   describe(`objects of ${what}`, () => {
     let destination: Destination;
@@ -40,7 +40,7 @@ export function objectContract(what: string, { open, name }: ObjectsUnderTest): 
       destination.put(object, { bytes }, optionsFor(bytes, more));
     const get = (more = {}, object = name) => bytesOf(destination.get(object, { signal, ...more }));
 
-    test("gives back the bytes that were put, whole and in ranges", async () => {
+    test("returns the stored bytes, whole and in ranges", async () => {
       await put(large);
       expect((await get()).equals(large)).toBe(true);
       for (const [offset, end] of [
@@ -53,7 +53,7 @@ export function objectContract(what: string, { open, name }: ObjectsUnderTest): 
       await readBack(destination, name, optionsFor(large), signal);
     });
 
-    test("takes a file that was staged", async () => {
+    test("stores a staged file", async () => {
       const lock = await destination.lock(undefined, signal);
       const staging = await destination.stage({ lock });
       const path = join(staging.directory, "object");
@@ -70,7 +70,7 @@ export function objectContract(what: string, { open, name }: ObjectsUnderTest): 
       expect((await get()).toString()).toBe("after");
     });
 
-    test("reads back what differs as damage", async () => {
+    test("reports a difference on reading back as damage", async () => {
       await put(Buffer.from("stored"));
       for (const other of ["Stored", "stored, and more", "store"])
         await expect(
@@ -95,7 +95,7 @@ export function objectContract(what: string, { open, name }: ObjectsUnderTest): 
       expect(progress.at(-1)).toBe(large.length);
     });
 
-    test("a reader that stops early leaves nothing waiting", async () => {
+    test("releases its resources when a reader stops early", async () => {
       await put(large);
       for await (const chunk of destination.get(name, { signal })) {
         expect(chunk.length).toBeGreaterThan(0);
@@ -104,7 +104,7 @@ export function objectContract(what: string, { open, name }: ObjectsUnderTest): 
       expect((await get({ end: 3 })).equals(large.subarray(0, 3))).toBe(true);
     });
 
-    test("a lock keeps the next one waiting", async () => {
+    test("a lock blocks the next one until its release", async () => {
       const first = await destination.lock(undefined, signal);
       let got = false;
       const second = destination.lock(undefined, new AbortController().signal).then((lock) => {
@@ -117,7 +117,7 @@ export function objectContract(what: string, { open, name }: ObjectsUnderTest): 
       await (await second).release();
     });
 
-    test("names without an object", async () => {
+    test("reports names without an object", async () => {
       const error = await get().catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({
         reason: expect.stringMatching(/BACKUP_NOT_FOUND|DESTINATION_REFUSED/) as string,
@@ -125,7 +125,7 @@ export function objectContract(what: string, { open, name }: ObjectsUnderTest): 
       expect(await destination.stat(name, signal)).toBeUndefined();
     });
 
-    test("lists and removes, or says that it cannot", async () => {
+    test("lists and removes objects, or reports the missing capability", async () => {
       const { list, remove } = destination.capabilities;
       const names = async () => {
         const found: string[] = [];
@@ -160,7 +160,7 @@ export function objectContract(what: string, { open, name }: ObjectsUnderTest): 
       }
     });
 
-    test("a conditional put replaces only the version that it names", async () => {
+    test("a conditional put replaces only the named version", async () => {
       if (!destination.capabilities.conditionalPut) return;
       await put(Buffer.from("first"), { ifVersion: null });
       const occupied = { reason: "DESTINATION_OCCUPIED" };
@@ -171,7 +171,7 @@ export function objectContract(what: string, { open, name }: ObjectsUnderTest): 
       expect((await get()).toString()).toBe("second");
     });
 
-    test("abandoned staging areas go, those in use and notes stay", async () => {
+    test("removes abandoned staging areas, and keeps notes and staging areas in use", async () => {
       const { list } = destination.capabilities;
       if (!list || !destination.localPath) return;
       const note = ".holdfast-pending-x.json";

@@ -43,7 +43,7 @@ objectContract("a web server", {
   },
 });
 
-test("a directory that is made for a backup goes again if nothing was stored", async () => {
+test("removes the directory created for a backup if nothing was stored", async () => {
   const { signal } = new AbortController();
   const path = join(temporaryDirectory(), "backups");
   const destination = new FileDestination({ platform, path, create: true });
@@ -54,7 +54,7 @@ test("a directory that is made for a backup goes again if nothing was stored", a
   expect(await destination.exists()).toBe(false);
 });
 
-test("a directory on the way that becomes a link after the URI was resolved is not followed", async () => {
+test("does not follow a parent directory that became a link after the URI was resolved", async () => {
   const { signal } = new AbortController();
   const root = temporaryDirectory();
   const outside = temporaryDirectory();

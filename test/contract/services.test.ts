@@ -7,7 +7,7 @@ import { authorizeMethods } from "../../src/api/policy/method-roles.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { factoryPath, serviceSuite } from "./service-suite.js";
 import { directTransport } from "./transports/direct.js";
-import { ways, type Served } from "./transports/all.js";
+import { protocols, type Served } from "./transports/all.js";
 
 const tokens = "reader read\nwriter write";
 const hosts: Host[] = [];
@@ -40,9 +40,9 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all(hosts.map((host) => host.close())));
 
-describe.each(Object.entries(ways))("%s", (_name, way) => {
+describe.each(Object.entries(protocols))("%s", (_name, protocol) => {
   serviceSuite({
-    way,
+    protocol,
     hosts: () => ({ open, guarded, direct: directTransport(open.services, {}) }),
   });
 });

@@ -8,7 +8,7 @@ const exposed = () => ({
   backupRoots: [temporaryDirectory()],
 });
 
-test("a host that others can reach connects to no loopback address, by number, by name or by detour, unless it is named", async () => {
+test("a host on a public address connects to loopback addresses only if they are named, whether given by number, name or redirect", async () => {
   const store = await httpStore();
   const fixture = await transferFixture(undefined, exposed());
   for (const name of [
@@ -37,7 +37,7 @@ test("a host that others can reach connects to no loopback address, by number, b
   await fixture.restoreFrom(`http://localhost:${store.port}/b.zip`);
 });
 
-test("no host connects to a metadata service, and a redirect does not lead there", async () => {
+test("never connects to a metadata service, directly or by a redirect", async () => {
   const fixture = await transferFixture(undefined, { allowDestinations: ["169.254.169.254"] });
   for (const name of ["169.254.169.254", "[fd00:ec2::254]", "[::ffff:a9fe:a9fe]"]) {
     await expect(fixture.restoreFrom(`http://${name}/latest/meta-data`)).rejects.toMatchObject({
@@ -47,7 +47,7 @@ test("no host connects to a metadata service, and a redirect does not lead there
   }
 });
 
-test("what is wrong with a URI is told before anything is begun", async () => {
+test("rejects an invalid URI before the operation starts", async () => {
   const fixture = await transferFixture();
   await expect(fixture.backupTo("http://me:hunter2@127.0.0.1/b.zip")).rejects.toMatchObject({
     reason: "DESTINATION_INVALID",

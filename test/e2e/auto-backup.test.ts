@@ -4,31 +4,28 @@ import { pathToFileURL } from "node:url";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { systemPlatform, type Platform } from "../../src/io/platform.js";
 import type { AutoBackupStatus } from "../../src/backup/schedule/status.js";
+import { eventually } from "../support/eventually.js";
 import { faultyFileSystem } from "../support/faulty-file-system.js";
 import { clockPlatform, hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { long } from "../support/long.js";
 import { MemoryDestination, MemoryScheme, MemoryStore } from "../support/memory-destination.js";
 
-/** Fast enough that a test sees many runs and merges. */
+/** Intervals short enough that a test sees many runs and merges. */
 const pace = { intervalMs: 5, retryMs: 10, retryMaxMs: 80, mergeDeltas: 4, mergeBytes: 200_000 };
 const fast: Platform = { ...systemPlatform, autoBackup: pace };
 
 const directory = "data/auto-backup";
 const statusOf = ({ host }: HostFixture): AutoBackupStatus => host.control.autoBackup();
 
+/** Waits for a status of automatic backups, and returns it. */
 async function until(
   fixture: HostFixture,
   wanted: (status: AutoBackupStatus) => boolean,
 ): Promise<AutoBackupStatus> {
-  const end = Date.now() + 20_000;
-  for (;;) {
-    const status = statusOf(fixture);
-    if (wanted(status)) return status;
-    if (Date.now() > end) throw new Error(`it did not come to that: ${JSON.stringify(status)}`);
-    await sleep(5);
-  }
+  await eventually(() => wanted(statusOf(fixture)), { state: () => statusOf(fixture) });
+  return statusOf(fixture);
 }
-/** What was written is heard of in the next turn of the event loop, once for all of a turn. */
+/** Writes reach the scheduler in the next turn of the event loop, once per turn. */
 const current = async (fixture: HostFixture) => {
   await nextTurn();
   return until(fixture, ({ state }) => state === "CURRENT");
@@ -36,12 +33,12 @@ const current = async (fixture: HostFixture) => {
 
 const count = async ({ host }: HostFixture, name: string) =>
   (await host.control.stats()).find((stat) => stat.name === name)?.latestValue;
-const figures = ({ root }: HostFixture) =>
+const backupFiles = ({ root }: HostFixture) =>
   readdirSync(join(root, directory)).filter(
     (name) => name.endsWith(".sqlite") || name.endsWith(".json"),
   );
 
-/** What a fresh host holds after a restore from the automatic backups of another one. */
+/** The documents of a new host after it restored the automatic backups of another one. */
 async function restored(fixture: HostFixture, more: { targetTimeMicros?: bigint } = {}) {
   const other = await hostFixture();
   await other.restore("", { source: fixture.uri(directory), ...more });
@@ -50,16 +47,17 @@ async function restored(fixture: HostFixture, more: { targetTimeMicros?: bigint 
   return contents;
 }
 
-test("is off at first; switched on, each commit is soon in a backup that restores", async () => {
+test("is off by default; once switched on, backs up each commit", async () => {
   const fixture = await hostFixture({ platform: fast });
   await fixture.put("a", { n: 0 });
+  // Ten intervals in which no backup may start.
   await sleep(50);
   expect(statusOf(fixture)).toMatchObject({
     enabled: false,
     state: "OFF",
     destination: pathToFileURL(join(fixture.root, directory)).href,
   });
-  expect(() => figures(fixture)).toThrow("ENOENT");
+  expect(() => backupFiles(fixture)).toThrow("ENOENT");
 
   await fixture.host.control.configureAutoBackup(true);
   for (let n = 1; n <= 3; n += 1) {
@@ -72,11 +70,12 @@ test("is off at first; switched on, each commit is soon in a backup that restore
 
   await fixture.host.control.configureAutoBackup(false);
   await fixture.put("a", { n: 4 });
+  // Ten intervals in which no backup may start.
   await sleep(50);
   expect(await restored(fixture)).toEqual({ a: '{"n":3}' });
 });
 
-test("under load runs follow one another, deltas are merged, files stay few, and every moment can still be restored", async () => {
+test("under load merges deltas, bounds the number of files, and keeps every point in time restorable", async () => {
   const fixture = await hostFixture({ platform: fast });
   await fixture.host.control.configureAutoBackup(true);
   const states: { time: number; contents: Record<string, string> }[] = [];
@@ -88,7 +87,8 @@ test("under load runs follow one another, deltas are merged, files stay few, and
     const time = await fixture.put(name, body);
     contents[name] = JSON.stringify(body);
     if (n % 97 === 0) states.push({ time, contents: { ...contents } });
-    if (n % 50 === 0 && n > 0) most = Math.max(most, figures(fixture).length);
+    if (n % 50 === 0 && n > 0) most = Math.max(most, backupFiles(fixture).length);
+    // Spreads the writes over many runs.
     await sleep(2);
   }
   await current(fixture);
@@ -98,31 +98,32 @@ test("under load runs follow one another, deltas are merged, files stay few, and
   expect(await restored(fixture)).toEqual(contents);
   for (const { time, contents: wanted } of states)
     expect(await restored(fixture, { targetTimeMicros: BigInt(time) })).toEqual(wanted);
-  // Once nothing is written any more, the last merge is put in place too.
+  // The last merge completes only after the writes have stopped.
   const status = await until(fixture, ({ files = 99, state }) => files <= 6 && state === "CURRENT");
-  expect(figures(fixture)).toHaveLength(status.files ?? 0);
+  expect(backupFiles(fixture)).toHaveLength(status.files ?? 0);
 }, 60_000);
 
-test("a merge beside pruning holds what the index holds", async () => {
+test("merges keep all versions while old versions are compacted", async () => {
   const platform = { ...clockPlatform(1_800_000_000_000_000), autoBackup: pace };
   const fixture = await hostFixture({ platform, retainedVersions: 2, historyMs: 0 });
   await fixture.host.control.configureAutoBackup(true);
   for (let n = 0; n < 300; n += 1) {
     platform.clock.micros += 1000;
     await fixture.put(`d${n % 5}`, { n, text: "y".repeat(200) });
+    // Spreads the writes over many runs.
     if (n % 7 === 0) await sleep(8);
   }
-  // The sweep prunes once a second.
-  await sleep(1500);
+  await eventually(
+    async () => (await fixture.host.documents.listVersions("/things/d0", 100)).length < 60,
+  );
   await fixture.put("last", { n: 300 });
   await current(fixture);
   expect(await restored(fixture)).toEqual(await fixture.contents());
   const [backup] = await fixture.host.management.listBackups(fixture.uri(directory));
   expect(backup?.state).toBe("COMPLETE");
-  expect((await fixture.host.documents.listVersions("/things/d0", 100)).length).toBeLessThan(60);
 }, 30_000);
 
-test("commits during a run are one more run, and counted as skipped", async () => {
+test("commits during a run cause one further run and count as skipped", async () => {
   let release = () => {};
   let runs = 0;
   const held = new Promise<void>((resolve) => (release = resolve));
@@ -140,6 +141,7 @@ test("commits during a run are one more run, and counted as skipped", async () =
   await fixture.put("a", { n: 0 });
   await until(fixture, ({ state }) => state === "RUNNING");
   for (let n = 1; n <= 10; n += 1) await fixture.put("a", { n });
+  // Ten intervals in which no further run may start.
   await sleep(50);
   expect(runs).toBe(2);
   release();
@@ -149,11 +151,11 @@ test("commits during a run are one more run, and counted as skipped", async () =
   expect(await restored(fixture)).toEqual({ a: '{"n":10}' });
 });
 
-test("the choice holds over a restart, and what was written when it was not looked at is caught up with", async () => {
+test("keeps the setting over a restart and backs up what was written while switched off", async () => {
   const fixture = await hostFixture({ platform: fast });
   await fixture.host.control.configureAutoBackup(true);
   await fixture.put("a", { n: 1 });
-  // A stop in good order backs up what is not yet.
+  // An orderly stop backs up all remaining commits.
   await fixture.restart();
   expect(statusOf(fixture).enabled).toBe(true);
   await current(fixture);
@@ -167,7 +169,7 @@ test("the choice holds over a restart, and what was written when it was not look
   expect(await restored(fixture)).toEqual({ a: '{"n":2}' });
 });
 
-test("a destination that fails is tried again, shown, counted, and caught up with when it is back; writes do not notice", async () => {
+test("retries, reports and counts failures of the destination, and catches up afterwards; writes continue", async () => {
   const fixture = await hostFixture({ platform: fast });
   const mount = join(fixture.root, "mount");
   await fixture.restart({ autoBackupDestination: join(mount, "auto") });
@@ -186,7 +188,7 @@ test("a destination that fails is tried again, shown, counted, and caught up wit
   const other = await hostFixture();
   await other.restore("", { source: fixture.uri("mount/auto") });
   expect(await other.contents()).toEqual({ a: '{"n":1}' });
-  // The directory goes away under it, and comes back.
+  // The directory disappears during the run and is restored later.
   renameSync(mount, `${mount}-away`);
   await fixture.put("a", { n: 2 });
   await until(fixture, ({ failuresInARow }) => failuresInARow > 0);
@@ -197,7 +199,7 @@ test("a destination that fails is tried again, shown, counted, and caught up wit
 });
 
 test.each(["create", "write", "sync", "rename", "syncDirectory", "remove"] as const)(
-  "after any failed %s the next run is good, merges too",
+  "recovers in the next run after a failed %s, also during a merge",
   async (kind) => {
     const files = faultyFileSystem();
     const fixture = await hostFixture({
@@ -207,6 +209,7 @@ test.each(["create", "write", "sync", "rename", "syncDirectory", "remove"] as co
     for (let n = 0; n < (long ? 40 : 13); n += 1) {
       files.arm(kind, 1 + (n % 13), "EIO");
       await fixture.put(`d${n % 5}`, { n, text: "z".repeat(2000) }).catch(() => undefined);
+      // Spreads the failures over several runs and their retries.
       await sleep(12);
     }
     files.disarm();
@@ -217,11 +220,11 @@ test.each(["create", "write", "sync", "rename", "syncDirectory", "remove"] as co
   30_000,
 );
 
-test("a manifest there that cannot be read is warned of, its segments stay, and files do not pile up for it", async () => {
-  const said: string[] = [];
+test("warns about an unreadable manifest, keeps its segments, and still bounds the number of files", async () => {
+  const logged: string[] = [];
   const fixture = await hostFixture({
     platform: fast,
-    logger: { info() {}, warn: (_fields, message) => void said.push(message), error() {} },
+    logger: { info() {}, warn: (_fields, message) => void logged.push(message), error() {} },
   });
   await fixture.host.control.configureAutoBackup(true);
   await fixture.put("a", { n: 0 });
@@ -229,12 +232,13 @@ test("a manifest there that cannot be read is warned of, its segments stay, and 
   writeFileSync(join(fixture.root, directory, "manifest-0000000777-0123456789abcdef.json"), "{}");
   for (let n = 1; n <= 40; n += 1) {
     await fixture.put("a", { n });
+    // Spreads the writes over several runs.
     await sleep(10);
   }
   await current(fixture);
   expect(statusOf(fixture).warnings).toEqual([expect.stringContaining("manifest-0000000777")]);
-  expect(said).toEqual(["automatic backup complete, with warnings"]);
-  expect(figures(fixture).filter((name) => name.startsWith("manifest-"))).toHaveLength(2);
+  expect(logged).toEqual(["automatic backup complete, with warnings"]);
+  expect(backupFiles(fixture).filter((name) => name.startsWith("manifest-"))).toHaveLength(2);
   const [newest] = await fixture.host.management.listBackups(fixture.uri(directory));
   const other = await hostFixture();
   const good = (await fixture.host.management.listBackups(fixture.uri(directory))).find(
@@ -245,10 +249,10 @@ test("a manifest there that cannot be read is warned of, its segments stay, and 
   expect(await other.contents()).toEqual({ a: '{"n":40}' });
 });
 
-test("a restore from its own automatic backups works under load, and they go on with the new history", async () => {
+test("continues with the new lineage after a restore from its own backups under load", async () => {
   const fixture = await hostFixture({ platform: fast });
   await fixture.host.control.configureAutoBackup(true);
-  const moment = await fixture.put("a", { n: 1 });
+  const pointInTime = await fixture.put("a", { n: 1 });
   await current(fixture);
   let writing = true;
   const load = (async () => {
@@ -256,8 +260,9 @@ test("a restore from its own automatic backups works under load, and they go on 
       await fixture.put(`b${n % 50}`, { n, text: "x".repeat(5000) }).catch(() => sleep(1));
   })();
   for (let round = 0; round < (long ? 5 : 2); round += 1) {
+    // Time for writes and automatic backups between two restores.
     await sleep(150);
-    await fixture.restore(directory, { targetTimeMicros: BigInt(moment) });
+    await fixture.restore(directory, { targetTimeMicros: BigInt(pointInTime) });
   }
   writing = false;
   await load;
@@ -265,7 +270,7 @@ test("a restore from its own automatic backups works under load, and they go on 
   expect(await restored(fixture)).toEqual(await fixture.contents());
 }, 60_000);
 
-test("a directory that is lost while nobody writes is noticed, and made again", async () => {
+test("detects a deleted directory while idle and creates it again", async () => {
   const fixture = await hostFixture({
     platform: { ...fast, autoBackup: { ...pace, checkMs: 30 } },
   });
@@ -279,21 +284,21 @@ test("a directory that is lost while nobody writes is noticed, and made again", 
         join(
           fixture.root,
           directory,
-          figures(fixture).find((name) => name.startsWith("base-")) ?? "none",
+          backupFiles(fixture).find((name) => name.startsWith("base-")) ?? "none",
         ),
       ),
   ]) {
     const before = (await count(fixture, "autoBackupPerformedCount")) ?? 0;
     lose();
-    const end = Date.now() + 20_000;
-    while (((await count(fixture, "autoBackupPerformedCount")) ?? 0) === before && Date.now() < end)
-      await sleep(10);
+    await eventually(
+      async () => ((await count(fixture, "autoBackupPerformedCount")) ?? 0) > before,
+    );
     await current(fixture);
     expect(await restored(fixture)).toEqual({ a: '{"n":1}' });
   }
 });
 
-test("backups by hand into the same directory do not break a merge that is under way", async () => {
+test("manual backups to the same directory do not disturb a running merge", async () => {
   const logged: string[] = [];
   const fixture = await hostFixture({
     platform: fast,
@@ -307,6 +312,7 @@ test("backups by hand into the same directory do not break a merge that is under
   for (let n = 0; n < (long ? 120 : 45); n += 1) {
     await fixture.put(`d${n % 9}`, { n, text: "x".repeat(3000) });
     if (n % 3 === 0) await fixture.backup(directory);
+    // Spreads the writes over several runs.
     await sleep(4);
   }
   await current(fixture);
@@ -315,7 +321,7 @@ test("backups by hand into the same directory do not break a merge that is under
   expect(await restored(fixture)).toEqual(await fixture.contents());
 }, 30_000);
 
-test("restores leave backups of earlier histories, which are counted, and warned of when they are many", async () => {
+test("counts backups of earlier lineages and warns about many of them", async () => {
   const fixture = await hostFixture({ platform: fast });
   await fixture.host.control.configureAutoBackup(true);
   await fixture.put("a", { n: 1 });
@@ -332,7 +338,7 @@ test("restores leave backups of earlier histories, which are counted, and warned
 });
 
 test.each(["", "temporary", "transfers", "document-index", "auto-backup/deeper"])(
-  "the data directory's %j is no place for automatic backups",
+  "rejects %j of the data directory as a destination",
   async (name) => {
     const fixture = await hostFixture();
     await expect(
@@ -341,7 +347,7 @@ test.each(["", "temporary", "transfers", "document-index", "auto-backup/deeper"]
   },
 );
 
-test("a directory that may not be written to says so", async () => {
+test("reports a directory without write permission", async () => {
   if (process.getuid?.() === 0) {
     console.warn(
       "SKIPPED: root may write anywhere, so a directory without permissions cannot be tried.",
@@ -360,7 +366,7 @@ test("a directory that may not be written to says so", async () => {
   rmSync(closed, { recursive: true });
 });
 
-test("backs up to any destination that takes directories, merges there, and restores from it", async () => {
+test("backs up, merges and restores with any destination that supports directories", async () => {
   const store = new MemoryStore();
   const destinations = {
     memory: new MemoryScheme((bucket) => new MemoryDestination(store, bucket)),
@@ -378,7 +384,7 @@ test("backs up to any destination that takes directories, merges there, and rest
   await other.restore("", { source: autoBackupDestination });
   expect(Object.keys(await other.contents())).toEqual(["a"]);
   expect(await other.contents()).toEqual(await fixture.contents());
-  // A restore of the host itself reads what automatic backups write.
+  // A restore by the host itself reads its automatic backups.
   await fixture.restore("", { source: autoBackupDestination });
   await current(fixture);
 });

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "n
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { limits } from "../../src/limits.js";
+import { eventually } from "../support/eventually.js";
 import { clockPlatform, hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { ask } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
@@ -26,16 +27,14 @@ async function check(fixture: HostFixture, query = ""): Promise<[number, string]
   return [answer.status, await answer.text()];
 }
 async function becomes(fixture: HostFixture, status: number): Promise<void> {
-  const end = Date.now() + 20_000;
-  while ((await check(fixture, "?service=backup"))[0] !== status && Date.now() < end)
-    await sleep(20);
+  await eventually(async () => (await check(fixture, "?service=backup"))[0] === status);
   expect(await check(fixture, "?service=backup")).toEqual([
     status,
     status === 200 ? "SERVING\n" : "NOT_SERVING\n",
   ]);
 }
 
-test("how backups went last is told for each index and destination, and known after a restart", async () => {
+test("reports the last backup of each index and destination, also after a restart", async () => {
   const fixture = await hostFixture();
   await fixture.put("a", { n: 1 });
   expect((await hostOf(fixture)).backups).toEqual([]);
@@ -77,11 +76,11 @@ test("how backups went last is told for each index and destination, and known af
   expect((await hostOf(fixture)).backups).toEqual(before.backups);
 });
 
-test("a failed backup says why beside the last good one, until one is good again", async () => {
+test("reports a failed backup beside the last successful one until the next success", async () => {
   const fixture = await hostFixture();
   await fixture.put("a", { n: 1 });
   const good = await fixture.backup("b");
-  // A directory where the lease's file goes: the backup begins, and fails.
+  // A directory in place of the lease file makes the backup fail after it started.
   const lease = join(fixture.root, "b", ".holdfast-lease");
   mkdirSync(lease);
   const problem = await fixture.backup("b").then(
@@ -103,12 +102,11 @@ test("a failed backup says why beside the last good one, until one is good again
   });
 });
 
-test("automatic backups have a record too, by their directory, and it outlives the host", async () => {
+test("records automatic backups by directory and keeps the record over a restart", async () => {
   const fixture = await hostFixture();
   await fixture.put("a", { n: 1 });
   await fixture.host.control.configureAutoBackup(true);
-  const end = Date.now() + 20_000;
-  while (fixture.host.control.autoBackup().state !== "CURRENT" && Date.now() < end) await sleep(10);
+  await eventually(() => fixture.host.control.autoBackup().state === "CURRENT");
   const { backups } = await hostOf(fixture);
   expect(backups).toMatchObject([
     {
@@ -121,7 +119,7 @@ test("automatic backups have a record too, by their directory, and it outlives t
   expect((await hostOf(fixture)).backups[0]?.["lastSuccessMicros"]).toBeDefined();
 });
 
-test("at most the newest hundred records are kept", async () => {
+test("keeps the newest hundred records", async () => {
   const root = temporaryDirectory();
   const data = join(root, "data");
   mkdirSync(data, { recursive: true });
@@ -144,17 +142,15 @@ test("at most the newest hundred records are kept", async () => {
   await fixture.backup("new");
   const destinations = (await hostOf(fixture)).backups.map(({ destination }) => destination);
   expect(destinations).toHaveLength(limits.backupRecords);
-  expect([destinations[0], destinations[1], destinations.at(-1)]).toEqual([
-    fixture.uri("new"),
-    "file:///old/0",
-    `file:///old/${limits.backupRecords - 2}`,
-  ]);
+  expect(destinations[0]).toBe(fixture.uri("new"));
+  expect(destinations[1]).toBe("file:///old/0");
+  expect(destinations.at(-1)).toBe(`file:///old/${limits.backupRecords - 2}`);
 });
 
 test.each([
   ["not JSON", "{"],
   ["something else", '[{"destination":5}]'],
-])("records that are %s are put aside with a warning, and the host starts", async (_what, text) => {
+])("sets records that are %s aside with a warning and starts", async (_what, text) => {
   const warnings: string[] = [];
   const logger = {
     info() {},
@@ -172,14 +168,15 @@ test.each([
   expect((await hostOf(fixture)).backups).toHaveLength(1);
 });
 
-test("health turns when the newest good backup is too old, says so, and turns back after a good one; over a restart too", async () => {
+test("becomes unhealthy when the newest backup is too old and healthy after the next backup, also over a restart", async () => {
   const platform = clockPlatform(start);
   const warnings: object[] = [];
   const logger = { info() {}, warn: (fields: object) => void warnings.push(fields), error() {} };
   const fixture = await hostFixture({ platform, backupMaxAgeMs: 3_600_000, logger });
   await becomes(fixture, 200);
-  // Without documents there is nothing to lose.
+  // An index without documents cannot lose any.
   platform.clock.micros += 2 * hour;
+  // One check of the age must not change the health.
   await sleep(1.5 * limits.backupAgeCheckMs);
   await becomes(fixture, 200);
   await fixture.put("a", { n: 1 });
@@ -191,7 +188,7 @@ test("health turns when the newest good backup is too old, says so, and turns ba
     ) as unknown,
     backupMaxAgeMicros: String(hour),
   });
-  // The host itself serves.
+  // The host itself keeps serving.
   expect(await check(fixture)).toEqual([200, "SERVING\n"]);
   await fixture.backup("b");
   await becomes(fixture, 200);
@@ -207,7 +204,7 @@ test("health turns when the newest good backup is too old, says so, and turns ba
   );
   await fixture.restart();
   await becomes(fixture, 503);
-  // A backup of another index, and one that only looks, do not count.
+  // A backup of another index and a dry run do not count.
   await fixture.backup("memory", { indexLink: "/core/in-memory-document-index" });
   await fixture.backup("c", { validateOnly: true });
   await becomes(fixture, 503);
@@ -216,14 +213,14 @@ test("health turns when the newest good backup is too old, says so, and turns ba
   expect(warnings.filter((fields) => "problem" in fields)).toHaveLength(3);
 }, 30_000);
 
-test("automatic backups that have everything are not too old, however long nobody writes", async () => {
+test("current automatic backups never become too old while no writes arrive", async () => {
   const platform = clockPlatform(start);
   const fixture = await hostFixture({ platform, backupMaxAgeMs: 3_600_000 });
   await fixture.host.control.configureAutoBackup(true);
   await fixture.put("a", { n: 1 });
-  const end = Date.now() + 20_000;
-  while (fixture.host.control.autoBackup().state !== "CURRENT" && Date.now() < end) await sleep(10);
+  await eventually(() => fixture.host.control.autoBackup().state === "CURRENT");
   platform.clock.micros += 5 * hour;
+  // One check of the age must not change the health.
   await sleep(1.5 * limits.backupAgeCheckMs);
   await becomes(fixture, 200);
   await fixture.host.control.configureAutoBackup(false);
@@ -231,7 +228,7 @@ test("automatic backups that have everything are not too old, however long nobod
   await becomes(fixture, 503);
 });
 
-test("the health check takes no token, says one word, and knows the names that gRPC knows", async () => {
+test("the health check requires no token, answers with one word, and accepts the service names of gRPC", async () => {
   const fixture = await hostFixture({ tokens: "secret read\n" });
   expect(await check(fixture)).toEqual([200, "SERVING\n"]);
   expect(await check(fixture, "?service=holdfast.management.v1.ManagementService")).toEqual([

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { join, resolve } from "node:path";
+import { eventually } from "../support/eventually.js";
 import { runToEnd, serve, type ServedHost } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { haveTools } from "../support/tools.js";
@@ -60,11 +61,15 @@ function start(command: string, args: string[], env: Record<string, string> = {}
     output: () => text,
     ended,
     async until(pattern) {
-      for (let turn = 0; !pattern.test(text); turn++) {
-        if (turn > 300 || child.exitCode !== null)
-          throw new Error(`No output matches ${String(pattern)}: ${text}`);
-        await new Promise((done) => setTimeout(done, 50));
-      }
+      await eventually(
+        () => {
+          if (pattern.test(text)) return true;
+          if (child.exitCode !== null)
+            throw new Error(`Exited without ${String(pattern)}: ${text}`);
+          return false;
+        },
+        { state: () => text },
+      );
     },
   };
 }
@@ -77,7 +82,7 @@ test("Ctrl-C cancels the operation on the host and prints the resulting state", 
   const host = await startHost();
   const backup = start(process.execPath, backupTo(host));
   await backup.until(/\w+/);
-  await new Promise((done) => setTimeout(done, 500));
+  await eventually(async () => (await running(host)).includes("operations/"));
   backup.child.kill("SIGINT");
   expect(await backup.ended).toBe(130);
   expect(backup.output()).toMatch(
@@ -93,7 +98,7 @@ test("an operation continues after its terminal closes, and can be followed and 
   const host = await startHost();
   const backup = start(process.execPath, backupTo(host));
   await backup.until(/\w+/);
-  await new Promise((done) => setTimeout(done, 500));
+  await eventually(async () => (await running(host)).includes("operations/"));
   backup.child.kill("SIGHUP");
   expect(await backup.ended).toBe(129);
   expect(backup.output()).not.toMatch(/Error|at .*\.js/);
@@ -133,7 +138,7 @@ test("after a lost connection the command prints how to follow the operation", a
   const host = await startHost();
   const backup = start(process.execPath, backupTo(host));
   await backup.until(/\w+/);
-  await new Promise((done) => setTimeout(done, 500));
+  await eventually(async () => (await running(host)).includes("operations/"));
   await host.stop("SIGKILL");
   expect(await backup.ended).toBe(69);
   expect(backup.output()).toMatch(

@@ -252,6 +252,7 @@ test("status lists recent backups and exits with 69 if they are unhealthy", asyn
   const { ok, run, backups } = await startFixture("--backup-max-age", "1s");
   await ok("documents", "put", link, '{"name":"Ada"}');
   await ok("backup", backups);
+  // Longer than the maximum age.
   await new Promise((done) => setTimeout(done, 1500));
   const { code, output } = await run("status");
   expect(code).toBe(69);

@@ -6,13 +6,13 @@ import { serve, type ServedHost } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { haveTools } from "../support/tools.js";
 
-/** What the cookbooks show is run as it stands, but for ports and directories, and must give what they show. */
+/** Runs the commands of the cookbooks, with other ports and directories, and compares their output. */
 process.env["PATH"] = `${process.env["PATH"]}${delimiter}${resolve(".cache/go-bin")}`;
 const timeoutMs = 180_000;
 
 const port = (address: string) => address.slice(address.lastIndexOf(":"));
 
-/** A host, and the names that the cookbooks give it and the directory. */
+/** A host, and the names by which the cookbooks refer to it and to the directory. */
 async function start(
   root: string,
   ...flags: string[]
@@ -51,7 +51,7 @@ const forCurl = haveTools("docs/curl.md", "sh", "curl", "jq", "sha256sum", "base
   );
 
   test(
-    "with an http store",
+    "with an HTTP store",
     async () => {
       const { names } = await start(temporaryDirectory());
       const store = await httpStore();

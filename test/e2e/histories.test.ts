@@ -1,18 +1,19 @@
 import { cpSync, existsSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
+import { eventually } from "../support/eventually.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { strayFiles } from "../support/whole-backup.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
-/** What happens to backups when data directories are copied, put back, or share a destination. */
+/** Backups of data directories that are copied, reset to an earlier state, or share a destination. */
 const indexLink = "/core/document-index";
 
 async function pad(fixture: HostFixture, count: number): Promise<void> {
   for (let i = 0; i < count; i += 1) await fixture.put(`f${i}`, { i, pad: "x".repeat(2000) });
 }
 
-test("two hosts on copies of one data directory keep a chain each in one destination, and each restores its own", async () => {
+test("two hosts on copies of one data directory keep separate chains in one destination", async () => {
   const a = await hostFixture();
   const destination = join(temporaryDirectory(), "dir");
   const backup = (fixture: HostFixture) =>
@@ -49,7 +50,7 @@ test("two hosts on copies of one data directory keep a chain each in one destina
   expect(await strayFiles(destination)).toEqual([]);
 });
 
-test("a data directory that is put back to an earlier state starts a new base, and the chain of the lost future stays", async () => {
+test("starts a new base after the data directory was reset, and keeps the chain of the abandoned history", async () => {
   const fixture = await hostFixture();
   await pad(fixture, 40);
   await fixture.backup("dir");
@@ -75,19 +76,15 @@ test("a data directory that is put back to an earlier state starts a new base, a
   expect(await fixture.contents()).toEqual(future);
 });
 
-test("a chain whose last version was pruned since is gone on with", async () => {
+test("extends a chain whose last version was compacted", async () => {
   const fixture = await hostFixture({ retainedVersions: 2, historyMs: 0 });
   await pad(fixture, 20);
   await fixture.put("hot", { n: 0 });
   await fixture.backup("dir");
   for (let n = 1; n < 6; n += 1) await fixture.put("hot", { n });
-  for (
-    let waited = 0;
-    waited < 100 && (await fixture.host.documents.listVersions("/things/hot", 10)).length > 2;
-    waited += 1
-  ) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await eventually(
+    async () => (await fixture.host.documents.listVersions("/things/hot", 10)).length <= 2,
+  );
   const { backup } = await fixture.backup("dir");
   expect(backup.segments.map(({ kind }) => kind)).toEqual(["base", "delta"]);
   await fixture.put("hot", {});
@@ -95,7 +92,7 @@ test("a chain whose last version was pruned since is gone on with", async () => 
   expect((await fixture.contents())["hot"]).toBe('{"n":5}');
 });
 
-test("of two indexes that are backed up to one place each restores its own", async () => {
+test("restores each of two indexes from a shared destination", async () => {
   const fixture = await hostFixture();
   const memory = "/core/in-memory-document-index";
   const { documents } = fixture.host;
@@ -115,7 +112,7 @@ test("of two indexes that are backed up to one place each restores its own", asy
   }
 });
 
-test("no backup goes into the data directory, where the host would take it for its own", async () => {
+test("rejects a destination inside the data directory", async () => {
   const fixture = await hostFixture();
   await fixture.put("d", {});
   const data = join(fixture.root, "data");
@@ -138,14 +135,14 @@ test("no backup goes into the data directory, where the host would take it for i
   await fixture.restart();
 });
 
-test("a STREAM goes to no file", async () => {
+test("rejects a file as the destination of a STREAM backup", async () => {
   const { host } = await hostFixture();
   await expect(
     host.management.backup({ destination: "file:/tmp/x", container: "STREAM", indexLink }),
   ).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
 });
 
-test("a bit that the disk changed is neither served, nor merged into a new version, nor backed up, and nothing is left of the try", async () => {
+test("never serves, merges or backs up a document with a flipped bit, and removes partial files", async () => {
   const fixture = await hostFixture();
   await fixture.put("a", { fine: true });
   await fixture.put("b", { fine: true });

@@ -78,7 +78,7 @@ orSkip.each<[string, (ca: ReturnType<typeof authority>) => object, object | unde
     undefined,
     /--client-cert|closed the connection/,
   ],
-])("%s is refused with its reason", async (_what, serverTls, clientTls, message) => {
+])("refuses %s with the reason", async (_what, serverTls, clientTls, message) => {
   const ca = authority();
   const { certificate: cert, ...tls } = serverTls(ca) as { certificate: string };
   const store = await httpStore({ tls: { ...tls, cert, ca: ca.pem } });
@@ -91,7 +91,7 @@ orSkip.each<[string, (ca: ReturnType<typeof authority>) => object, object | unde
   expect(fixture.leftovers()).toEqual([]);
 });
 
-test("https to a server that speaks none is told apart from a server that is down", async () => {
+test("distinguishes a server without TLS from a server that is down", async () => {
   const store = await httpStore();
   const fixture = await transferFixture();
   await expect(fixture.restoreFrom(`https://127.0.0.1:${store.port}/b.zip`)).rejects.toMatchObject({

@@ -11,7 +11,7 @@ import { factoryPath, hostFixture, type HostFixture } from "../support/host-fixt
 
 let fixture: HostFixture;
 let client: DocumentServiceClient;
-// Before the host closes, which waits for its clients.
+// Runs before the host closes, which waits for its clients.
 afterEach(() => client.close());
 beforeEach(async () => {
   fixture = await hostFixture();
@@ -46,7 +46,7 @@ const lines = (count: number, from = 0) =>
     (_, i) => `{"documentSelfLink":"n${from + i}","big":9007199254740993,"text":"${i}"}\n`,
   ).join("");
 
-test("what is exported can be imported, and importing it again writes nothing", async () => {
+test("imports an export; a repeated import writes nothing", async () => {
   expect(await send(lines(1000))).toEqual({
     status: 200,
     lines: [{ documents: "1000", created: "1000", replaced: "0", unchanged: "0", done: true }],
@@ -66,7 +66,7 @@ test("what is exported can be imported, and importing it again writes nothing", 
   expect(await fixture.contents()).toEqual(before);
 });
 
-test("versions of one document in one import are written in their order", async () => {
+test("writes the versions of one document in the order of the import", async () => {
   const body = Array.from(
     { length: 100 },
     (_, i) => `{"documentSelfLink":"one","turn":${i}}\n`,
@@ -79,7 +79,7 @@ test("versions of one document in one import are written in their order", async 
   expect(await fixture.contents()).toEqual({ one: '{"turn":99}' });
 });
 
-test("a document that cannot be written stops the import, which says where and can go on", async () => {
+test("stops at a document that cannot be written, reports its line, and can resume", async () => {
   const broken = await send(`${lines(10)}{"documentSelfLink":"n10"\n${lines(10, 11)}`);
   expect(broken).toMatchObject({
     status: 400,
@@ -97,7 +97,7 @@ test("a document that cannot be written stops the import, which says where and c
   expect(Object.keys(await fixture.contents())).toHaveLength(21);
 });
 
-test("a whole link of another factory is refused and not put below this one", async () => {
+test("rejects an absolute link of another factory", async () => {
   const mixed = `${lines(2)}{"documentSelfLink":"/core/examples/ada","name":"Ada"}\n`;
   expect(await send(mixed)).toMatchObject({
     status: 400,
@@ -118,7 +118,7 @@ test("a whole link of another factory is refused and not put below this one", as
   expect(Object.keys(await fixture.contents())).toEqual(["n0", "n1"]);
 });
 
-test("a line that is none says as well how far the import came", async () => {
+test("reports the last imported line if a line is not valid JSON", async () => {
   for (const line of [Buffer.from([0x7b, 0xff, 0x7d, 0x0a]), Buffer.alloc(17 << 20, 0x61)]) {
     const body = Buffer.concat([Buffer.from(lines(300)), line]);
     const response = await fetch(importUrl(), {
@@ -169,11 +169,11 @@ test.each<[string, () => Promise<{ status: number }>, number]>([
       }),
     413,
   ],
-])("refused: %s", async (_name, ask, status) => {
+])("rejects %s", async (_name, ask, status) => {
   expect((await ask()).status).toBe(status);
 });
 
-test("over HTTP the answer says how far it is while the sender still sends, and a cut import goes on", async () => {
+test("over HTTP reports progress while the client sends, and resumes an interrupted import", async () => {
   const chunks: string[] = [];
   const request = httpRequest(importUrl(), {
     method: "POST",
@@ -188,6 +188,7 @@ test("over HTTP the answer says how far it is while the sender still sends, and 
   );
   for (let i = 0; chunks.length === 0 && i < 200; i += 1) {
     request.write(lines(10, i * 10));
+    // Spreads the upload, so that progress is reported before its end.
     await new Promise((done) => setTimeout(done, 20));
   }
   request.destroy();
@@ -199,7 +200,7 @@ test("over HTTP the answer says how far it is while the sender still sends, and 
   expect(Object.keys(await fixture.contents())).toHaveLength(3000);
 });
 
-test("over gRPC: progress, order, and an export that resumes at the same point in time", async () => {
+test("over gRPC reports progress, keeps the order, and resumes an export at the same point in time", async () => {
   const call: ClientDuplexStream<ImportDocumentsRequest, ImportDocumentsResponse> =
     client.importDocuments();
   call.write({ message: { $case: "header", value: { factoryLink: factoryPath, skip: 0n } } });

@@ -15,7 +15,7 @@ const root = process.cwd();
 const run = (command: string, args: string[], cwd: string) =>
   execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 
-/** A project that has the packed package installed: unpacked where npm puts it, its dependencies those of this checkout. */
+/** A project with the packed package in node_modules and the dependencies of this checkout. */
 function project(): { directory: string; files: string[] } {
   const directory = temporaryDirectory();
   const [packed] = JSON.parse(
@@ -45,7 +45,7 @@ function project(): { directory: string; files: string[] } {
 
 const installed = project();
 
-test("the package holds what it needs and nothing else", () => {
+test("the package contains all required files and no others", () => {
   const { files } = installed;
   for (const path of [
     "LICENSE",
@@ -78,7 +78,7 @@ test("the example runs from the package", () => {
   );
 });
 
-test("its command runs, and its types hold for the example", () => {
+test("the command of the package runs, and the example compiles against its types", () => {
   const { directory } = installed;
   const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
   expect(

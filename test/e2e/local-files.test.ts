@@ -30,7 +30,7 @@ async function put(
   return answer.status;
 }
 
-test("a host backs up to another one, night after night, and a third restores from it", async () => {
+test("repeatedly backs up to another host, from which a third host restores", async () => {
   const [source, keeper, fresh] = [await hostFixture(), await hostFixture(), await hostFixture()];
   const file = join(keeper.root, "nightly.zip");
   await ask(`${urlOf(keeper)}/local-files`, "POST", service("nightly", file));
@@ -45,7 +45,7 @@ test("a host backs up to another one, night after night, and a third restores fr
     );
     expect(result).toMatchObject({ verified: true, warnings: [] });
   };
-  // Incompressible, so that the first archive is of several parts and longer than the second one.
+  // Incompressible, so that the first archive has several parts and is longer than the second one.
   for (let i = 0; i < 40; i += 1)
     await source.put(`large-${i}`, {
       name: `large-${i}`,
@@ -62,7 +62,7 @@ test("a host backs up to another one, night after night, and a third restores fr
   );
   expect(await fresh.contents()).toEqual(await source.contents());
 
-  // The third one is much shorter: nothing of the long one may stay behind it.
+  // The third archive is much shorter: no bytes of the longer one may remain after it.
   const small = await hostFixture();
   await small.put("only", { name: "only" });
   await small.finish(
@@ -80,7 +80,7 @@ test("a host backs up to another one, night after night, and a third restores fr
   expect(Object.keys(await fresh.contents())).toEqual(["only"]);
 }, 120_000);
 
-test("a backup by tokens: the bearer that is sent on needs the role files there, to write and to read", async () => {
+test("the forwarded bearer token needs the role files to back up and to restore", async () => {
   const tokens = "keep files\nback restore,backup\nlook read";
   const root = temporaryDirectory();
   const [source, keeper] = [await hostFixture(), await hostFixture({ tokens, fileRoots: [root] })];
@@ -118,7 +118,7 @@ test("a backup by tokens: the bearer that is sent on needs the role files there,
       metadata: { status: "403" },
     });
   await restore("keep");
-  // Without a root that somebody named, a host with tokens serves no files.
+  // A host with tokens serves files only below a configured root.
   const closed = await hostFixture({ tokens });
   expect(
     (
@@ -129,7 +129,7 @@ test("a backup by tokens: the bearer that is sent on needs the role files there,
   ).toBe(403);
 }, 60_000);
 
-test("services outlive a restart, and files too; of an upload that was not complete nothing stays", async () => {
+test("keeps services and files over a restart, and removes incomplete uploads", async () => {
   const keeper = await hostFixture();
   const file = join(keeper.root, "up.zip");
   await ask(`${urlOf(keeper)}/local-files`, "POST", service("up", file));
@@ -150,7 +150,7 @@ test("services outlive a restart, and files too; of an upload that was not compl
   expect((await ask(`${urlOf(keeper)}/local-files/done`)).body).toMatchObject({
     writeFinished: true,
   });
-  // It put the file there itself, so it may replace it although it is no backup.
+  // The service itself wrote the file, so it may replace it although it is not a backup.
   expect(await put(up(), "bytes 0-5/5", "again")).toBe(200);
   expect(readFileSync(file, "utf8")).toBe("again");
   await ask(up(), "DELETE");
@@ -158,7 +158,7 @@ test("services outlive a restart, and files too; of an upload that was not compl
   expect((await ask(up())).status).toBe(404);
 }, 60_000);
 
-test("a record of a service that is damaged does not keep the host from starting", async () => {
+test("starts with a damaged record of a service", async () => {
   const keeper = await hostFixture();
   await ask(`${urlOf(keeper)}/local-files`, "POST", service("good", join(keeper.root, "good.zip")));
   for (const [name, text] of [
@@ -173,7 +173,7 @@ test("a record of a service that is damaged does not keep the host from starting
   });
 }, 60_000);
 
-test("what a kill leaves of an upload is removed at the next start", async () => {
+test("removes uploads interrupted by a kill at the next start", async () => {
   const root = temporaryDirectory();
   const flags = ["--data-dir", join(root, "data")];
   const killed = await serve(flags);
@@ -190,7 +190,7 @@ test("what a kill leaves of an upload is removed at the next start", async () =>
   expect(await put(`${again.url}/local-files/up`, "bytes 0-4/4", "whole".slice(0, 4))).toBe(200);
 });
 
-test("file roots are the backup roots unless others are given, and the data directory is in none", async () => {
+test("file roots default to the backup roots and never contain the data directory", async () => {
   const root = temporaryDirectory();
   for (const name of ["backups", "files"]) mkdirSync(join(root, name));
   const make = async (host: HostFixture, file: string) =>
@@ -201,24 +201,18 @@ test("file roots are the backup roots unless others are given, and the data dire
       })
     ).status;
   const byDefault = await hostFixture({ backupRoots: [join(root, "backups")] });
-  expect([
-    await make(byDefault, join(root, "backups/x")),
-    await make(byDefault, join(root, "files/x")),
-  ]).toEqual([200, 403]);
+  expect(await make(byDefault, join(root, "backups/x"))).toBe(200);
+  expect(await make(byDefault, join(root, "files/x"))).toBe(403);
   const own = await hostFixture({
     backupRoots: [join(root, "backups")],
     fileRoots: [join(root, "files")],
   });
-  expect([
-    await make(own, join(root, "backups/x")),
-    await make(own, join(root, "files/x")),
-  ]).toEqual([403, 200]);
+  expect(await make(own, join(root, "backups/x"))).toBe(403);
+  expect(await make(own, join(root, "files/x"))).toBe(200);
   expect(await make(await hostFixture(), join(own.root, "data", "x"))).toBe(200);
   const any = await hostFixture();
-  expect([
-    await make(any, join(any.root, "data", "host-id")),
-    await make(any, join(any.root, "data", "auto-backup", "x.zip")),
-  ]).toEqual([400, 400]);
+  expect(await make(any, join(any.root, "data", "host-id"))).toBe(400);
+  expect(await make(any, join(any.root, "data", "auto-backup", "x.zip"))).toBe(400);
   await any.put("a", {});
   await any.backup("dir");
   expect(await make(any, join(any.root, "dir", "manifest-0000000009-0123456789abcdef.json"))).toBe(
@@ -236,7 +230,7 @@ test("file roots are the backup roots unless others are given, and the data dire
   });
 }, 60_000);
 
-test("replaces only what was written through it, by whatever service, also after a restart", async () => {
+test("replaces only files written through a file service, also after a restart", async () => {
   const keeper = await hostFixture();
   await keeper.put("a", { name: "a" });
   await keeper.backup("old.zip", { container: "ZIP" });
@@ -263,7 +257,7 @@ test("replaces only what was written through it, by whatever service, also after
   expect(await put(`${urlOf(keeper)}/local-files/again`, undefined, "tomorrow")).toBe(400);
 }, 60_000);
 
-test("a body larger than any document is asked for, and taken in one piece", async () => {
+test("accepts a body larger than the limit of documents in one piece", async () => {
   const keeper = await hostFixture();
   const file = join(keeper.root, "large.bin");
   await ask(`${urlOf(keeper)}/local-files`, "POST", service("large", file));

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { eventually } from "../support/eventually.js";
 import {
   ask,
   managementRequest,
@@ -27,7 +27,7 @@ async function backUp(host: ServedHost, destination: string, more: object = {}):
   return status;
 }
 
-test("the log is JSON where nobody reads it: one line at the start, for each operation, and at the end", async () => {
+test("without a terminal logs JSON: one line at the start, per operation and at the end", async () => {
   const root = temporaryDirectory();
   const host = await serve(["--data-dir", join(root, "data")]);
   await ask(`${host.url}/core/examples`, "POST", { name: "a", documentSelfLink: "a" });
@@ -38,7 +38,7 @@ test("the log is JSON where nobody reads it: one line at the start, for each ope
   await ask(`${host.url}/v1/${String(body["name"])}:wait`, "POST", {});
   mkdirSync(join(root, "bad", ".holdfast-lease"), { recursive: true });
   expect(await backUp(host, `file:${join(root, "bad")}`)).not.toBe(200);
-  // A server that is not there, with a secret in its URI.
+  // An unreachable server with a secret in its URI.
   expect(
     await backUp(host, "http://user:hunter2@127.0.0.1:9/b?token=hunter3", {
       backupType: "STREAM",
@@ -89,7 +89,7 @@ test("the log is JSON where nobody reads it: one line at the start, for each ope
   });
 });
 
-test("text for people when asked for, each line there when the process has ended", async () => {
+test("logs text on request, and flushes all lines before the process ends", async () => {
   const root = temporaryDirectory();
   const host = await serve(["--data-dir", join(root, "data"), "--log-format", "pretty"]);
   await backUp(host, `file:${join(root, "good")}`);
@@ -102,7 +102,7 @@ test("text for people when asked for, each line there when the process has ended
   expect(host.log()).not.toContain("\u001b[");
 });
 
-test("text in colour on a terminal, unless JSON is asked for", async () => {
+test("logs coloured text to a terminal unless JSON is requested", async () => {
   if (spawnSync("sh", ["-c", "command -v script"]).status !== 0) {
     console.warn("SKIPPED: script is not installed.");
     return;
@@ -115,9 +115,8 @@ test("text in colour on a terminal, unless JSON is asked for", async () => {
       env: { ...process.env, NO_COLOR: "" },
     });
     const ended = once(child, "close");
-    const end = Date.now() + 20_000;
     const text = () => (existsSync(file) ? readFileSync(file, "utf8") : "");
-    while (!text().includes("Try it") && Date.now() < end) await sleep(50);
+    await eventually(() => text().includes("Try it"), { intervalMs: 50, state: text });
     child.kill("SIGTERM");
     await ended;
     return text();
@@ -126,14 +125,14 @@ test("text in colour on a terminal, unless JSON is asked for", async () => {
   expect(await seen("--log-format json")).toMatch(/\{"level":30,.*"msg":"started"\}/);
 });
 
-test("the level bounds what is written; a word that is none is refused", async () => {
+test("log-level limits the output; an invalid format is rejected", async () => {
   const root = temporaryDirectory();
   const quiet = await serve(["--data-dir", join(root, "data"), "--log-level", "warn"]);
   await quiet.stop();
   expect(quiet.log()).toBe("");
   const refused = await runToEnd(["serve", "--log-format", "xml"]);
-  expect([refused.code, refused.log]).toEqual([
-    78,
-    'holdfast: log-format must be one of auto, json, pretty, not "xml".\n',
-  ]);
+  expect(refused).toMatchObject({
+    code: 78,
+    log: 'holdfast: log-format must be one of auto, json, pretty, not "xml".\n',
+  });
 });

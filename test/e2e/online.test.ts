@@ -1,11 +1,12 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { eventually } from "../support/eventually.js";
 import { hostFixture } from "../support/host-fixture.js";
 import { readWholeBackup, strayFiles } from "../support/whole-backup.js";
 
-/** Backups and restores while others read and write. */
+/** Backups and restores while clients read and write. */
 
-test("a backup under load is one cut: all that was acknowledged before it, and of each writer no later write without the earlier", async () => {
+test("a backup under load includes all writes acknowledged before it, and no write of a client without its earlier ones", async () => {
   const fixture = await hostFixture();
   const writers = 16;
   const acknowledged = Array.from({ length: writers }, () => 0);
@@ -21,7 +22,7 @@ test("a backup under load is one cut: all that was acknowledged before it, and o
       }
     }),
   );
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await eventually(() => acknowledged.every((n) => n > 0));
   const floors: number[][] = [];
   for (const name of ["dir", "dir", "b.zip", "dir"]) {
     floors.push([...acknowledged]);
@@ -46,7 +47,7 @@ test("a backup under load is one cut: all that was acknowledged before it, and o
   }
 });
 
-test("while a restore runs reads never fail and never mix, and writes are refused only for the moment of the switch", async () => {
+test("during a restore reads never fail or mix lineages, and writes are refused only within the fence", async () => {
   const fixture = await hostFixture();
   const count = 3000;
   const all = (state: string) =>
@@ -95,6 +96,7 @@ test("while a restore runs reads never fail and never mix, and writes are refuse
         refusals.add((error as { reason: string }).reason);
         refusedSince ??= performance.now();
       }
+      // Leaves the event loop to the restore and the reader.
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   })();
@@ -108,7 +110,7 @@ test("while a restore runs reads never fail and never mix, and writes are refuse
   expect((await fixture.host.documents.get("/things/d7")).body).toBe('{"state":"one"}');
 });
 
-test("a page token does not lead from one lineage into another", async () => {
+test("rejects a page token of another lineage", async () => {
   const fixture = await hostFixture();
   for (let i = 0; i < 5; i += 1) await fixture.put(`d${i}`, {});
   await fixture.backup("dir");
@@ -128,7 +130,7 @@ test("a page token does not lead from one lineage into another", async () => {
   ).rejects.toMatchObject({ code: "ABORTED" });
 });
 
-test("a second restore of an index is refused while one runs; the other index is not disturbed", async () => {
+test("rejects a second restore of an index while one runs, and does not affect the other index", async () => {
   const fixture = await hostFixture();
   for (let i = 0; i < 500; i += 1) await fixture.put(`d${i}`, { i });
   await fixture.backup("dir");
@@ -139,7 +141,7 @@ test("a second restore of an index is refused while one runs; the other index is
   });
 });
 
-test("times go on above all that were ever handed out, over restores and undos", async () => {
+test("update times increase over restores and undos", async () => {
   const fixture = await hostFixture();
   const t1 = await fixture.put("a", { n: 1 });
   await fixture.backup("dir");
@@ -153,7 +155,7 @@ test("times go on above all that were ever handed out, over restores and undos",
   expect([t1, t2, t3, t4, t5]).toEqual([...new Set([t1, t2, t3, t4, t5])].sort((a, b) => a - b));
 });
 
-test("an undo is a lineage of its own and can itself be undone; with nothing to undo it is refused", async () => {
+test("an undo creates a lineage and can itself be undone; rejects an undo without a restore", async () => {
   const fixture = await hostFixture();
   const undo = () =>
     fixture.finish<{ lineage: string }>(
@@ -173,7 +175,7 @@ test("an undo is a lineage of its own and can itself be undone; with nothing to 
   expect(state?.parents.map((parent) => parent.lineage)).toContain(lineage);
 });
 
-test("after a restore the backup goes on as a new chain beside the old one, which only pruning by name removes", async () => {
+test("after a restore starts a new chain beside the old one, which only an explicit prune removes", async () => {
   const fixture = await hostFixture();
   const directory = join(fixture.root, "dir");
   await fixture.put("a", { n: 1 });
@@ -204,7 +206,7 @@ test("after a restore the backup goes on as a new chain beside the old one, whic
   expect((await readWholeBackup(directory)).number).toBe(4);
 });
 
-test("a cancelled backup and a cancelled restore end soon, leave nothing, and the next ones work", async () => {
+test("cancelled backups and restores end soon, remove their files, and do not affect the next ones", async () => {
   const fixture = await hostFixture();
   const pad = "x".repeat(4000);
   for (let round = 0; round < 4; round += 1) {
@@ -226,7 +228,7 @@ test("a cancelled backup and a cancelled restore end soon, leave nothing, and th
     expect(performance.now() - begun).toBeLessThan(20_000);
     const { done, error } = operations.get(name);
     expect(done).toBe(true);
-    // One that was past its last step when the request came is finished, and says so.
+    // An operation after its last cancellation point completes.
     if (error) expect(error.code).toBe("CANCELLED");
     if (error) cancelledCount += 1;
   };
@@ -238,6 +240,7 @@ test("a cancelled backup and a cancelled restore end soon, leave nothing, and th
         container,
         indexLink,
       });
+      // The point of the backup at which it is cancelled.
       await new Promise((resolve) => setTimeout(resolve, waitMs));
       if (!operations.get(operation).done) await cancelled(operation);
     }
@@ -249,6 +252,7 @@ test("a cancelled backup and a cancelled restore end soon, leave nothing, and th
   await fixture.backup("dir");
   for (const waitMs of [30, 200, 400]) {
     const { name } = await management.restore({ source: fixture.uri("dir"), indexLink });
+    // The point of the restore at which it is cancelled.
     await new Promise((resolve) => setTimeout(resolve, waitMs));
     await cancelled(name);
   }
@@ -258,15 +262,14 @@ test("a cancelled backup and a cancelled restore end soon, leave nothing, and th
   expect((await fixture.restore("dir")).documents).toBe(12_000);
 });
 
-test("pruned versions bound the window of a backup, which says so and names the link", async () => {
+test("compacted versions limit the restorable window of a backup, which names the link", async () => {
   const fixture = await hostFixture({ retainedVersions: 2, historyMs: 0 });
   const times: number[] = [];
   for (let n = 0; n < 6; n += 1) times.push(await fixture.put("a", { n }));
   await fixture.put("b", {});
-  for (let waited = 0; waited < 100; waited += 1) {
-    if ((await fixture.host.documents.listVersions("/things/a", 100)).length === 2) break;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await eventually(
+    async () => (await fixture.host.documents.listVersions("/things/a", 100)).length === 2,
+  );
   const { backup } = await fixture.backup("dir");
   expect(backup.window).toMatchObject({
     earliestMicros: times[4],
@@ -284,7 +287,7 @@ test("pruned versions bound the window of a backup, which says so and names the 
   expect(await fixture.contents()).toEqual({});
 });
 
-test("an in-memory index is backed up and restored without a restart, and is empty after one", async () => {
+test("backs up and restores an in-memory index without a restart; a restart empties it", async () => {
   const fixture = await hostFixture();
   const indexLink = "/core/in-memory-document-index";
   const { documents } = fixture.host;

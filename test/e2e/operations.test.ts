@@ -4,7 +4,7 @@ import { hostFixture } from "../support/host-fixture.js";
 import { ask, managementRequest, serve } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
-test("what was done is known after a restart, its request id too; deleted ones are gone for good", async () => {
+test("keeps results and request ids over a restart, and deletes operations permanently", async () => {
   const fixture = await hostFixture();
   await fixture.put("one", { text: "x" });
   const request = {
@@ -35,7 +35,7 @@ test("what was done is known after a restart, its request id too; deleted ones a
 
   await fixture.host.operations.delete(begun.name);
   expect(() => fixture.host.operations.get(begun.name)).toThrow(/not found/);
-  // What is no operation in its directory must not keep the host from starting, and is left for whoever looks into it.
+  // Unknown entries in the directory of operations do not prevent the start, and are kept for examination.
   writeFileSync(join(fixture.root, "data", "operations", "torn.json"), '{"view":');
   await fixture.restart();
   expect(() => fixture.host.operations.get(begun.name)).toThrow(/not found/);
@@ -45,12 +45,12 @@ test("what was done is known after a restart, its request id too; deleted ones a
   ]);
 });
 
-test("what ran when the host was killed is reported as failed, never as running, and may be asked for again", async () => {
+test("reports operations interrupted by a kill as failed, and accepts them again", async () => {
   const root = temporaryDirectory();
   const data = ["--data-dir", join(root, "data")];
   const host = await serve(data);
   for (let i = 0; i < 20; i += 1) await ask(`${host.url}/core/examples`, "POST", { name: `n${i}` });
-  // A lease that another holds makes the backup wait.
+  // A lease of another owner makes the backup wait.
   const destination = join(root, "b.zip");
   writeFileSync(`${destination}.lease`, JSON.stringify({ owner: "another", beat: 0 }));
   const request = { destination: `file:${destination}`, requestId: "again" };
@@ -70,7 +70,7 @@ test("what ran when the host was killed is reported as failed, never as running,
   expect((await ask(`${next.url}/v1/${String(body["name"])}`)).status).toBe(404);
 });
 
-test("Prefer: wait and respond-async, on the dialect and on v1", async () => {
+test("honours Prefer: wait and respond-async in the dialect and in /v1", async () => {
   const fixture = await hostFixture();
   await fixture.put("one", { text: "x" });
   const url = `http://127.0.0.1:${fixture.host.httpAddress.port}`;

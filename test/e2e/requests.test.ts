@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { limits } from "../../src/limits.js";
 import { createChannel, createClient } from "nice-grpc";
 import { ManagementServiceDefinition } from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
+import { eventually } from "../support/eventually.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 
 const kindPrefix = "com:vmware:xenon:services:common:ServiceHostManagementService:";
@@ -31,7 +32,7 @@ const tracing = (enable: string) => ({
   enable,
 });
 
-test("while tracing is on requests can be queried: method, path, status, times, referer; gRPC calls too", async () => {
+test("records requests while tracing is on: method, path, status, times and referer, gRPC included", async () => {
   const fixture = await hostFixture();
   await fetch(`${address(fixture)}/core/examples`);
   expect((await traced(fixture)).documentCount).toBe(0);
@@ -44,7 +45,7 @@ test("while tracing is on requests can be queried: method, path, status, times, 
   await management.getHost({});
   await management.deleteTransfer({ name: "transfers/none" }).catch(() => undefined);
   channel.close();
-  await sleep(100);
+  await eventually(async () => (await traced(fixture)).documentCount >= 4);
 
   const [found] = Object.values(
     (await traced(fixture, "&$filter=statusCode%20eq%20404%20and%20action%20eq%20'GET'")).documents,
@@ -68,7 +69,7 @@ test("while tracing is on requests can be queried: method, path, status, times, 
     ["/holdfast.management.v1.ManagementService/GetHost", 200],
     ["/holdfast.management.v1.ManagementService/DeleteTransfer", 404],
   ]);
-  // One of them by its link, as any document; nobody can change it.
+  // A recorded request is readable by its link, like a document, and immutable.
   const link = String(found?.["documentSelfLink"]);
   expect(((await (await fetch(address(fixture) + link)).json()) as { path: string }).path).toBe(
     "/core/examples/nobody",
@@ -97,20 +98,20 @@ test("while tracing is on requests can be queried: method, path, status, times, 
   ).toBe(1);
 
   expect(await patch(fixture, tracing("STOP"))).toBe(200);
-  await sleep(50);
   const before = (await traced(fixture)).documentCount;
   await fetch(`${address(fixture)}/core/examples`);
+  // Requests are recorded after their response: time for one that must not be recorded.
   await sleep(50);
-  // What was recorded stays to be looked at.
+  // Recorded requests remain readable.
   expect((await traced(fixture)).documentCount).toBe(before);
 });
 
-test("the newest requests stay, and no more than the bound", async () => {
+test("keeps the newest requests up to the limit", async () => {
   const fixture = await hostFixture();
   const more = 300;
   fixture.host.control.configureOperationTracing(true);
   const total = limits.tracedOperations + more;
-  // One after the other on one connection, a hundred on their way: nothing is as fast.
+  // Sequential on one connection with a hundred in flight, which gives the highest rate.
   const socket = connect(fixture.host.httpAddress.port, "127.0.0.1").setEncoding("latin1");
   let answered = 0;
   socket.on("data", (text: string) => (answered += text.split("HTTP/1.1 404").length - 1));
@@ -118,8 +119,9 @@ test("the newest requests stay, and no more than the bound", async () => {
     socket.write(`GET /core/examples/n${sent} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
     while (sent - answered >= 100) await sleep(1);
   }
-  while (answered < total) await sleep(5);
+  await eventually(() => answered >= total);
   socket.destroy();
+  // Requests are recorded after their response.
   await sleep(300);
   fixture.host.control.configureOperationTracing(false);
   const count = await fixture.host.documents.count("/core/operation-index", undefined);
@@ -135,7 +137,7 @@ test("the newest requests stay, and no more than the bound", async () => {
   ).toBe(1);
 }, 60_000);
 
-test("request logs are switched on and off, and leave out what they are told to", async () => {
+test("switches request logs on and off, and omits excluded paths", async () => {
   const lines: { path?: string; statusCode?: number; method?: string }[] = [];
   const logger = {
     info: (fields: object, message: string) => void (message === "request" && lines.push(fields)),
@@ -166,6 +168,7 @@ test("request logs are switched on and off, and leave out what they are told to"
   await send("/core/examples/d", "no-cache;xn-synch-owner");
   expect(await logging({ enabled: false })).toBe(200);
   await send("/core/examples/e");
+  // Requests are logged after their response: time for one that must not be logged.
   await sleep(50);
   const paths = lines.map(({ path }) => path).filter((path) => path !== "/core/management");
   expect(paths).toEqual([

@@ -6,7 +6,7 @@ import { ask, managementRequest } from "../support/served-host.js";
 
 const left = (root: string) => readdirSync(join(root, "data", "temporary"));
 
-test("back up to a store through PATCH /core/management, change documents, restore from it: the contents are those before", async () => {
+test("backs up to a store through PATCH /core/management and restores the former documents from it", async () => {
   const store = await httpStore();
   const fixture = await hostFixture();
   for (let i = 0; i < 200; i += 1) await fixture.put(`d${i}`, { i, pad: "x".repeat(i) });
@@ -37,7 +37,7 @@ test("back up to a store through PATCH /core/management, change documents, resto
       authorization: "Bearer very-secret",
     },
   });
-  // It fits one request: servers without partial PUT refuse a Content-Range.
+  // The archive fits into one request: servers without partial PUT refuse a Content-Range.
   expect(first?.headers["content-range"]).toBeUndefined();
   expect(store.requests.at(-1)).toMatchObject({ method: "GET" });
 
@@ -52,7 +52,7 @@ test("back up to a store through PATCH /core/management, change documents, resto
   expect(left(fixture.root)).toEqual([]);
 });
 
-test("a backup at a store is described, listed and verified as one in a file is", async () => {
+test("describes, lists and verifies a backup at a store like one in a file", async () => {
   const store = await httpStore();
   const fixture = await hostFixture();
   await fixture.put("a", {});
@@ -78,7 +78,7 @@ test("a backup at a store is described, listed and verified as one in a file is"
   expect(left(fixture.root)).toEqual([]);
 });
 
-test("over /v1: the bearer is sent and not told, and verify decides what a store that cannot be read means", async () => {
+test("over /v1 sends the bearer token and never returns it; verify reports a store without read access", async () => {
   const store = await httpStore();
   const fixture = await hostFixture();
   await fixture.put("a", {});

@@ -8,6 +8,7 @@ import {
   BackupRequest,
   type ManagementServiceClient,
 } from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
+import { eventually } from "../support/eventually.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 import {
   chunk,
@@ -33,7 +34,7 @@ afterEach(() => {
   for (const one of clients.splice(0)) one.close();
 });
 
-/** Text that does not compress, so that an archive has many chunks. */
+/** Incompressible text, so that an archive has many chunks. */
 const noise = (i: number, length: number) => {
   let text = "";
   for (let block = 0; text.length < length; block += 1)
@@ -53,7 +54,7 @@ const reasonOf = (error: unknown) => {
   return /([A-Z]+(_[A-Z]+)+)/.exec(String(text))?.[1];
 };
 
-test("a backup streams with header, chunks and trailer, goes on from an offset over a restart, and restores by a stream", async () => {
+test("streams a backup with header, chunks and trailer, resumes at an offset over a restart, and restores from a stream", async () => {
   await start();
   await fill(0, 50);
   const before = await fixture.contents();
@@ -90,13 +91,13 @@ test("a backup streams with header, chunks and trailer, goes on from an offset o
   ]);
   expect(restored.result?.documents).toBe(50n);
   expect(await fixture.contents()).toEqual(before);
-  // A stream without a name leaves nothing behind.
+  // A stream without a name leaves no transfer.
   expect(
     transfersLeft().filter((file) => !file.startsWith(name.slice("transfers/".length))),
   ).toEqual([]);
 });
 
-test("since sends only what came after, and a restore takes a base and what builds on it", async () => {
+test("since streams only later versions, and a restore accepts a base with the deltas after it", async () => {
   await start();
   await fill(0, 60);
   const base = await receiveBackup(client, {});
@@ -123,7 +124,7 @@ test("since sends only what came after, and a restore takes a base and what buil
       chunk(bytes, 0),
       trailer(bytes),
     ]);
-  // An archive that builds on another is not whole alone, and says so.
+  // An archive with a parent is incomplete by itself, which its header states.
   await expect(send("first", first.bytes)).rejects.toMatchObject({ code: status.DATA_LOSS });
   await send("base", base.bytes);
   const last = await sendRestore(other, [
@@ -135,7 +136,7 @@ test("since sends only what came after, and a restore takes a base and what buil
   expect(await fresh.contents()).toEqual(all);
 });
 
-describe("a restore that is cut or wrong changes nothing, and says how to go on", () => {
+describe("an interrupted or invalid restore stream changes nothing and reports how to resume", () => {
   let bytes: Buffer;
   beforeEach(async () => {
     await start({ streamIdleMs: 600 });
@@ -257,13 +258,13 @@ describe("a restore that is cut or wrong changes nothing, and says how to go on"
     expect(error).toMatchObject({ code });
     expect(reasonOf(error)).toBe(reason);
     expect(await fixture.contents()).toEqual(before);
-    // One of which nothing came is gone.
+    // A transfer that received no bytes is removed.
     if (kept <= 0 && kept !== -2)
       expect(transfersLeft().filter((file) => file.startsWith("up"))).toEqual([]);
     else expect(await committed()).toBe(kept === -2 ? bytes.length : kept);
   });
 
-  test("a duplicate chunk that is the same is taken, and one that overlaps", async () => {
+  test("accepts an identical duplicate chunk and rejects an overlapping one", async () => {
     const answer = await sendRestore(client, [
       named(),
       chunk(bytes, 0, 1000),
@@ -273,15 +274,14 @@ describe("a restore that is cut or wrong changes nothing, and says how to go on"
       trailer(bytes),
     ]);
     expect(answer.result?.documents).toBe(30n);
-    // All of it again is no error: who did not hear the answer asks again.
+    // A complete repetition is accepted: a client repeats its stream if the response was lost.
     expect((await sendRestore(client, [named(), trailer(bytes)])).result?.documents).toBe(30n);
   });
 
-  test("a client that leaves goes on where it was, over a restart too", async () => {
-    // It leaves when the host has what it sent: a call that is cancelled earlier may never have reached the host, which then knows no transfer.
+  test("resumes the transfer of a disconnected client, also over a restart", async () => {
+    // Disconnects once the host has the bytes: a call cancelled earlier may never reach the host, which then has no transfer.
     const arrived = async () => {
-      for (let i = 0; i < 500 && (await committed().catch(() => 0)) < 3000; i += 1)
-        await new Promise((done) => setTimeout(done, 20));
+      await eventually(async () => (await committed().catch(() => 0)) >= 3000);
     };
     await sendRestore(client, [named(), chunk(bytes, 0, 3000)], arrived).catch(() => {});
     await fixture.restart();
@@ -292,7 +292,7 @@ describe("a restore that is cut or wrong changes nothing, and says how to go on"
     expect(answer.result?.documents).toBe(30n);
   });
 
-  test("a client that sends nothing is let go, a new stream of the same transfer takes over", async () => {
+  test("disconnects a silent client; a new stream takes over its transfer", async () => {
     const begin = () => {
       let call: ReturnType<ManagementServiceClient["streamRestore"]> | undefined;
       const ended = new Promise<unknown>(
@@ -303,12 +303,13 @@ describe("a restore that is cut or wrong changes nothing, and says how to go on"
     };
     expect(await begin()).toMatchObject({ code: status.DEADLINE_EXCEEDED });
     const takenOver = begin();
+    // The host reports nothing about a stream without bytes: this is time for it to arrive.
     await new Promise((done) => setTimeout(done, 100));
     await sendRestore(client, [named(), chunk(bytes, 0), trailer(bytes)]);
     expect(reasonOf(await takenOver)).toBe("TRANSFER_TAKEN_OVER");
   });
 
-  test("a restore during a restore is refused, and the first one's result stands", async () => {
+  test("rejects a restore during a restore and keeps the result of the first one", async () => {
     const both = await Promise.allSettled([
       sendRestore(client, [named(), chunk(bytes, 0), trailer(bytes)]),
       sendRestore(client, [header(), chunk(bytes, 0), trailer(bytes)]),
@@ -320,7 +321,7 @@ describe("a restore that is cut or wrong changes nothing, and says how to go on"
   });
 });
 
-test("a connection cut at each of many places is gone on with, and the bytes are the same", async () => {
+test("resumes connections cut at many offsets without changing the bytes", async () => {
   await start();
   await fill(0, 40);
   const { bytes, header: begun } = await receiveBackup(client, { store: true, chunkBytes: 16_384 });
@@ -350,7 +351,7 @@ test("a connection cut at each of many places is gone on with, and the bytes are
   expect(answer.result?.documents).toBe(40n);
 });
 
-test("a client that never reads is let go, and the transfer can be read by another", async () => {
+test("disconnects a client that never reads; another client can read the transfer", async () => {
   await start({ streamIdleMs: 500 });
   await fill(0, 60, 200_000);
   const session = connectHttp2(`http://127.0.0.1:${fixture.host.grpcAddress.port}`);
@@ -360,10 +361,11 @@ test("a client that never reads is let go, and the transfer can be read by anoth
     "content-type": "application/grpc",
     te: "trailers",
   });
-  // An empty request; what is answered stays in the connection's window, which is soon full.
+  // An empty request; the response fills the flow-control window of the connection.
   call.end(Buffer.alloc(5));
   const held = () => fixture.host.operations.list(1).operations[0]?.done === true;
-  for (let i = 0; i < 300 && !held(); i += 1) await new Promise((done) => setTimeout(done, 20));
+  await eventually(held);
+  // Three times the idle limit of streams.
   await new Promise((done) => setTimeout(done, 1500));
   const ended = new Promise<Record<string, unknown>>((resolve) => call.on("trailers", resolve));
   call.resume();
@@ -371,7 +373,7 @@ test("a client that never reads is let go, and the transfer can be read by anoth
   session.close();
 });
 
-test("a client that leaves while the archive is made cancels it, and nothing is left", async () => {
+test("cancels the archive when its client disconnects, and removes the partial files", async () => {
   await start();
   await fill(0, 20);
   const call = client.streamBackup({
@@ -382,14 +384,10 @@ test("a client that leaves while the archive is made cancels it, and nothing is 
     offset: 0n,
     chunkBytes: 0,
   });
+  // The point of the backup at which the client disconnects.
   setTimeout(() => call.cancel(), 30);
   await new Promise((done) => call.on("error", done));
-  for (
-    let i = 0;
-    i < 100 && fixture.host.operations.list(1).operations.some(({ done }) => !done);
-    i += 1
-  )
-    await new Promise((done) => setTimeout(done, 20));
+  await eventually(() => fixture.host.operations.list(1).operations.every(({ done }) => done));
   const [operation] = fixture.host.operations.list(1).operations;
   if (operation?.error) {
     expect(operation.error.reason).toBe("OPERATION_CANCELLED");
@@ -397,7 +395,7 @@ test("a client that leaves while the archive is made cancels it, and nothing is 
   }
 });
 
-test("a backup to transfer: by Backup is an operation whose result names the transfer; watched, it is seen to end", async () => {
+test("a backup to a transfer is an operation with the transfer as its result, and can be watched until it ends", async () => {
   await start();
   await fill(0, 20);
   const operation = await new Promise<{ name: string }>((resolve, reject) =>

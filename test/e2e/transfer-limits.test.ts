@@ -6,6 +6,7 @@ import { status } from "@grpc/grpc-js";
 import { ByteStreamClient } from "../../clients/typescript/src/gen/google/bytestream/bytestream.js";
 import { credentials } from "@grpc/grpc-js";
 import type { ManagementServiceClient } from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
+import { eventually } from "../support/eventually.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 import {
   chunk,
@@ -39,7 +40,7 @@ const left = () =>
     (file) => !/^[0-9a-f]{8}-/.test(file),
   );
 
-test("a refused upload changes nothing of a transfer that is complete, nor what was said of one that is not", async () => {
+test("a refused upload changes neither a complete transfer nor the declared size of a partial one", async () => {
   await start();
   await put("whole", bytes);
   const before = (await (await fetch(url("transfers/whole"))).json()) as object;
@@ -63,7 +64,7 @@ test("a refused upload changes nothing of a transfer that is complete, nor what 
     (await put("part", bytes.subarray(100, 200), { "content-range": "bytes 100-199/77777" }))
       .status,
   ).toBe(500);
-  // More than was said, and less.
+  // More than declared, and less.
   await expect(
     sendRestore(client, [
       header({ transferName: "transfers/more", sizeBytes: 10n }),
@@ -73,7 +74,7 @@ test("a refused upload changes nothing of a transfer that is complete, nor what 
   ).rejects.toMatchObject({ code: status.DATA_LOSS });
 });
 
-test("refused uploads take no place and no room", async () => {
+test("refused uploads occupy neither slots nor disk space", async () => {
   await start({ transfers: { maxCount: 3, maxBytes: 1 << 20 } });
   for (let i = 0; i < 5; i += 1) {
     expect(
@@ -91,11 +92,11 @@ test("refused uploads take no place and no room", async () => {
   }
   expect(left()).toEqual([]);
   expect((await put("good", bytes)).status).toBe(200);
-  // The size is looked at with every byte, not now and then.
+  // The size is checked with every chunk.
   expect((await put("large", Buffer.alloc(1 << 20))).status).toBe(429);
 });
 
-test("an archive of a size that is not known before is ended by saying it", async () => {
+test("an archive of unknown size is completed by declaring the end", async () => {
   await start();
   await put("unknown", bytes.subarray(0, 5000), { "content-range": "bytes 0-4999/*" });
   expect(
@@ -110,7 +111,7 @@ test("an archive of a size that is not known before is ended by saying it", asyn
   ).toMatchObject({ complete: true });
 });
 
-test("an archive that goes away while it is restored or verified is an error, not the end of the host", async () => {
+test("reports an archive that disappears during a restore or a verification", async () => {
   await start();
   for (let i = 0; i < 6; i += 1) {
     await put("gone", bytes);
@@ -129,6 +130,7 @@ test("an archive that goes away while it is restored or verified is an error, no
         indexLink: "/core/document-index",
       }),
     ];
+    // The point of the work at which the file is removed.
     if (i > 0) await new Promise((done) => setTimeout(done, i));
     rmSync(file);
     await Promise.allSettled(works.map((work) => fixture.finish(work)));
@@ -136,7 +138,7 @@ test("an archive that goes away while it is restored or verified is an error, no
   expect(Object.keys(await fixture.contents())).toHaveLength(40);
 });
 
-test("validate_only of a restore reads the archive through", async () => {
+test("validate_only of a restore reads the whole archive", async () => {
   await start();
   const flipped = Buffer.from(bytes);
   const middle = flipped.length >> 1;
@@ -158,7 +160,7 @@ test("validate_only of a restore reads the archive through", async () => {
   expect(await validate("transfer:fine")).toMatchObject({ documents: 40 });
 });
 
-test("a restore by stream is repeated by its request id alone; another request with that id is refused", async () => {
+test("repeats a restore by stream by its request id alone, and rejects another request with that id", async () => {
   await start();
   const messages = (more: object = {}) => [
     header({ requestId: "once", ...more }),
@@ -182,7 +184,7 @@ test("a restore by stream is repeated by its request id alone; another request w
   await expect(backup(false)).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
 });
 
-test("since of another history sends everything and says so; of another index it is refused; so is a base that is missing", async () => {
+test("since of another lineage sends everything and says so; rejects another index and a missing base", async () => {
   await start();
   const base = await receiveBackup(client, {});
   const since = base.header?.transfer?.backup?.manifestSha256 ?? "";
@@ -219,7 +221,7 @@ test("since of another history sends everything and says so; of another index it
   expect(backup.segments[0]?.kind).toBe("base");
 });
 
-test("byte streams take the largest numbers there are", async () => {
+test("byte streams accept the largest integers", async () => {
   await start();
   await put("whole", bytes);
   const byteStream = new ByteStreamClient(
@@ -242,7 +244,7 @@ test("byte streams take the largest numbers there are", async () => {
   byteStream.close();
 });
 
-test("archives that are sent are bounded in number, and one too many is refused before anything of it is sent", async () => {
+test("limits the number of concurrent archive downloads and rejects an excess one before sending", async () => {
   await start();
   await put("whole", bytes);
   const held = Array.from({ length: 32 }, () => fixture.host.streams.hold("whole"));
@@ -254,7 +256,7 @@ test("archives that are sent are bounded in number, and one too many is refused 
   expect((await fetch(url("transfers/whole:download"))).status).toBe(200);
 });
 
-test("a restore of a directory that builds on an archive is validated over both", async () => {
+test("validates a restore of a directory together with the archive that it extends", async () => {
   await start();
   const request = {
     destination: fixture.uri("dir"),
@@ -276,7 +278,7 @@ test("a restore of a directory that builds on an archive is validated over both"
   });
 });
 
-test("exports that nobody reads are bounded in number, and in what they hold", async () => {
+test("limits the number and size of unread exports", async () => {
   await start();
   const sockets = [];
   const busy = async () => (await fetch(url("documents:export?factory_link=/things"))).status;
@@ -294,9 +296,5 @@ test("exports that nobody reads are bounded in number, and in what they hold", a
   for (let i = 0; i < 100 && answer === 200; i += 1) answer = await busy();
   expect(answer).toBe(429);
   for (const socket of sockets) socket.destroy();
-  for (let i = 0; i < 100 && answer !== 200; i += 1) {
-    await new Promise((done) => setTimeout(done, 20));
-    answer = await busy();
-  }
-  expect(answer).toBe(200);
+  await eventually(async () => (await busy()) === 200, { intervalMs: 20 });
 });

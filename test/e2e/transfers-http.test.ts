@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { eventually } from "../support/eventually.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { haveTools, run } from "../support/tools.js";
 
@@ -22,7 +23,7 @@ async function post<T>(url: string, body: object): Promise<T> {
   return (await response.json()) as T;
 }
 
-/** Starts the work and waits for its end, as a script would. */
+/** Starts an operation and waits for its end, like a script. */
 async function finish(fixture: HostFixture, path: string, body: object): Promise<Operation> {
   const url = urlOf(fixture);
   const { name } = await post<Operation>(`${url}/v1/${path}`, body);
@@ -35,7 +36,7 @@ async function prepare(fixture: HostFixture): Promise<{ name: string; url: strin
   return { name, url: `${urlOf(fixture)}/v1/transfers/${name}` };
 }
 
-test("curl and wget fetch a backup, go on after a cut, and send it back", async () => {
+test("curl and wget download a backup, resume after an interruption, and upload it", async () => {
   if (!haveTools("fetching backups", "curl", "wget")) return;
   const fixture = await hostFixture();
   for (let i = 0; i < 200; i += 1)
@@ -67,7 +68,7 @@ test("curl and wget fetch a backup, go on after a cut, and send it back", async 
   }
 
   await fixture.put("n1", { text: "changed" });
-  // In two pieces, as after a cut; curl writes the Content-Range by itself.
+  // In two parts, as after an interruption; curl sets the Content-Range itself.
   writeFileSync(join(directory, "first"), bytes.subarray(0, 1000));
   const first = JSON.parse(
     (
@@ -104,7 +105,7 @@ test("curl and wget fetch a backup, go on after a cut, and send it back", async 
   expect(name).not.toBe("");
 });
 
-test("ranges, conditions and refusals are those of RFC 9110", async () => {
+test("ranges, conditions and refusals follow RFC 9110", async () => {
   const fixture = await hostFixture();
   for (let i = 0; i < 50; i += 1) await fixture.put(`n${i}`, { text: "x".repeat(100) });
   const { url } = await prepare(fixture);
@@ -199,7 +200,7 @@ test("ranges, conditions and refusals are those of RFC 9110", async () => {
   ).toMatchObject({ status: 500, ...reason("TRANSFER_DAMAGED") });
 });
 
-test("a transfer is gone on with after a restart, expires, and is deleted on request", async () => {
+test("a transfer resumes after a restart, expires, and is deleted on request", async () => {
   const fixture = await hostFixture();
   await fixture.put("one", { text: "x" });
   const { url, name } = await prepare(fixture);
@@ -211,7 +212,7 @@ test("a transfer is gone on with after a restart, expires, and is deleted on req
   });
   const data = join(fixture.root, "data", "transfers", "up.bin");
   await fixture.stop();
-  // What a kill may leave beyond what was safe.
+  // Bytes beyond the durable part, as a kill can leave them.
   truncateSync(data, 700);
   await fixture.restart();
   const again = await fetch(`${urlOf(fixture)}/v1/transfers/${name}:download`, {
@@ -237,8 +238,10 @@ test("a transfer is gone on with after a restart, expires, and is deleted on req
   expect((await fetch(`${urlOf(fixture)}/v1/transfers/up`)).status).toBe(404);
 
   await fixture.restart({ transfers: { leaseMs: 50, maxCount: 2 } });
-  await new Promise((done) => setTimeout(done, 300));
-  expect(await (await fetch(`${urlOf(fixture)}/v1/transfers`)).json()).toEqual({ transfers: [] });
+  await eventually(async () => {
+    const answer = await fetch(`${urlOf(fixture)}/v1/transfers`);
+    return ((await answer.json()) as { transfers: unknown[] }).transfers.length === 0;
+  });
   await fixture.restart({ transfers: { maxCount: 1, maxBytes: 600 } });
   const put = async (transfer: string, size: number) =>
     (

@@ -5,13 +5,13 @@ import { factoryPath, hostFixture, type HostFixture } from "../support/host-fixt
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { haveTools, run } from "../support/tools.js";
 
-// A host is started for each comparison: on a busy machine that adds up.
+// Every comparison starts a host, which takes time on a busy machine.
 jest.setTimeout(180_000);
 
 const script = resolve("test/e2e/xenon-cron.sh");
 const able = haveTools("the backup job of a shell script", "sh", "curl", "comm");
 
-/** The job of a host, with its directory of backups and the place that it uploads to. */
+/** The job of a host, with its directory of backups and its upload destination. */
 function jobOf(fixture: HostFixture, more: NodeJS.ProcessEnv = {}) {
   const root = temporaryDirectory();
   const paths = {
@@ -19,7 +19,7 @@ function jobOf(fixture: HostFixture, more: NodeJS.ProcessEnv = {}) {
     UPLOAD_DIR: join(root, "upload"),
     WORK_DIR: join(root, "work"),
   };
-  /** Digests of what was uploaded, by name: a file may come or go, but never change under its name. */
+  /** Digests of the uploaded files by name: a file may appear or disappear, but never change. */
   const uploaded = new Map<string, string>();
 
   async function call(
@@ -40,7 +40,7 @@ function jobOf(fixture: HostFixture, more: NodeJS.ProcessEnv = {}) {
 
   return {
     paths,
-    /** Runs the job, then restores what was uploaded into another host and compares; answers the names that were uploaded. */
+    /** Runs the job, restores the uploads into another host and compares; returns the uploaded names. */
     async backUp(verb: "daily" | "incremental"): Promise<string[]> {
       const names = await call(verb, fixture);
       for (const name of readdirSync(paths.UPLOAD_DIR)) {
@@ -51,7 +51,7 @@ function jobOf(fixture: HostFixture, more: NodeJS.ProcessEnv = {}) {
         if (here !== undefined) expect({ name, digest }).toEqual({ name, digest: here });
         uploaded.set(name, digest);
       }
-      // All that the newest backup needs has arrived by its names alone.
+      // The uploaded names alone contain all that the newest backup needs.
       for (const name of readdirSync(paths.BACKUP_DIR)) expect(uploaded.has(name)).toBe(true);
       const other = await hostFixture();
       await call("restore", other);
@@ -64,7 +64,7 @@ function jobOf(fixture: HostFixture, more: NodeJS.ProcessEnv = {}) {
 }
 
 const kindsOf = (names: string[]) => names.map((name) => name.split("-")[0]);
-/** A few minutes of use: creates, replaces and deletes. */
+/** A few minutes of typical use: creates, replaces and deletes. */
 async function use(fixture: HostFixture, minute: number): Promise<void> {
   for (let i = 0; i < 5; i += 1) await fixture.put(`minute-${minute}-${i}`, { minute, i });
   await fixture.put("busy", { minute });
@@ -75,7 +75,7 @@ async function load(fixture: HostFixture): Promise<void> {
 }
 
 (able ? describe : describe.skip)("a cron job that uploads new names", () => {
-  test("two days: full, incremental, restored from the uploads after each", async () => {
+  test("two days of full and incremental backups are restored from the uploads", async () => {
     const fixture = await hostFixture();
     await load(fixture);
     const job = jobOf(fixture);
@@ -85,12 +85,12 @@ async function load(fixture: HostFixture): Promise<void> {
         await use(fixture, day * 10 + minute);
         expect(kindsOf(await job.backUp("incremental"))).toEqual(["delta", "manifest"]);
       }
-      // Nothing happened: there is nothing to upload but the note that it is so.
+      // Without writes the job uploads only its note.
       expect(kindsOf(await job.backUp("incremental"))).toEqual(["manifest"]);
     }
   });
 
-  test("a restore in between: the next backup is a base of the new lineage, and what lies there does no harm", async () => {
+  test("after a restore the next backup is a base of the new lineage, and existing uploads do not disturb it", async () => {
     const fixture = await hostFixture();
     await load(fixture);
     const job = jobOf(fixture);
@@ -109,7 +109,7 @@ async function load(fixture: HostFixture): Promise<void> {
     expect(await fixture.contents()).not.toEqual(saved);
     await use(fixture, 4);
     expect(kindsOf(await job.backUp("incremental"))).toEqual(["delta", "manifest"]);
-    // The chain of the old lineage is still there, listed, beside the new one.
+    // The chain of the old lineage remains listed beside the new one.
     const listed = await fixture.host.management.listBackups(`file:${job.paths.UPLOAD_DIR}`);
     expect(listed.every(({ state }) => state === "COMPLETE")).toBe(true);
     expect(new Set(listed.map(({ backup }) => backup?.lineage)).size).toBe(2);
@@ -119,7 +119,7 @@ async function load(fixture: HostFixture): Promise<void> {
     expect(kindsOf(await job.backUp("daily"))).toEqual(["base", "manifest"]);
   });
 
-  test("uploads that are never cleared: the newest backup is restored, though the numbers of a cleared directory begin anew", async () => {
+  test("restores the newest backup from uploads that are never cleared, although the numbers restart", async () => {
     const fixture = await hostFixture();
     await load(fixture);
     const job = jobOf(fixture, { KEEP_UPLOADS: "yes" });
@@ -137,7 +137,7 @@ async function load(fixture: HostFixture): Promise<void> {
     ).toHaveLength(6);
   });
 
-  test("the same place, filled by a host that was restored from it", async () => {
+  test("a host restored from the destination can back up to the same destination", async () => {
     const first = await hostFixture();
     await load(first);
     const job = jobOf(first);
@@ -145,7 +145,7 @@ async function load(fixture: HostFixture): Promise<void> {
     const second = await hostFixture();
     await job.restore(second);
     await use(second, 1);
-    // The second host takes the job over; its index and lineage are others, so it begins with a base of its own.
+    // The second host continues the job; its index and lineage differ, so it starts with a new base.
     const taken = { ...job.paths };
     const destination = `file:${taken.BACKUP_DIR}`;
     await second.backup("", { destination });
@@ -154,7 +154,7 @@ async function load(fixture: HostFixture): Promise<void> {
     expect(await first.contents()).not.toEqual(await second.contents());
   });
 
-  test("a job that fails says so", async () => {
+  test("reports a failed job", async () => {
     const fixture = await hostFixture();
     const { host, port } = fixture.host.httpAddress;
     const root = temporaryDirectory();

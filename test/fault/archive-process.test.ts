@@ -41,7 +41,7 @@ function packCall(
   };
 }
 
-test("a segment that is missing, one that is not what it should be, and a place that cannot be written are errors of their own", async () => {
+test("a missing segment, an invalid one and an unwritable destination have distinct errors", async () => {
   const root = temporaryDirectory();
   const content = Buffer.alloc(3_000_000, "segment");
   const path = join(root, "segment");
@@ -60,7 +60,7 @@ test("a segment that is missing, one that is not what it should be, and a place 
   ).rejects.toMatchObject({ reason: "DESTINATION_FAILED" });
 });
 
-test("the memory of packing and unpacking does not grow with what is packed", async () => {
+test("packing and unpacking use memory independent of the size of the backup", async () => {
   const root = temporaryDirectory();
   const bytes = 600 * 1024 * 1024;
   const path = join(root, "large");
@@ -86,7 +86,7 @@ test("the memory of packing and unpacking does not grow with what is packed", as
             ),
           );
         } catch {
-          // It has just ended.
+          // The process has just exited.
         }
       }
     }

@@ -13,7 +13,7 @@ interface Written {
 }
 
 test.each([1, 2, 3])(
-  "after SIGKILL under load the automatic backups hold all that was acknowledged up to a moment shortly before (round %i)",
+  "after SIGKILL under load the automatic backups contain all writes until shortly before (round %i)",
   async (round) => {
     const root = temporaryDirectory();
     const destination = join(root, "auto");
@@ -48,6 +48,7 @@ test.each([1, 2, 3])(
           });
       }
     });
+    // The point of the load at which the process is killed.
     await sleep(2500 + 700 * round);
     const killedAtMs = Date.now();
     host.process.kill("SIGKILL");
@@ -65,13 +66,13 @@ test.each([1, 2, 3])(
     const last = Math.max(
       ...Object.values(documents).map(({ documentUpdateTimeMicros }) => documentUpdateTimeMicros),
     );
-    // A beginning of the history without a hole ...
+    // A prefix of the history without gaps ...
     expect(
       written.filter(
         ({ link, updateTimeMicros }) => updateTimeMicros <= last && documents[link] === undefined,
       ),
     ).toEqual([]);
-    // ... that ends shortly before the kill: a second is the promise, more is granted to a machine that does other things.
+    // ... that ends shortly before the kill: one second is guaranteed; a busy machine gets more.
     expect(
       written.filter(({ link, atMs }) => atMs < killedAtMs - 3000 && documents[link] === undefined),
     ).toEqual([]);

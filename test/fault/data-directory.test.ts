@@ -32,7 +32,7 @@ const pointerText = (fields: Record<string, unknown>) =>
     checksum: createHash("sha256").update(JSON.stringify(fields)).digest("hex").slice(0, 16),
   });
 
-/** A data directory that was tampered with: a start says what is wrong and removes nothing. */
+/** A stopped host whose data directory a test damages: a start reports the damage and removes nothing. */
 async function stopped(): Promise<{ fixture: HostFixture; index: string; generation: string }> {
   const fixture = await hostFixture();
   await fixture.put("a", { n: 1 });
@@ -50,7 +50,7 @@ async function stopped(): Promise<{ fixture: HostFixture; index: string; generat
 test.each<[string, (index: string, generation: string) => void]>([
   ["the pointer is garbage", (index) => writeFileSync(join(index, "CURRENT.json"), "{nope")],
   [
-    "a bit of the pointer has changed",
+    "the pointer has a flipped bit",
     (index) =>
       replaceInFile(join(index, "CURRENT.json"), (text) =>
         text.replace(
@@ -60,16 +60,16 @@ test.each<[string, (index: string, generation: string) => void]>([
       ),
   ],
   [
-    "the pointer names a generation that is gone, its checksum sound",
+    "the pointer with a valid checksum names a missing generation",
     (index) =>
       replaceInFile(join(index, "CURRENT.json"), (text) =>
         pointerText({ ...fieldsOf(text), current: "generation-0000000000000000" }),
       ),
   ],
   ["the pointer is empty", (index) => writeFileSync(join(index, "CURRENT.json"), "")],
-  ["the pointer is gone", (index) => rmSync(join(index, "CURRENT.json"))],
+  ["the pointer is missing", (index) => rmSync(join(index, "CURRENT.json"))],
   [
-    "the pointer is gone and the index damaged",
+    "the pointer is missing and the index damaged",
     (index, generation) => {
       rmSync(join(index, "CURRENT.json"));
       truncateSync(join(generation, "index.sqlite"), 100);
@@ -77,11 +77,11 @@ test.each<[string, (index: string, generation: string) => void]>([
   ],
   ["the index is empty", (_index, generation) => truncateSync(join(generation, "index.sqlite"), 0)],
   [
-    "the index is cut",
+    "the index is truncated",
     (_index, generation) => truncateSync(join(generation, "index.sqlite"), 5000),
   ],
-  ["the generation is gone", (_index, generation) => rmSync(generation, { recursive: true })],
-  ["the database is gone", (_index, generation) => rmSync(join(generation, "index.sqlite"))],
+  ["the generation is missing", (_index, generation) => rmSync(generation, { recursive: true })],
+  ["the database is missing", (_index, generation) => rmSync(join(generation, "index.sqlite"))],
   [
     "the index is a file",
     (index) => {
@@ -89,12 +89,12 @@ test.each<[string, (index: string, generation: string) => void]>([
       writeFileSync(index, "x");
     },
   ],
-  ["the whole index is gone", (index) => rmSync(index, { recursive: true })],
+  ["the whole index is missing", (index) => rmSync(index, { recursive: true })],
   [
     "the index is text",
     (_index, generation) => writeFileSync(join(generation, "index.sqlite"), "text ".repeat(5000)),
   ],
-])("%s: DATA_LOSS, and all files stay", async (_name, damage) => {
+])("%s: reports DATA_LOSS and keeps all files", async (_name, damage) => {
   const { fixture, index, generation } = await stopped();
   damage(index, generation);
   const files = () =>
@@ -108,7 +108,7 @@ test.each<[string, (index: string, generation: string) => void]>([
     reason: "INDEX_DAMAGED",
   });
   expect(files()).toEqual(before);
-  // The way out that the message names: the backup goes into a new data directory.
+  // The recovery named by the error message: restoring the backup to a new data directory.
   const fresh = await hostFixture({}, join(fixture.root, "fresh"));
   await fresh.finish(
     fresh.host.management.restore({
@@ -153,7 +153,7 @@ test.each([1, 2])(
   },
 );
 
-test("opens a data directory of the former format, and protects it from then on", async () => {
+test("opens a data directory of the former format, and adds the checksum", async () => {
   const { fixture, index, generation } = await stopped();
   const { switches: _switches, ...fields } = fieldsOf(
     readFileSync(join(index, "CURRENT.json"), "utf8"),
@@ -168,7 +168,7 @@ test("opens a data directory of the former format, and protects it from then on"
   });
 });
 
-test("what a first start left when it was cut off goes, and the host starts", async () => {
+test("starts after an interrupted first start and removes its files", async () => {
   const { fixture, index } = await stopped();
   const other = join(fixture.root, "other");
   mkdirSync(join(other, "data", "document-index", ".holdfast-generation-0123"), {
@@ -186,17 +186,14 @@ test("what a first start left when it was cut off goes, and the host starts", as
   expect(readdirSync(index)).toHaveLength(2);
 });
 
-test.each([[""], ["\n"], ["two words"], ["\u0000"]])(
-  "a host id of %j is not taken for one",
-  async (text) => {
-    const { fixture } = await stopped();
-    writeFileSync(join(fixture.root, "data", "host-id"), text);
-    await expect(fixture.restart()).rejects.toMatchObject({ reason: "CONFIGURATION_INVALID" });
-    await fixture.restart({ id: "given" });
-  },
-);
+test.each([[""], ["\n"], ["two words"], ["\u0000"]])("rejects a host id of %j", async (text) => {
+  const { fixture } = await stopped();
+  writeFileSync(join(fixture.root, "data", "host-id"), text);
+  await expect(fixture.restart()).rejects.toMatchObject({ reason: "CONFIGURATION_INVALID" });
+  await fixture.restart({ id: "given" });
+});
 
-test("a log that is far ahead of the clock is warned of, and its times go on", async () => {
+test("warns about a log far ahead of the clock, and continues its times", async () => {
   const clock = { micros: Date.now() * 1000 };
   const warnings: string[] = [];
   const platform = { ...systemPlatform, nowMicros: () => clock.micros };

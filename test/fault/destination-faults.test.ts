@@ -10,13 +10,13 @@ const calls: FaultyCall[] = ["put", "get", "stat", "list", "remove", "stage", "r
 const cases = (["DIRECTORY", "ZIP"] as const).flatMap((container) =>
   calls.flatMap((call) =>
     (["before", "after"] as const)
-      // A staging area that was not handed over was not made.
+      // Without a returned staging area, a failure after the call equals one before it.
       .filter((when) => !(call === "stage" && when === "after"))
       .map((when) => ({ container, call, when })),
   ),
 );
 
-/** A host with memory: destinations of which one call can be made to fail. */
+/** A host whose destinations in memory fail at a chosen call. */
 async function faultyHost() {
   const store = new MemoryStore();
   let armed: { call: FaultyCall; when: When; left: number } | undefined;
@@ -32,7 +32,7 @@ async function faultyHost() {
   return {
     store,
     fixture,
-    /** Runs work during which the nth call fails; resolves to whether one did, and how the work ended. */
+    /** Runs work during which the nth call fails; resolves to whether the fault fired, and how the work ended. */
     async failing(call: FaultyCall, when: When, nth: number, work: () => Promise<unknown>) {
       fired = 0;
       armed = { call, when, left: nth };
@@ -46,7 +46,7 @@ async function faultyHost() {
   };
 }
 
-/** Objects that no manifest accounts for. */
+/** Objects that no manifest lists. */
 function strays(store: MemoryStore, bucket: string): string[] {
   const objects = store.bucket(bucket);
   const known = [...objects].flatMap(([name, { bytes }]) =>
@@ -58,7 +58,7 @@ function strays(store: MemoryStore, bucket: string): string[] {
 }
 
 test.each(cases)(
-  "$container: a backup whose $call fails $when its effect is reported, and what was stored restores",
+  "$container: a backup whose $call fails $when its effect is reported, and the stored backup restores",
   async ({ container, call, when }) => {
     const { store, fixture, failing } = await faultyHost();
     for (let nth = 1; nth < 60; nth += 1) {
@@ -90,7 +90,7 @@ test.each(cases)(
 );
 
 test.each(["get", "stat", "list"] as const)(
-  "a restore whose %s fails changes nothing",
+  "a restore with a failed %s changes nothing",
   async (call) => {
     const { fixture, failing } = await faultyHost();
     await fixture.put("d", { n: 0 });

@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { HostError } from "../../src/errors.js";
 import { systemPlatform } from "../../src/io/platform.js";
+import { eventually } from "../support/eventually.js";
 import { faultyFileSystem, type FaultKind } from "../support/faulty-file-system.js";
 import { hostFixture } from "../support/host-fixture.js";
 import { readWholeBackup, strayFiles } from "../support/whole-backup.js";
@@ -9,7 +10,7 @@ import { readWholeBackup, strayFiles } from "../support/whole-backup.js";
 const kinds: FaultKind[] = ["create", "write", "sync", "rename", "syncDirectory", "remove"];
 const errnos = ["ENOSPC", "EIO"];
 
-/** Fails each call of a kind in turn, or every third, until the work gets through without meeting the fault. */
+/** Fails each call of a kind in turn, or every third, until the work completes without a fault. */
 async function eachFault(
   files: ReturnType<typeof faultyFileSystem>,
   kind: FaultKind,
@@ -44,7 +45,7 @@ function expectTyped(error: HostError | undefined): void {
 }
 
 describe.each(kinds)("the n-th %s fails", (kind) => {
-  test("a backup to a directory fails clean or succeeds whole, first and incremental", async () => {
+  test("a backup to a directory, first or incremental, fails without traces or succeeds", async () => {
     const files = faultyFileSystem();
     const fixture = await hostFixture({
       platform: { ...systemPlatform, files, lease: { expiryMs: 300, heartbeatMs: 50 } },
@@ -62,7 +63,7 @@ describe.each(kinds)("the n-th %s fails", (kind) => {
       },
       async (error) => {
         expectTyped(error);
-        // What was there before, or the new one: whole either way, and never one that was not acknowledged as an older one.
+        // A complete backup, never older than the last acknowledged one.
         if (number > 0)
           expect((await readWholeBackup(join(fixture.root, "dir"))).number).toBeGreaterThanOrEqual(
             number,
@@ -79,7 +80,7 @@ describe.each(kinds)("the n-th %s fails", (kind) => {
     if (kind !== "remove") expect(struck).toBeGreaterThan(0);
   });
 
-  test("a backup to an archive fails clean and the one that was there stays, or it succeeds whole", async () => {
+  test("a backup to an archive fails and keeps the existing one, or succeeds", async () => {
     const files = faultyFileSystem();
     const fixture = await hostFixture({
       platform: { ...systemPlatform, files, lease: { expiryMs: 300, heartbeatMs: 50 } },
@@ -106,7 +107,7 @@ describe.each(kinds)("the n-th %s fails", (kind) => {
     expect(readdirSync(join(fixture.root, "data", "temporary"))).toEqual([]);
   });
 
-  test("a restore changes nothing or everything, and the host goes on", async () => {
+  test("a restore is all or nothing, and the host continues to serve", async () => {
     const files = faultyFileSystem();
     const fixture = await hostFixture({
       platform: { ...systemPlatform, files, lease: { expiryMs: 300, heartbeatMs: 50 } },
@@ -127,7 +128,7 @@ describe.each(kinds)("the n-th %s fails", (kind) => {
         expect(await fixture.contents()).toEqual(expected);
         await fixture.put("other", {});
         await fixture.host.documents.delete("/things/other");
-        // What is served is also what a restart finds.
+        // A restart serves the same documents.
         await fixture.restart();
         expect(await fixture.contents()).toEqual(expected);
         expect(readdirSync(join(fixture.root, "data", "temporary"))).toEqual([]);
@@ -138,9 +139,7 @@ describe.each(kinds)("the n-th %s fails", (kind) => {
       readdirSync(join(fixture.root, "data", "document-index")).filter((name) =>
         name.startsWith("generation-"),
       ).length;
-    // The one before the last goes when its readers have let go of it, behind the answer.
-    for (let i = 0; i < 100 && generations() > 2; i += 1)
-      await new Promise((done) => setTimeout(done, 50));
-    expect(generations()).toBeLessThanOrEqual(2);
+    // The oldest generation is removed after the response, once its readers have closed it.
+    await eventually(() => generations() <= 2);
   });
 });

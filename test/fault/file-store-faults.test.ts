@@ -18,7 +18,7 @@ beforeEach(async () => {
     fileOptions: ["WRITE", "CREATE"],
   });
   expect(made.status).toBe(200);
-  expect((await put(undefined, "the night before")).status).toBe(200);
+  expect((await put(undefined, "the previous file")).status).toBe(200);
 });
 afterEach(async () => {
   await host.server.close(0);
@@ -32,37 +32,37 @@ const put = (range: string | undefined, body: string) =>
   });
 const content = () => readFileSync(join(root, "up.zip"), "utf8");
 
-/** Two parts, the second of which makes it whole. */
+/** Uploads two parts, the second of which completes the file. */
 async function upload(): Promise<number[]> {
   return [(await put("bytes 0-3/6", "new")).status, (await put("bytes 3-6/6", "one")).status];
 }
 
 test.each<[FaultKind, number, string, number[]]>([
-  // Each upload: its record written (create, write, sync, rename, syncDirectory) before the file's own.
+  // Each upload writes its record (create, write, sync, rename, syncDirectory) before the file itself.
   ["create", 1, "ENOSPC", [507, 200]],
   ["create", 2, "ENOSPC", [507, 200]],
   ["write", 2, "ENOSPC", [507, 200]],
   ["write", 3, "ENOSPC", [200, 507]],
   ["write", 3, "EIO", [200, 503]],
-  // The record is published first, then parts are written, then all of it is published.
+  // The record is published first, then the parts are written, then the file is published.
   ["openToWrite", 2, "EMFILE", [503, 200]],
   ["openToWrite", 3, "EACCES", [200, 503]],
   ["sync", 2, "EIO", [200, 503]],
   ["sync", 2, "ENOSPC", [200, 507]],
   ["rename", 2, "EACCES", [200, 503]],
 ])(
-  "a %s, the %dth, that fails with %s is told, and the file of the night before is as it was",
+  "reports a failed %s, the %dth, with %s and keeps the previous file",
   async (kind, nth, errno, statuses) => {
     files.arm(kind, nth, errno);
     expect(await upload()).toEqual(statuses);
     expect(files.disarm()).toBe(true);
-    expect(content()).toBe("the night before");
+    expect(content()).toBe("the previous file");
     await host.call("DELETE", "/local-files/up");
     expect(readdirSync(root)).toEqual(["up.zip"]);
   },
 );
 
-test("after a full disk the next upload is whole", async () => {
+test("an upload after a full disk is complete", async () => {
   files.arm("write", 3, "ENOSPC");
   expect(await upload()).toEqual([200, 507]);
   expect(readdirSync(root)).toEqual(["up.zip"]);
@@ -70,7 +70,7 @@ test("after a full disk the next upload is whole", async () => {
   expect(content()).toBe("newone");
 });
 
-test("a body of an unknown length has the free space and no more", async () => {
+test("a body of unknown length is limited by the free space", async () => {
   files.free = 1000;
   const send = (bytes: number) =>
     host.call("PUT", "/local-files/up", Buffer.alloc(bytes, "x"), {
@@ -78,18 +78,21 @@ test("a body of an unknown length has the free space and no more", async () => {
       "transfer-encoding": "chunked",
     });
   expect((await send(1001)).status).toBe(507);
-  expect([content(), readdirSync(root)]).toEqual(["the night before", ["up.zip"]]);
+  expect(content()).toBe("the previous file");
+  expect(readdirSync(root)).toEqual(["up.zip"]);
   expect((await send(1000)).status).toBe(200);
 });
 
-test("once the file is in its place the upload is done, whatever fails then", async () => {
+test("an upload is complete once its file is published, despite later failures", async () => {
   files.arm("sync", 3, "EIO");
   expect(await upload()).toEqual([200, 200]);
-  expect([files.disarm(), content(), host.internal.length]).toEqual([true, "newone", 1]);
+  expect(files.disarm()).toBe(true);
+  expect(content()).toBe("newone");
+  expect(host.internal).toHaveLength(1);
   expect(await upload()).toEqual([200, 200]);
 });
 
-test("a record that cannot be written makes no service", async () => {
+test("a failed write of the record creates no service", async () => {
   files.arm("sync", 1, "EIO");
   const make = () =>
     host.call("POST", "/local-files", {

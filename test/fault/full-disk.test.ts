@@ -9,12 +9,12 @@ import { temporaryDirectory } from "../support/temporary-directory.js";
 import { transferFixture } from "../support/transfer-fixture.js";
 
 const mounted: string[] = [];
-// After the fixture's own clean-up, which closes the hosts, and before the directories are removed.
+// After the fixture closes the hosts and before the directories are removed.
 afterEach(() => {
   for (const path of mounted.splice(0)) execFileSync("umount", [path]);
 });
 
-/** A file system of so many MiB, or undefined where this user may not make one. */
+/** A file system of the given size in MiB, or undefined if this user may not mount one. */
 function smallDisk(mebibytes: number): string | undefined {
   const path = join(temporaryDirectory(), "disk");
   mkdirSync(path);
@@ -30,7 +30,7 @@ function smallDisk(mebibytes: number): string | undefined {
   return path;
 }
 
-/** Takes what room there is but for so many KiB; returns how to give it back. */
+/** Fills the disk up to the given number of KiB; returns a function that frees the space. */
 function fill(path: string, leaveKiB: number): () => void {
   const file = join(path, "filler");
   const free = Number(execFileSync("df", ["--output=avail", "-k", path]).toString().split("\n")[1]);
@@ -38,7 +38,7 @@ function fill(path: string, leaveKiB: number): () => void {
   return () => rmSync(file);
 }
 
-test("writes that the disk refuses are refused, what was acknowledged stays, and the host goes on when there is room", async () => {
+test("rejects writes while the disk is full, keeps acknowledged ones, and continues when space is available", async () => {
   const disk = smallDisk(12);
   if (disk === undefined) return;
   const fixture = await hostFixture({}, join(disk, "host"));
@@ -91,7 +91,7 @@ test.each(["DIRECTORY", "ZIP"] as const)(
 );
 
 test.each(["DIRECTORY", "ZIP"] as const)(
-  "a %s backup onto a full disk fails clean, the older one stays, and it works when there is room",
+  "a %s backup onto a full disk fails without traces, keeps the older one, and works when space is available",
   async (container) => {
     const disk = smallDisk(12);
     if (disk === undefined) return;
@@ -122,7 +122,7 @@ test.each(["DIRECTORY", "ZIP"] as const)(
   },
 );
 
-test("a restore for which there is no room is refused before it begins, and the index stays as it was", async () => {
+test("rejects a restore without enough space before it starts, and leaves the index unchanged", async () => {
   const disk = smallDisk(16);
   if (disk === undefined) return;
   const fixture = await hostFixture({}, join(disk, "host"));
@@ -138,7 +138,7 @@ test("a restore for which there is no room is refused before it begins, and the 
   expect((await fixture.contents())["d0"]).toContain("xxxx");
 });
 
-test("a transfer for which there is no room says so, sends and changes nothing, and an endless source is no exception", async () => {
+test("a transfer without enough space fails with the reason and changes nothing, also from an endless source", async () => {
   const disk = smallDisk(24);
   if (disk === undefined) return;
   const store = await httpStore();
@@ -185,25 +185,25 @@ test("a transfer for which there is no room says so, sends and changes nothing, 
   await fixture.restoreFrom(destination);
 });
 
-test("after the disk failed under a write the index is read only until a restart; nothing acknowledged is lost", async () => {
+test("after a failed write the index is read-only until a restart, and no acknowledged write is lost", async () => {
   const root = temporaryDirectory();
   const child = join(__dirname, "..", "support", "fill-child.mjs");
-  // A limit on the size of files makes writes fail in a way that is no full disk.
+  // A limit on the file size makes writes fail with an error other than a full disk.
   const command = `ulimit -f 3000; exec "${process.execPath}" "${child}" "${join(root, "data")}"`;
   const { stdout } = await promisify(execFile)("bash", ["-c", command]);
-  const told = JSON.parse(stdout) as {
+  const result = JSON.parse(stdout) as {
     acknowledged: number[];
     refused: Record<string, number>;
     readable: boolean;
   };
-  expect(told.acknowledged.length).toBeGreaterThan(20);
-  expect(told.refused).toEqual({
+  expect(result.acknowledged.length).toBeGreaterThan(20);
+  expect(result.refused).toEqual({
     OUTCOME_UNKNOWN: 1,
-    INDEX_READ_ONLY: 399 - told.acknowledged.length,
+    INDEX_READ_ONLY: 399 - result.acknowledged.length,
   });
-  expect(told.readable).toBe(true);
+  expect(result.readable).toBe(true);
   const fixture = await hostFixture({}, root);
   const there = Object.keys(await fixture.contents());
-  for (const i of told.acknowledged) expect(there).toContain(`d${i}`);
+  for (const i of result.acknowledged) expect(there).toContain(`d${i}`);
   await fixture.put("after", {});
 });

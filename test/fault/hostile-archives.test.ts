@@ -14,7 +14,7 @@ import { ZipArchive } from "archiver";
 import { hostFixture } from "../support/host-fixture.js";
 import { makeZip } from "../support/make-zip.js";
 
-/** Archives and paths that mean harm. */
+/** Malicious archives and paths. */
 interface Entry {
   name: string;
   content?: Buffer;
@@ -30,7 +30,7 @@ async function writeZip(path: string, entries: Entry[]): Promise<void> {
   await Promise.all([archive.finalize(), pipeline(archive, createWriteStream(path))]);
 }
 
-/** Puts a name in place of one of the same length, in the archive's directory and before the entry. */
+/** Replaces a name by one of the same length, in the central directory and in the local header. */
 function rename(path: string, from: string, to: string): void {
   expect(to).toHaveLength(from.length);
   const bytes = readFileSync(path).toString("latin1").replaceAll(from, to);
@@ -55,11 +55,11 @@ async function backupEntries() {
 }
 
 test.each([
-  ["up and away", "aa/aa/evil", "../../evil"],
-  ["absolute", "aabs/evil", "/abs/evil"],
+  ["with a path to a parent directory", "aa/aa/evil", "../../evil"],
+  ["with an absolute path", "aabs/evil", "/abs/evil"],
   ["with a drive", "aaaevil.txt", "C:\\evil.txt"],
   ["with backslashes", "aa-aa-evil", "..\\..\\evil"],
-])("an entry that leads %s is refused", async (_name, harmless, name) => {
+])("rejects an entry %s", async (_name, harmless, name) => {
   const { entries, refuse, path } = await backupEntries();
   const from = harmless.slice(0, name.length).padEnd(name.length, "z");
   await writeZip(path, [...entries, { name: from }]);
@@ -67,7 +67,7 @@ test.each([
   await refuse("BACKUP_FOREIGN");
 });
 
-test("a link, a name that is there twice, and two folders of manifests are refused", async () => {
+test("rejects links, duplicate names and two folders with manifests", async () => {
   const { entries, refuse, path } = await backupEntries();
   await writeZip(path, [...entries, { name: "link", linkTo: "/etc/passwd" }]);
   await refuse("BACKUP_FOREIGN");
@@ -81,7 +81,7 @@ test("a link, a name that is there twice, and two folders of manifests are refus
   await refuse("BACKUP_FOREIGN");
 });
 
-test("an archive of something else, one of Xenon's, and one that lacks a segment get an error of their own", async () => {
+test("an archive without a backup, one of Xenon and one without a segment have distinct errors", async () => {
   const { entries, refuse, path } = await backupEntries();
   await writeZip(path, [{ name: "holiday.jpg" }]);
   await refuse("BACKUP_FOREIGN");
@@ -103,7 +103,7 @@ test("an archive of something else, one of Xenon's, and one that lacks a segment
   await refuse("BACKUP_DAMAGED");
 });
 
-test("in one folder, as a directory that was zipped is, and among foreign files a backup restores", async () => {
+test("restores a zipped backup directory among foreign files", async () => {
   const { fixture, entries, path } = await backupEntries();
   await writeZip(path, [
     ...entries.map((entry) => ({ ...entry, name: `dir/${entry.name}` })),
@@ -114,7 +114,7 @@ test("in one folder, as a directory that was zipped is, and among foreign files 
   expect(await fixture.contents()).toEqual({ a: '{"kept":true}' });
 });
 
-describe("a sound archive that another tool made", () => {
+describe("an intact archive of another tool", () => {
   const packed = (
     folder: string,
     entries: Entry[],
@@ -127,7 +127,7 @@ describe("a sound archive that another tool made", () => {
         claims,
       })),
     );
-  /** The last two bytes say how long the comment behind them is. */
+  /** The last two bytes contain the length of the comment that follows. */
   const commented = (archive: Buffer, comment: string) =>
     Buffer.concat([
       archive.subarray(0, -2),
@@ -136,32 +136,35 @@ describe("a sound archive that another tool made", () => {
     ]);
 
   const readable: [string, (entries: Entry[]) => Buffer][] = [
-    ["several folders down", (entries) => packed("srv/backups/shop/", entries)],
-    ["with backslashes in its names", (entries) => packed("srv\\shop\\", entries)],
-    ["with a long comment", (entries) => commented(packed("", entries), "x".repeat(5000))],
+    ["nested in several folders", (entries) => packed("srv/backups/shop/", entries)],
+    ["named with backslashes", (entries) => packed("srv\\shop\\", entries)],
+    ["followed by a long comment", (entries) => commented(packed("", entries), "x".repeat(5000))],
     [
-      "with padding behind it",
+      "followed by padding",
       (entries) => Buffer.concat([packed("", entries), Buffer.alloc(10_240)]),
     ],
   ];
 
-  test(`restores: ${readable.map(([what]) => what).join(", ")}`, async () => {
+  test(`restores if ${readable.map(([what]) => what).join(", ")}`, async () => {
     const { fixture, entries, path } = await backupEntries();
     for (const [what, make] of readable) {
       writeFileSync(path, make(entries));
       await fixture.put("a", { lost: what });
       await fixture.restore("evil.zip");
-      expect([what, await fixture.contents()]).toEqual([what, { a: '{"kept":true}' }]);
+      expect({ what, contents: await fixture.contents() }).toEqual({
+        what,
+        contents: { a: '{"kept":true}' },
+      });
     }
   });
 
   const otherwise: [string, (entries: Entry[]) => Buffer, string][] = [
-    ["that is encrypted", (entries) => packed("", entries, { flags: 1 }), "is encrypted"],
-    ["that is packed by bzip2", (entries) => packed("", entries, { method: 12 }), "bzip2"],
-    ["that is packed by LZMA", (entries) => packed("", entries, { method: 14 }), "LZMA"],
+    ["encrypted", (entries) => packed("", entries, { flags: 1 }), "is encrypted"],
+    ["compressed by bzip2", (entries) => packed("", entries, { method: 12 }), "bzip2"],
+    ["compressed by LZMA", (entries) => packed("", entries, { method: 14 }), "LZMA"],
   ];
 
-  test(`is not called damaged: one ${otherwise.map(([what]) => what).join(", one ")}`, async () => {
+  test(`is not reported as damaged if ${otherwise.map(([what]) => what).join(", ")}`, async () => {
     const { fixture, entries, path } = await backupEntries();
     for (const [, make, words] of otherwise) {
       writeFileSync(path, make(entries));
@@ -177,7 +180,7 @@ describe("a ZIP backup", () => {
   const zip = { container: "ZIP" } as const;
 
   const others: [string, (path: string, entries: Entry[]) => Promise<void> | void][] = [
-    ["no archive", (path) => writeFileSync(path, "my thesis")],
+    ["a text file", (path) => writeFileSync(path, "my thesis")],
     ["an archive without a backup", (path) => writeZip(path, [{ name: "holiday.jpg" }])],
     ["a backup of Xenon, or any Lucene index", (path) => writeZip(path, [{ name: "segments_2" }])],
     [
@@ -215,11 +218,14 @@ describe("a ZIP backup", () => {
       await expect(fixture.backup("evil.zip", zip)).rejects.toMatchObject({
         reason: "DESTINATION_OCCUPIED",
       });
-      expect([what, readFileSync(path).equals(before)]).toEqual([what, true]);
+      expect({ what, unchanged: readFileSync(path).equals(before) }).toEqual({
+        what,
+        unchanged: true,
+      });
     }
   });
 
-  test("replaces an empty file, its predecessor, and that of an index that it goes on from", async () => {
+  test("replaces an empty file, its predecessor, and a backup of its parent lineage", async () => {
     const { fixture, path } = await backupEntries();
     writeFileSync(path, "");
     expect((await fixture.backup("evil.zip", zip)).backup.number).toBe(1);
@@ -236,7 +242,7 @@ describe("a ZIP backup", () => {
     expect((await child.backup("copy.zip", zip)).backup.number).toBe(4);
   });
 
-  test("does not replace the backup of another index, of which there may be no other copy", async () => {
+  test("does not replace the backup of another index, which may be the only copy", async () => {
     const { fixture, path } = await backupEntries();
     await fixture.backup("evil.zip", zip);
     const fresh = await hostFixture();
@@ -249,7 +255,7 @@ describe("a ZIP backup", () => {
     expect(readFileSync(copy).equals(readFileSync(path))).toBe(true);
   });
 
-  test("warns where it replaces many documents by few", async () => {
+  test("warns if it replaces many documents by few", async () => {
     const { fixture } = await backupEntries();
     for (let i = 0; i < 5; i += 1) await fixture.put(`d${i}`, {});
     await fixture.backup("shrinking.zip", zip);
@@ -260,7 +266,7 @@ describe("a ZIP backup", () => {
   });
 });
 
-test("foreign files in a backup directory are left alone", async () => {
+test("leaves foreign files in a backup directory unchanged", async () => {
   const fixture = await hostFixture();
   mkdirSync(join(fixture.root, "dir"));
   writeFileSync(join(fixture.root, "dir", "stray.txt"), "mine");
@@ -273,7 +279,7 @@ test("foreign files in a backup directory are left alone", async () => {
   expect(readFileSync(join(fixture.root, "dir", "stray.txt"), "utf8")).toBe("mine");
 });
 
-test("with backup roots nothing outside them is written or read, by dots or by links", async () => {
+test("with backup roots reads and writes only below them, despite dots and links", async () => {
   const outer = await hostFixture();
   const { root } = outer;
   await outer.stop();

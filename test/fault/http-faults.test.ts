@@ -1,5 +1,6 @@
 import { utimesSync } from "node:fs";
 import { HostError } from "../../src/errors.js";
+import { eventually } from "../support/eventually.js";
 import {
   answerWith,
   breakBody,
@@ -8,7 +9,7 @@ import {
   stall,
   type Fault,
   type HttpStore,
-  type StoreManners,
+  type StoreBehavior,
 } from "../support/http-store.js";
 import { fillWith, transferFixture, type TransferFixture } from "../support/transfer-fixture.js";
 
@@ -18,8 +19,8 @@ let destination: string;
 let contents: Record<string, string>;
 
 /**
- * A host with some 3 MiB of documents and a whole backup of them, so that a transfer takes several requests; made once. The
- * tests share it: each has a store of its own, and leaves the documents as they were.
+ * A host with about 3 MiB of documents and a complete backup of them, so that a transfer takes several requests. The tests
+ * share it: each has its own store, and leaves the documents unchanged.
  */
 let made:
   { fixture: TransferFixture; contents: Record<string, string>; archive: Buffer } | undefined;
@@ -37,12 +38,12 @@ beforeEach(async () => {
   ({ fixture, contents } = made);
   store.put("/b.zip", made.archive);
   store.reset();
-  // A test that failed half-way.
+  // Left by a test that failed midway.
   if (JSON.stringify(await fixture.contents()) !== JSON.stringify(contents))
     await fixture.restoreFrom(destination);
 });
 
-/** The failure of what is tried for long: not as long here as what gets through in the end. */
+/** The error of an operation that exhausts its retries, with a shorter limit than for operations that succeed. */
 async function lastingFailureOf(work: () => Promise<unknown>): Promise<HostError> {
   patience.retryTimeoutMs = 1000;
   try {
@@ -61,7 +62,7 @@ async function failureOf(work: Promise<unknown>): Promise<HostError> {
   return error as HostError;
 }
 
-/** After whatever happened: the host serves what it served, nothing is left over, and no secret was told. */
+/** After any failure the host serves the same documents, has no temporary files, and reports no secret. */
 async function expectUnharmed(error?: HostError): Promise<void> {
   expect(await fixture.contents()).toEqual(contents);
   expect(fixture.leftovers()).toEqual([]);
@@ -80,16 +81,16 @@ const otherTotal: Fault = ({ nth, headers }, _incoming, response) => {
   return true;
 };
 
-describe("a backup gets through what passes", () => {
+describe("a backup survives temporary failures", () => {
   test.each([
     ["a burst of 503", answerWith("PUT", 503, first(4))],
-    ["429 with a time to wait", answerWith("PUT", 429, first(2), { "retry-after": "1" })],
+    ["429 with Retry-After", answerWith("PUT", 429, first(2), { "retry-after": "1" })],
     ["408", answerWith("PUT", 408, first(1))],
     ["a 500 in the middle", answerWith("PUT", 500, (nth) => nth === 3)],
-    ["connections that are reset", resetPut((nth) => nth === 1 || nth === 3)],
-    ["a PUT that is never answered", stall("PUT", (nth) => nth === 2)],
-    ["a read back that is cut", breakBody("reset", 100_000, (nth) => nth % 2 === 1 && nth < 8)],
-    ["a read back that stops", breakBody("stop", 100_000, (nth) => nth === 2)],
+    ["connection resets", resetPut((nth) => nth === 1 || nth === 3)],
+    ["a PUT without a response", stall("PUT", (nth) => nth === 2)],
+    ["an interrupted read back", breakBody("reset", 100_000, (nth) => nth % 2 === 1 && nth < 8)],
+    ["a stalled read back", breakBody("stop", 100_000, (nth) => nth === 2)],
   ])("%s", async (_what, fault) => {
     store.fault = fault;
     const result = await fixture.backupTo(destination, { bearer: "hunter2" });
@@ -102,56 +103,56 @@ describe("a backup gets through what passes", () => {
   });
 });
 
-describe("a backup fails clean, and says which end failed", () => {
+describe("a backup fails without traces, and names the failing side", () => {
   test.each([
     [
-      "403 is not tried again",
+      "403 without retries",
       answerWith("PUT", 403),
       "DESTINATION_REFUSED",
       /The destination .* responded to PUT with 403 Forbidden/,
       4,
     ],
-    ["413 is not tried again", answerWith("PUT", 413), "DESTINATION_REFUSED", /413/, 4],
+    ["413 without retries", answerWith("PUT", 413), "DESTINATION_REFUSED", /413/, 4],
     [
-      "redirects are not followed",
+      "a redirect, which is not followed",
       answerWith("PUT", 307, always, { location: "http://127.0.0.1:1/" }),
       "DESTINATION_REFUSED",
       /307.*redirects are not followed/,
       4,
     ],
     [
-      "503 without end",
+      "503 on every attempt",
       answerWith("PUT", 503),
       "DESTINATION_UNREACHABLE",
       /503 Service Unavailable.*Tried \d+ times/,
     ],
     [
-      "a time to wait beyond all patience",
+      "a Retry-After beyond the retry limit",
       answerWith("PUT", 503, always, { "retry-after": "3600" }),
       "DESTINATION_UNREACHABLE",
       /503/,
       4,
     ],
     [
-      "never an answer",
+      "no response",
       stall("PUT", always),
       "DESTINATION_UNREACHABLE",
       /timed out: no traffic on a PUT/,
     ],
     [
-      "connections that are always reset",
+      "a connection reset on every attempt",
       resetPut(always),
       "DESTINATION_UNREACHABLE",
       /closed the connection \(E(CONNRESET|PIPE)\)/,
     ],
     [
-      "a read back that fails",
+      "a failed read back",
       answerWith("GET", 500),
       "DESTINATION_UNREACHABLE",
       /responded to GET with 500/,
     ],
     [
-      "a read back that is redirected",
+      "a redirected read back",
       answerWith("GET", 302, always, { location: "/login" }),
       "DESTINATION_REFUSED",
       /302/,
@@ -161,17 +162,19 @@ describe("a backup fails clean, and says which end failed", () => {
     const error = await lastingFailureOf(() =>
       fixture.backupTo(destination, { bearer: "hunter2" }),
     );
-    expect([error.reason, error.message]).toEqual([reason, expect.stringMatching(message)]);
+    expect(error.reason).toBe(reason);
+    expect(error.message).toMatch(message);
     expect(store.requests.length).toBeLessThanOrEqual(requestsAtMost);
     await expectUnharmed(error);
     const after = store.requests.length;
+    // Time in which a retry would be sent.
     await new Promise((resolve) => setTimeout(resolve, 150));
     expect(store.requests.length).toBe(after);
     store.reset();
     await fixture.backupTo(destination);
   });
 
-  test("what arrived is another file: data loss, whatever was asked of reading back", async () => {
+  test("another file in place of the backup is data loss, whatever the verification setting", async () => {
     store.fault = ({ method, nth }, _incoming, _response, { path, put, bytes }) => {
       if (method !== "GET" || nth !== 1) return false;
       expect(path("/b.zip")).not.toBe("");
@@ -181,11 +184,11 @@ describe("a backup fails clean, and says which end failed", () => {
       return false;
     };
     const error = await failureOf(fixture.backupTo(destination));
-    expect([error.reason, error.code]).toEqual(["BACKUP_DAMAGED", "DATA_LOSS"]);
+    expect(error).toMatchObject({ reason: "BACKUP_DAMAGED", code: "DATA_LOSS" });
     await expectUnharmed(error);
   });
 
-  test("what arrived is shorter", async () => {
+  test("a shorter file is damage", async () => {
     store.fault = ({ method, nth }, _incoming, _response, { put, bytes }) => {
       if (method === "GET" && nth === 1) put("/b.zip", bytes("/b.zip").subarray(1));
       return false;
@@ -194,8 +197,8 @@ describe("a backup fails clean, and says which end failed", () => {
   });
 });
 
-describe("a store that does not let itself be read", () => {
-  test.each([401, 403, 404, 405, 501])("%i to the GET", async (status) => {
+describe("a store without read access", () => {
+  test.each([401, 403, 404, 405, 501])("answers GET with %i", async (status) => {
     store.fault = answerWith("GET", status);
     const result = await fixture.backupTo(destination);
     expect(result).toMatchObject({
@@ -217,38 +220,38 @@ describe("a store that does not let itself be read", () => {
   });
 });
 
-describe("a restore gets through", () => {
-  const manners: [string, StoreManners, (Fault | undefined)?][] = [
-    ["as it should be", {}],
-    ["a server that counts the end out", { countsEndOut: true }],
+describe("a restore succeeds despite", () => {
+  const behaviors: [string, StoreBehavior, (Fault | undefined)?][] = [
+    ["no fault", {}],
+    ["a server with exclusive range ends", { exclusiveRangeEnd: true }],
     ["a server that ignores ranges", { ignoresRange: true }],
-    ["a server that ignores ranges, chunked", { ignoresRange: true, chunked: true }],
+    ["a server that ignores ranges and sends chunks", { ignoresRange: true, chunked: true }],
     ["chunked ranges", { chunked: true }],
     ["ranges one byte short", { oneShort: true }],
-    ["ranges one byte short of what they say", { liesAboutEnd: true }],
-    ["ranges that do not say which", { noContentRange: true, noTag: true, ignoresRange: true }],
-    ["a weak tag", { weakTag: true }],
-    ["no tag", { noTag: true }],
+    ["ranges one byte shorter than their Content-Range", { liesAboutEnd: true }],
+    ["ranges without a Content-Range", { noContentRange: true, noTag: true, ignoresRange: true }],
+    ["a weak ETag", { weakTag: true }],
+    ["no ETag", { noTag: true }],
     ["a burst of 502", {}, answerWith("GET", 502, first(3))],
     [
-      "a server that says when to come back",
+      "a server that sends Retry-After",
       {},
       answerWith("GET", 503, (nth) => nth === 2, { "retry-after": "1" }),
     ],
-    ["bodies that are cut", {}, breakBody("reset", 70_000, (nth) => nth < 6)],
-    ["bodies that are cut after a few bytes", {}, breakBody("reset", 3, (nth) => nth < 4)],
-    ["bodies that stop", {}, breakBody("stop", 200_000, (nth) => nth < 3)],
+    ["interrupted bodies", {}, breakBody("reset", 70_000, (nth) => nth < 6)],
+    ["bodies interrupted after a few bytes", {}, breakBody("reset", 3, (nth) => nth < 4)],
+    ["stalled bodies", {}, breakBody("stop", 200_000, (nth) => nth < 3)],
     [
-      "lengths that are smaller than the body",
+      "a Content-Length smaller than the body",
       {},
       breakBody("lie about the length", 200_000, (nth) => nth < 4),
     ],
-    ["a request that is never answered", {}, stall("GET", (nth) => nth === 1 || nth === 4)],
+    ["a request without a response", {}, stall("GET", (nth) => nth === 1 || nth === 4)],
   ];
-  test.each(manners.map(([what, manner, fault]) => [what, manner, fault] as const))(
+  test.each(behaviors.map(([what, behavior, fault]) => [what, behavior, fault] as const))(
     "%s",
-    async (_what, manners, fault) => {
-      store.manners = manners;
+    async (_what, behavior, fault) => {
+      store.behavior = behavior;
       store.fault = fault;
       await fixture.put("d1", { changed: true });
       const result = await fixture.restoreFrom(destination, { bearer: "hunter2" });
@@ -257,8 +260,8 @@ describe("a restore gets through", () => {
     },
   );
 
-  test("a stream without ranges that breaks begins anew", async () => {
-    store.manners = { ignoresRange: true };
+  test("restarts an interrupted stream without ranges", async () => {
+    store.behavior = { ignoresRange: true };
     store.fault = ({ method, nth }, _incoming, response, { bytes }) => {
       if (method !== "GET" || nth > 2) return false;
       const whole = bytes("/b.zip");
@@ -271,14 +274,14 @@ describe("a restore gets through", () => {
     await expectUnharmed();
   });
 
-  test("parts that do not say which are asked for again as a whole", async () => {
-    store.manners = { noContentRange: true };
+  test("requests the whole file after parts without a Content-Range", async () => {
+    store.behavior = { noContentRange: true };
     await fixture.restoreFrom(destination);
     expect(store.requests.map(({ headers }) => headers.range !== undefined)).toEqual([true, false]);
     await expectUnharmed();
   });
 
-  test("several ranges at once, of which only what is missing is asked for again, under the tag of the first", async () => {
+  test("requests several ranges at once, repeats only missing parts, and requires the ETag of the first one", async () => {
     store.fault = breakBody("reset", 100_000, (nth) => nth === 2);
     await fixture.restoreFrom(destination);
     const { requests, mostAtOnce } = store;
@@ -299,7 +302,7 @@ describe("a restore gets through", () => {
   });
 });
 
-describe("a restore fails clean, and says which end failed", () => {
+describe("a restore fails without traces, and names the failing side", () => {
   test.each([
     [
       "404",
@@ -317,36 +320,36 @@ describe("a restore fails clean, and says which end failed", () => {
       /redirects are not followed/,
     ],
     [
-      "500 without end",
+      "500 on every attempt",
       {},
       answerWith("GET", 500),
       "DESTINATION_UNREACHABLE",
       /500 Internal Server Error.*Tried/,
     ],
     [
-      "500 in the middle without end",
+      "500 on every attempt of a later range",
       {},
       answerWith("GET", 500, (nth) => nth > 2),
       "DESTINATION_UNREACHABLE",
       /500/,
     ],
-    ["never an answer", {}, stall("GET", always), "DESTINATION_UNREACHABLE", /timed out/],
+    ["no response", {}, stall("GET", always), "DESTINATION_UNREACHABLE", /timed out/],
     [
-      "bodies that always stop at once",
+      "bodies that always stall at the start",
       {},
       breakBody("stop", 10, always),
       "DESTINATION_UNREACHABLE",
       /timed out/,
     ],
     [
-      "bodies that are always cut at once",
+      "bodies that are always interrupted at the start",
       {},
       breakBody("reset", 10, always),
       "DESTINATION_UNREACHABLE",
       /closed the connection/,
     ],
     [
-      "another range than was asked for",
+      "a range other than the requested one",
       {},
       answerWith("GET", 206, (nth) => nth === 2, { "content-range": "bytes 5-9/3000000" }),
       "DESTINATION_REFUSED",
@@ -366,13 +369,14 @@ describe("a restore fails clean, and says which end failed", () => {
       "SOURCE_CHANGED",
       /changed during the download: its size was \d+ bytes and is now 99/,
     ],
-  ])("%s", async (_what, manners, fault, reason, message) => {
-    store.manners = manners;
+  ])("%s", async (_what, behavior, fault, reason, message) => {
+    store.behavior = behavior;
     store.fault = fault;
     const error = await lastingFailureOf(() =>
       fixture.restoreFrom(destination, { bearer: "hunter2" }),
     );
-    expect([error.reason, error.message]).toEqual([reason, expect.stringMatching(message)]);
+    expect(error.reason).toBe(reason);
+    expect(error.message).toMatch(message);
     await expectUnharmed(error);
     store.reset();
     await fixture.restoreFrom(destination);
@@ -380,27 +384,27 @@ describe("a restore fails clean, and says which end failed", () => {
   });
 
   test.each([
-    ["by its tag", {}],
-    ["without a tag by its time", { noTag: true }],
-    ["with a weak one", { weakTag: true }],
-  ])("a file that changes between two ranges is no mix, told %s", async (_how, manners) => {
-    store.manners = manners;
+    ["with an ETag", {}],
+    ["without an ETag, by its modification time", { noTag: true }],
+    ["with a weak ETag", { weakTag: true }],
+  ])("detects a file that changes between two ranges %s", async (_how, behavior) => {
+    store.behavior = behavior;
     store.fault = ({ nth }, _incoming, _response, { path, put, bytes }) => {
       if (nth === 3) {
         put("/b.zip", bytes("/b.zip").fill(0, 100, 200));
-        // The time of a file in headers is one of whole seconds.
+        // HTTP dates have a resolution of one second.
         const later = new Date(Date.now() + 5000);
         utimesSync(path("/b.zip"), later, later);
       }
       return false;
     };
     const error = await failureOf(fixture.restoreFrom(destination));
-    expect([error.reason, error.code]).toEqual(["SOURCE_CHANGED", "ABORTED"]);
+    expect(error).toMatchObject({ reason: "SOURCE_CHANGED", code: "ABORTED" });
     await expectUnharmed(error);
   });
 
-  test("a file that becomes shorter", async () => {
-    store.manners = { noTag: true };
+  test("detects a file that becomes shorter", async () => {
+    store.behavior = { noTag: true };
     store.fault = ({ nth }, _incoming, _response, { put, bytes }) => {
       if (nth === 3) put("/b.zip", bytes("/b.zip").subarray(0, 600_000));
       return false;
@@ -411,43 +415,37 @@ describe("a restore fails clean, and says which end failed", () => {
 
   test.each([
     ["garbage", Buffer.alloc(2_000_000, 7)],
-    ["nothing", Buffer.alloc(0)],
+    ["an empty file", Buffer.alloc(0)],
     ["one byte", Buffer.alloc(1)],
-  ])("%s is no backup, and is called by its URI", async (_what, bytes) => {
+  ])("%s is not a backup, and the error names the URI", async (_what, bytes) => {
     store.put("/b.zip", bytes);
     const error = await failureOf(fixture.restoreFrom(destination));
-    expect([error.reason, error.message]).toEqual([
-      "BACKUP_FOREIGN",
-      expect.not.stringContaining(fixture.root),
-    ]);
-    await expectUnharmed(error);
-  });
-
-  test("half an archive was cut off", async () => {
-    store.put("/b.zip", store.bytes("/b.zip").subarray(0, 1_000_000));
-    const error = await failureOf(fixture.restoreFrom(destination));
-    expect([error.reason, error.message]).toEqual([
-      "BACKUP_DAMAGED",
-      expect.stringMatching(/cut off/),
-    ]);
+    expect(error.reason).toBe("BACKUP_FOREIGN");
     expect(error.message).not.toContain(fixture.root);
     await expectUnharmed(error);
   });
 
-  test("damage inside the archive is told by its URI", async () => {
+  test("reports a truncated archive", async () => {
+    store.put("/b.zip", store.bytes("/b.zip").subarray(0, 1_000_000));
+    const error = await failureOf(fixture.restoreFrom(destination));
+    expect(error.reason).toBe("BACKUP_DAMAGED");
+    expect(error.message).toMatch(/cut off/);
+    expect(error.message).not.toContain(fixture.root);
+    await expectUnharmed(error);
+  });
+
+  test("reports damage inside the archive with the URI", async () => {
     const bytes = store.bytes("/b.zip");
     bytes[bytes.length >> 1]! ^= 1;
     store.put("/b.zip", bytes);
     const error = await failureOf(fixture.restoreFrom(destination));
-    expect([error.reason, error.message]).toEqual([
-      "BACKUP_DAMAGED",
-      expect.not.stringContaining(fixture.root),
-    ]);
+    expect(error.reason).toBe("BACKUP_DAMAGED");
+    expect(error.message).not.toContain(fixture.root);
     await expectUnharmed(error);
   });
 });
 
-test("a transfer that is cancelled stops at once and leaves nothing", async () => {
+test("a cancelled transfer stops at once and leaves no files", async () => {
   fixture = await transferFixture({ retryTimeoutMs: 50_000, idleTimeoutMs: 50_000, backOffMs: 5 });
   contents = {};
   store.fault = stall("GET", always);
@@ -456,7 +454,7 @@ test("a transfer that is cancelled stops at once and leaves nothing", async () =
     source: destination,
     indexLink: "/core/document-index",
   });
-  while (store.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  await eventually(() => store.requests.length > 0);
   const begun = performance.now();
   await operations.cancel(name);
   expect(performance.now() - begun).toBeLessThan(20_000);
@@ -464,21 +462,19 @@ test("a transfer that is cancelled stops at once and leaves nothing", async () =
   await expectUnharmed();
 });
 
-test("nobody listens: unreachable, within the time that is waited", async () => {
-  const nobody = "http://127.0.0.1:9/x";
-  destination = nobody;
-  const error = await lastingFailureOf(() => fixture.restoreFrom(nobody));
-  expect([error.reason, error.message]).toEqual([
-    "DESTINATION_UNREACHABLE",
-    expect.stringMatching(/The source .* refuses connections \(ECONNREFUSED\)\. Tried/),
-  ]);
+test("a refused connection is reported as unreachable within the retry limit", async () => {
+  const closedPort = "http://127.0.0.1:9/x";
+  destination = closedPort;
+  const error = await lastingFailureOf(() => fixture.restoreFrom(closedPort));
+  expect(error.reason).toBe("DESTINATION_UNREACHABLE");
+  expect(error.message).toMatch(/The source .* refuses connections \(ECONNREFUSED\)\. Tried/);
   await expectUnharmed(error);
-  expect((await lastingFailureOf(() => fixture.backupTo(nobody))).message).toMatch(
+  expect((await lastingFailureOf(() => fixture.backupTo(closedPort))).message).toMatch(
     /^The destination/,
   );
 });
 
-test("two backups to one file go one after the other", async () => {
+test("runs two backups to one file one after the other", async () => {
   const results = await Promise.all([fixture.backupTo(destination), fixture.backupTo(destination)]);
   expect(results.map(({ verified }) => verified)).toEqual([true, true]);
   await fixture.restoreFrom(destination);

@@ -10,9 +10,9 @@ import { readWholeBackup, strayFiles } from "../support/whole-backup.js";
 const platform = { ...systemPlatform, lease: { expiryMs: 300, heartbeatMs: 50 } };
 const child = join(__dirname, "..", "support", "crash-child.mjs");
 
-/** Runs the work in a process of its own that is killed at the step; resolves to how it ended. */
-function crash(fixture: HostFixture, work: object, step: FailpointName): Promise<string> {
-  const task = JSON.stringify({ dataDirectory: join(fixture.root, "data"), work, step });
+/** Runs the work in a child process that is killed at the failpoint; resolves to how the process ended. */
+function crash(fixture: HostFixture, work: object, failpoint: FailpointName): Promise<string> {
+  const task = JSON.stringify({ dataDirectory: join(fixture.root, "data"), work, failpoint });
   return new Promise((resolve) => {
     execFile(process.execPath, [child, task], { timeout: 60_000 }, (error, stdout, stderr) =>
       resolve(error?.signal ?? `${stdout}${stderr}`),
@@ -26,7 +26,7 @@ const backupTo = (fixture: HostFixture, name: string, container: "ZIP" | "DIRECT
 });
 
 async function expectNothingLeftOver(fixture: HostFixture): Promise<void> {
-  // The check after the kill writes down its end when it comes to it, and is no leftover.
+  // The verification after the kill writes its record when it ends, which is not a leftover.
   const { operations } = fixture.host;
   for (const { name } of operations.list(100).operations) await operations.wait(name, 60_000);
   expect(await unfinishedFiles(fixture.root)).toEqual([]);
@@ -34,19 +34,19 @@ async function expectNothingLeftOver(fixture: HostFixture): Promise<void> {
 }
 
 describe("killed in a backup to a directory", () => {
-  const steps: FailpointName[] = [
+  const failpoints: FailpointName[] = [
     "backup:snapshot-taken",
     "backup:segment-staged",
     "backup:segment-renamed",
     "backup:segment-read-back",
     "backup:manifest-written",
   ];
-  // How it is before.
+  // The state before the killed backup.
   const stages: [string, (fixture: HostFixture) => Promise<void>][] = [
-    ["the first one", async () => {}],
-    ["an incremental one", async (fixture) => void (await fixture.backup("dir"))],
+    ["the first backup", async () => {}],
+    ["an incremental backup", async (fixture) => void (await fixture.backup("dir"))],
     [
-      "one that merges the deltas",
+      "a backup that merges the deltas",
       async (fixture) => {
         for (let i = 0; i < 200; i += 1) await fixture.put(`pad${i}`, { pad: "x".repeat(40_000) });
         for (let i = 0; i < 65; i += 1) {
@@ -58,7 +58,7 @@ describe("killed in a backup to a directory", () => {
     ],
   ];
   const made = new Map<string, string>();
-  /** The directory of a host that is at the stage, made once and copied for each step. */
+  /** The directory of a host in the given state, created once and copied for each failpoint. */
   async function prepared(
     name: string,
     prepare: (fixture: HostFixture) => Promise<void>,
@@ -73,8 +73,10 @@ describe("killed in a backup to a directory", () => {
     return fixture.root;
   }
   test.each(
-    stages.flatMap(([name, prepare]) => steps.map((step) => [name, step, prepare] as const)),
-  )("%s, at %s", async (name, step, prepare) => {
+    stages.flatMap(([name, prepare]) =>
+      failpoints.map((failpoint) => [name, failpoint, prepare] as const),
+    ),
+  )("%s, at %s", async (name, failpoint, prepare) => {
     const root = temporaryDirectory();
     cpSync(await prepared(name, prepare), root, { recursive: true });
     const fixture = await hostFixture({ platform }, root);
@@ -82,10 +84,10 @@ describe("killed in a backup to a directory", () => {
     await fixture.put("a", { now: 2 });
     const expected = await fixture.contents();
     await fixture.stop();
-    expect(await crash(fixture, backupTo(fixture, "dir", "DIRECTORY"), step)).toBe("SIGKILL");
+    expect(await crash(fixture, backupTo(fixture, "dir", "DIRECTORY"), failpoint)).toBe("SIGKILL");
     const after = await readWholeBackup(join(fixture.root, "dir")).catch(() => undefined);
     expect(after?.number).toBe(
-      step === "backup:manifest-written" ? (before?.number ?? 0) + 1 : before?.number,
+      failpoint === "backup:manifest-written" ? (before?.number ?? 0) + 1 : before?.number,
     );
     await fixture.restart();
     expect(await fixture.contents()).toEqual(expected);
@@ -99,23 +101,23 @@ describe("killed in a backup to a directory", () => {
   });
 });
 
-describe("killed in a backup to an archive that is there already", () => {
-  const steps: FailpointName[] = [
+describe("killed in a backup that replaces an archive", () => {
+  const failpoints: FailpointName[] = [
     "backup:snapshot-taken",
     "backup:segment-staged",
     "backup:archive-read-back",
     "backup:manifest-written",
   ];
-  test.each(steps)("at %s", async (step) => {
+  test.each(failpoints)("at %s", async (failpoint) => {
     const fixture = await hostFixture({ platform });
     await fixture.put("a", { before: 1 });
     await fixture.backup("b.zip", { container: "ZIP" });
     await fixture.put("a", { now: 2 });
     const expected = await fixture.contents();
     await fixture.stop();
-    expect(await crash(fixture, backupTo(fixture, "b.zip", "ZIP"), step)).toBe("SIGKILL");
+    expect(await crash(fixture, backupTo(fixture, "b.zip", "ZIP"), failpoint)).toBe("SIGKILL");
     expect((await readWholeBackup(join(fixture.root, "b.zip"))).number).toBe(
-      step === "backup:manifest-written" ? 2 : 1,
+      failpoint === "backup:manifest-written" ? 2 : 1,
     );
     await fixture.restart();
     await fixture.backup("b.zip", { container: "ZIP" });
@@ -136,8 +138,8 @@ describe("killed in a restore", () => {
   const late: FailpointName[] = ["restore:pointer-written", "restore:switched"];
 
   test.each([...early, ...late])(
-    "at %s: the old documents or the restored ones, whole",
-    async (step) => {
+    "at %s: serves either the old documents or the restored ones",
+    async (failpoint) => {
       const fixture = await hostFixture({ platform });
       for (let i = 0; i < 20; i += 1) await fixture.put(`d${i}`, { i });
       const restored = await fixture.contents();
@@ -146,10 +148,14 @@ describe("killed in a restore", () => {
       const old = await fixture.contents();
       await fixture.stop();
       expect(
-        await crash(fixture, { kind: "restore", request: { source: fixture.uri("dir") } }, step),
+        await crash(
+          fixture,
+          { kind: "restore", request: { source: fixture.uri("dir") } },
+          failpoint,
+        ),
       ).toBe("SIGKILL");
       await fixture.restart();
-      expect(await fixture.contents()).toEqual(late.includes(step) ? restored : old);
+      expect(await fixture.contents()).toEqual(late.includes(failpoint) ? restored : old);
       await fixture.put("after", {});
       await expectNothingLeftOver(fixture);
       expect(
@@ -163,8 +169,8 @@ describe("killed in a restore", () => {
   );
 
   test.each(["undo:identity-written", ...late] as FailpointName[])(
-    "undone, at %s",
-    async (step) => {
+    "an undo at %s",
+    async (failpoint) => {
       const fixture = await hostFixture({ platform });
       await fixture.put("a", { backed: "up" });
       const restored = await fixture.contents();
@@ -173,9 +179,9 @@ describe("killed in a restore", () => {
       const old = await fixture.contents();
       await fixture.restore("dir");
       await fixture.stop();
-      expect(await crash(fixture, { kind: "undo" }, step)).toBe("SIGKILL");
+      expect(await crash(fixture, { kind: "undo" }, failpoint)).toBe("SIGKILL");
       await fixture.restart();
-      const undone = late.includes(step);
+      const undone = late.includes(failpoint);
       expect(await fixture.contents()).toEqual(undone ? old : restored);
       await fixture.finish(fixture.host.management.undoRestore("/core/document-index"));
       expect(await fixture.contents()).toEqual(undone ? restored : old);

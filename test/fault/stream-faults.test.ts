@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { systemPlatform } from "../../src/io/platform.js";
+import { eventually } from "../support/eventually.js";
 import { faultyFileSystem, type FaultKind } from "../support/faulty-file-system.js";
 import { hostFixture } from "../support/host-fixture.js";
 import { ask, serve } from "../support/served-host.js";
@@ -32,7 +32,7 @@ const documentsOf = async (url: string) =>
     .sort();
 const portOf = (address: string) => Number(address.split(":").at(-1));
 
-test("a host that is killed in the middle of a stream goes on with it, down and up; the index is as it was until all has come", async () => {
+test("resumes interrupted streams in both directions after a kill, and changes the index only when a restore is complete", async () => {
   const root = temporaryDirectory();
   const data = ["--data-dir", join(root, "data")];
   let host = await serve(data);
@@ -45,14 +45,14 @@ test("a host that is killed in the middle of a stream goes on with it, down and 
   await ask(`${host.url}/core/examples`, "POST", { name: "later", documentSelfLink: "later" });
   const changed = await documentsOf(host.url);
   const half = Math.floor(whole.bytes.length / 2);
-  // A host that has nothing of the stream on its disk yet has nothing to go on with.
+  // A stream without bytes on disk cannot be resumed.
   const kept = async () => {
     const record = join(root, "data", "transfers", "up.json");
     const bytes = () =>
       existsSync(record)
         ? (JSON.parse(readFileSync(record, "utf8")) as { committedBytes: number }).committedBytes
         : 0;
-    for (let tries = 0; tries < 500 && bytes() === 0; tries++) await sleep(20);
+    await eventually(() => bytes() > 0);
   };
   await sendRestore(
     client,
@@ -92,7 +92,7 @@ test.each<[FaultKind, string]>([
   ["create", "EACCES"],
   ["rename", "EIO"],
 ])(
-  "a disk that fails at %s (%s) fails the stream, not the host; the index is as it was, and the next one works",
+  "a disk that fails at %s (%s) fails the stream but not the host, leaves the index unchanged, and the next stream succeeds",
   async (kind, errno) => {
     const files = faultyFileSystem();
     const fixture = await hostFixture({ platform: { ...systemPlatform, files } });
@@ -120,7 +120,7 @@ test.each<[FaultKind, string]>([
         break;
       }
       struck += 1;
-      // Either it failed and nothing has changed, or the fault was of no weight and all of it is there.
+      // The stream failed without a change, or the fault had no effect and the restore is complete.
       const now = await fixture.contents();
       if (outcome === "restored") expect(now["n0"]).not.toBe(before["n0"]);
       else expect([0, 7, 8, 13, 14]).toContain(outcome);

@@ -10,7 +10,7 @@ export interface Issued {
   keyFile: string;
 }
 
-/** An authority of its own, made by openssl, and certificates that it issues. */
+/** A certificate authority made by openssl, and the certificates that it issues. */
 export function authority() {
   const directory = temporaryDirectory();
   const at = (name: string) => join(directory, name);
@@ -35,7 +35,7 @@ export function authority() {
   return {
     file: at("ca.pem"),
     pem: readFileSync(at("ca.pem"), "utf8"),
-    /** `names` as openssl writes alternative names, for example IP:127.0.0.1. */
+    /** `names` in the syntax of openssl for alternative names, for example IP:127.0.0.1. */
     issue(name: string, names: string, days = 2): Issued {
       openssl(
         "req",

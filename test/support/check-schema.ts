@@ -1,4 +1,4 @@
-/** The part of JSON Schema that our OpenAPI document uses. */
+/** The subset of JSON Schema that the OpenAPI document uses. */
 export interface Schema {
   $ref?: string;
   type?: string;
@@ -12,7 +12,7 @@ export interface Schema {
   items?: Schema;
 }
 
-/** What of a value does not fit a schema, each with its place; empty where all does. */
+/** The violations of a schema by a value, each with its path; empty if the value is valid. */
 export function problemsOf(
   schema: Schema,
   value: unknown,

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { normalise, parseTranscript, runInShell, withOutputs, type Step } from "./transcript.js";
 
-/** What a text calls something, and what it is called in this run. */
+/** A name in the text, and its replacement in this run. */
 export type Name = [shown: string, real: string];
 
 const replaced = (text: string, pairs: Name[]) =>
@@ -13,7 +13,7 @@ const shownOf = (text: string, names: Name[]) =>
     names.map(([shown, real]): Name => [real, shown]),
   );
 
-/** What differs besides, from one run to the next: digests, dates, and the sizes of archives. */
+/** Replacements for other values that vary between runs: digests, dates, and sizes of archives. */
 function comparable(text: string): string {
   return normalise(text)
     .replace(/\b[0-9a-f]{64}\b/g, "<sha256>")
@@ -33,8 +33,8 @@ const comparableSteps = (steps: Step[]) =>
   steps.map(({ command, output }) => ({ command, output: comparable(output) }));
 
 /**
- * Runs the blocks ```console TAG of a Markdown file in one shell, under the names of this run, and compares what they print
- * with what the file shows; those of the tag `before` run first and are another test's, and the commands `after` run last. With UPDATE_COOKBOOKS in the environment it writes into the file what they print instead.
+ * Runs the blocks ```console TAG of a Markdown file in one shell, with the names of this run, and compares their output
+ * with the file. Blocks with the tag `before` run first and are verified by another test; the commands `after` run last. With UPDATE_COOKBOOKS in the environment the output replaces that in the file.
  */
 export async function runCookbook(
   file: string,

@@ -1,15 +1,15 @@
-// Runs one piece of work on a host and kills the process at a named step of it. The work comes as JSON in the first argument.
+// Runs an operation on a host and kills the process at a failpoint. The operation is given as JSON in the first argument.
 import { createHost } from "../../dist/src/host/start.js";
 import { systemPlatform } from "../../dist/src/io/platform.js";
 
-const { dataDirectory, work, step, nth = 1 } = JSON.parse(process.argv[2] ?? "{}");
+const { dataDirectory, work, failpoint, nth = 1 } = JSON.parse(process.argv[2] ?? "{}");
 let left = nth;
 let armed = false;
 const platform = {
   ...systemPlatform,
   lease: { expiryMs: 300, heartbeatMs: 50 },
   async failpoint(name) {
-    if (!armed || name !== step || (left -= 1) > 0) return;
+    if (!armed || name !== failpoint || (left -= 1) > 0) return;
     process.kill(process.pid, "SIGKILL");
     await new Promise(() => {});
   },

@@ -1,15 +1,15 @@
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
-/** Stands between a client and a host, and cuts connections on request. */
+/** A proxy between a client and a host that cuts connections on request. */
 export interface CuttingProxy {
   address: string;
-  /** Cuts the connection that has carried so many more bytes that way, once. */
+  /** Cuts a connection once, after the given number of further bytes in that direction. */
   cutAfter(way: "up" | "down", bytes: number): void;
-  /** How many connections it has cut. */
+  /** The number of connections cut. */
   cuts(): number;
-  /** Cuts all that are open. */
+  /** Cuts all open connections. */
   cutAll(): void;
-  /** From now on connections go to this port. */
+  /** Redirects later connections to this port. */
   leadTo(port: number): void;
   close(): Promise<void>;
 }

@@ -33,7 +33,7 @@ export interface Answer {
   text: string;
 }
 
-/** The dialect over a real loopback server, with everything below it faked. */
+/** The Xenon dialect over a real loopback server, with fakes below it. */
 export async function startDialectHost(
   options: {
     tokens?: string;
@@ -116,7 +116,7 @@ export async function startDialectHost(
   });
   const { port } = await server.open();
 
-  /** One request; a body that is no string is sent as JSON. */
+  /** Sends a request; a body other than a string is sent as JSON. */
   function call(
     method: string,
     path: string,
@@ -158,7 +158,7 @@ export async function startDialectHost(
     });
   }
 
-  /** A bare connection and what arrived on it so far. */
+  /** A raw connection and the text received on it. */
   function dial(): Promise<{ socket: Socket; received: () => string; closed: Promise<void> }> {
     return new Promise((resolve) => {
       let text = "";
@@ -190,11 +190,3 @@ export async function startDialectHost(
 }
 
 export type DialectHost = Awaited<ReturnType<typeof startDialectHost>>;
-
-export async function until(condition: () => boolean, timeoutMs = 20_000): Promise<void> {
-  const end = Date.now() + timeoutMs;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error("it did not come to pass");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

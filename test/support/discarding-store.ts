@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A store that keeps nothing: it checks that every byte of a file came, once, and gives zeros back by ranges. */
+/** A store that keeps no bytes: it checks that every byte of a file arrives once, and returns ranges of zeros. */
 export async function discardingStore() {
   const ranges: [first: number, last: number][] = [];
   const problems: string[] = [];
@@ -47,7 +47,7 @@ export async function discardingStore() {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/big.zip`,
     total: () => total,
     problems,
-    /** Whether the ranges that came are the whole file without a hole or an overlap. */
+    /** Whether the received ranges cover the whole file without gaps or overlaps. */
     isWhole() {
       let next = 0;
       for (const [first, last] of ranges.sort(([a], [b]) => a - b)) {

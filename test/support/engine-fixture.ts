@@ -16,7 +16,7 @@ import { temporaryDirectory } from "./temporary-directory.js";
 export const identity = { indexId: "index-1", lineage: "lineage-1", parents: [] };
 export const prefix = "/core/examples/";
 
-/** A clock that a test sets; micros. */
+/** A clock that a test sets, in microseconds. */
 export interface TestClock {
   micros: number;
 }
@@ -47,10 +47,10 @@ afterEach(async () => {
   opened.clear();
 });
 
-/** Makes a storage engine that keeps its files, if it has any, in directories of the test. */
+/** Creates a storage engine that keeps its files, if any, in directories of the test. */
 export type OpenStorageEngine = (options: StorageEngineOptions) => StorageEngine;
 
-/** An index of its own, and the means to close it, open it again, and restore it. */
+/** A separate index, with functions to close, reopen and restore it. */
 export async function engineFixture(
   openStorageEngine: OpenStorageEngine,
   more: Partial<EngineOptions> = {},
@@ -91,7 +91,7 @@ export async function engineFixture(
     get storage(): IndexStorage {
       return storage;
     },
-    /** Closes the index, as a host that stops, and opens it, as a host that starts. */
+    /** Closes the index like a stopping host and opens it like a starting one. */
     async reopen() {
       await close(engine);
       storage = await storageEngine.openIndex(options);
@@ -99,7 +99,7 @@ export async function engineFixture(
       await storage.removeLeftovers();
       return engine;
     },
-    /** Fences the live generation and switches to another one, as a restore does. */
+    /** Fences the live generation and switches to another one, like a restore. */
     async switchTo(ref: GenerationRef) {
       const old = engine;
       const { lastTimeMicros } = await old.fence();
@@ -142,7 +142,7 @@ export async function engineFixture(
   };
 }
 
-/** All live documents below the prefix, by link, with their versions and bodies. */
+/** All live documents with a link prefix, by link, with versions and bodies. */
 export async function contents(
   engine: Engine,
 ): Promise<Record<string, { version: number; body: string; time: number }>> {

@@ -1,4 +1,4 @@
-/** One metric of a scrape: its type, its help, and its samples by name and labels as they are written. */
+/** One metric of a scrape: its type, help text, and samples by name and labels as written. */
 export interface Family {
   type: string;
   help: string;
@@ -13,7 +13,7 @@ const suffixes: Record<string, readonly string[]> = {
 };
 const label = /([a-zA-Z_]\w*)="((?:[^"\\\n]|\\["\\n])*)"/y;
 
-/** Prometheus' text format 0.0.4, read as strictly as it is written: whatever is out of place is an error. */
+/** A strict parser of the Prometheus text format 0.0.4: any deviation is an error. */
 export function parseExposition(text: string): Map<string, Family> {
   if (!text.endsWith("\n")) throw new Error("the last line does not end");
   const families = new Map<string, Family>();
@@ -67,7 +67,7 @@ function readSample(line: string, current: string, families: Map<string, Family>
   family.samples.set(key, number);
 }
 
-/** Buckets only grow, and the last one has all. */
+/** Bucket counts increase, and the last one equals the total. */
 function checkHistogram(name: string, { samples }: Family): void {
   const last = new Map<string, number>();
   for (const [key, value] of samples) {

@@ -2,7 +2,7 @@ import type { HostControl } from "../../src/service/host/host-control.js";
 import { loggingAtStart, type RequestLogging } from "../../src/service/host/requests.js";
 import { createStats } from "../../src/stats/stats.js";
 
-/** What is set on a host, kept in memory. */
+/** Settings of a host, in memory. */
 export interface FakeControl extends HostControl {
   shutdowns: number;
 }

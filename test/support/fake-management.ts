@@ -4,16 +4,16 @@ import type { ManagementService } from "../../src/service/backups/management-ser
 import type { OperationService, OperationView } from "../../src/operation/operation.js";
 import type { RestoreRequest } from "../../src/backup/restore-request.js";
 
-/** Management that records what it is asked; each operation is done when the test says so, or at once. */
+/** A fake management service that records requests; operations finish at once or when the test says so. */
 export interface FakeManagement {
   management: ManagementService;
   operations: OperationService;
   backups: BackupRequest[];
   restores: RestoreRequest[];
-  /** When set, operations begin and stay under way until finish() is called. */
+  /** While set, operations start and run until finish() is called. */
   hold: boolean;
   finish(error?: HostError): void;
-  /** The next operation ends with this error. */
+  /** The next operation fails with this error. */
   failWith: HostError | undefined;
 }
 

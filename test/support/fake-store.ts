@@ -4,7 +4,7 @@ import type { DocumentStore, PageQuery } from "../../src/engine/engine.js";
 import { HostError } from "../../src/errors.js";
 import { fieldOf, matches } from "./match-filter.js";
 
-/** An index in a map, as plain as its contract allows: what is above the engine is tested over it. */
+/** An index in a map, as simple as its contract allows, for tests of the layers above the engine. */
 export function createFakeStore(
   firstTimeMicros = 1_795_348_034_673_000,
 ): DocumentStore & { log: DocumentVersion[]; largestPage: number } {

@@ -11,10 +11,10 @@ import type {
 import { HostError } from "../../src/errors.js";
 import type { HeldLease } from "../../src/io/lease.js";
 
-/** The calls that a destination may fail at. */
+/** The calls that can fail. */
 export type FaultyCall = "put" | "get" | "stat" | "list" | "remove" | "stage" | "removeAbandoned";
 
-/** Wraps a destination whose calls fail when `fails` says so; what a failing put or remove has done by then is unknown. */
+/** Wraps a destination whose calls fail when `fails` says so; whether a failing put or remove takes effect is undefined. */
 export function faultyDestination(
   inner: Destination,
   fails: (call: FaultyCall, name: string | undefined) => "before" | "after" | undefined,

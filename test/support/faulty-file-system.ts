@@ -4,13 +4,13 @@ import { nodeFileSystem } from "../../src/io/node-file-system.js";
 export type FaultKind =
   "create" | "openToWrite" | "write" | "sync" | "rename" | "syncDirectory" | "remove";
 
-/** A file system whose n-th call of a kind fails, once, after it did its work or instead of it. */
+/** A file system whose nth call of a kind fails once, before or after its work. */
 export interface FaultyFileSystem extends FileSystem {
   /** Counts from 1; with `after`, the call does its work and then fails, as a sync may. */
   arm(kind: FaultKind, nth: number, errno: string): void;
-  /** How much is said to be free; undefined: what is. */
+  /** The reported free space; undefined for the actual one. */
   free: number | undefined;
-  /** Whether the fault has struck; disarms. */
+  /** Returns whether the fault has occurred, and disarms it. */
   disarm(): boolean;
 }
 

@@ -21,12 +21,12 @@ export const factoryPath = "/things";
 export interface HostFixture {
   root: string;
   host: Host;
-  /** The outcome of an operation, or what it failed with. */
+  /** The result or the error of an operation. */
   finish<T>(started: Promise<OperationView>): Promise<T>;
   backup(destination: string, more?: Partial<BackupRequest>): Promise<BackupResult>;
   restore(source: string, more?: Partial<RestoreRequest>): Promise<RestoreResult>;
   put(name: string, body: object): Promise<number>;
-  /** Live documents, by the last part of their links. */
+  /** Live documents by the last part of their links. */
   contents(): Promise<Record<string, string>>;
   restart(more?: Partial<HostOptions>): Promise<void>;
   stop(): Promise<void>;
@@ -34,8 +34,8 @@ export interface HostFixture {
 }
 
 /**
- * A real host on free ports, in a directory of its own, with a factory /things of plain documents. It is closed after the test,
- * or, where the tests of a file share it, after the last one.
+ * A real host on free ports, in its own directory, with a factory /things of plain documents. It is closed after the test,
+ * or after the last test of the file if the tests share it.
  */
 export async function hostFixture(
   more: Partial<HostOptions> = {},
@@ -130,7 +130,7 @@ export async function hostFixture(
   };
 }
 
-/** Platform with a clock that a test moves, in microseconds. */
+/** A platform with a clock that a test sets, in microseconds. */
 export function clockPlatform(startMicros: number): Platform & { clock: { micros: number } } {
   const clock = { micros: startMicros };
   return { ...systemPlatform, nowMicros: () => clock.micros, clock };

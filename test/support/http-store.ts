@@ -21,20 +21,20 @@ import type { AddressInfo, Socket } from "node:net";
 import { join } from "node:path";
 import { temporaryDirectory } from "./temporary-directory.js";
 
-/** How a store answers GETs; by default as RFC 9110 has it, with a strong ETag. */
-export interface StoreManners {
-  /** Xenon's: the end of a range is the first byte after it, and the status is always 200. */
-  countsEndOut?: boolean;
-  /** 200 and the whole file, whatever was asked for. */
+/** How a store answers GET requests; by default like RFC 9110, with a strong ETag. */
+export interface StoreBehavior {
+  /** Like Xenon: the end of a range is exclusive, and the status is always 200. */
+  exclusiveRangeEnd?: boolean;
+  /** Answers 200 with the whole file, whatever the range. */
   ignoresRange?: boolean;
-  /** Each range comes one byte short, and says so. */
+  /** Each range is one byte short, with a matching Content-Range. */
   oneShort?: boolean;
-  /** Content-Range tells the range asked for although a byte is missing. */
+  /** Content-Range states the requested range although a byte is missing. */
   liesAboutEnd?: boolean;
   noContentRange?: boolean;
   weakTag?: boolean;
   noTag?: boolean;
-  /** Neither Content-Length nor an end by anything but the chunked encoding. */
+  /** No Content-Length: the chunked encoding marks the end. */
   chunked?: boolean;
 }
 
@@ -43,11 +43,11 @@ export interface StoreRequest {
   url: string;
   headers: IncomingMessage["headers"];
   rawHeaders: string[];
-  /** The first of a method is 1. */
+  /** Counts the requests of a method from 1. */
   nth: number;
 }
 
-/** Answers in place of the store and says so by true. */
+/** Answers in place of the store and returns true, or returns false. */
 export type Fault = (
   request: StoreRequest,
   incoming: IncomingMessage,
@@ -58,7 +58,7 @@ export type Fault = (
 export interface HttpStore {
   origin: string;
   port: number;
-  manners: StoreManners;
+  behavior: StoreBehavior;
   fault: Fault | undefined;
   requests: StoreRequest[];
   mostAtOnce: number;
@@ -75,7 +75,7 @@ afterEach(async () => {
   for (const each of open.splice(0)) await each.close();
 });
 
-/** A plain store on loopback: keeps what is PUT, range by range, in sparse files, and gives it back by ranges. */
+/** A simple store on loopback: keeps uploaded ranges in sparse files, and serves them by range. */
 export async function httpStore(
   options: { tls?: ServerOptions; discard?: boolean } = {},
 ): Promise<HttpStore> {
@@ -86,7 +86,7 @@ export async function httpStore(
   const store: HttpStore = {
     origin: "",
     port: 0,
-    manners: {},
+    behavior: {},
     fault: undefined,
     requests: [],
     mostAtOnce: 0,
@@ -99,7 +99,7 @@ export async function httpStore(
         .update(`${statSync(path(name)).mtimeMs} ${statSync(path(name)).size}`)
         .digest("hex")}"`,
     reset() {
-      Object.assign(store, { manners: {}, fault: undefined, requests: [], mostAtOnce: 0 });
+      Object.assign(store, { behavior: {}, fault: undefined, requests: [], mostAtOnce: 0 });
       for (const key of Object.keys(counts)) delete counts[key];
     },
   };
@@ -152,7 +152,7 @@ export async function httpStore(
   function give(name: string, incoming: IncomingMessage, response: ServerResponse): void {
     if (!existsSync(path(name))) return void response.writeHead(404).end("no such file");
     const {
-      countsEndOut,
+      exclusiveRangeEnd,
       ignoresRange,
       oneShort,
       liesAboutEnd,
@@ -160,7 +160,7 @@ export async function httpStore(
       weakTag,
       noTag,
       chunked,
-    } = store.manners;
+    } = store.behavior;
     const size = statSync(path(name)).size;
     const tag = store.tagOf(name);
     const common = {
@@ -175,14 +175,16 @@ export async function httpStore(
       (typeof ifRange === "string" && ifRange !== tag);
     const first = whole ? 0 : Number(from);
     const asked = whole ? size - 1 : Number(to);
-    let last = Math.min(size - 1, countsEndOut && !whole ? asked - 1 : asked);
+    let last = Math.min(size - 1, exclusiveRangeEnd && !whole ? asked - 1 : asked);
     if (first >= size && size > 0)
       return void response.writeHead(416, { "content-range": `bytes */${size}` }).end();
     const told =
-      countsEndOut || liesAboutEnd ? Math.min(asked, countsEndOut ? size : size - 1) : undefined;
+      exclusiveRangeEnd || liesAboutEnd
+        ? Math.min(asked, exclusiveRangeEnd ? size : size - 1)
+        : undefined;
     if ((oneShort || liesAboutEnd) && !whole && last > first) last -= 1;
     const length = Math.max(0, last - first + 1);
-    response.writeHead(whole || countsEndOut ? 200 : 206, {
+    response.writeHead(whole || exclusiveRangeEnd ? 200 : 206, {
       ...common,
       ...(!chunked && { "content-length": length }),
       ...(!whole &&
@@ -214,7 +216,7 @@ export async function httpStore(
   return store;
 }
 
-/** Answers with a status, for some of the requests of a method. */
+/** Answers some requests of a method with a status. */
 export const answerWith =
   (
     method: string,
@@ -238,7 +240,7 @@ export const stall =
     return true;
   };
 
-/** Sends a part of the body of a GET and then nothing more, or cuts the connection. */
+/** Sends a part of the body of a GET, then stalls or cuts the connection. */
 export const breakBody =
   (
     how: "stop" | "reset" | "lie about the length",
@@ -254,20 +256,20 @@ export const breakBody =
     response.writeHead(206, {
       etag: store.tagOf(request.url.split("?", 1)[0] ?? ""),
       "content-range": `bytes ${first}-${last}/${whole.length}`,
-      // Greater than what comes, or smaller than what was asked for.
+      // Greater than the number of bytes sent, or less than requested.
       "content-length":
         how === "lie about the length" ? Math.min(bytes, last - first + 1) : last - first + 1,
     });
     const part = whole.subarray(first, Math.min(first + bytes, last + 1));
     if (how === "stop") response.write(part);
-    // Past the parser of this side, which would not let it: more than the length said.
+    // Written to the socket, since the parser of this side would reject more bytes than declared.
     else if (how === "lie about the length")
       response.write(part, () => void response.socket?.write(Buffer.alloc(10, 88)));
     else response.write(part, () => response.socket?.resetAndDestroy());
     return true;
   };
 
-/** Cuts the connection while a PUT is being sent. */
+/** Cuts the connection during a PUT. */
 export const resetPut =
   (when: (nth: number) => boolean): Fault =>
   (request, incoming) => {

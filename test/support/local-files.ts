@@ -7,7 +7,7 @@ import { temporaryDirectory } from "./temporary-directory.js";
 export const octets = { "content-type": "application/octet-stream" };
 export const json = (text: string) => JSON.parse(text) as Record<string, unknown>;
 
-/** A new host before each test of the file, and a directory for what comes to its /local-files: `up` is kept in `up.zip`. */
+/** Starts a host before each test of the file, with a directory for its /local-files: the service `up` writes `up.zip`. */
 export function localFiles() {
   let host: DialectHost;
   let root: string;
@@ -54,9 +54,9 @@ export function localFiles() {
     get,
     received: async (link: string) => json((await get(link)).text)["receivedRanges"],
     read: (link: string) => readFileSync(path(`${link}.zip`), "utf8"),
-    /** What is in the directory beside finished files. */
+    /** Names in the directory other than finished files. */
     leftovers: () => readdirSync(root).filter((name) => name.startsWith(".")),
-    /** A PUT of which only a part is sent, until the test goes on. */
+    /** Sends a part of a PUT, and the rest when the test continues. */
     begin(link: string, range: string, length: number, part: string) {
       const request = httpRequest({
         host: "127.0.0.1",

@@ -3,21 +3,21 @@ import { crc32, deflateRawSync } from "node:zlib";
 export interface ZipMember {
   name: string;
   data: Buffer;
-  /** Absent: stored. */
+  /** Stored if absent. */
   deflated?: boolean;
-  /** As a writer that does not go back leaves it: sizes and checksum behind the data, as Java's does. */
+  /** Writes sizes and checksum after the data, like a streaming writer such as Java's. */
   described?: boolean;
-  /** What the archive says of it, whatever it is. */
+  /** Claims of the archive about the entry, true or not. */
   claims?: { flags?: number; method?: number };
 }
 
-/** A ZIP, byte for byte by its members; `zip64`: with the numbers of large ones. */
+/** Builds a ZIP byte for byte from its entries; `zip64` uses the large-file fields. */
 export function makeZip(members: ZipMember[], { zip64 = false }: { zip64?: boolean } = {}): Buffer {
   const body: Buffer[] = [];
   const directory: Buffer[] = [];
   let offset = 0;
   const known = new Map<Buffer, { deflated: Buffer; crc: number }>();
-  /** Members that share their data are packed once. */
+  /** Entries that share their data are compressed once. */
   const pack = (data: Buffer) => {
     const found = known.get(data) ?? { deflated: deflateRawSync(data), crc: crc32(data) };
     known.set(data, found);

@@ -1,7 +1,7 @@
 import type { DocumentVersion } from "../../src/document/document.js";
 import type { Filter, FilterValue } from "../../src/document/filter.js";
 
-/** Whether a document meets a filter, written as plainly as the meaning of filters allows: the SQL is held against it. */
+/** Whether a document matches a filter, by a straightforward evaluation that tests compare with the SQL. */
 export function matches(document: DocumentVersion, filter: Filter): boolean {
   switch (filter.op) {
     case "and":

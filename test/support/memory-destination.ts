@@ -21,11 +21,11 @@ interface StoredObject {
   modifiedMs: number;
 }
 
-/** What is stored under memory: URIs, by bucket and name. */
+/** Objects stored under memory: URIs, by bucket and name. */
 export class MemoryStore {
   readonly buckets = new Map<string, Map<string, StoredObject>>();
   readonly locks = new Map<string, Promise<void>>();
-  /** Staging areas that are open. */
+  /** Open staging areas. */
   readonly staging = new Set<string>();
 
   bucket(name: string): Map<string, StoredObject> {
@@ -35,7 +35,7 @@ export class MemoryStore {
   }
 }
 
-/** A bucket of objects in memory: a destination whose objects are no local files. */
+/** A bucket of objects in memory: a destination without local files. */
 export class MemoryDestination implements Destination {
   readonly capabilities = {
     list: true,

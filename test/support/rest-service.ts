@@ -26,8 +26,8 @@ const field = (
 ) => ({ name, jsonName: name, number, type, typeName, label });
 
 /**
- * A service test.v1.Tester of messages Ask and Told, with the methods and annotations given; a method whose name begins
- * with Many streams its answers.
+ * A service test.v1.Tester of messages Ask and Told, with the given methods and annotations; methods whose names start
+ * with Many stream their responses.
  */
 export function restService(methods: Readonly<Record<string, Rule>>): DescService {
   const file = create(FileDescriptorProtoSchema, {

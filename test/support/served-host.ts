@@ -6,16 +6,16 @@ import { temporaryDirectory } from "./temporary-directory.js";
 
 const program = resolve(process.cwd(), "dist/src/cli/main.js");
 
-/** `holdfast serve` in a process of its own, from the build. */
+/** `holdfast serve` in a child process, from the build. */
 export interface ServedHost {
   url: string;
   grpc: string;
-  /** What it said on standard output until it was ready. */
+  /** The standard output until the host was ready. */
   greeting: string;
   process: ChildProcess;
-  /** Everything on standard error so far. */
+  /** The standard error so far. */
   log(): string;
-  /** Sends a signal; resolves to the exit code, or to the signal that ended it. */
+  /** Sends a signal; resolves to the exit code, or to the signal that ended the process. */
   stop(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals>;
   ended: Promise<number | NodeJS.Signals>;
 }
@@ -30,7 +30,7 @@ let own: string | undefined;
 const running = new Set<ChildProcess>();
 afterEach(async () => {
   for (const child of running) {
-    // In good order, so that nothing of its in-memory indexes stays; one that hangs is killed.
+    // An orderly stop removes the files of in-memory indexes; a hanging process is killed.
     const closed = once(child, "close");
     child.kill("SIGTERM");
     const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
@@ -42,7 +42,7 @@ afterEach(async () => {
 export interface ServeOptions {
   env?: Record<string, string>;
   cwd?: string;
-  /** Runs the command below another one, for example unshare. */
+  /** Runs the command by another one, for example unshare. */
   wrapper?: string[];
 }
 
@@ -54,7 +54,7 @@ function launch(args: string[], { env = {}, cwd, wrapper = [] }: ServeOptions) {
       ([name]) => !name.startsWith("HOLDFAST_") && name !== "NODE_OPTIONS",
     ),
   );
-  // What the user of this machine has of profiles and remembered checks is left alone.
+  // Does not use the profiles and cached checks of the current user.
   own ??= temporaryDirectory();
   const child = spawn(command, rest, {
     env: { ...inherited, XDG_CONFIG_HOME: own, XDG_STATE_HOME: own, ...env },
@@ -75,14 +75,14 @@ function launch(args: string[], { env = {}, cwd, wrapper = [] }: ServeOptions) {
   return { child, said, ended };
 }
 
-/** Runs the command to its end, as far as it is expected not to stay. */
+/** Runs a command that is expected to exit. */
 export async function runToEnd(args: string[], options: ServeOptions = {}): Promise<Ended> {
   const { said, ended } = launch(args, options);
   const code = await ended;
   return { code, ...said };
 }
 
-/** Starts a host on free ports, unless the arguments name others; resolves when it has greeted. */
+/** Starts a host on free ports, unless the arguments give others; resolves after its greeting. */
 export async function serve(args: string[], options: ServeOptions = {}): Promise<ServedHost> {
   const ports = ["http", "grpc"]
     .filter((port) => !args.includes(`--${port}-port`))
@@ -113,7 +113,7 @@ export interface Answer {
   body: Record<string, unknown>;
 }
 
-/** A JSON request; the body of the answer is {} where it has none. */
+/** Sends a JSON request; the body of the response is {} if empty. */
 export async function ask(
   url: string,
   method = "GET",
@@ -132,7 +132,7 @@ export async function ask(
   };
 }
 
-/** The request of Xenon's management dialect. */
+/** A request of the management dialect of Xenon. */
 export const managementRequest = (kind: "Backup" | "Restore", fields: object) => ({
   kind: `com:vmware:xenon:services:common:ServiceHostManagementService:${kind}Request`,
   ...fields,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** What a number comes to once it has stood still for 300 ms. */
+/** Waits until a number is unchanged for 300 ms, and returns it. */
 export async function settled(value: () => number): Promise<number> {
   for (;;) {
     const before = value();

@@ -24,7 +24,7 @@ export function managementClient(port: number): ManagementServiceClient {
   return new ManagementServiceClient(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), size);
 }
 
-/** Reads a backup; checks offsets and checksums on the way. Stops after so many chunks where asked to. */
+/** Reads a backup and verifies offsets and checksums. Stops after the given number of chunks, if any. */
 export async function receiveBackup(
   client: ManagementServiceClient,
   request: Partial<StreamBackupRequest>,
@@ -78,7 +78,7 @@ export const trailer = (bytes: Buffer): RestoreMessage => ({
   },
 });
 
-/** Sends messages as they are; resolves to the answer or rejects with the call's error. `leaveAfter`: then cancels, instead of ending. */
+/** Sends messages unchanged; resolves to the response or rejects with the error of the call. With `leaveAfter`, cancels instead of ending. */
 export function sendRestore(
   client: ManagementServiceClient,
   messages: (RestoreMessage | undefined)[],

@@ -5,7 +5,7 @@ import { join } from "node:path";
 const made: string[] = [];
 const before: (() => Promise<void>)[] = [];
 
-/** Runs the work after the tests of the file, before their directories go. */
+/** Runs the work after the tests of the file, before their directories are removed. */
 export function beforeRemoval(work: () => Promise<void>): void {
   before.push(work);
 }

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 
-/** Whether all of these programs are here; says aloud what is skipped where one is not. */
+/** Whether all of these programs are installed; reports a skipped test otherwise. */
 export function haveTools(what: string, ...names: string[]): boolean {
   const directories = (process.env["PATH"] ?? "").split(delimiter);
   const missing = names.filter(
@@ -20,7 +20,7 @@ export interface Ran {
   stderr: string;
 }
 
-/** Runs a program to its end; a failure is an outcome, not an exception. */
+/** Runs a program to its end; a failure is a result, not an exception. */
 export async function run(
   program: string,
   args: string[],

@@ -1,14 +1,14 @@
 import { spawn } from "node:child_process";
 
-/** A command of a transcript in a text, and what it printed. */
+/** A command of a transcript and its output. */
 export interface Step {
   command: string;
   output: string;
 }
 
 /**
- * The steps in the blocks ```console TAG of a Markdown text: a line that begins with "$ " is a command, one with "> "
- * after it goes on with it, all others are its output.
+ * The steps in the blocks ```console TAG of a Markdown text: a line that starts with "$ " is a command, one with "> "
+ * after it continues the command, all others are its output.
  */
 export function parseTranscript(markdown: string, tag: string): Step[] {
   const steps: Step[] = [];
@@ -24,7 +24,7 @@ export function parseTranscript(markdown: string, tag: string): Step[] {
   return steps.map(({ command, output }) => ({ command, output: output.trim() }));
 }
 
-/** The text with other outputs for the steps of a tag, in their order. */
+/** Replaces the outputs of the steps of a tag, in order. */
 export function withOutputs(markdown: string, tag: string, outputs: readonly string[]): string {
   let at = 0;
   return markdown.replace(
@@ -49,7 +49,7 @@ export function codeBlocks(markdown: string, info: string): string[] {
     .map(([, , code]) => code ?? "");
 }
 
-/** Runs commands in one shell, one after the other, as they would be typed; answers what each one wrote. */
+/** Runs commands in sequence in one shell, as if typed; returns the output of each. */
 export async function runInShell(commands: string[], timeoutMs: number): Promise<string[]> {
   const mark = "--- end of a step ---";
   const shell = spawn("sh", [], {
@@ -67,7 +67,7 @@ export async function runInShell(commands: string[], timeoutMs: number): Promise
     .map((output) => output.trim());
 }
 
-/** What differs from one run to the next, taken out: ids, digests, times, and times within names. */
+/** Removes values that vary between runs: ids, digests, times, and times within names. */
 export function normalise(text: string): string {
   return text
     .replaceAll("127.0.0.1:8000", "localhost:8000")

@@ -9,11 +9,11 @@ import { hostFixture, type HostFixture } from "./host-fixture.js";
 
 const indexLink = "/core/document-index";
 
-/** A host whose transfers are patient for a moment only, and what its backups to and from a URI give. */
+/** A host with short timeouts of transfers, and functions to back up to a URI and restore from it. */
 export interface TransferFixture extends HostFixture {
   backupTo(destination: string, more?: Partial<BackupRequest>): Promise<BackupResult>;
   restoreFrom(source: string, more?: Partial<RestoreRequest>): Promise<RestoreResult>;
-  /** What transfers left on the disk of the host. */
+  /** Files that transfers left on the disk of the host. */
   leftovers(): string[];
 }
 
@@ -46,7 +46,7 @@ export async function transferFixture(
   });
 }
 
-/** So many bytes of documents that nothing packs. */
+/** Writes documents of incompressible bytes with the given total size. */
 export async function fillWith(
   fixture: HostFixture,
   documents: number,

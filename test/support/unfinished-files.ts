@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Files below a directory under names of unfinished ones. What a host notes down after it has answered is waited for. */
+/** Partial files below a directory. Waits for records that the host writes after its response. */
 export async function unfinishedFiles(root: string): Promise<string[]> {
   for (let tries = 0; ; tries += 1) {
     const names = readdirSync(root, { recursive: true })

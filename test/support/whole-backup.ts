@@ -16,7 +16,7 @@ const signal = new AbortController().signal;
 const openAt = async (path: string) =>
   (await resolveSource(localFiles(), pathToFileURL(path).href)).open({}, signal);
 
-/** Reads the newest backup at a path the way a restore does, up to the digests of its segments; throws where it is not whole. */
+/** Reads the newest backup at a path like a restore, including the digests of its segments; throws if it is incomplete. */
 export async function readWholeBackup(path: string): Promise<Manifest> {
   const directory = mkdtempSync(join(tmpdir(), "holdfast-read-"));
   try {
@@ -24,7 +24,7 @@ export async function readWholeBackup(path: string): Promise<Manifest> {
       const { manifest } = await findManifest(reader, {}, signal);
       for (const segment of manifest.segments) {
         const target = join(directory, segment.name);
-        // In this process, as the product does it in one of its own: the tests of damage read a backup thousands of times.
+        // In this process, unlike the product: the tests of damage read a backup thousands of times.
         if (reader.kind === "ZIP") {
           await closing(
             await openZipReader(path, () => systemPlatform.files.openToRead(path)),
@@ -58,7 +58,7 @@ async function closing<R extends { close(): Promise<void> }, T>(
   }
 }
 
-/** Names in a backup directory that no manifest there accounts for. */
+/** Names in a backup directory that no manifest lists. */
 export async function strayFiles(path: string): Promise<string[]> {
   const manifests = await closing(await openAt(path), (reader) => reader.manifests(signal));
   const known = new Set(

@@ -23,7 +23,7 @@ function segment(
 
 const kib = 1024;
 
-/** Backs up and merges with nothing in between; what merging deltas rewrote, and how long the chain became at most. */
+/** Extends and merges a chain; returns the bytes rewritten by merges of deltas, and the maximum length of the chain. */
 function grow(baseBytes: number, sizes: number[]): { rewritten: number; longest: number } {
   let chain = [segment("base", 0, 1, baseBytes)];
   let rewritten = 0;
@@ -49,7 +49,7 @@ function grow(baseBytes: number, sizes: number[]): { rewritten: number; longest:
   return { rewritten, longest };
 }
 
-test("a chain that grows for long stays short, and writes each row again a few times only", () => {
+test("a long-growing chain stays short, and each row is rewritten only a few times", () => {
   const sizes = fc
     .integer({ min: 0, max: 200 })
     .chain((seed) =>
@@ -68,7 +68,7 @@ test("a chain that grows for long stays short, and writes each row again a few t
   );
 });
 
-test("sizes that go up and down make no long chain either", () => {
+test("alternating sizes keep the chain short", () => {
   const sizes = Array.from(
     { length: 3000 },
     (_, i) => (i % 11 === 0 ? 40_000 : i % 3 === 0 ? 2000 : 48) * kib,
@@ -83,7 +83,7 @@ const chain = [
   segment("delta", 30, 40, 5),
 ];
 
-test("a merged segment takes the place of those of its range, and what came since stays", () => {
+test("a merged segment replaces those of its range and keeps later ones", () => {
   const merged = segment("delta", 10, 30, 9);
   expect(replaceMerged(chain, merged)).toEqual([chain[0], merged, chain[3]]);
   const base = segment("base", 0, 30, 1010);
@@ -94,8 +94,8 @@ test.each([
   ["of another chain", segment("delta", 11, 30, 9)],
   ["that ends within a segment", segment("delta", 10, 25, 9)],
   ["of one segment alone", segment("delta", 10, 20, 9)],
-  ["of a base that the chain does not begin with", segment("base", 10, 30, 9)],
-])("a merged segment %s is not taken", (_what, merged) => {
+  ["that is a base but does not start at the first segment", segment("base", 10, 30, 9)],
+])("rejects a merged segment %s", (_what, merged) => {
   expect(replaceMerged(chain, merged)).toBeUndefined();
 });
 

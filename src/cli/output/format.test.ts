@@ -29,11 +29,9 @@ test("formats durations with at most two units", () => {
 });
 
 test("formats ages of unset times and under small clock skew", () => {
-  expect([formatAge(0n, 10n), formatAge(20n, 10n), formatAge(1n, 61_000_001n)]).toEqual([
-    "never",
-    "just now",
-    "1m 1s ago",
-  ]);
+  expect(formatAge(0n, 10n)).toBe("never");
+  expect(formatAge(20n, 10n)).toBe("just now");
+  expect(formatAge(1n, 61_000_001n)).toBe("1m 1s ago");
 });
 
 test("warns about a time ahead of the clock", () => {
@@ -46,10 +44,8 @@ test("warns about a time ahead of the clock", () => {
 });
 
 test("formats counts with their noun", () => {
-  expect([formatCount(1n, "document"), formatCount(20_510, "document")]).toEqual([
-    "1 document",
-    "20,510 documents",
-  ]);
+  expect(formatCount(1n, "document")).toBe("1 document");
+  expect(formatCount(20_510, "document")).toBe("20,510 documents");
 });
 
 test("prints times in RFC 3339, and in microseconds with --micros", () => {

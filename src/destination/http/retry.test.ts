@@ -92,6 +92,7 @@ test("limits the idle timeout to the time that remains", async () => {
 
 test("ends a pause immediately on abort", async () => {
   const stop = new AbortController();
+  // During the first pause, which is much longer.
   setTimeout(() => stop.abort(new HostError("OPERATION_CANCELLED", "enough")), 20);
   const begun = performance.now();
   const error = await retry(
@@ -99,8 +100,6 @@ test("ends a pause immediately on abort", async () => {
     stop.signal,
     attempts([down({ retryAfterSeconds: "30" })]).attempt,
   ).catch((thrown: unknown) => HostError.from(thrown));
-  expect([(error as HostError).reason, performance.now() - begun < 20_000]).toEqual([
-    "OPERATION_CANCELLED",
-    true,
-  ]);
+  expect((error as HostError).reason).toBe("OPERATION_CANCELLED");
+  expect(performance.now() - begun).toBeLessThan(20_000);
 });

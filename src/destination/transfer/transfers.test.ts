@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
+import { eventually } from "../../../test/support/eventually.js";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
 import { systemPlatform } from "../../io/platform.js";
 import { Transfers } from "./transfers.js";
@@ -9,6 +10,7 @@ let transfers: Transfers;
 beforeEach(async () => {
   const { files } = systemPlatform;
   const remove = async (path: string) => {
+    // Leaves time for another upload during the removal.
     await sleep(20);
     await files.remove(path);
   };
@@ -34,7 +36,7 @@ test.each<[string, Uint8Array, (name: string) => Promise<void>]>([
     const closed = old.close();
     const removed = remove("a");
     // The removal has started: the upload is not listed any more.
-    while (transfers.list().length > 0) await sleep(1);
+    await eventually(() => transfers.list().length === 0);
     const writer = await transfers.openUpload("a");
     await writer.write(0, Buffer.from("new"));
     await writer.finish({ sizeBytes: 3 });

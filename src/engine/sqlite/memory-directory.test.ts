@@ -9,7 +9,7 @@ import { memoryParent, openMemoryDirectory } from "./memory-directory.js";
 
 let parent: string;
 beforeEach(() => {
-  // Not where the hosts of other tests have theirs, and remove what was left.
+  // Separate from the hosts of other tests, which remove unlocked directories.
   parent = temporaryDirectory();
 });
 
@@ -17,7 +17,7 @@ test("uses a memory file system if the machine has one", async () => {
   expect(await memoryParent(nodeFileSystem)).toBe(existsSync("/dev/shm") ? "/dev/shm" : tmpdir());
 });
 
-/** As a killed host leaves it: unlocked. */
+/** An unlocked directory, as a killed host leaves it. */
 async function leave(): Promise<string> {
   const { path, remove } = await openMemoryDirectory(nodeFileSystem, parent);
   await remove();
@@ -31,11 +31,9 @@ test("removes the directory of a killed host at the next start, and keeps those 
   const alive = await openMemoryDirectory(nodeFileSystem, parent);
   const left = await leave();
   const next = await openMemoryDirectory(nodeFileSystem, parent);
-  expect([left, alive.path, next.path].map((path) => existsSync(path))).toEqual([
-    false,
-    true,
-    true,
-  ]);
+  expect(existsSync(left)).toBe(false);
+  expect(existsSync(alive.path)).toBe(true);
+  expect(existsSync(next.path)).toBe(true);
   for (const directory of [alive, next]) await directory.remove();
   expect([alive, next].filter(({ path }) => existsSync(path))).toEqual([]);
 });
@@ -70,7 +68,8 @@ test("starts although another host removes the same directory, or another user o
       },
       parent,
     );
-    expect([existsSync(left), existsSync(own.path)]).toEqual([true, true]);
+    expect(existsSync(left)).toBe(true);
+    expect(existsSync(own.path)).toBe(true);
     await own.remove();
   }
   await nodeFileSystem.removeTree(left);
@@ -88,7 +87,8 @@ test("creates another directory if a starting host locked the first one", async 
     },
   };
   const own = await openMemoryDirectory(files, parent);
-  expect([own.path, made.length]).toEqual([made[1], 2]);
+  expect(own.path).toEqual(made[1]);
+  expect(made).toHaveLength(2);
   await own.remove();
   for (const lock of locks) lock.release();
   expect(readdirSync(parent)).toEqual([]);

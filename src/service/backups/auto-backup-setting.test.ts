@@ -17,7 +17,7 @@ test("is disabled by default, and keeps the last setting", async () => {
 });
 
 test.each(["", "{", "null", '{"enabled":"yes"}', "x".repeat(10_000)])(
-  "a file that says nothing sound (%#) switches backups on, not off, and says so",
+  "an invalid file (%#) enables automatic backups with a warning",
   async (text) => {
     const path = join(directory, "damaged.json");
     writeFileSync(path, text);

@@ -12,19 +12,19 @@ async function* slow(waits: number[], ended: string[] = []): AsyncGenerator<stri
   }
 }
 
-test("passes items on in order, and ticks while the source is silent", async () => {
-  const told: string[] = [];
+test("yields items in order, and ticks while the source is silent", async () => {
+  const yielded: string[] = [];
   let ticks = 0;
   for await (const one of withHeartbeat(slow([0, 300, 0]), 20, () =>
     (ticks += 1) === 1 ? undefined : "tick",
   ))
-    told.push(one);
-  expect(told.filter((one) => one !== "tick")).toEqual(["item 0", "item 1", "item 2"]);
-  expect(told.slice(told.indexOf("item 0") + 1, told.indexOf("item 1"))).toContain("tick");
-  expect(told.filter((one) => one === "tick")).toHaveLength(ticks - 1);
+    yielded.push(one);
+  expect(yielded.filter((one) => one !== "tick")).toEqual(["item 0", "item 1", "item 2"]);
+  expect(yielded.slice(yielded.indexOf("item 0") + 1, yielded.indexOf("item 1"))).toContain("tick");
+  expect(yielded.filter((one) => one === "tick")).toHaveLength(ticks - 1);
 });
 
-test("ends the source when its reader stops at a beat, and ignores its error then", async () => {
+test("ends the source when its reader stops at a tick, and ignores a later error of the source", async () => {
   const ended: string[] = [];
   async function* failing(): AsyncGenerator<string> {
     try {
@@ -47,10 +47,10 @@ test("throws an error of the source", async () => {
     yield "first";
     throw new Error("broken");
   }
-  const told: string[] = [];
+  const yielded: string[] = [];
   const all = async () => {
-    for await (const one of withHeartbeat(failing(), 1000, () => "tick")) told.push(one);
+    for await (const one of withHeartbeat(failing(), 1000, () => "tick")) yielded.push(one);
   };
   await expect(all()).rejects.toThrow("broken");
-  expect(told).toEqual(["first"]);
+  expect(yielded).toEqual(["first"]);
 });

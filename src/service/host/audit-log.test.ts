@@ -167,6 +167,7 @@ test("reopens a moved or removed file within seconds, and continues a truncated 
   const record = (subject: string) => log.record({ action: "Backup", outcome: "OK", subject });
   await record("moved");
   renameSync(path, join(directory, "elsewhere"));
+  // Longer than the interval at which the file is checked; so is the next pause.
   await sleep(limits.auditSyncMs * 2);
   await record("removed");
   expect(linesOf().map(({ subject }) => subject)).toEqual(["removed"]);

@@ -7,7 +7,6 @@ import {
 import { DocumentService } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { ByteStream, WriteRequestSchema } from "../../../gen/ts/google/bytestream/bytestream_pb.js";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { until } from "../../../test/support/dialect-host.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { identifyBy } from "../../security/clients.js";
@@ -20,6 +19,7 @@ import { createAccess } from "../../security/access.js";
 import { authorizeMethods } from "../../api/policy/method-roles.js";
 import { createRequestShares } from "../request-shares.js";
 import { startGrpcServer, type GrpcServer } from "./server.js";
+import { eventually } from "../../../test/support/eventually.js";
 
 const tokens = openTokens("w write,restore");
 const refuse = () => new HostError("OVERLOADED", "Too much.");
@@ -93,28 +93,29 @@ const createDocument = "/holdfast.document.v1.DocumentService/CreateDocument";
 test("rejects a call without a token before its message is complete, and releases its memory", async () => {
   const { stream, status } = call(createDocument);
   stream.write(Buffer.concat([head(19e6), Buffer.alloc(1e6)]));
-  await until(() => status() === "16" && stream.destroyed);
-  expect([shares.bytes.taken(), shares.calls.taken()]).toEqual([0, 0]);
+  await eventually(() => status() === "16" && stream.destroyed);
+  expect(shares.bytes.taken()).toBe(0);
+  expect(shares.calls.taken()).toBe(0);
 });
 
 test("bounds incomplete messages by the share of their client and releases it afterwards", async () => {
   const calls = Array.from({ length: 5 }, () => call(createDocument, "w"));
   for (const { stream } of calls) stream.write(Buffer.concat([head(19e6), Buffer.alloc(15e6)]));
-  await until(() => calls.some(({ status }) => status() === "14"));
-  await until(
+  await eventually(() => calls.some(({ status }) => status() === "14"));
+  await eventually(
     () =>
       shares.bytes.taken() ===
       calls.filter(({ status }) => status() === undefined).length * (15e6 + 5),
   );
   expect(shares.bytes.taken()).toBeLessThanOrEqual(60e6);
   session.destroy();
-  await until(() => shares.bytes.taken() === 0 && shares.calls.taken() === 0);
+  await eventually(() => shares.bytes.taken() === 0 && shares.calls.taken() === 0);
 });
 
 test("charges a small compressed message at the maximum message size", async () => {
   const calls = Array.from({ length: 3 }, () => call(createDocument, "w"));
   for (const { stream } of calls) stream.write(Buffer.concat([head(1000, 1), Buffer.alloc(10)]));
-  await until(() => calls.some(({ status }) => status() === "14"));
+  await eventually(() => calls.some(({ status }) => status() === "14"));
   expect(shares.bytes.taken()).toBeLessThanOrEqual(60e6);
 });
 
@@ -127,12 +128,13 @@ test("pauses reading a stream while its messages are not consumed", async () => 
   const count = 30;
   for (let i = 0; i < count; i++) stream.write(Buffer.concat([head(message.length), message]));
   stream.end();
-  await until(() => shares.bytes.taken() > limits.grpcQueuedBytes);
+  await eventually(() => shares.bytes.taken() > limits.grpcQueuedBytes);
+  // Time in which the host would read further messages.
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(shares.bytes.taken()).toBeLessThan(limits.grpcQueuedBytes + 3 * message.length);
   consumeWrites();
-  await until(() => status() === "0");
-  await until(() => shares.bytes.taken() === 0);
+  await eventually(() => status() === "0");
+  await eventually(() => shares.bytes.taken() === 0);
 });
 
 test("bounds calls without a token, and closes connections that keep exceeding the bound", async () => {
@@ -142,19 +144,20 @@ test("bounds calls without a token, and closes connections that keep exceeding t
     call("/grpc.health.v1.Health/Watch"),
   );
   for (const { stream } of watches) stream.write(head(0));
-  await until(() => shares.calls.taken() === limits.unauthenticatedCalls / 4);
+  await eventually(() => shares.calls.taken() === limits.unauthenticatedCalls / 4);
   session = other;
   const more = Array.from({ length: limits.refusedCalls }, () =>
     call("/grpc.health.v1.Health/Watch"),
   );
-  await until(() => more.every(({ status }) => status() === "14"));
+  await eventually(() => more.every(({ status }) => status() === "14"));
   expect(other.destroyed).toBe(false);
   call("/grpc.health.v1.Health/Watch");
   // Before the idle timeout of 10 s could be the reason.
-  await until(() => other.destroyed, 8000);
+  await eventually(() => other.destroyed, { timeoutMs: 8000 });
   const third = connect(`http://127.0.0.1:${server.port}`).on("error", () => undefined);
   session = third;
   call("/grpc.health.v1.Health/Watch");
-  await until(() => third.destroyed, 8000);
-  expect([first.destroyed, shares.calls.taken()]).toEqual([false, limits.unauthenticatedCalls / 4]);
+  await eventually(() => third.destroyed, { timeoutMs: 8000 });
+  expect(first.destroyed).toBe(false);
+  expect(shares.calls.taken()).toEqual(limits.unauthenticatedCalls / 4);
 });

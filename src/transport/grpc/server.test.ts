@@ -10,6 +10,7 @@ import {
 } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext } from "@connectrpc/connect";
 import * as grpc from "@grpc/grpc-js";
+import { eventually } from "../../../test/support/eventually.js";
 import { settled } from "../../../test/support/settled.js";
 import { HostError } from "../../errors.js";
 import { StatusSchema } from "../../../gen/ts/google/rpc/status_pb.js";
@@ -152,11 +153,6 @@ async function collect(stream: AsyncIterable<string>) {
   for await (const item of stream) all.push(item);
   return all;
 }
-const until = async (condition: () => boolean) => {
-  for (let i = 0; i < 2000 && !condition(); i++)
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  expect(condition()).toBe(true);
-};
 function errorInfo(error: grpc.ServiceError) {
   const [bytes] = error.metadata.get("grpc-status-details-bin");
   const status = fromBinary(StatusSchema, bytes as Buffer);
@@ -180,7 +176,7 @@ test("serves a unary call with headers and trailers", async () => {
     call.on("metadata", (md) => headers.push(md));
     call.on("status", (status) => trailers.push(status.metadata));
   });
-  await until(() => trailers.length === 1);
+  await eventually(() => trailers.length === 1);
   expect(answer).toBe("hello");
   expect(headers[0]?.get("x-header")).toEqual(["me"]);
   expect(trailers[0]?.get("x-trailer")).toEqual(["t"]);
@@ -266,7 +262,7 @@ test("passes the deadline to the handler and ends the call at the deadline", asy
   expect(error.code).toBe(grpc.status.DEADLINE_EXCEEDED);
   expect(seen.timeoutMs).toBeGreaterThan(0);
   expect(seen.timeoutMs).toBeLessThanOrEqual(200);
-  await until(() => seen.aborted.length > 0);
+  await eventually(() => seen.aborted.length > 0);
 });
 
 test("aborts the handler's signal and runs its finally block when the client cancels", async () => {
@@ -274,7 +270,7 @@ test("aborts the handler's signal and runs its finally block when the client can
   call.on("error", () => undefined);
   await new Promise((resolve) => call.once("data", resolve));
   call.cancel();
-  await until(() => seen.finallyRan === 1);
+  await eventually(() => seen.finallyRan === 1);
 });
 
 test("pauses the handler while the client does not read", async () => {
@@ -288,10 +284,10 @@ test("pauses the handler while the client does not read", async () => {
   });
   const request = encode("endless");
   call.end(Buffer.concat([Buffer.from([0, 0, 0, 0, request.length]), request]));
-  await until(() => seen.written > 5);
+  await eventually(() => seen.written > 5);
   expect(await settled(() => seen.written)).toBeLessThan(100);
   call.close(http2.constants.NGHTTP2_CANCEL);
-  await until(() => seen.finallyRan === 1);
+  await eventually(() => seen.finallyRan === 1);
   session.destroy();
 });
 
@@ -300,7 +296,7 @@ test("rejects a response above the size limit, also in a stream", async () => {
     client.makeServerStreamRequest("/test.Echo/Server", encode, decode, "huge"),
   );
   expect((await refusal(stream)).code).toBe(grpc.status.RESOURCE_EXHAUSTED);
-  await until(() => seen.finallyRan === 1);
+  await eventually(() => seen.finallyRan === 1);
 });
 
 test("rejects a request above the size limit", async () => {

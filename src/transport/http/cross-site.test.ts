@@ -30,7 +30,10 @@ test.each<[string, IncomingHttpHeaders]>([
   ["no origin, same site", { "sec-fetch-site": "same-site", "content-type": json }],
 ])("rejects every method with %s", (_, headers) => {
   for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
-    expect([method, reasonFor(method, headers)]).toEqual([method, "CROSS_SITE_REFUSED"]);
+    expect({ method, reason: reasonFor(method, headers) }).toEqual({
+      method,
+      reason: "CROSS_SITE_REFUSED",
+    });
 });
 
 test("allows the host's own pages, also behind a TLS-terminating proxy, and direct navigation", () => {

@@ -3,13 +3,13 @@ import { connect, type Socket } from "node:net";
 import { HostError } from "../../errors.js";
 import { hostNames } from "../../security/hosts.js";
 import { createShares } from "../../security/shares.js";
-import { until } from "../../../test/support/dialect-host.js";
 import { openAdmission } from "../admission.js";
 import { createRequestShares } from "../request-shares.js";
 import { sendError } from "../../xenon/dialect/error-response.js";
 import { readText } from "./body.js";
 import { sendJson } from "./respond.js";
 import { createHttpServer } from "./server.js";
+import { eventually } from "../../../test/support/eventually.js";
 
 const shares = createShares(
   { total: 250_000, perClient: 150_000 },
@@ -58,18 +58,18 @@ function put(
 
 test("bounds incomplete bodies by the share of their client and releases it afterwards", async () => {
   const first = await put("a", 200_000, 100_000);
-  await until(() => shares.taken() === 100_000);
+  await eventually(() => shares.taken() === 100_000);
   const second = await put("a", 200_000, 100_000);
-  await until(
+  await eventually(
     () => second.answer().startsWith("HTTP/1.1 503") && second.answer().includes("retry-after"),
   );
   expect(shares.taken()).toBe(100_000);
   // Another client is not affected, and its share is released with the response.
   const other = await put("b", 50_000, 50_000);
-  await until(() => other.answer().endsWith("50000"));
-  await until(() => shares.taken() === 100_000);
+  await eventually(() => other.answer().endsWith("50000"));
+  await eventually(() => shares.taken() === 100_000);
   first.socket.destroy();
-  await until(() => shares.taken() === 0);
+  await eventually(() => shares.taken() === 0);
   await once(second.socket, "close");
   other.socket.destroy();
 });

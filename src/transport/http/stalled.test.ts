@@ -6,6 +6,7 @@ import { sendError } from "../../xenon/dialect/error-response.js";
 import { endWhenRead, sendJson } from "./respond.js";
 import type { HttpHandler } from "./handler.js";
 import { createHttpServer, type HttpServer } from "./server.js";
+import { eventually } from "../../../test/support/eventually.js";
 
 const pace = { timeoutMs: 200, progressBytes: 1000, checkMs: 20 };
 let server: HttpServer;
@@ -40,10 +41,11 @@ test("allows a body that makes progress to take longer than the timeout", async 
   const { socket, chunk, answer } = await begin(readAll);
   for (let i = 0; i < 10; i++) {
     chunk(600);
+    // All pauses together exceed the timeout, each one does not.
     await sleep(80);
   }
   socket.write("0\r\n\r\n");
-  while (answer() === "") await sleep(10);
+  await eventually(() => answer() !== "");
   expect(answer()).toMatch(/^HTTP\/1\.1 200/);
   socket.destroy();
 });
@@ -64,14 +66,16 @@ test.each([0, 1])(
 
 test("does not count slow reading or a slow response of the host as a stall", async () => {
   const { socket, chunk, answer } = await begin(async (request, response, signal) => {
+    // Longer than the timeout.
     await sleep(600);
     await readAll(request, response, signal);
     return true;
   });
   chunk(2000);
+  // Until the host has read what it received.
   await sleep(650);
   socket.write("0\r\n\r\n");
-  while (answer() === "") await sleep(10);
+  await eventually(() => answer() !== "");
   expect(answer()).toMatch(/^HTTP\/1\.1 200/);
   socket.destroy();
 });
@@ -85,6 +89,6 @@ test("completes the response when the handler stops reading a body early", async
     return true;
   });
   chunk(100);
-  while (!answer().includes("a part")) await sleep(10);
+  await eventually(() => answer().includes("a part"));
   await once(socket, "close");
 });

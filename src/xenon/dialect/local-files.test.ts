@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
-import { until } from "../../../test/support/dialect-host.js";
+import { eventually } from "../../../test/support/eventually.js";
 import { json, localFiles, octets } from "../../../test/support/local-files.js";
 import { limits } from "../../limits.js";
 
@@ -108,7 +108,8 @@ describe("a file service", () => {
   test("rejects a link in use, an unsupported method, an endless body and malformed JSON", async () => {
     await create("up");
     const taken = await create("up");
-    expect([taken.status, json(taken.text)["errorCode"]]).toEqual([409, -2147483645]);
+    expect(taken.status).toBe(409);
+    expect(json(taken.text)["errorCode"]).toBe(-2147483645);
     expect((await files.host.call("POST", "/local-files/up", {})).status).toBe(405);
     expect((await files.host.call("DELETE", "/local-files")).headers["allow"]).toBe(
       "GET, HEAD, POST",
@@ -126,17 +127,19 @@ describe("a file service", () => {
 
   test("exists between its creation and deletion; its file remains", async () => {
     const unknown = await put("up", "bytes 0-5/5", "hello");
-    expect([unknown.status, json(unknown.text)]).toMatchObject([
-      404,
-      { message: `Service not found: http://127.0.0.1:${files.host.port}/local-files/up` },
-    ]);
+    expect(unknown.status).toBe(404);
+    expect(json(unknown.text)).toMatchObject({
+      message: `Service not found: http://127.0.0.1:${files.host.port}/local-files/up`,
+    });
     await create("up");
     await put("up", undefined, "hello");
     await put("up", "bytes 0-3/9", "par");
     const deleted = await files.host.call("DELETE", "/local-files/up");
-    expect([deleted.status, json(deleted.text)["documentUpdateAction"]]).toEqual([200, "DELETE"]);
+    expect(deleted.status).toBe(200);
+    expect(json(deleted.text)["documentUpdateAction"]).toBe("DELETE");
     expect((await get("up")).status).toBe(404);
-    expect([read("up"), leftovers()]).toEqual(["hello", []]);
+    expect(read("up")).toBe("hello");
+    expect(leftovers()).toEqual([]);
     expect((await create("up")).status).toBe(200);
   });
 
@@ -145,10 +148,8 @@ describe("a file service", () => {
     await put("up", "bytes 0-4/9", "half");
     const patch = (body: object) => files.host.call("PATCH", "/local-files/up", body);
     const early = await patch({ writeFinished: true });
-    expect([early.status, json(early.text)["message"]]).toEqual([
-      400,
-      expect.stringMatching(/4 of 9 bytes/),
-    ]);
+    expect(early.status).toBe(400);
+    expect(json(early.text)["message"]).toMatch(/4 of 9 bytes/);
     await put("up", "bytes 4-9/9", "whole");
     expect(json((await patch({ writeFinished: true })).text)).toMatchObject({
       writeFinished: true,
@@ -156,14 +157,13 @@ describe("a file service", () => {
       documentUpdateAction: "PATCH",
     });
     const refused = await put("up", "bytes 0-5/5", "hello");
-    expect([refused.status, json(refused.text)["message"], read("up")]).toEqual([
-      400,
-      "writeFinished is set to true",
-      "halfwhole",
-    ]);
+    expect(refused.status).toBe(400);
+    expect(json(refused.text)["message"]).toBe("writeFinished is set to true");
+    expect(read("up")).toBe("halfwhole");
     expect((await patch({ writeFinished: "yes" })).status).toBe(400);
     await patch({ writeFinished: false });
-    expect([(await put("up", "bytes 0-5/5", "hello")).status, read("up")]).toEqual([200, "hello"]);
+    expect((await put("up", "bytes 0-5/5", "hello")).status).toBe(200);
+    expect(read("up")).toBe("hello");
   });
 });
 
@@ -248,17 +248,16 @@ describe("an upload", () => {
     await create("up");
     await put("up", undefined, "the backup from yesterday");
     await put("up", "bytes 3-6/6", "DEF");
-    expect([read("up"), (await get("up", "bytes=4-9")).text]).toEqual([
-      "the backup from yesterday",
-      "backup",
-    ]);
+    expect(read("up")).toBe("the backup from yesterday");
+    expect((await get("up", "bytes=4-9")).text).toBe("backup");
     expect(json((await get("up")).text)).toMatchObject({
       complete: false,
       totalBytes: 6,
       receivedRanges: [{ first: 3, last: 5 }],
     });
     await put("up", "bytes 0-3/6", "abc");
-    expect([read("up"), leftovers()]).toEqual(["abcDEF", []]);
+    expect(read("up")).toBe("abcDEF");
+    expect(leftovers()).toEqual([]);
   });
 
   test("with wrong headers is rejected without writing anything", async () => {
@@ -302,9 +301,11 @@ describe("an upload", () => {
     await create("up");
     await put("up", "bytes 0-3/9", "abc");
     const cut = begin("up", "bytes 3-8/9", 6, "def");
-    await until(() => leftovers().some((name) => readFileSync(path(name)).length >= 6));
+    await eventually(() => leftovers().some((name) => readFileSync(path(name)).length >= 6));
     cut.request.destroy();
-    await until(() => files.host.fileStore.get("/local-files/up").upload?.received.length === 1);
+    await eventually(
+      () => files.host.fileStore.get("/local-files/up").upload?.received.length === 1,
+    );
     expect(await received("up")).toEqual([{ first: 0, last: 2 }]);
     expect((await put("up", "bytes 3-8/9", "DEFGHI")).status).toBe(200);
     expect(read("up")).toBe("abcDEFGHI");
@@ -313,21 +314,19 @@ describe("an upload", () => {
   test("leaves no file behind if only an interrupted part was received", async () => {
     await create("up");
     const cut = begin("up", "bytes 3-8/9", 6, "def");
-    await until(() => leftovers().length > 0);
+    await eventually(() => leftovers().length > 0);
     cut.request.destroy();
-    await until(() => leftovers().length === 0);
+    await eventually(() => leftovers().length === 0);
     expect((await put("up", "bytes 0-3/3", "abc")).status).toBe(200);
   });
 
   test("rejects overlapping senders, and lets a retry of the same range take over", async () => {
     await create("up");
     const slow = begin("up", "bytes 0-5/10", 6, "abc");
-    await until(() => leftovers().length > 0);
+    await eventually(() => leftovers().length > 0);
     const overlapping = await put("up", "bytes 3-9/10", "DEFGHIJ");
-    expect([overlapping.status, json(overlapping.text)["message"]]).toEqual([
-      409,
-      expect.stringMatching(/Another request/),
-    ]);
+    expect(overlapping.status).toBe(409);
+    expect(json(overlapping.text)["message"]).toMatch(/Another request/);
     expect((await put("up", "bytes 0-5/10", "ABCDEF")).status).toBe(200);
     expect(await slow.answer).not.toBe(200);
     expect((await put("up", "bytes 6-9/10", "GHIJ")).status).toBe(200);
@@ -338,6 +337,7 @@ describe("an upload", () => {
     await create("up");
     await put("up", "bytes 0-5/10", "01234");
     expect((await put("up", "bytes 0-4/8", "abcd")).status).toBe(400);
+    // Every pause is longer than the timeout after which an upload is abandoned.
     await new Promise((resolve) => setTimeout(resolve, 350));
     // The rest of the same file is still accepted, but a repeated part starts another upload.
     expect((await put("up", "bytes 8-10/10", "89")).status).toBe(200);
@@ -347,7 +347,8 @@ describe("an upload", () => {
     await new Promise((resolve) => setTimeout(resolve, 350));
     expect((await put("up", "bytes 0-4/8", "abcd")).status).toBe(200);
     expect((await put("up", "bytes 4-8/8", "efgh")).status).toBe(200);
-    expect([read("up"), leftovers()]).toEqual(["abcdefgh", []]);
+    expect(read("up")).toBe("abcdefgh");
+    expect(leftovers()).toEqual([]);
   });
 
   test("is removed when it stays idle", async () => {
@@ -355,7 +356,7 @@ describe("an upload", () => {
     await create("up");
     await put("up", "bytes 0-5/10", "01234");
     expect(leftovers()).toHaveLength(1);
-    await until(() => leftovers().length === 0);
+    await eventually(() => leftovers().length === 0);
     expect(json((await get("up")).text)).toMatchObject({ complete: false, receivedRanges: [] });
   });
 
@@ -366,15 +367,16 @@ describe("an upload", () => {
     for (let i = 0; i < limits.fileUploads; i += 1) await put(`n${i}`, "bytes 0-1/2", "a");
     await put("n0", "bytes 0-1/2", "a");
     const last = () => put(`n${limits.fileUploads}`, "bytes 0-1/2", "a");
-    expect([(await last()).status, leftovers().length]).toEqual([429, limits.fileUploads]);
+    expect((await last()).status).toBe(429);
+    expect(leftovers()).toHaveLength(limits.fileUploads);
     pace.takeoverMs = 1;
+    // Longer than that timeout.
     await new Promise((resolve) => setTimeout(resolve, 10));
-    expect([(await last()).status, leftovers().length]).toEqual([200, limits.fileUploads]);
-    expect([await received("n0"), await received("n1"), await received("n2")]).toEqual([
-      [{ first: 0, last: 0 }],
-      [],
-      [{ first: 0, last: 0 }],
-    ]);
+    expect((await last()).status).toBe(200);
+    expect(leftovers()).toHaveLength(limits.fileUploads);
+    expect(await received("n0")).toEqual([{ first: 0, last: 0 }]);
+    expect(await received("n1")).toEqual([]);
+    expect(await received("n2")).toEqual([{ first: 0, last: 0 }]);
   });
 
   test("to the same link replaces the file each time, also with the same size", async () => {
@@ -396,7 +398,8 @@ describe("an upload", () => {
   test("larger than the free disk space is rejected at once", async () => {
     await create("up");
     const answer = await put("up", "bytes 0-5/900000000000000", "01234");
-    expect([answer.status, leftovers()]).toEqual([507, []]);
+    expect(answer.status).toBe(507);
+    expect(leftovers()).toEqual([]);
   });
 });
 
@@ -410,18 +413,15 @@ describe("a part repeated after the last one", () => {
 
   test("has no effect: the file stays complete and can be finished", async () => {
     const again = await put("up", "bytes 4-9/9", "whole");
-    expect([again.status, json(again.text)]).toMatchObject([
-      200,
-      { complete: true, receivedBytes: 9 },
-    ]);
+    expect(again.status).toBe(200);
+    expect(json(again.text)).toMatchObject({ complete: true, receivedBytes: 9 });
     const whole = { complete: true, totalBytes: 9, receivedRanges: [{ first: 0, last: 8 }] };
     expect(await state()).toMatchObject(whole);
     const finished = await files.host.call("PATCH", "/local-files/up", { writeFinished: true });
-    expect([finished.status, json(finished.text)]).toMatchObject([
-      200,
-      { writeFinished: true, ...whole },
-    ]);
-    expect([read("up"), leftovers()]).toEqual(["halfwhole", []]);
+    expect(finished.status).toBe(200);
+    expect(json(finished.text)).toMatchObject({ writeFinished: true, ...whole });
+    expect(read("up")).toBe("halfwhole");
+    expect(leftovers()).toEqual([]);
   });
 
   test("does not block another file of any size", async () => {
@@ -430,7 +430,8 @@ describe("a part repeated after the last one", () => {
     expect((await put("up", "bytes 5-10/10", "56789")).status).toBe(200);
     await put("up", "bytes 5-10/10", "56789");
     expect((await put("up", "bytes 0-10/10", "ABCDEFGHIJ")).status).toBe(200);
-    expect([read("up"), leftovers()]).toEqual(["ABCDEFGHIJ", []]);
+    expect(read("up")).toBe("ABCDEFGHIJ");
+    expect(leftovers()).toEqual([]);
   });
 
   test("may be followed by a new file with common parts", async () => {
@@ -441,7 +442,8 @@ describe("a part repeated after the last one", () => {
       expect((await put("up", range, body)).status).toBe(200);
     expect(await state()).toMatchObject({ complete: true, totalBytes: 9 });
     expect((await put("up", "bytes 4-9/9", "WHOLE")).status).toBe(200);
-    expect([read("up"), leftovers()]).toEqual(["halfWHOLE", []]);
+    expect(read("up")).toBe("halfWHOLE");
+    expect(leftovers()).toEqual([]);
   });
 
   test("is dropped when it stays idle", async () => {
@@ -451,7 +453,7 @@ describe("a part repeated after the last one", () => {
     await put("up", undefined, "halfwhole");
     await put("up", "bytes 4-9/9", "whole");
     expect(leftovers()).toHaveLength(1);
-    await until(() => leftovers().length === 0);
+    await eventually(() => leftovers().length === 0);
     expect(await state()).toMatchObject({ complete: true, totalBytes: 9 });
   });
 });
@@ -483,10 +485,8 @@ describe("the target file", () => {
     await create("up");
     await create("dir");
     await create("gone/far");
-    expect([(await put("up", undefined, "x")).status, read("up")]).toEqual([
-      400,
-      "somebody's letters",
-    ]);
+    expect((await put("up", undefined, "x")).status).toBe(400);
+    expect(read("up")).toBe("somebody's letters");
     expect((await put("dir", undefined, "x")).status).toBe(400);
     expect((await put("gone/far", undefined, "x")).status).toBe(400);
     expect(leftovers()).toEqual([]);
@@ -497,7 +497,8 @@ describe("the target file", () => {
     await put("up", "bytes 0-2/4", "ab");
     writeFileSync(path("up.zip"), "somebody's letters");
     expect((await put("up", "bytes 2-4/4", "cd")).status).toBe(400);
-    expect([read("up"), leftovers()]).toEqual(["somebody's letters", []]);
+    expect(read("up")).toBe("somebody's letters");
+    expect(leftovers()).toEqual([]);
   });
 
   test("must be in a root after resolving symbolic links, at each use, and never in the data directory", async () => {
@@ -553,20 +554,16 @@ describe("reading", () => {
       "content-type": "application/json",
       "content-length": "0",
     });
-    expect([answer.status, answer.text.length, answer.headers["content-range"]]).toEqual([
-      206,
-      524289,
-      "bytes 0-524288/600000",
-    ]);
+    expect(answer.status).toBe(206);
+    expect(answer.text).toHaveLength(524289);
+    expect(answer.headers["content-range"]).toBe("bytes 0-524288/600000");
   });
 
   test("rejects missing files and ranges", async () => {
     const beyond = await get("up", "bytes=10-11");
-    expect([
-      beyond.status,
-      beyond.headers["content-range"],
-      json(beyond.text)["statusCode"],
-    ]).toEqual([416, "bytes */10", 416]);
+    expect(beyond.status).toBe(416);
+    expect(beyond.headers["content-range"]).toBe("bytes */10");
+    expect(json(beyond.text)["statusCode"]).toBe(416);
     await create("none");
     expect((await get("none", "bytes=0-1")).status).toBe(404);
     expect((await get("unknown", "bytes=0-1")).status).toBe(404);
@@ -619,7 +616,7 @@ test("aborts a body that stops arriving", async () => {
   await create("up");
   const silent = begin("up", "bytes 0-5/10", 6, "abc");
   expect(await silent.answer).not.toBe(200);
-  await until(() => leftovers().length === 0);
+  await eventually(() => leftovers().length === 0);
 });
 
 test("requires the role files for writing, reading and listing", async () => {

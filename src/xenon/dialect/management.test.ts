@@ -1,5 +1,6 @@
-import { startDialectHost, until, type DialectHost } from "../../../test/support/dialect-host.js";
+import { startDialectHost, type DialectHost } from "../../../test/support/dialect-host.js";
 import { HostError } from "../../errors.js";
+import { eventually } from "../../../test/support/eventually.js";
 
 let host: DialectHost;
 beforeEach(async () => {
@@ -81,17 +82,16 @@ describe("BackupRequest", () => {
       answered = true;
       return answer;
     });
-    await until(() => host.fake.backups.length === 1);
+    await eventually(() => host.fake.backups.length === 1);
+    // Time in which a premature response would arrive.
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(answered).toBe(false);
     host.fake.finish(
       new HostError("DESTINATION_OCCUPIED", "file:/b/one.zip holds something else."),
     );
     const answer = await call;
-    expect([answer.status, answer.text]).toEqual([
-      400,
-      expect.stringContaining("holds something else"),
-    ]);
+    expect(answer.status).toBe(400);
+    expect(answer.text).toContain("holds something else");
   });
 
   test("continues when the client disconnects", async () => {
@@ -106,9 +106,10 @@ describe("BackupRequest", () => {
     socket.write(
       `PATCH /core/management HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
     );
-    await until(() => host.fake.backups.length === 1);
+    await eventually(() => host.fake.backups.length === 1);
     socket.destroy();
     await closed;
+    // Time in which the backup would be cancelled.
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(cancelled).toBe(false);
     expect(host.internal).toEqual([]);
@@ -120,7 +121,8 @@ describe("BackupRequest", () => {
       { kind: `${prefix}BackupRequest`, destination: "file:/b/one.zip" },
       { prefer: "respond-async" },
     );
-    expect([answer.status, answer.headers["location"]]).toEqual([202, "/v1/operations/1"]);
+    expect(answer.status).toBe(202);
+    expect(answer.headers["location"]).toBe("/v1/operations/1");
   });
 });
 
@@ -145,7 +147,8 @@ describe("RestoreRequest", () => {
 
   test("from an HTTP source uses the bearer token and does not echo it", async () => {
     const answer = await restore({ destination: "http://store/b.zip", bearer: "hunter2" });
-    expect([answer.status, answer.text]).toEqual([200, expect.not.stringContaining("hunter2")]);
+    expect(answer.status).toBe(200);
+    expect(answer.text).not.toContain("hunter2");
     expect(host.fake.restores).toMatchObject([{ source: "http://store/b.zip", bearer: "hunter2" }]);
   });
 
@@ -160,10 +163,8 @@ describe("RestoreRequest", () => {
         "The source http://store/b.zip answered GET with 404 Not Found.",
       );
       const answer = await restore({ destination: "http://store/b.zip" });
-      expect([answer.status, answer.text]).toEqual([
-        status,
-        expect.stringContaining("404 Not Found"),
-      ]);
+      expect(answer.status).toBe(status);
+      expect(answer.text).toContain("404 Not Found");
     }
   });
 
@@ -326,7 +327,8 @@ describe("invalid requests", () => {
   test("unsupported methods, forms and too large bodies", async () => {
     for (const method of ["POST", "PUT"]) {
       const answer = await host.call(method, "/core/management", {});
-      expect([answer.status, answer.headers["allow"]]).toEqual([405, "GET, PATCH, DELETE"]);
+      expect(answer.status).toBe(405);
+      expect(answer.headers["allow"]).toBe("GET, PATCH, DELETE");
       expect((await host.call(method, "/core/management/stats", {})).status).toBe(405);
       expect((await host.call(method, "/core/document-index-backup", {})).status).toBe(405);
     }
@@ -339,7 +341,8 @@ describe("invalid requests", () => {
   test("a restoring host responds with Retry-After", async () => {
     host.fake.failWith = new HostError("INDEX_RESTORING", "The index is being restored.");
     const answer = await backup({});
-    expect([answer.status, answer.headers["retry-after"]]).toEqual([503, "1"]);
+    expect(answer.status).toBe(503);
+    expect(answer.headers["retry-after"]).toBe("1");
   });
 
   test("the details of an unexpected error are hidden and reported internally", async () => {
@@ -395,32 +398,28 @@ describe("tokens", () => {
     const backupBody = { kind: `${prefix}BackupRequest`, destination: "file:/b" };
     const restoreBody = { kind: `${prefix}RestoreRequest`, destination: "file:/b" };
     const post = (token?: string) => status(token, "POST", "/core/examples", { name: "x" });
-    expect([
-      await post(),
-      await post("nobody"),
-      await post("r"),
-      await post("b"),
-      await post("w"),
-      await post("a"),
-    ]).toEqual([401, 401, 403, 403, 200, 200]);
+    expect(await post()).toBe(401);
+    expect(await post("nobody")).toBe(401);
+    expect(await post("r")).toBe(403);
+    expect(await post("b")).toBe(403);
+    expect(await post("w")).toBe(200);
+    expect(await post("a")).toBe(200);
     const get = (token?: string) => status(token, "GET", "/core/examples");
-    expect([await get(), await get("b"), await get("r"), await get("w")]).toEqual([
-      401, 403, 200, 200,
-    ]);
+    expect(await get()).toBe(401);
+    expect(await get("b")).toBe(403);
+    expect(await get("r")).toBe(200);
+    expect(await get("w")).toBe(200);
     const patchAs = (token: string | undefined, body: unknown) =>
       status(token, "PATCH", "/core/management", body);
-    expect([
-      await patchAs("b", backupBody),
-      await patchAs("s", backupBody),
-      await patchAs("a", backupBody),
-    ]).toEqual([200, 403, 200]);
-    expect([await patchAs("b", restoreBody), await patchAs("s", restoreBody)]).toEqual([403, 200]);
+    expect(await patchAs("b", backupBody)).toBe(200);
+    expect(await patchAs("s", backupBody)).toBe(403);
+    expect(await patchAs("a", backupBody)).toBe(200);
+    expect(await patchAs("b", restoreBody)).toBe(403);
+    expect(await patchAs("s", restoreBody)).toBe(200);
     // Without a token, requests are not validated.
     expect(await patchAs(undefined, "{nope")).toBe(401);
-    expect([
-      await status(undefined, "GET", "/core/management"),
-      await status("r", "GET", "/core/management"),
-    ]).toEqual([401, 200]);
+    expect(await status(undefined, "GET", "/core/management")).toBe(401);
+    expect(await status("r", "GET", "/core/management")).toBe(200);
     expect(await status("r", "DELETE", "/core/examples/x")).toBe(403);
   });
 
@@ -460,10 +459,8 @@ describe("settings of a host", () => {
     ],
   ])("%s %j is echoed with defaults", async (name, fields, echo) => {
     const answer = await patch({ kind: prefix + name, ...fields });
-    expect([answer.status, answer.text]).toEqual([
-      200,
-      JSON.stringify({ ...echo, kind: prefix + name }),
-    ]);
+    expect(answer.status).toBe(200);
+    expect(answer.text).toEqual(JSON.stringify({ ...echo, kind: prefix + name }));
   });
 
   test("are returned by GET", async () => {
@@ -507,8 +504,10 @@ describe("settings of a host", () => {
 
   test("DELETE responds 202 with an empty body before the host shuts down", async () => {
     const answer = await host.call("DELETE", "/core/management");
-    expect([answer.status, answer.text, answer.headers["content-length"]]).toEqual([202, "", "0"]);
-    await until(() => host.control.shutdowns === 1);
+    expect(answer.status).toBe(202);
+    expect(answer.text).toBe("");
+    expect(answer.headers["content-length"]).toBe("0");
+    await eventually(() => host.control.shutdowns === 1);
   });
 });
 
@@ -556,10 +555,8 @@ describe("a backup service", () => {
       kind: `${prefix}RestoreRequest`,
       destination: "file:/b/m",
     });
-    expect([host.fake.backups[0]?.indexLink, host.fake.restores[0]?.indexLink]).toEqual([
-      "/core/in-memory-document-index",
-      "/core/in-memory-document-index",
-    ]);
+    expect(host.fake.backups[0]?.indexLink).toBe("/core/in-memory-document-index");
+    expect(host.fake.restores[0]?.indexLink).toBe("/core/in-memory-document-index");
   });
 
   test.each([
@@ -576,10 +573,10 @@ describe("a backup service", () => {
       destination: "file:/b/m",
       ...fields,
     });
-    expect([answer.status, JSON.parse(answer.text)]).toEqual([
-      400,
-      expect.objectContaining({ message: expect.stringMatching(message) as string }),
-    ]);
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.text)).toMatchObject({
+      message: expect.stringMatching(message) as string,
+    });
     expect(host.fake.backups).toEqual([]);
   });
 

@@ -1,5 +1,6 @@
 import { limits } from "../../limits.js";
-import { startDialectHost, until, type DialectHost } from "../../../test/support/dialect-host.js";
+import { startDialectHost, type DialectHost } from "../../../test/support/dialect-host.js";
+import { eventually } from "../../../test/support/eventually.js";
 
 let host: DialectHost;
 beforeEach(async () => {
@@ -220,17 +221,14 @@ describe("pages", () => {
     const second = (await get(first)).results?.nextPageLink ?? "";
     host.lineages.set("/core/document-index", "lineage-2");
     const answer = await host.call("GET", second);
-    expect([answer.status, answer.text]).toEqual([
-      409,
-      expect.stringMatching(/restored since the query started. Run the query again/),
-    ]);
+    expect(answer.status).toBe(409);
+    expect(answer.text).toMatch(/restored since the query started. Run the query again/);
     host.clock.micros += 601_000_000;
     expect((await host.call("GET", first)).status).toBe(404);
     for (const name of ["x", "W10", Buffer.from('["a",1]').toString("base64url")]) {
-      expect([name, (await host.call("GET", `/core/query-page/${name}`)).status]).toEqual([
-        name,
-        name === "W10" ? 404 : 400,
-      ]);
+      expect({ name, status: (await host.call("GET", `/core/query-page/${name}`)).status }).toEqual(
+        { name, status: name === "W10" ? 404 : 400 },
+      );
     }
   });
 });
@@ -284,10 +282,8 @@ describe("a polled query task", () => {
     const listed = async (path: string) =>
       (JSON.parse((await host.call("GET", path)).text) as { documentLinks: string[] })
         .documentLinks;
-    expect([await listed("/core/query-tasks"), await listed("/core/local-query-tasks")]).toEqual([
-      [],
-      ["/core/local-query-tasks/mine"],
-    ]);
+    expect(await listed("/core/query-tasks")).toEqual([]);
+    expect(await listed("/core/local-query-tasks")).toEqual(["/core/local-query-tasks/mine"]);
     const paged = await host.call("POST", "/core/local-query-tasks", {
       taskInfo: { isDirect: true },
       querySpec: { query: ofKind, resultLimit: 2 },
@@ -330,7 +326,7 @@ describe("a polled query task", () => {
         });
       });
     const { documentSelfLink } = await start({});
-    await until(() => host.queries.list("/core/query-tasks")[0]?.stage === "STARTED");
+    await eventually(() => host.queries.list("/core/query-tasks")[0]?.stage === "STARTED");
     expect(
       (await host.call("PATCH", documentSelfLink, { taskInfo: { stage: "STARTED" } })).status,
     ).toBe(400);
@@ -357,13 +353,11 @@ describe("a polled query task", () => {
     host.lineages.set("/core/document-index", "lineage-2");
     for (const link of [whole, paged.documentSelfLink]) {
       const answer = await host.call("GET", link);
-      expect([answer.status, (JSON.parse(answer.text) as Task).taskInfo]).toMatchObject([
-        200,
-        {
-          stage: "FAILED",
-          failure: { statusCode: 409, message: expect.stringMatching(/restored since/) as unknown },
-        },
-      ]);
+      expect(answer.status).toBe(200);
+      expect((JSON.parse(answer.text) as Task).taskInfo).toMatchObject({
+        stage: "FAILED",
+        failure: { statusCode: 409, message: expect.stringMatching(/restored since/) as unknown },
+      });
       expect((JSON.parse(answer.text) as Task).results).toBeUndefined();
     }
     expect((await host.call("GET", paged.results?.nextPageLink ?? "")).status).toBe(409);
@@ -420,7 +414,8 @@ describe("an invalid query task", () => {
     ],
   ])("is rejected: %s", async (_what, body, message) => {
     const answer = await host.call("POST", "/core/query-tasks", body);
-    expect([answer.status, answer.text]).toEqual([400, expect.stringMatching(message)]);
+    expect(answer.status).toBe(400);
+    expect(answer.text).toMatch(message);
     expect(answer.text).toMatch(
       /"documentKind":"com:vmware:xenon:common:ServiceErrorResponse","errorCode":0\}$/,
     );
@@ -443,7 +438,8 @@ describe("an invalid query task", () => {
         { querySpec: { query: ofKind } },
         { authorization: `Bearer ${token}` },
       );
-    expect([(await ask("reader-token")).status, (await ask("nobody")).status]).toEqual([202, 401]);
+    expect((await ask("reader-token")).status).toBe(202);
+    expect((await ask("nobody")).status).toBe(401);
     expect((await guarded.call("GET", "/core/query-tasks")).status).toBe(401);
     await guarded.queries.close();
     await guarded.server.close();
@@ -486,7 +482,7 @@ describe("a document at a point in time", () => {
       "timeSnapshotBoundaryMicros=now",
       `documentVersion=1&${then}`,
     ]) {
-      expect([bad, await status(bad)]).toEqual([bad, 400]);
+      expect({ bad, status: await status(bad) }).toEqual({ bad, status: 400 });
     }
   });
 

@@ -12,20 +12,20 @@ import { long } from "../../support/long.js";
 import { directTransport } from "./direct.js";
 import { restTransport } from "./rest.js";
 
-/** What a way in can do; cases ask for it. */
+/** Capabilities of a protocol; test cases depend on them. */
 export interface Abilities {
   /** Streams of requests. */
   uploads: boolean;
-  /** The server hears of the client's deadline. */
+  /** The deadline of the client reaches the server. */
   deadlines: boolean;
   trailers: boolean;
-  /** Something is between client and method that holds a slow reader's messages back. */
+  /** Flow control lies between client and method and delays messages to a slow reader. */
   wire: boolean;
-  /** Documents of 16 MiB in a time that every run of the tests has: protobuf-es takes many seconds for bytes in JSON. */
+  /** Documents of 16 MiB within the time of every test run: protobuf-es takes many seconds for bytes in JSON. */
   large: boolean;
 }
 
-export interface Way {
+export interface Protocol {
   can: Abilities;
   /** Opened for each test. */
   open(served: Served): { transport: Transport; close: () => void };
@@ -42,8 +42,8 @@ const nothingToClose = () => undefined;
 const registryOf = ({ services }: Served) =>
   createRegistry(...services.map(({ service }) => service.file));
 
-/** Every way into a host's services. */
-export const ways: Readonly<Record<string, Way>> = {
+/** Every protocol of a host. */
+export const protocols: Readonly<Record<string, Protocol>> = {
   "in process": {
     can: { ...everything, wire: false },
     open: ({ services, ...checks }) => ({

@@ -23,7 +23,7 @@ import { connectErrorOf, hostErrorOf } from "../../../src/api/status.js";
 
 type HeadersGiven = ConstructorParameters<typeof Headers>[0];
 
-/** Calls services in this process, with nothing between but what every transport asks of a call. */
+/** Calls services in this process, with only the checks that every transport applies to a call. */
 export function directTransport(services: readonly BoundService[], checks: CallChecks): Transport {
   const interceptors = checkInterceptors(checks);
   const fail = (thrown: unknown): never => {
@@ -54,7 +54,7 @@ export function directTransport(services: readonly BoundService[], checks: CallC
     return { context, output: await invoke(spec, context, input, interceptors).catch(fail) };
   }
 
-  /** The first one is asked for at once: headers may be set until then. */
+  /** The first response is requested at once: headers may be set until then. */
   async function* guarded<T>(
     first: IteratorResult<T>,
     items: AsyncIterable<T>,

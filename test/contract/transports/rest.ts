@@ -34,7 +34,7 @@ import { rulesOf } from "../../../src/transport/rest/rules.js";
 
 type HeadersGiven = ConstructorParameters<typeof Headers>[0];
 
-/** A client of /v1 by what the annotations of the methods say, for unary and server-streaming ones. */
+/** A client of /v1 according to the annotations of the methods, for unary and server-streaming methods. */
 export function restTransport(baseUrl: string, files: Registry): Transport {
   const registry = createRegistry(files, file_google_rpc_error_details);
 
@@ -114,7 +114,7 @@ function jsonOf(schema: DescMessage, message: Message): JsonValue {
   return json;
 }
 
-/** What the method's first rule makes of a message. */
+/** Maps a message to a request by the first rule of the method. */
 function requestOf(
   method: DescMethod,
   input: JsonObject,
@@ -141,7 +141,7 @@ function requestOf(
   return { url: `${path}?${query.toString()}`, method: rule.httpMethod };
 }
 
-/** What a path or a query says of a field; none of ours is an object there. */
+/** The text of a field in a path or query; none of these fields is an object. */
 const textOf = (value: JsonValue | undefined) =>
   typeof value === "string" ? value : JSON.stringify(value);
 
@@ -174,7 +174,7 @@ function errorOf(json: JsonValue, registry: Registry): ConnectError {
     type: typeUrl.slice(typeUrl.lastIndexOf("/") + 1),
     value,
   }));
-  // Both are there in JSON, under their names.
+  // JSON contains both under their names.
   expect(
     (json as { details: { "@type": string }[] }).details.every((detail) =>
       [ErrorInfoSchema, BadRequestSchema].some(({ typeName }) =>

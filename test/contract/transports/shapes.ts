@@ -15,7 +15,7 @@ import type { Served } from "./all.js";
 
 export const beyondDoubles = 9_007_199_254_740_993n;
 
-/** Methods of each shape, which tell what they saw. Names of operations say what WatchOperation is to do. */
+/** Methods of each shape, which record their calls. The name of an operation selects the behaviour of WatchOperation. */
 export async function serveShapes() {
   const seen = { produced: 0, consumed: 0, ended: 0, aborted: 0, internal: [] as unknown[] };
   const watch = ({ signal }: HandlerContext) =>
