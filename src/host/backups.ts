@@ -49,7 +49,7 @@ export interface BackupPaths {
   autoBackupDirectory: string | undefined;
 }
 
-/** What backups and restores need beside the indexes. */
+/** What backups and restores use in addition to the indexes. */
 export interface Backups {
   readonly paths: BackupPaths;
   readonly transfers: Transfers;
@@ -63,7 +63,7 @@ export interface Backups {
   readonly autoBackup: AutoBackup;
   /** URI under which automatic backups are stored, with links resolved; without credentials. */
   readonly autoBackupUri: string;
-  /** Turns automatic backups on or off for good. */
+  /** Stores whether automatic backups are enabled. */
   saveAutoBackup(enabled: boolean): Promise<void>;
   readonly health: BackupHealthWatch;
 }
@@ -97,7 +97,7 @@ export async function openBackups(
     ownIndexIds: storage.ownIndexIds,
     temporaryDirectory: directory.temporary,
   });
-  // Behind the operations, which read by them.
+  // Opened before operations, which use them, so that they close later.
   lifecycle.onClose(() => states.close());
   const operations = await openHostOperations(context);
   const verifications = await openVerifications(platform, directory.verifications, (error) =>
@@ -216,7 +216,7 @@ async function openHostOperations({
   return operations;
 }
 
-/** Automatic backups, and whether backups are as the settings want them. */
+/** Starts automatic backups and the watch of backup health. */
 async function startAutomaticBackups(
   context: HostContext,
   { durableIndex }: Storage,

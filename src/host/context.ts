@@ -15,6 +15,6 @@ export interface HostContext {
   readonly events: HostEvents;
   readonly lifecycle: Lifecycle;
   readonly logger: HostLogger;
-  /** Logs an error that no caller can be told of. */
+  /** Logs an error that no caller receives. */
   onInternalError(error: unknown): void;
 }

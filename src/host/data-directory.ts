@@ -162,7 +162,7 @@ export async function findHostId(
   );
 }
 
-/** Keeps the id, once the index is there. */
+/** Stores the id, once the index exists. */
 export async function keepHostId(
   platform: Pick<Platform, "files" | "randomHex">,
   directory: DataDirectory,

@@ -6,17 +6,17 @@ import type { OperationView } from "../operation/operation.js";
 interface HostEventMap {
   /** Documents of the durable index were written. */
   committed: [];
-  /** An operation has ended, in whatever way. */
+  /** An operation ended: it succeeded, failed or was cancelled. */
   operationEnded: [OperationView];
-  /** An automatic backup was made, or failed. */
+  /** A run of automatic backups succeeded or failed. */
   autoBackupRan: [Exclude<AutoBackupRun, { outcome: "skipped" }>];
   /** Why automatic backups fail; undefined if they do not. */
   autoBackupProblem: [string | undefined];
-  /** Backups have become healthy or unhealthy. */
+  /** Backups became healthy or unhealthy. */
   backupHealthChanged: [BackupHealth];
 }
 
-/** What stages of a host report to stages that are started after them. Listeners must not throw. */
+/** Events by which a stage of the host reports to later stages. Listeners must not throw. */
 export type HostEvents = EventEmitter<HostEventMap>;
 
 export function createHostEvents(): HostEvents {

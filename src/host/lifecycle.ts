@@ -1,17 +1,17 @@
-/** What a host has opened, closed in reverse order when it stops or when its start fails. */
+/** Closes what a host opened, in reverse order, when it stops or when its start fails. */
 export class Lifecycle {
   readonly #closers: (() => Promise<void> | void)[] = [];
   #closing: Promise<void> | undefined;
   #reportClosed = () => {};
-  /** Resolves when everything is closed, whoever asked for it. */
+  /** Resolves when everything is closed. */
   readonly closed = new Promise<void>((resolve) => (this.#reportClosed = resolve));
 
-  /** Registers what closes something that was just opened. */
+  /** Registers the function that closes a resource that was just opened. */
   onClose(close: () => Promise<void> | void): void {
     this.#closers.push(close);
   }
 
-  /** Closes everything, once. Rejects with the first failure, after the rest was closed too. */
+  /** Closes everything, once. Rejects with the first failure, after closing the rest. */
   close(): Promise<void> {
     return (this.#closing ??= this.#closeAll().finally(() => this.#reportClosed()));
   }

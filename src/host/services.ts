@@ -38,7 +38,7 @@ export interface Address {
   port: number;
 }
 
-/** The addresses of both ports; those of the options until the ports are open. */
+/** Addresses of both ports; the configured ones until the ports are open. */
 export interface Addresses {
   http: Address;
   grpc: Address;
@@ -68,7 +68,7 @@ export async function openRecords({
   return { stats: createStats(platform.nowMicros), audit };
 }
 
-/** What the protocols call. */
+/** Services that the protocols call. */
 export interface HostServices {
   readonly documents: DocumentService;
   readonly management: ManagementService;
@@ -79,7 +79,7 @@ export interface HostServices {
   readonly auditor: Auditor;
   readonly requests: Requests;
   readonly describeHost: () => Promise<HostDescription>;
-  /** What /metrics answers. */
+  /** Returns the response of /metrics. */
   readonly exposition: () => Promise<Exposition>;
 }
 
@@ -168,7 +168,7 @@ export async function openServices(
   };
 }
 
-/** Documents, queries on them, and the buffer in which traced requests are kept as documents. */
+/** Opens documents, queries, and the buffer of traced requests. */
 function openDocuments(
   { options, hostId, lifecycle, onInternalError }: HostContext,
   { indexOf }: Storage,
@@ -225,8 +225,8 @@ async function openLocalFiles(context: HostContext, { paths }: Backups): Promise
 }
 
 /**
- * Clients that have to authenticate may not create files wherever the host's user may, nor beside
- * its backups, unless the options allow it: then there are no roots at all.
+ * Returns the roots of /local-files: those of the options. By default the backup roots, or, if clients
+ * have to authenticate, none: undefined, so that they can create no files.
  */
 async function fileRoots(
   { options, tokens }: HostContext,

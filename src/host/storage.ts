@@ -16,7 +16,7 @@ export interface Storage {
   readonly durableIndex: DocumentIndex;
   /** INDEX_NOT_FOUND for an unknown link. */
   indexOf(link: string): DocumentIndex;
-  /** The ids of the indexes as they are now. */
+  /** Returns the present IDs of the indexes. */
   ownIndexIds(): string[];
 }
 
@@ -56,7 +56,7 @@ async function openIndexes(
     platform,
     directoryOf: (link) => join(memory.path, `index-${inMemory.indexOf(link)}`),
   });
-  // Side by side, since each starts threads. If one fails, the others are open by the time that is thrown, and are closed.
+  // Concurrently, since each starts threads. If one fails, the others are open before the error is thrown, and are closed.
   const opened = await Promise.allSettled([
     openIndex(context, durableEngine, durableIndexLink, false),
     ...inMemory.map((link) => openIndex(context, memoryEngine, link, true)),

@@ -44,7 +44,7 @@ import type { Storage } from "./storage.js";
 
 /** The open ports. */
 export interface Transports {
-  /** For new handshakes on both ports. */
+  /** Replaces the certificate for new handshakes on both ports. */
   replaceTls(tls: TlsIdentity): void;
 }
 
@@ -93,7 +93,7 @@ export async function openTransports(
     throw error;
   });
   addresses.grpc = { host: options.grpcHost, port: grpc.port };
-  // Both ports drain side by side, together with the operations that their callers wait for.
+  // Both ports drain concurrently, together with the operations that their callers wait for.
   lifecycle.onClose(async () => {
     const { shutdownMs } = limits;
     await Promise.all([
@@ -161,7 +161,7 @@ async function createHostHealth(
   return health;
 }
 
-/** What every request and connection passes first, on both ports. */
+/** Creates the admission control of both ports, which checks every request and connection first. */
 async function createAdmission({ options, tokens, logger }: HostContext): Promise<Admission> {
   return {
     identify: identifyBy(tokens),

@@ -31,7 +31,7 @@ describe("tokens", () => {
 
   test("are required and must be known; a digest is not a token", () => {
     expect(allowed(undefined, "read")).toBe("TOKEN_MISSING");
-    expect(allowed("nobody", "read")).toBe("TOKEN_UNKNOWN");
+    expect(allowed("missing", "read")).toBe("TOKEN_UNKNOWN");
     expect(allowed("", "read")).toBe("TOKEN_UNKNOWN");
     expect(allowed(sha256("writer"), "read")).toBe("TOKEN_UNKNOWN");
   });

@@ -18,7 +18,7 @@ test("identifies a client by token, or else by address", () => {
     authenticated: true,
     admin: true,
   });
-  for (const token of [undefined, "nobody"])
+  for (const token of [undefined, "missing"])
     expect(identify(token, "10.0.0.1")).toEqual({
       key: "address 10.0.0.1",
       authenticated: false,

@@ -61,7 +61,7 @@ const service = bindService(echo, {
   async unary(request: Message, context: HandlerContext) {
     seen.timeoutMs = context.timeoutMs();
     context.signal.addEventListener("abort", () => seen.aborted.push(context.signal.reason));
-    context.responseHeader.set("x-header", context.requestHeader.get("x-who") ?? "nobody");
+    context.responseHeader.set("x-header", context.requestHeader.get("x-who") ?? "missing");
     context.responseTrailer.set("x-trailer", "t");
     if (value(request) === "missing")
       throw new HostError("DOCUMENT_NOT_FOUND", "Document not found.", {

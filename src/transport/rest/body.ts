@@ -3,7 +3,7 @@ import { HostError } from "../../errors.js";
 import { readText } from "../http/body.js";
 
 /**
- * Reads the body of a request as text, "" if there is none. Rejects with BODY_TOO_LARGE as soon as
+ * Reads the body of a request as text, "" if absent. Rejects with BODY_TOO_LARGE as soon as
  * the limit in bytes is known to be exceeded, and with REQUEST_INVALID or JSON_INVALID if the body
  * is not JSON text.
  */

@@ -17,7 +17,7 @@ export interface RequestParts {
   /** Values from the path, which override all others. */
   variables: Iterable<readonly [string, string]>;
   query: Iterable<readonly [string, string]>;
-  /** Body as text, "" if there is none. */
+  /** Body as text, "" if absent. */
   body: string;
 }
 

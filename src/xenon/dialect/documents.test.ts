@@ -61,11 +61,12 @@ describe("documents with Xenon's responses", () => {
     expect((await host.call("GET", "/core/examples/one/")).text).toBe(
       (await host.call("GET", "/core/examples/one")).text,
     );
-    const deleted = await host.call("DELETE", "/core/examples/nobody");
+    const deleted = await host.call("DELETE", "/core/examples/missing");
     expect(deleted.status).toBe(200);
     expect(deleted.text).toBe("");
     expect(
-      (await host.call("DELETE", "/core/examples/nobody", undefined, { "if-match": '"0"' })).status,
+      (await host.call("DELETE", "/core/examples/missing", undefined, { "if-match": '"0"' }))
+        .status,
     ).not.toBe(200);
   });
 
@@ -93,10 +94,10 @@ describe("documents with Xenon's responses", () => {
     await host.call("POST", "/core/examples", { name: "one", documentSelfLink: "one" });
     await expectError(
       "GET",
-      "/core/examples/nobody",
+      "/core/examples/missing",
       undefined,
       404,
-      `Service not found: ${at}/core/examples/nobody`,
+      `Service not found: ${at}/core/examples/missing`,
       -2147483648,
     );
     await expectError(

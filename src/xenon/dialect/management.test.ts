@@ -399,7 +399,7 @@ describe("tokens", () => {
     const restoreBody = { kind: `${prefix}RestoreRequest`, destination: "file:/b" };
     const post = (token?: string) => status(token, "POST", "/core/examples", { name: "x" });
     expect(await post()).toBe(401);
-    expect(await post("nobody")).toBe(401);
+    expect(await post("missing")).toBe(401);
     expect(await post("r")).toBe(403);
     expect(await post("b")).toBe(403);
     expect(await post("w")).toBe(200);

@@ -197,7 +197,7 @@ describe("pages", () => {
       (
         await direct({
           resultLimit: 2,
-          query: { term: { propertyName: "name", matchValue: "nobody" } },
+          query: { term: { propertyName: "name", matchValue: "missing" } },
         })
       ).results,
     ).not.toHaveProperty("nextPageLink");
@@ -439,7 +439,7 @@ describe("an invalid query task", () => {
         { authorization: `Bearer ${token}` },
       );
     expect((await ask("reader-token")).status).toBe(202);
-    expect((await ask("nobody")).status).toBe(401);
+    expect((await ask("missing")).status).toBe(401);
     expect((await guarded.call("GET", "/core/query-tasks")).status).toBe(401);
     await guarded.queries.close();
     await guarded.server.close();

@@ -7,7 +7,7 @@ import { HostError } from "../../errors.js";
  */
 export interface Target {
   path: string;
-  /** Query without the question mark, "" if there is none. */
+  /** Query without the question mark, "" if absent. */
   query: string;
 }
 
