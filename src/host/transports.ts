@@ -26,7 +26,7 @@ import { callerOf } from "../transport/http/caller.js";
 import { createCors } from "../transport/http/cors.js";
 import { createHealthCheck } from "../transport/http/health-check.js";
 import { createMetricsHandler } from "../transport/http/metrics.js";
-import { createHttpServer } from "../transport/http/server.js";
+import { HttpServer } from "../transport/http/server.js";
 import { createOpenApiHandler } from "../transport/openapi/handler.js";
 import { requestNames, xenonPaths } from "../transport/request-names.js";
 import { createRequestShares } from "../transport/request-shares.js";
@@ -204,7 +204,7 @@ function createHttpPort(
   const indexLinks = [...indexes.keys()];
   const isStream = (url: string) =>
     [transferPrefix, localFilePrefix, importPath].some((prefix) => url.startsWith(prefix));
-  return createHttpServer({
+  return new HttpServer({
     host: options.httpHost,
     port: options.httpPort,
     hostNames: hostNames(options.httpHost, options.hostNames),

@@ -65,8 +65,8 @@ export function transferMetrics(
     "Number of archives being sent or received.",
     ["direction"],
   );
-  return ({ transfers, sending }) => {
-    const all = transfers.list();
+  return (streams) => {
+    const all = streams.transfers.list();
     const byDirection = (["download", "upload"] as const).map((direction) => ({
       labels: { direction },
       own: all.filter((one) => one.direction === direction),
@@ -79,7 +79,7 @@ export function transferMetrics(
       ]),
     );
     active([
-      [{ direction: "download" }, sending()],
+      [{ direction: "download" }, streams.sending()],
       [{ direction: "upload" }, transfers.uploading()],
     ]);
   };

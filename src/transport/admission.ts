@@ -2,10 +2,9 @@ import { identifyBy, type Client, type Identify } from "../security/clients.js";
 import type { FailedLogins } from "../security/failed-logins.js";
 import {
   connectionLimits,
-  createConnections,
   type Connection,
   type ConnectionLimits,
-  type Connections,
+  Connections,
 } from "./connections.js";
 import { createRequestShares, type RequestShares } from "./request-shares.js";
 
@@ -33,7 +32,7 @@ export function openAdmission(): Admission {
 
 /** Creates the connection table of one port. */
 export function connectionsOf({ connectionLimits, onShed }: Admission): Connections {
-  return createConnections(connectionLimits, onShed);
+  return new Connections(connectionLimits, onShed);
 }
 
 /**

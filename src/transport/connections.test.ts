@@ -1,11 +1,6 @@
 import { createServer, connect, type AddressInfo, type Server, type Socket } from "node:net";
 import type { Client } from "../security/clients.js";
-import {
-  connectionLimits,
-  createConnections,
-  type ConnectionLimits,
-  type Connections,
-} from "./connections.js";
+import { connectionLimits, type ConnectionLimits, Connections } from "./connections.js";
 import { eventually } from "../../test/support/eventually.js";
 
 const small: ConnectionLimits = {
@@ -23,7 +18,7 @@ let shed = 0;
 const dialled: Socket[] = [];
 async function begin(most: ConnectionLimits): Promise<void> {
   shed = 0;
-  connections = createConnections(most, (count) => (shed += count));
+  connections = new Connections(most, (count) => (shed += count));
   listener = createServer((socket) =>
     connections.add(socket.resume().on("error", () => undefined)),
   );

@@ -21,34 +21,6 @@ export interface ConnectionLimits {
   idleMs: number;
 }
 
-/**
- * Tracks the connections of a port and reserves room for authenticated clients. A connection counts
- * as unauthenticated until a request with a known token arrives on it. Unauthenticated connections
- * may use part of the port; when they exceed it, the oldest is closed, so that a new connection is
- * always accepted. Idle unauthenticated connections are closed.
- */
-export interface Connections {
-  /** Registers a TCP connection, before any TLS handshake. */
-  add(socket: Socket): void;
-  /** Finds a connection by its remote address and port. Returns undefined if it is closed. */
-  find(address: string | undefined, port: number | undefined): Connection | undefined;
-  /** Records the start of a request. */
-  begin(connection: Connection): void;
-  /** Records the client of a request on the connection. */
-  identified(connection: Connection, client: Client, token: string | undefined): void;
-  /** Records the end of a request. */
-  end(connection: Connection): void;
-  /**
-   * Records a call that was rejected before it started. Returns true if the connection must be
-   * closed: after limits.refusedCalls on the connection, or after as many from all unauthenticated
-   * connections of its network within limits.connectionCheckMs.
-   */
-  refused(connection: Connection): boolean;
-  count(): number;
-  sockets(): Iterable<Socket>;
-  stop(): void;
-}
-
 interface Entry extends Connection {
   readonly key: string;
   readonly network: string;
@@ -80,123 +52,163 @@ export function connectionLimits(openFiles = Infinity): ConnectionLimits {
 }
 
 /**
- * Creates the table. `onShed` is called periodically with the number of connections closed for
- * others.
+ * Tracks the connections of a port and reserves room for authenticated clients. A connection counts
+ * as unauthenticated until a request with a known token arrives on it. Unauthenticated connections
+ * may use part of the port; when they exceed it, the oldest is closed, so that a new connection is
+ * always accepted. Idle unauthenticated connections are closed.
  */
-export function createConnections(
-  { total, unauthenticated, unauthenticatedPerNetwork, perClient, idleMs }: ConnectionLimits,
-  onShed: (count: number) => void = () => undefined,
-): Connections {
-  const all = new Map<string, Entry>();
-  const unauthenticatedEntries = new Set<Entry>();
-  const byNetwork = new Map<string, Set<Entry>>();
-  const byClient = new Map<string, Set<Entry>>();
+export class Connections {
+  private readonly all = new Map<string, Entry>();
+  private readonly unauthenticated = new Set<Entry>();
+  private readonly byNetwork = new Map<string, Set<Entry>>();
+  private readonly byClient = new Map<string, Set<Entry>>();
   /** Rejected calls of unauthenticated connections since the last run of the timer. */
-  const refusalsByNetwork = new Map<string, number>();
-  let shed = 0;
+  private readonly refusalsByNetwork = new Map<string, number>();
+  private readonly timer: NodeJS.Timeout;
+  private shed = 0;
 
-  function join(entry: Entry, groups: Map<string, Set<Entry>>, key: string): void {
-    let group = groups.get(key);
-    if (group === undefined) groups.set(key, (group = new Set()));
-    entry.group = group.add(entry);
+  /** `onShed` is called periodically with the number of connections closed for others. */
+  constructor(
+    private readonly bounds: ConnectionLimits,
+    private readonly onShed: (count: number) => void = () => undefined,
+  ) {
+    this.timer = setInterval(() => this.closeIdle(), limits.connectionCheckMs);
+    this.timer.unref();
   }
 
-  function leave(entry: Entry): void {
-    const groups = unauthenticatedEntries.delete(entry) ? byNetwork : byClient;
+  /** Registers a TCP connection, before any TLS handshake. */
+  add(socket: Socket): void {
+    const { remoteAddress, remotePort } = socket;
+    // The socket is already closed.
+    if (remoteAddress === undefined) return;
+    const network = networkOf(remoteAddress);
+    this.makeRoom(network);
+    const entry: Entry = {
+      key: keyOf(remoteAddress, remotePort),
+      network,
+      socket,
+      client: undefined,
+      token: undefined,
+      refusals: 0,
+      requests: 0,
+      idleSinceMs: performance.now(),
+      group: new Set(),
+    };
+    this.all.set(entry.key, entry);
+    this.unauthenticated.add(entry);
+    join(entry, this.byNetwork, network);
+    socket.once("close", () => this.all.get(entry.key) === entry && this.drop(entry));
+  }
+
+  /** Finds a connection by its remote address and port. Returns undefined if it is closed. */
+  find(address: string | undefined, port: number | undefined): Connection | undefined {
+    return this.all.get(keyOf(address, port));
+  }
+
+  /** Records the start of a request. */
+  begin(connection: Connection): void {
+    (connection as Entry).requests += 1;
+  }
+
+  /** Records the client of a request on the connection. */
+  identified(connection: Connection, client: Client, token: string | undefined): void {
+    const entry = connection as Entry;
+    Object.assign(entry, { client, token });
+    if (!client.authenticated || !this.unauthenticated.has(entry)) return;
+    this.leave(entry);
+    const group = this.byClient.get(client.key);
+    if ((group?.size ?? 0) >= this.bounds.perClient) this.dropOldest(group);
+    join(entry, this.byClient, client.key);
+  }
+
+  /** Records the end of a request. */
+  end(connection: Connection): void {
+    const entry = connection as Entry;
+    entry.requests -= 1;
+    entry.idleSinceMs = performance.now();
+  }
+
+  /**
+   * Records a call that was rejected before it started. Returns true if the connection must be
+   * closed: after limits.refusedCalls on the connection, or after as many from all unauthenticated
+   * connections of its network within limits.connectionCheckMs.
+   */
+  refused(connection: Connection): boolean {
+    const entry = connection as Entry;
+    entry.refusals += 1;
+    if (entry.refusals > limits.refusedCalls) return true;
+    if (entry.client?.authenticated) return false;
+    const refusals = (this.refusalsByNetwork.get(entry.network) ?? 0) + 1;
+    this.refusalsByNetwork.set(entry.network, refusals);
+    return refusals > limits.refusedCalls;
+  }
+
+  /** Returns the number of open connections. */
+  count(): number {
+    return this.all.size;
+  }
+
+  /** Returns the sockets of the open connections. */
+  *sockets(): Iterable<Socket> {
+    for (const { socket } of this.all.values()) yield socket;
+  }
+
+  /** Stops closing idle connections. */
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  /** Closes the oldest connections if those of the network, the unauthenticated ones or all are too many. */
+  private makeRoom(network: string): void {
+    const { total, unauthenticated, unauthenticatedPerNetwork } = this.bounds;
+    const group = this.byNetwork.get(network);
+    if ((group?.size ?? 0) >= unauthenticatedPerNetwork) this.dropOldest(group);
+    if (this.unauthenticated.size >= unauthenticated) this.dropOldest(this.unauthenticated);
+    if (this.all.size >= total)
+      this.dropOldest(this.unauthenticated.size > 0 ? this.unauthenticated : this.largest());
+  }
+
+  private closeIdle(): void {
+    const before = performance.now() - this.bounds.idleMs;
+    for (const entry of [...this.unauthenticated])
+      if (entry.requests === 0 && entry.idleSinceMs < before) this.drop(entry);
+    this.refusalsByNetwork.clear();
+    if (this.shed > 0) this.onShed(this.shed);
+    this.shed = 0;
+  }
+
+  private leave(entry: Entry): void {
+    const groups = this.unauthenticated.delete(entry) ? this.byNetwork : this.byClient;
     entry.group.delete(entry);
     if (entry.group.size === 0)
       for (const [key, group] of groups) if (group === entry.group) groups.delete(key);
   }
 
-  function drop(entry: Entry): void {
-    if (all.get(entry.key) === entry) all.delete(entry.key);
-    leave(entry);
+  private drop(entry: Entry): void {
+    if (this.all.get(entry.key) === entry) this.all.delete(entry.key);
+    this.leave(entry);
     entry.socket.destroy();
   }
 
-  function dropOldest(group: Iterable<Entry> | undefined): void {
+  private dropOldest(group: Iterable<Entry> | undefined): void {
     const [oldest] = group ?? [];
     if (oldest === undefined) return;
-    shed += 1;
-    drop(oldest);
+    this.shed += 1;
+    this.drop(oldest);
   }
 
-  function largest(): Set<Entry> | undefined {
+  /** Returns the connections of the client that has the most. */
+  private largest(): Set<Entry> | undefined {
     let most: Set<Entry> | undefined;
-    for (const group of byClient.values()) if (group.size > (most?.size ?? 0)) most = group;
+    for (const group of this.byClient.values()) if (group.size > (most?.size ?? 0)) most = group;
     return most;
   }
+}
 
-  const timer = setInterval(() => {
-    const before = performance.now() - idleMs;
-    for (const entry of [...unauthenticatedEntries])
-      if (entry.requests === 0 && entry.idleSinceMs < before) drop(entry);
-    refusalsByNetwork.clear();
-    if (shed > 0) onShed(shed);
-    shed = 0;
-  }, limits.connectionCheckMs);
-  timer.unref();
-
-  return {
-    add(socket) {
-      const { remoteAddress, remotePort } = socket;
-      // The socket is already closed.
-      if (remoteAddress === undefined) return;
-      const network = networkOf(remoteAddress);
-      const group = byNetwork.get(network);
-      if ((group?.size ?? 0) >= unauthenticatedPerNetwork) dropOldest(group);
-      if (unauthenticatedEntries.size >= unauthenticated) dropOldest(unauthenticatedEntries);
-      if (all.size >= total)
-        dropOldest(unauthenticatedEntries.size > 0 ? unauthenticatedEntries : largest());
-      const entry: Entry = {
-        key: keyOf(remoteAddress, remotePort),
-        network,
-        socket,
-        client: undefined,
-        token: undefined,
-        refusals: 0,
-        requests: 0,
-        idleSinceMs: performance.now(),
-        group: new Set(),
-      };
-      all.set(entry.key, entry);
-      unauthenticatedEntries.add(entry);
-      join(entry, byNetwork, network);
-      socket.once("close", () => all.get(entry.key) === entry && drop(entry));
-    },
-    find: (address, port) => all.get(keyOf(address, port)),
-    begin(connection) {
-      (connection as Entry).requests += 1;
-    },
-    identified(connection, client, token) {
-      const entry = connection as Entry;
-      Object.assign(entry, { client, token });
-      if (!client.authenticated || !unauthenticatedEntries.has(entry)) return;
-      leave(entry);
-      const group = byClient.get(client.key);
-      if ((group?.size ?? 0) >= perClient) dropOldest(group);
-      join(entry, byClient, client.key);
-    },
-    end(connection) {
-      const entry = connection as Entry;
-      entry.requests -= 1;
-      entry.idleSinceMs = performance.now();
-    },
-    refused(connection) {
-      const entry = connection as Entry;
-      entry.refusals += 1;
-      if (entry.refusals > limits.refusedCalls) return true;
-      if (entry.client?.authenticated) return false;
-      const refusals = (refusalsByNetwork.get(entry.network) ?? 0) + 1;
-      refusalsByNetwork.set(entry.network, refusals);
-      return refusals > limits.refusedCalls;
-    },
-    count: () => all.size,
-    *sockets() {
-      for (const { socket } of all.values()) yield socket;
-    },
-    stop: () => clearInterval(timer),
-  };
+function join(entry: Entry, groups: Map<string, Set<Entry>>, key: string): void {
+  let group = groups.get(key);
+  if (group === undefined) groups.set(key, (group = new Set()));
+  entry.group = group.add(entry);
 }
 
 function keyOf(address: string | undefined, port: number | undefined): string {

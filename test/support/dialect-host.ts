@@ -15,7 +15,7 @@ import { createAccess } from "../../src/security/access.js";
 import { identifyBy } from "../../src/security/clients.js";
 import { hostNames } from "../../src/security/hosts.js";
 import { openTokens } from "../../src/security/tokens.js";
-import { createHttpServer } from "../../src/transport/http/server.js";
+import { HttpServer } from "../../src/transport/http/server.js";
 import { createXenonDialect } from "../../src/xenon/dialect/dialect.js";
 import { sendError } from "../../src/xenon/dialect/error-response.js";
 import { createFakeControl } from "./fake-control.js";
@@ -88,7 +88,7 @@ export async function startDialectHost(
     { record: () => Promise.resolve(), refused: () => undefined, close: () => Promise.resolve() },
     tokens,
   );
-  const server = createHttpServer({
+  const server = new HttpServer({
     host: "127.0.0.1",
     port: 0,
     hostNames: hostNames("127.0.0.1", ["holdfast.test"]),

@@ -163,7 +163,12 @@ export class FileDestination implements Destination {
           signal,
           this.#lease,
         );
-        return { ...lease, release: () => this.#leave(lease, created) };
+        return {
+          signal: lease.signal,
+          owner: lease.owner,
+          assertHeld: () => lease.assertHeld(),
+          release: () => this.#leave(lease, created),
+        };
       } catch (error) {
         // A failed first backup may have removed the directory that it had created.
         if (errnoOf(error) !== "ENOENT" || left === 0) throw error;

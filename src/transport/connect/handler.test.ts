@@ -7,7 +7,7 @@ import { limits } from "../../limits.js";
 import { hostNames } from "../../security/hosts.js";
 import { bindService } from "../../api/call/bound-service.js";
 import { createHealth, type HealthRegistry } from "../../api/health.js";
-import { createHttpServer, type HttpServer } from "../http/server.js";
+import { HttpServer } from "../http/server.js";
 import { sendError } from "../../xenon/dialect/error-response.js";
 import { createConnectHandler } from "./handler.js";
 import { eventually } from "../../../test/support/eventually.js";
@@ -58,7 +58,7 @@ beforeEach(async () => {
     authorize,
     onInternalError: (error) => seen.internal.push(error),
   });
-  server = createHttpServer({
+  server = new HttpServer({
     host: "127.0.0.1",
     port: 0,
     hostNames: hostNames("127.0.0.1"),

@@ -43,112 +43,40 @@ export function messageTaken(metadata: Metadata): void {
  * call that exceeds its client's share is ended, and reading is paused while its messages are not
  * consumed.
  */
-export function createGuard({
-  methods,
-  authorize,
-  admission,
-  connections,
-  observer,
-}: GuardOptions): ServerInterceptor {
-  return ({ path, requestStream }, call) => {
-    const stream = streamOf(call);
-    let meter: FrameMeter | undefined;
-    let readPaused = false;
-    let refused = false;
+export function createGuard(options: GuardOptions): ServerInterceptor {
+  return ({ path, requestStream }, call) =>
+    new ServerInterceptingCall(new GuardedCall(options, path, requestStream, call).intercepted());
+}
 
-    const refuse = (thrown: unknown, metadata: Metadata) => {
-      // Rejecting a call costs more than making one, so a client that persists is disconnected,
-      // which also drops the calls received in the same packets.
-      const { remoteAddress, remotePort } = call.getConnectionInfo();
-      const connection = connections.find(remoteAddress, remotePort);
-      const error = HostError.from(thrown);
-      // An authenticated client that lacks one permission may have others, so PERMISSION_DENIED
-      // does not count.
-      const isUnauthenticated = connection?.client?.authenticated !== true;
-      const counts =
-        error.code === "UNAUTHENTICATED" || (isUnauthenticated && error.reason === "OVERLOADED");
-      if (connection && counts && connections.refused(connection)) {
-        refused = true;
-        stream.session?.destroy();
-        return;
-      }
-      const { code, details, metadata: trailers } = serviceErrorOf(error, new Metadata());
-      observeCall(observer, {
-        metadata,
-        getPath: () => path,
-        getHost: () => call.getHost(),
-        getPeer: () => call.getPeer(),
-      })(error);
-      call.sendStatus({ code, details, metadata: trailers ?? null });
-      refused = true;
-      // Closing the stream frees what grpc-js buffered and stops the sender. Deferred, so that the
-      // status is sent first.
-      setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
-    };
+/** One call, its bytes in flight, and whether it was refused. */
+class GuardedCall {
+  private readonly stream: CallStream;
+  private meter: FrameMeter | undefined;
+  private readPaused = false;
+  private refused = false;
 
-    function read(): void {
-      readPaused =
-        requestStream && meter !== undefined && meter.waitingBytes > limits.grpcQueuedBytes;
-      if (!readPaused) call.startRead();
-    }
+  constructor(
+    private readonly options: GuardOptions,
+    private readonly path: string,
+    private readonly requestStream: boolean,
+    private readonly call: InterceptedCall,
+  ) {
+    this.stream = streamOf(call);
+  }
 
-    function enter(metadata: Metadata): number {
-      const token = bearerTokenOf(textOf(metadata, "authorization"));
-      const { remoteAddress, remotePort } = call.getConnectionInfo();
-      const connection = connections.find(remoteAddress, remotePort);
-      if (connection) connections.begin(connection);
-      stream.once("close", () => connection && connections.end(connection));
-      const { client, delayMs } = admit(admission, connections, connection, token, remoteAddress);
-      const slot = admission.shares.calls.open(client);
-      stream.once("close", slot.release);
-      slot.add(1);
-      if (delayMs > 0) return delayMs;
-      const method = methods.get(path);
-      if (method) authorize?.(method, { via: "grpc", bearerToken: token, address: remoteAddress });
-      account(metadata, client);
-      return 0;
-    }
-
-    function account(metadata: Metadata, client: Client): void {
-      const hold = admission.shares.bytes.open(client);
-      const frames = (meter = new FrameMeter(hold));
-      stream.once("close", hold.release);
-      stream.on("data", (chunk: Buffer) => {
-        if (refused) return;
-        try {
-          frames.push(chunk);
-        } catch (thrown) {
-          refuse(thrown, metadata);
-        }
-      });
-      readers.set(metadata, () => {
-        frames.taken();
-        if (readPaused) read();
-      });
-    }
-
-    const guarded: InterceptedCall = {
-      start(listener) {
+  /** Returns the call that grpc-js uses in place of the original one. */
+  intercepted(): InterceptedCall {
+    const { call } = this;
+    return {
+      start: (listener) => {
         call.start({
-          onReceiveMetadata(metadata) {
-            try {
-              const delayMs = enter(metadata);
-              if (delayMs > 0) {
-                setTimeout(() => refuse(unknownToken(), metadata), delayMs);
-                return;
-              }
-            } catch (thrown) {
-              refuse(thrown, metadata);
-              return;
-            }
-            listener.onReceiveMetadata(metadata);
-          },
+          onReceiveMetadata: (metadata) => this.admit(metadata, listener),
           onReceiveMessage: (message) => listener.onReceiveMessage(message),
           onReceiveHalfClose: () => listener.onReceiveHalfClose(),
           onCancel: () => listener.onCancel(),
         });
       },
-      startRead: read,
+      startRead: () => this.read(),
       sendMetadata: (metadata) => call.sendMetadata(metadata),
       sendMessage: (message, callback) => call.sendMessage(message, callback),
       sendStatus: (status) => call.sendStatus(status),
@@ -159,8 +87,106 @@ export function createGuard({
       getConnectionInfo: () => call.getConnectionInfo(),
       getMetricsRecorder: () => call.getMetricsRecorder(),
     };
-    return new ServerInterceptingCall(guarded);
-  };
+  }
+
+  /** Passes the metadata on, or refuses the call: at once, or after the delay for an unknown token. */
+  private admit(metadata: Metadata, listener: Parameters<InterceptedCall["start"]>[0]): void {
+    try {
+      const delayMs = this.enter(metadata);
+      if (delayMs > 0) {
+        setTimeout(() => this.refuse(unknownToken(), metadata), delayMs);
+        return;
+      }
+    } catch (thrown) {
+      this.refuse(thrown, metadata);
+      return;
+    }
+    listener.onReceiveMetadata(metadata);
+  }
+
+  /** Checks the token and the share of the client. Returns the delay before the call is refused, or 0. */
+  private enter(metadata: Metadata): number {
+    const { methods, authorize, admission, connections } = this.options;
+    const { stream } = this;
+    const token = bearerTokenOf(textOf(metadata, "authorization"));
+    const { remoteAddress, remotePort } = this.call.getConnectionInfo();
+    const connection = connections.find(remoteAddress, remotePort);
+    if (connection) connections.begin(connection);
+    stream.once("close", () => connection && connections.end(connection));
+    const { client, delayMs } = admit(admission, connections, connection, token, remoteAddress);
+    const slot = admission.shares.calls.open(client);
+    stream.once("close", slot.release);
+    slot.add(1);
+    if (delayMs > 0) return delayMs;
+    const method = methods.get(this.path);
+    if (method) authorize?.(method, { via: "grpc", bearerToken: token, address: remoteAddress });
+    this.account(metadata, client);
+    return 0;
+  }
+
+  /** Charges the bytes of messages to the client until they are consumed. */
+  private account(metadata: Metadata, client: Client): void {
+    const hold = this.options.admission.shares.bytes.open(client);
+    const frames = (this.meter = new FrameMeter(hold));
+    this.stream.once("close", hold.release);
+    this.stream.on("data", (chunk: Buffer) => {
+      if (this.refused) return;
+      try {
+        frames.push(chunk);
+      } catch (thrown) {
+        this.refuse(thrown, metadata);
+      }
+    });
+    readers.set(metadata, () => {
+      frames.taken();
+      if (this.readPaused) this.read();
+    });
+  }
+
+  private read(): void {
+    this.readPaused =
+      this.requestStream &&
+      this.meter !== undefined &&
+      this.meter.waitingBytes > limits.grpcQueuedBytes;
+    if (!this.readPaused) this.call.startRead();
+  }
+
+  private refuse(thrown: unknown, metadata: Metadata): void {
+    const error = HostError.from(thrown);
+    this.refused = true;
+    if (this.closesConnection(error)) {
+      this.stream.session?.destroy();
+      return;
+    }
+    const { call } = this;
+    const { code, details, metadata: trailers } = serviceErrorOf(error, new Metadata());
+    observeCall(this.options.observer, {
+      metadata,
+      getPath: () => this.path,
+      getHost: () => call.getHost(),
+      getPeer: () => call.getPeer(),
+    })(error);
+    call.sendStatus({ code, details, metadata: trailers ?? null });
+    // Closing the stream frees what grpc-js buffered and stops the sender. Deferred, so that the
+    // status is sent first.
+    setImmediate(() => this.stream.close(constants.NGHTTP2_NO_ERROR));
+  }
+
+  /**
+   * Whether the client is disconnected because it persists. Rejecting a call costs more than making
+   * one, and a disconnect also drops the calls received in the same packets.
+   */
+  private closesConnection(error: HostError): boolean {
+    const { connections } = this.options;
+    const { remoteAddress, remotePort } = this.call.getConnectionInfo();
+    const connection = connections.find(remoteAddress, remotePort);
+    // An authenticated client that lacks one permission may have others, so PERMISSION_DENIED
+    // does not count.
+    const isUnauthenticated = connection?.client?.authenticated !== true;
+    const counts =
+      error.code === "UNAUTHENTICATED" || (isUnauthenticated && error.reason === "OVERLOADED");
+    return connection !== undefined && counts && connections.refused(connection);
+  }
 }
 
 interface CallStream extends Duplex {

@@ -8,14 +8,14 @@ import { createRequestShares } from "../request-shares.js";
 import { sendError } from "../../xenon/dialect/error-response.js";
 import { readText } from "./body.js";
 import { sendJson } from "./respond.js";
-import { createHttpServer } from "./server.js";
+import { HttpServer } from "./server.js";
 import { eventually } from "../../../test/support/eventually.js";
 
 const shares = createShares(
   { total: 250_000, perClient: 150_000 },
   () => new HostError("OVERLOADED", "Too much."),
 );
-const server = createHttpServer({
+const server = new HttpServer({
   host: "127.0.0.1",
   port: 0,
   hostNames: hostNames("127.0.0.1"),

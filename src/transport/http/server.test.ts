@@ -3,7 +3,7 @@ import { hostNames } from "../../security/hosts.js";
 import { sendError } from "../../xenon/dialect/error-response.js";
 import { sendJson } from "./respond.js";
 import type { HttpHandler } from "./handler.js";
-import { createHttpServer } from "./server.js";
+import { HttpServer } from "./server.js";
 import { eventually } from "../../../test/support/eventually.js";
 
 let host: DialectHost;
@@ -260,7 +260,7 @@ describe("headers", () => {
 
 describe("closing", () => {
   async function serve(handler: HttpHandler) {
-    const server = createHttpServer({
+    const server = new HttpServer({
       host: "127.0.0.1",
       port: 0,
       hostNames: hostNames("127.0.0.1"),
@@ -319,7 +319,7 @@ describe("closing", () => {
   });
 
   test("reports a port in use", async () => {
-    const second = createHttpServer({
+    const second = new HttpServer({
       host: "127.0.0.1",
       port: host.port,
       hostNames: hostNames("127.0.0.1"),

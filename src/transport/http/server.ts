@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -9,6 +9,7 @@ import type { TlsIdentity } from "../../security/tls.js";
 import type { RequestName, RequestObserver } from "../../service/host/requests.js";
 import { admit, connectionsOf, openAdmission, type Admission } from "../admission.js";
 import { bearerTokenOf } from "../../api/policy/authorization.js";
+import type { Connections } from "../connections.js";
 import type { HttpHandler } from "./handler.js";
 import { createCrossSiteCheck } from "./cross-site.js";
 import { setHold, releaseHold } from "./held-bytes.js";
@@ -17,7 +18,7 @@ import { noSniff } from "./respond.js";
 import { hostPace, watchBodies, type BodyPace } from "./stalled.js";
 import { requestQueue } from "./request-queue.js";
 
-/** Options of createHttpServer. */
+/** Options of HttpServer. */
 export interface HttpServerOptions {
   /** Address to listen on. */
   host: string;
@@ -50,129 +51,178 @@ export interface HttpServerOptions {
   onRefused?: (request: IncomingMessage, error: HostError) => void;
 }
 
-/** An HTTP server. */
-export interface HttpServer {
+/** An HTTP server, which does not listen before `open` is called. */
+export class HttpServer {
+  private readonly admission: Admission;
+  private readonly tlsServer: ReturnType<typeof createTlsServer> | undefined;
+  private readonly server: Server;
+  private readonly connections: Connections;
+  private readonly checkCrossSite: (request: IncomingMessage) => void;
+  private readonly active: InFlight[] = [];
+  private bodies: ReturnType<typeof watchBodies> | undefined;
+  private closing = false;
+
+  constructor(private readonly options: HttpServerOptions) {
+    const { tls, corsOrigins = [], admission = openAdmission() } = options;
+    this.admission = admission;
+    this.checkCrossSite = createCrossSiteCheck(corsOrigins);
+    this.connections = connectionsOf(admission);
+    this.tlsServer = tls && createTlsServer({ ...serverSettings, ...tlsSettings(tls) });
+    this.server = this.tlsServer ?? createServer(serverSettings);
+    this.listenToEvents();
+  }
+
   /**
    * Resolves when connections are accepted. Rejects with CONFIGURATION_INVALID if it cannot listen.
    */
-  open(): Promise<{ host: string; port: number }>;
+  open(): Promise<{ host: string; port: number }> {
+    const { host, port, bodyPace = hostPace } = this.options;
+    const { server } = this;
+    return new Promise((resolve, reject) => {
+      server.once("error", (cause: NodeJS.ErrnoException) => {
+        reject(
+          new HostError(
+            "CONFIGURATION_INVALID",
+            `Cannot listen on ${host}:${port}: ${cause.code ?? "unknown error"}.`,
+            { cause },
+          ),
+        );
+      });
+      server.listen(port, host, () => {
+        this.bodies = watchBodies(() => this.active.map(({ response }) => response), bodyPace);
+        const bound = server.address() as AddressInfo;
+        resolve({ host: bound.address, port: bound.port });
+      });
+    });
+  }
+
   /** Uses the identity from the next handshake on. Has no effect without TLS. */
-  replaceTls(tls: TlsIdentity): void;
+  replaceTls({ certificate, key, clientCa }: TlsIdentity): void {
+    this.tlsServer?.setSecureContext({
+      cert: certificate,
+      key,
+      minVersion: "TLSv1.2",
+      ...(clientCa !== undefined && { ca: clientCa }),
+    });
+  }
+
   /**
    * Stops accepting connections, waits for requests in flight up to the grace period (default:
    * limits.shutdownMs), then closes them.
    */
-  close(graceMs?: number): Promise<void>;
-}
+  async close(graceMs: number = limits.shutdownMs): Promise<void> {
+    const { active, server, connections } = this;
+    this.closing = true;
+    for (const { response } of active) response.shouldKeepAlive = false;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    server.closeIdleConnections();
+    this.closeUnused();
+    const timer = setTimeout(() => {
+      for (const { controller } of active) controller?.abort();
+      server.closeAllConnections();
+      // node:https does not track connections during the handshake.
+      for (const socket of connections.sockets()) socket.destroy();
+    }, graceMs);
+    await closed;
+    this.bodies?.stop();
+    connections.stop();
+    clearTimeout(timer);
+  }
 
-/** Creates a server, which does not listen before `open` is called. */
-export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const {
-    handlers,
-    hostNames,
-    acceptsStreams = () => false,
-    sendError,
-    onInternalError,
-    observer,
-    admission = openAdmission(),
-  } = options;
-  const active: InFlight[] = [];
-  const checkCrossSite = createCrossSiteCheck(options.corsOrigins ?? []);
-  let closing = false;
-
-  const settings = {
-    headersTimeout: limits.headersTimeoutMs,
-    // Disabled: it would also limit streams that make progress. watchBodies detects stalled bodies.
-    requestTimeout: 0,
-    keepAliveTimeout: limits.idleConnectionMs,
-    connectionsCheckingInterval: limits.connectionCheckMs,
-    maxHeaderSize: limits.headerBytes,
-    noDelay: true,
-  };
-  const tlsServer = options.tls && createTlsServer({ ...settings, ...tlsSettings(options.tls) });
-  const server = tlsServer ?? createServer(settings);
-  let bodies: ReturnType<typeof watchBodies> | undefined;
-  const connections = connectionsOf(admission);
-  server.on("connection", (socket: Socket) => connections.add(socket));
-  server.on("request", accept);
-  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
-    // Continue only if the size is acceptable; otherwise the client receives the error response.
-    if (
-      Number(request.headers["content-length"] ?? 0) <= limits.documentBytes ||
-      acceptsStreams(request.url ?? "")
-    )
-      response.writeContinue();
-    accept(request, response);
-  });
-  server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
-    // If a request of this socket is in flight, its body will never be complete, and its reader
-    // must be notified.
-    if (active.some(({ response }) => response.socket === socket && !response.req.complete)) {
-      socket.destroy();
-      return;
-    }
-    requestQueue.enqueue(socket, undefined, () => refuseConnection(error, socket));
-  });
-
-  function accept(request: IncomingMessage, response: ServerResponse): void {
-    response.sendDate = false;
-    if (closing) response.shouldKeepAlive = false;
-    if (observer?.requests.active) observe(observer.requests, request, response);
-    requestQueue.enqueue(request.socket, response, () => {
-      const flight: InFlight = { response, controller: undefined, index: active.length };
-      active.push(flight);
-      const { remoteAddress, remotePort } = request.socket;
-      const connection = connections.find(remoteAddress, remotePort);
-      if (connection) connections.begin(connection);
-      const { client, delayMs } = admit(
-        admission,
-        connections,
-        connection,
-        bearerTokenOf(request.headers.authorization),
-        remoteAddress,
-      );
-      setHold(request, () => admission.shares.bytes.open(client));
-      const ended = observer?.requests.counter.begin(
-        observer.nameOf(request.method ?? "", request.url ?? ""),
-      );
-      response.on("close", () => {
-        removeFlight(active, flight);
-        releaseHold(request);
-        if (connection) connections.end(connection);
-        ended?.(statusOf(response));
-        if (!response.writableFinished) flight.controller?.abort();
-        if (closing) server.closeIdleConnections();
-      });
-      const begin = () => void answer(request, response, () => signalOf(flight));
-      if (delayMs === 0) begin();
-      else setTimeout(begin, delayMs);
+  private listenToEvents(): void {
+    const { server } = this;
+    server.on("connection", (socket: Socket) => this.connections.add(socket));
+    server.on("request", (request: IncomingMessage, response: ServerResponse) =>
+      this.accept(request, response),
+    );
+    server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+      // Continue only if the size is acceptable; otherwise the client receives the error response.
+      if (
+        Number(request.headers["content-length"] ?? 0) <= limits.documentBytes ||
+        this.options.acceptsStreams?.(request.url ?? "")
+      )
+        response.writeContinue();
+      this.accept(request, response);
+    });
+    server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
+      // If a request of this socket is in flight, its body will never be complete, and its reader
+      // must be notified.
+      if (
+        this.active.some(({ response }) => response.socket === socket && !response.req.complete)
+      ) {
+        socket.destroy();
+        return;
+      }
+      requestQueue.enqueue(socket, undefined, () => refuseConnection(error, socket));
     });
   }
 
-  async function answer(
+  private accept(request: IncomingMessage, response: ServerResponse): void {
+    const { observer } = this.options;
+    response.sendDate = false;
+    if (this.closing) response.shouldKeepAlive = false;
+    if (observer?.requests.active) observe(observer.requests, request, response);
+    requestQueue.enqueue(request.socket, response, () => this.begin(request, response));
+  }
+
+  /** Begins a request whose predecessors on the connection have ended. */
+  private begin(request: IncomingMessage, response: ServerResponse): void {
+    const { active, admission, connections } = this;
+    const { observer } = this.options;
+    const flight: InFlight = { response, controller: undefined, index: active.length };
+    active.push(flight);
+    const { remoteAddress, remotePort } = request.socket;
+    const connection = connections.find(remoteAddress, remotePort);
+    if (connection) connections.begin(connection);
+    const { client, delayMs } = admit(
+      admission,
+      connections,
+      connection,
+      bearerTokenOf(request.headers.authorization),
+      remoteAddress,
+    );
+    setHold(request, () => admission.shares.bytes.open(client));
+    const ended = observer?.requests.counter.begin(
+      observer.nameOf(request.method ?? "", request.url ?? ""),
+    );
+    response.on("close", () => {
+      removeFlight(active, flight);
+      releaseHold(request);
+      if (connection) connections.end(connection);
+      ended?.(statusOf(response));
+      if (!response.writableFinished) flight.controller?.abort();
+      if (this.closing) this.server.closeIdleConnections();
+    });
+    const answer = () => void this.answer(request, response, () => signalOf(flight));
+    if (delayMs === 0) answer();
+    else setTimeout(answer, delayMs);
+  }
+
+  private async answer(
     request: IncomingMessage,
     response: ServerResponse,
     signal: () => AbortSignal,
   ): Promise<void> {
+    const { handlers, sendError, onInternalError, onRefused } = this.options;
     try {
-      checkTarget(request);
+      this.checkTarget(request);
       for (const handler of handlers) if (await handler(request, response, signal)) return;
       throw new HostError("ROUTE_NOT_FOUND", `Nothing is served at ${request.url}`);
     } catch (thrown) {
       const error = HostError.from(thrown);
       if (error.reason === "HOST_HEADER_REFUSED" || error.reason === "CROSS_SITE_REFUSED")
-        options.onRefused?.(request, error);
-      const untold = causeToLog(error);
-      if (untold !== undefined) onInternalError?.(untold);
+        onRefused?.(request, error);
+      const internal = causeToLog(error);
+      if (internal !== undefined) onInternalError?.(internal);
       // A partial response must not look complete.
       if (response.headersSent) response.destroy();
       else if (!response.destroyed) sendError(request, response, error);
     }
   }
 
-  function checkTarget(request: IncomingMessage): void {
+  private checkTarget(request: IncomingMessage): void {
     const name = request.headers.host;
-    if (name !== undefined && !hostNames.allows(name)) {
+    if (name !== undefined && !this.options.hostNames.allows(name)) {
       throw new HostError(
         "HOST_HEADER_REFUSED",
         `Host header ${JSON.stringify(name.slice(0, 200))} rejected. To allow it, start the host with --host-name.`,
@@ -183,69 +233,35 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       throw new HostError("REQUEST_INVALID", "The request has several Host headers; send one.", {
         metadata: { field: "host" },
       });
-    checkCrossSite(request);
+    this.checkCrossSite(request);
     if (!request.url?.startsWith("/"))
       throw new HostError("REQUEST_INVALID", "The request target must be a path.");
   }
 
-  return {
-    open() {
-      return new Promise((resolve, reject) => {
-        server.once("error", (cause: NodeJS.ErrnoException) => {
-          const where = `${options.host}:${options.port}`;
-          reject(
-            new HostError(
-              "CONFIGURATION_INVALID",
-              `Cannot listen on ${where}: ${cause.code ?? "unknown error"}.`,
-              { cause },
-            ),
-          );
-        });
-        server.listen(options.port, options.host, () => {
-          bodies = watchBodies(
-            () => active.map(({ response }) => response),
-            options.bodyPace ?? hostPace,
-          );
-          const { address, port } = server.address() as AddressInfo;
-          resolve({ host: address, port });
-        });
-      });
-    },
-
-    replaceTls({ certificate, key, clientCa }) {
-      tlsServer?.setSecureContext({
-        cert: certificate,
-        key,
-        minVersion: "TLSv1.2",
-        ...(clientCa !== undefined && { ca: clientCa }),
-      });
-    },
-
-    async close(graceMs = limits.shutdownMs) {
-      closing = true;
-      for (const { response } of active) response.shouldKeepAlive = false;
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      // node:http does not regard connections without any request as idle; they would delay the
-      // shutdown.
-      const busy = new Set(
-        active.flatMap(({ response: { socket } }) => (socket ? [addressOf(socket)] : [])),
-      );
-      for (const socket of connections.sockets())
-        if (options.tls ? !busy.has(addressOf(socket)) : socket.bytesRead === 0) socket.destroy();
-      const timer = setTimeout(() => {
-        for (const { controller } of active) controller?.abort();
-        server.closeAllConnections();
-        // node:https does not track connections during the handshake.
-        for (const socket of connections.sockets()) socket.destroy();
-      }, graceMs);
-      await closed;
-      bodies?.stop();
-      connections.stop();
-      clearTimeout(timer);
-    },
-  };
+  /**
+   * Closes connections without any request. node:http does not regard them as idle; they would
+   * delay the shutdown.
+   */
+  private closeUnused(): void {
+    const busy = new Set(
+      this.active.flatMap(({ response: { socket } }) => (socket ? [addressOf(socket)] : [])),
+    );
+    for (const socket of this.connections.sockets()) {
+      const unused = this.options.tls ? !busy.has(addressOf(socket)) : socket.bytesRead === 0;
+      if (unused) socket.destroy();
+    }
+  }
 }
+
+const serverSettings = {
+  headersTimeout: limits.headersTimeoutMs,
+  // Disabled: it would also limit streams that make progress. watchBodies detects stalled bodies.
+  requestTimeout: 0,
+  keepAliveTimeout: limits.idleConnectionMs,
+  connectionsCheckingInterval: limits.connectionCheckMs,
+  maxHeaderSize: limits.headerBytes,
+  noDelay: true,
+};
 
 /** Whether a header occurs more than once in a list of alternating names and values. */
 function hasSeveral(rawHeaders: readonly string[], name: string): boolean {

@@ -5,7 +5,7 @@ import { hostNames } from "../../security/hosts.js";
 import { sendError } from "../../xenon/dialect/error-response.js";
 import { endWhenRead, sendJson } from "./respond.js";
 import type { HttpHandler } from "./handler.js";
-import { createHttpServer, type HttpServer } from "./server.js";
+import { HttpServer } from "./server.js";
 import { eventually } from "../../../test/support/eventually.js";
 
 const pace = { timeoutMs: 200, progressBytes: 1000, checkMs: 20 };
@@ -13,7 +13,7 @@ let server: HttpServer;
 afterEach(() => server.close(0));
 
 async function begin(handler: HttpHandler) {
-  server = createHttpServer({
+  server = new HttpServer({
     host: "127.0.0.1",
     port: 0,
     hostNames: hostNames("127.0.0.1"),

@@ -8,7 +8,7 @@ import { settled } from "../../../test/support/settled.js";
 import { HostError } from "../../errors.js";
 import { hostNames } from "../../security/hosts.js";
 import { bindService } from "../../api/call/bound-service.js";
-import { createHttpServer, type HttpServer } from "../http/server.js";
+import { HttpServer } from "../http/server.js";
 import { sendError } from "../../xenon/dialect/error-response.js";
 import { createRestHandler } from "./handler.js";
 
@@ -70,7 +70,7 @@ beforeEach(async () => {
     services: [service],
     onInternalError: (error) => seen.internal.push(error),
   });
-  server = createHttpServer({
+  server = new HttpServer({
     host: "127.0.0.1",
     port: 0,
     hostNames: hostNames("127.0.0.1"),

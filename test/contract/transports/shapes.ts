@@ -7,7 +7,7 @@ import { bindService } from "../../../src/api/call/bound-service.js";
 import { createHealth } from "../../../src/api/health.js";
 import { createConnectHandler } from "../../../src/transport/connect/handler.js";
 import { startGrpcServer } from "../../../src/transport/grpc/server.js";
-import { createHttpServer } from "../../../src/transport/http/server.js";
+import { HttpServer } from "../../../src/transport/http/server.js";
 import { createRestHandler } from "../../../src/transport/rest/handler.js";
 import { sendError } from "../../../src/xenon/dialect/error-response.js";
 import { hostNames } from "../../../src/security/hosts.js";
@@ -93,7 +93,7 @@ export async function serveShapes() {
     }),
   ];
   const onInternalError = (error: unknown) => void seen.internal.push(error);
-  const http = createHttpServer({
+  const http = new HttpServer({
     host: "127.0.0.1",
     port: 0,
     hostNames: hostNames("127.0.0.1"),
