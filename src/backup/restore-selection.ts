@@ -46,8 +46,12 @@ export async function restoreSelection(
   signal: AbortSignal,
   report: Report,
 ): Promise<SelectionRun> {
-  const { index, live, backup, selection, validateOnly } = task;
-  const result: SelectionResult = {
+  return new SelectionRestore(task).run(signal, report);
+}
+
+/** One run of a restore of selected documents, and what it has counted so far. */
+class SelectionRestore {
+  private readonly result: SelectionResult = {
     created: 0,
     replaced: 0,
     unchanged: 0,
@@ -55,33 +59,74 @@ export async function restoreSelection(
     kept: 0,
     differences: [],
   };
-  const samples: Sample[] = [];
-  let expired = 0;
-  let done = 0;
-  const writing = new Set<Promise<void>>();
-  const failures: unknown[] = [];
+  private readonly samples: Sample[] = [];
+  private readonly writing = new Set<Promise<void>>();
+  private readonly failures: unknown[] = [];
+  private expired = 0;
 
-  async function settle(pair: Pair, position: number): Promise<void> {
+  constructor(private readonly task: SelectionTask) {}
+
+  /** Compares all selected documents and writes those that differ, several at a time. */
+  async run(signal: AbortSignal, report: Report): Promise<SelectionRun> {
+    const { live, backup, selection, validateOnly } = this.task;
+    let done = 0;
+    report({ stage: "comparing" });
+    for await (const pair of pairsOf(live, backup, selection, signal)) {
+      signal.throwIfAborted();
+      if (this.failures.length > 0) break;
+      if (isSameVersion(pair)) this.result.unchanged += 1;
+      else {
+        this.begin(pair, done);
+        if (this.writing.size >= limits.restoreBatchDocuments) await Promise.race(this.writing);
+      }
+      done += 1;
+      if (done % 1000 === 0)
+        report({ stage: validateOnly ? "comparing" : "writing", documentsDone: done });
+    }
+    await Promise.all(this.writing);
+    this.result.differences = this.samples.map(({ difference }) => difference);
+    if (this.failures.length > 0) throw stopped(this.failures[0], this.result);
+    const warnings =
+      this.expired === 0
+        ? []
+        : [
+            `Not put back, because they have expired since: ${this.expired} documents of the backup.`,
+          ];
+    return { selection: this.result, warnings };
+  }
+
+  private begin(pair: Pair, position: number): void {
+    const work: Promise<void> = this.settle(pair, position)
+      .catch((error: unknown) => void this.failures.push(error))
+      .finally(() => this.writing.delete(work));
+    this.writing.add(work);
+  }
+
+  /** Restores one document, and counts and samples the outcome. */
+  private async settle(pair: Pair, position: number): Promise<void> {
+    const { live, backup, nowMicros } = this.task;
     const wanted = pair.to && (await backup.read(pair.link));
-    if (wanted && isExpired(wanted, task.nowMicros)) {
-      expired += 1;
+    if (wanted && isExpired(wanted, nowMicros)) {
+      this.expired += 1;
       return;
     }
-    const outcome = await putBack(pair, wanted);
-    result[outcome] += 1;
+    const outcome = await this.restore(pair.link, wanted);
+    this.result[outcome] += 1;
     if (outcome === "unchanged" || outcome === "kept") return;
+    const { samples } = this;
     if (samples.length < limits.restoreSamples || position < (samples.at(-1)?.position ?? 0))
-      keep({ position, difference: await differenceOf(pair, live, backup) });
+      this.keep({ position, difference: await differenceOf(pair, live, backup) });
   }
 
   /** Compares with the current version, not with the one at the start, and again if the document changes meanwhile. */
-  async function putBack({ link }: Pair, wanted: DocumentVersion | undefined): Promise<Outcome> {
+  private async restore(link: string, wanted: DocumentVersion | undefined): Promise<Outcome> {
+    const { index, live, deleteOthers, validateOnly } = this.task;
     for (let left: number = limits.restoreAttempts; ; left -= 1) {
       const current = validateOnly ? await live.read(link) : await latest(index, link);
-      const outcome = outcomeOf(current, wanted, task.deleteOthers);
+      const outcome = outcomeOf(current, wanted, deleteOthers);
       if (validateOnly || outcome === "unchanged" || outcome === "kept") return outcome;
       try {
-        await write(link, current, wanted);
+        await this.write(link, current, wanted);
         return outcome;
       } catch (error) {
         const raced =
@@ -92,18 +137,18 @@ export async function restoreSelection(
     }
   }
 
-  async function write(
+  private async write(
     link: string,
     current: DocumentVersion | undefined,
     wanted: DocumentVersion | undefined,
   ): Promise<void> {
     const { kind, body, expirationTimeMicros } = wanted ??
       current ?? { kind: "", body: "", expirationTimeMicros: 0 };
-    await index.write({
+    await this.task.index.write({
       action: wanted === undefined ? "DELETE" : current === undefined ? "POST" : "PUT",
       link,
       kind,
-      owner: task.hostId,
+      owner: this.task.hostId,
       body,
       mergeRule: kindDefinition(kind).mergeRule,
       ...(wanted && { expirationTimeMicros }),
@@ -112,36 +157,11 @@ export async function restoreSelection(
   }
 
   /** Keeps the first samples in the order of links: writes end in any order, and a dry run must list the same documents. */
-  function keep(sample: Sample): void {
-    samples.push(sample);
-    samples.sort((a, b) => a.position - b.position);
-    samples.length = Math.min(samples.length, limits.restoreSamples);
+  private keep(sample: Sample): void {
+    this.samples.push(sample);
+    this.samples.sort((a, b) => a.position - b.position);
+    this.samples.length = Math.min(this.samples.length, limits.restoreSamples);
   }
-
-  report({ stage: "comparing" });
-  for await (const pair of pairsOf(live, backup, selection, signal)) {
-    signal.throwIfAborted();
-    if (failures.length > 0) break;
-    if (isSameVersion(pair)) result.unchanged += 1;
-    else {
-      const work: Promise<void> = settle(pair, done)
-        .catch((error: unknown) => void failures.push(error))
-        .finally(() => writing.delete(work));
-      writing.add(work);
-      if (writing.size >= limits.restoreBatchDocuments) await Promise.race(writing);
-    }
-    done += 1;
-    if (done % 1000 === 0)
-      report({ stage: validateOnly ? "comparing" : "writing", documentsDone: done });
-  }
-  await Promise.all(writing);
-  result.differences = samples.map(({ difference }) => difference);
-  if (failures.length > 0) throw stopped(failures[0], result);
-  const warnings =
-    expired === 0
-      ? []
-      : [`Not put back, because they have expired since: ${expired} documents of the backup.`];
-  return { selection: result, warnings };
 }
 
 async function latest(index: DocumentIndex, link: string): Promise<DocumentVersion | undefined> {

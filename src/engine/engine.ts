@@ -269,13 +269,6 @@ export interface ChainContent {
   prunedSinceMicros: number;
 }
 
-/** Counts of a sample of segments. */
-export interface Sampled {
-  records: number;
-  /** Bytes of text that the checksums cover. */
-  bytes: number;
-}
-
 /** Builds an index from segments. */
 export interface BuildRequest {
   /** In the order of the chain, the base first. BACKUP_DAMAGED if one disagrees with its description. */
@@ -302,49 +295,6 @@ export interface EngineOptions {
   /** Compaction removes versions of one document beyond this count that are older than `historyMicros`. */
   retainedVersions: number;
   historyMicros: number;
-}
-
-/** Versions of documents from elsewhere, gathered in a file of their own until they become a segment. Its calls block. */
-export interface Staging {
-  /** Takes those that it does not have; with `latestOnly` one of each link, and none of what is deleted. How many it took. */
-  add(versions: readonly DocumentVersion[], latestOnly: boolean): number;
-  /** What was noted under a name, over a restart too. */
-  note(name: string): string | undefined;
-  setNote(name: string, value: string): void;
-  /** Versions of links with the prefix. */
-  count(linkPrefix: string): number;
-  /** What one side of a comparison holds. */
-  readonly proof: Proof;
-  /** Writes all of it into a new file as a base; complete and synced when it returns. */
-  writeBase(path: string): StagedBase;
-  close(): void;
-}
-
-/** Compares what two sides hold, version by version, whatever order they tell it in. */
-export interface Proof {
-  clear(): void;
-  add(side: string, versions: readonly DocumentVersion[]): void;
-  /** Of links with the prefix: how many links and versions, and a digest (SHA-256, hex) of all in the order of links and versions. */
-  sum(side: string, linkPrefix: string): ProofSum;
-  /** Versions that one side has and the other has not, or has otherwise. */
-  differences(left: string, right: string, limit: number): { link: string; version: number }[];
-}
-
-export interface ProofSum {
-  /** Of documents, deleted ones too where their versions are compared. */
-  links: number;
-  versions: number;
-  digest: string;
-}
-
-export interface StagedBase {
-  content: SegmentContent;
-  documents: number;
-  versions: number;
-  window: RestorableWindow;
-  lastRecord?: RowId;
-  /** Versions whose time was taken: they got the next free one. */
-  movedTimes: number;
 }
 
 /** Names one generation of an index. Opaque: only the engine that issued it knows what it stands for. */

@@ -10,16 +10,16 @@ import { clientTls } from "../destination/http/tls.js";
 import { DestinationRegistry } from "../destination/registry.js";
 import { schemeOf } from "../destination/file/uri.js";
 import { TransferScheme } from "../destination/transfer/scheme.js";
-import { openTransfers, type Transfers } from "../destination/transfer/transfers.js";
+import { Transfers } from "../destination/transfer/transfers.js";
 import { transferUri } from "../destination/transfer/transfer.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import { operationJournal } from "../operation/journal.js";
-import { openOperations, type Operations } from "../operation/operations.js";
+import { Operations } from "../operation/operations.js";
 import { describeManifest } from "../segment/description.js";
 import { isLoopback } from "../security/hosts.js";
-import { openBackupRecords, type BackupRecords } from "../service/backups/backup-records.js";
-import { createIndexStates, type IndexStates } from "../service/backups/index-states.js";
+import { BackupRecords } from "../service/backups/backup-records.js";
+import { IndexStates } from "../service/backups/index-states.js";
 import { startAutoBackup } from "../service/backups/start-auto-backup.js";
 import {
   openStreamedManifests,
@@ -78,9 +78,9 @@ export async function openBackups(
   const { platform } = options;
   const paths = await resolvePaths(context);
   const warn = (fields: object, message: string) => logger.warn(fields, message);
-  const records = await openBackupRecords({ platform, path: directory.backupRecords, warn });
+  const records = await BackupRecords.open({ platform, path: directory.backupRecords, warn });
   lifecycle.onClose(() => records.close());
-  const transfers = await openTransfers(
+  const transfers = await Transfers.open(
     platform,
     directory.transfers,
     options.transfers,
@@ -89,7 +89,7 @@ export async function openBackups(
   lifecycle.onClose(() => transfers.close());
   const streamed = await openStreamedManifests(platform, directory.streamedManifests);
   const registry = createRegistry(context, paths, transfers, streamed);
-  const states = createIndexStates({
+  const states = new IndexStates({
     platform,
     registry,
     storageEngine: storage.storageEngine,
@@ -202,7 +202,7 @@ async function openHostOperations({
       { path },
       "an operation's file is damaged; it is left out of the operations list. Remove the file to silence this warning",
     );
-  const operations = await openOperations({
+  const operations = await Operations.open({
     platform,
     journal: operationJournal(platform, directory.operations, onDamaged),
     onSettled: (view) => void events.emit("operationEnded", view),

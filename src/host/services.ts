@@ -7,11 +7,11 @@ import { checkAfterUncleanStop } from "../service/backups/check-index.js";
 import { createManagementService } from "../service/backups/management.js";
 import type { HostDescription } from "../service/host/description.js";
 import type { ManagementService } from "../service/backups/management-service.js";
-import { createStreamService, type StreamService } from "../service/backups/streams.js";
+import { StreamService } from "../service/backups/streams.js";
 import { createBodyReader } from "../service/documents/body-reader.js";
 import type { DocumentService } from "../service/documents/document-service.js";
-import { createDocumentService } from "../service/documents/documents.js";
-import { openAuditLog } from "../service/host/audit-log.js";
+import { Documents } from "../service/documents/documents.js";
+import { openAuditLog, type AuditLog } from "../service/host/audit-log.js";
 import { createAuditor, operationEntry, type Auditor } from "../service/host/auditor.js";
 import { createHostControl, type HostControl } from "../service/host/host-control.js";
 import { logOperation } from "../service/host/log-operation.js";
@@ -23,11 +23,10 @@ import {
 } from "../service/host/operation-trace.js";
 import { recordOperation } from "../service/host/record-stats.js";
 import { createRequests, type Requests } from "../service/host/requests.js";
-import type { Stats } from "../stats/stats.js";
+import { createStats, type Stats } from "../stats/stats.js";
 import type { DocumentIndex } from "../store/document-index.js";
-import type { FileStore } from "../xenon/local-files/file-service.js";
-import { openFileStore } from "../xenon/local-files/file-store.js";
-import { createQueryTasks, type QueryTasks } from "../xenon/query/query-tasks.js";
+import { FileStore } from "../xenon/local-files/file-store.js";
+import { QueryTasks } from "../xenon/query/query-tasks.js";
 import type { Backups } from "./backups.js";
 import type { HostContext } from "./context.js";
 import { productVersion } from "./product-version.js";
@@ -43,6 +42,30 @@ export interface Address {
 export interface Addresses {
   http: Address;
   grpc: Address;
+}
+
+/** What a host records about its work. */
+export interface Records {
+  readonly stats: Stats;
+  readonly audit: AuditLog;
+}
+
+/** Opens the records of a host. Before operations, so that the audit log closes after them. */
+export async function openRecords({
+  options,
+  directory,
+  lifecycle,
+  logger,
+}: HostContext): Promise<Records> {
+  const { platform } = options;
+  const audit = await openAuditLog({
+    platform,
+    directory: directory.audit,
+    onLost: (error, count) =>
+      logger.error({ err: error, count }, "lines of the audit log could not be written"),
+  });
+  lifecycle.onClose(() => audit.close());
+  return { stats: createStats(platform.nowMicros), audit };
 }
 
 /** What the protocols call. */
@@ -65,24 +88,13 @@ export async function openServices(
   context: HostContext,
   storage: Storage,
   backups: Backups,
-  stats: Stats,
+  { stats, audit }: Records,
   addresses: Addresses,
 ): Promise<HostServices> {
   const { options, directory, hostId, events, lifecycle, logger } = context;
   const { platform } = options;
   const metrics = createMetrics({ nowMicros: platform.nowMicros, version: productVersion });
   lifecycle.onClose(() => metrics.close());
-  const audit = await openAuditLog({
-    platform,
-    directory: directory.audit,
-    onLost: (error, count) =>
-      logger.error({ err: error, count }, "lines of the audit log could not be written"),
-  });
-  // Behind everything that writes to it, operations included.
-  lifecycle.onClose(async () => {
-    await backups.operations.close(limits.shutdownMs);
-    await audit.close();
-  });
   events.on("operationEnded", (view) => {
     logOperation(logger, view);
     void audit.record(operationEntry(view));
@@ -116,7 +128,7 @@ export async function openServices(
     log: (request) => logger.info(request, "request"),
     trace: (request) => trace.record(request),
   });
-  const streams = createStreamService({
+  const streams = new StreamService({
     files: platform.files,
     transfers: backups.transfers,
     management,
@@ -173,7 +185,7 @@ function openDocuments(
   const trace = createOperationTrace({ ring: traces, hostId, onError: onInternalError });
   const bodies = createBodyReader();
   lifecycle.onClose(() => bodies.close());
-  const documents = createDocumentService({
+  const documents = new Documents({
     factories: [
       ...options.factories,
       { path: operationIndexLink, kind: operationKind, indexLink: operationIndexLink },
@@ -184,7 +196,7 @@ function openDocuments(
     newId: platform.randomId,
     readBody: bodies.read,
   });
-  const queries = createQueryTasks({
+  const queries = new QueryTasks({
     storeOf: (link) => (isTraces(link) ? { ...traces, lineage: () => link } : indexOf(link)),
     nowMicros: platform.nowMicros,
     newId: platform.randomId,
@@ -198,7 +210,7 @@ async function openLocalFiles(context: HostContext, { paths }: Backups): Promise
   const { options, directory, lifecycle } = context;
   const { platform, secretFiles } = options;
   const resolved = secretFiles.map((path) => resolveLinks(platform.files, resolve(path)));
-  const fileStore = await openFileStore(platform, {
+  const fileStore = await FileStore.open(platform, {
     directory: directory.fileServices,
     roots: await fileRoots(context, paths.roots),
     closed: [

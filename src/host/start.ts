@@ -7,7 +7,6 @@ import type { StreamService } from "../service/backups/streams.js";
 import type { DocumentService } from "../service/documents/document-service.js";
 import type { HostControl } from "../service/host/host-control.js";
 import { operationIndexLink } from "../service/host/operation-trace.js";
-import { createStats } from "../stats/stats.js";
 import { openBackups } from "./backups.js";
 import type { HostContext } from "./context.js";
 import {
@@ -21,7 +20,7 @@ import {
 import { createHostEvents } from "./events.js";
 import { Lifecycle } from "./lifecycle.js";
 import { resolveOptions, type HostOptions, type ResolvedOptions } from "./options.js";
-import { openServices, type Address, type Addresses } from "./services.js";
+import { openRecords, openServices, type Address, type Addresses } from "./services.js";
 import { openStorage, type Storage } from "./storage.js";
 import { openTransports } from "./transports.js";
 
@@ -94,13 +93,13 @@ async function start(context: HostContext): Promise<Host> {
   const storage = await openStorage(context);
   warnOfUnknownIndexes(context, storage);
   await keepHostId(platform, directory, hostId);
-  const stats = createStats(platform.nowMicros);
+  const records = await openRecords(context);
   const addresses: Addresses = {
     http: { host: options.httpHost, port: options.httpPort },
     grpc: { host: options.grpcHost, port: options.grpcPort },
   };
-  const backups = await openBackups(context, storage, stats);
-  const services = await openServices(context, storage, backups, stats, addresses);
+  const backups = await openBackups(context, storage, records.stats);
+  const services = await openServices(context, storage, backups, records, addresses);
   const transports = await openTransports(context, storage, backups, services, addresses);
   const { documents, management, streams, control } = services;
   return {

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import type { Transport } from "@connectrpc/connect";
 import { Operations as OperationsDescriptor } from "../../gen/ts/google/longrunning/operations_pb.js";
 import { ManagementService as ManagementServiceDescriptor } from "../../gen/ts/holdfast/management/v1/management_pb.js";
-import { openOperations } from "../operation/operations.js";
+import { Operations } from "../operation/operations.js";
 import { openStorageEngine } from "../engine/registry.js";
 import { HostError } from "../errors.js";
 import { temporaryPrefix } from "../io/durable-file.js";
@@ -18,7 +18,7 @@ import { inspectionMethods } from "../api/services/inspection.js";
 import { operationsImpl } from "../api/services/operations.js";
 import { startMethods } from "../api/services/start.js";
 import { watchOperation } from "../api/services/watch-operation.js";
-import { createIndexStates } from "../service/backups/index-states.js";
+import { IndexStates } from "../service/backups/index-states.js";
 import { createManagementService } from "../service/backups/management.js";
 import { FileScheme } from "../destination/file/scheme.js";
 import { HttpScheme } from "../destination/http/scheme.js";
@@ -60,7 +60,7 @@ export async function openOffline({
       : await openEmptyIndex(platform, resolve(dataDirectory));
   // On the disk of the new index, so that files can be renamed; otherwise in TMPDIR.
   const temporaryDirectory = index?.temporaryDirectory ?? (await makeTemporaryDirectory());
-  const operations = await openOperations({
+  const operations = await Operations.open({
     platform,
     journal: { load: async () => [], write: async () => {}, remove: async () => {} },
     onSettled: (view) => index?.settled(view),
@@ -87,7 +87,7 @@ export async function openOffline({
     indexOf: (link: string) => index?.of(link) ?? noHost(),
     registry: new DestinationRegistry({ file, http, https: http }),
   };
-  const states = createIndexStates(reading);
+  const states = new IndexStates(reading);
   const management = createManagementService({
     ...reading,
     operations,

@@ -1,7 +1,8 @@
 import { tmpdir } from "node:os";
-import type { ChainContent, LogAround, Sampled, SegmentSource } from "../engine/engine.js";
+import type { ChainContent, LogAround, SegmentSource } from "../engine/engine.js";
 import { runInChild } from "../io/child-process.js";
 import type { SegmentAnswer, SegmentCall } from "./segment-process.js";
+import type { Sampled } from "./sample.js";
 
 /**
  * Verifies the segments of a backup completely: digests, the checksum and limits of each row, and

@@ -76,3 +76,15 @@ export function toVersion(row: LogRow): DocumentVersion {
     body: row[7],
   };
 }
+
+/** Converts a version to its row, without the checksum. */
+export const toLogRow = (version: DocumentVersion): LogRow => [
+  version.updateTimeMicros,
+  version.link,
+  version.version,
+  version.action,
+  version.kind,
+  version.owner,
+  version.expirationTimeMicros,
+  version.body,
+];

@@ -1,5 +1,12 @@
-import type { Sampled, SegmentSource } from "../engine/engine.js";
+import type { SegmentSource } from "../engine/engine.js";
 import { checkRange, readSegment } from "./segment-file.js";
+
+/** Counts of a sample of segments. */
+export interface Sampled {
+  records: number;
+  /** Bytes of text that the checksums cover. */
+  bytes: number;
+}
 
 /** Consecutive rows per run: enough that seeking the first row costs little. */
 const runRows = 100;

@@ -1,10 +1,10 @@
-import type { ChainContent, LogAround, Sampled, SegmentSource } from "../engine/engine.js";
+import type { ChainContent, LogAround, SegmentSource } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { serveChild } from "../io/child-process.js";
 import { combineAround, logAround } from "./around.js";
 import { checkChain } from "./chain-check.js";
 import { checkRowsInThread } from "./check-threads.js";
-import { sampleRows } from "./sample.js";
+import { sampleRows, type Sampled } from "./sample.js";
 import { checkDigest, readSegment, rowsWorthSharing, type Half } from "./segment-file.js";
 
 /**

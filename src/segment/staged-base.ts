@@ -1,12 +1,23 @@
 import { statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { HostError } from "../errors.js";
-import type { RowId, StagedBase } from "../engine/engine.js";
+import type { RestorableWindow, RowId, SegmentContent } from "../engine/engine.js";
 import { logChecksum, logRowColumns, pruneChecksum, type LogRow } from "./row.js";
 import { createSegmentTables, pruneColumns } from "./tables.js";
 import { digestFile } from "./segment-file.js";
 import { syncPath } from "../io/durable-file.js";
 import { createPrivateFile } from "../io/private-file.js";
+
+/** A base segment written from staged versions. */
+export interface StagedBase {
+  content: SegmentContent;
+  documents: number;
+  versions: number;
+  window: RestorableWindow;
+  lastRecord?: RowId;
+  /** Number of versions that were moved to the next free time. */
+  movedTimes: number;
+}
 
 /** The first staged version of a document whose earlier versions are missing. */
 interface FirstKept {

@@ -1,6 +1,6 @@
 import { HostError } from "../../src/errors.js";
 import { createBodyReader } from "../../src/service/documents/body-reader.js";
-import { createDocumentService } from "../../src/service/documents/documents.js";
+import { Documents } from "../../src/service/documents/documents.js";
 import {
   defaultFactories,
   durableIndexLink,
@@ -12,7 +12,7 @@ import { createFakeStore } from "../support/fake-store.js";
 function start() {
   const store = createFakeStore();
   const state = { lineage: "l1", ids: 0 };
-  const service = createDocumentService({
+  const service = new Documents({
     factories: [
       ...defaultFactories,
       { path: "/things", kind: "acme:Thing", indexLink: durableIndexLink },

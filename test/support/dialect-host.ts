@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { connect, type Socket } from "node:net";
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
-import { createQueryTasks } from "../../src/xenon/query/query-tasks.js";
+import { QueryTasks } from "../../src/xenon/query/query-tasks.js";
 import { createBodyReader } from "../../src/service/documents/body-reader.js";
-import { createDocumentService } from "../../src/service/documents/documents.js";
+import { Documents } from "../../src/service/documents/documents.js";
 import {
   defaultFactories,
   durableIndexLink,
@@ -19,7 +19,7 @@ import { createHttpServer } from "../../src/transport/http/server.js";
 import { createXenonDialect } from "../../src/xenon/dialect/dialect.js";
 import { sendError } from "../../src/xenon/dialect/error-response.js";
 import { createFakeControl } from "./fake-control.js";
-import { openFileStore } from "../../src/xenon/local-files/file-store.js";
+import { FileStore } from "../../src/xenon/local-files/file-store.js";
 import type { UploadPace } from "../../src/xenon/local-files/incoming.js";
 import { systemPlatform, type Platform } from "../../src/io/platform.js";
 import { temporaryDirectory } from "./temporary-directory.js";
@@ -57,7 +57,7 @@ export async function startDialectHost(
     throw new HostError("INDEX_NOT_FOUND", `Index ${link} not found`, { metadata: { link } });
   };
   const bodies = createBodyReader();
-  const documents = createDocumentService({
+  const documents = new Documents({
     factories: [...defaultFactories, kinds],
     indexOf,
     lineageOf: (link) => lineages.get(link) ?? "",
@@ -68,7 +68,7 @@ export async function startDialectHost(
   const control = createFakeControl();
   const internal: unknown[] = [];
   const clock = { micros: 1_795_348_100_000_000 };
-  const queries = createQueryTasks({
+  const queries = new QueryTasks({
     storeOf: (link) => ({ ...indexOf(link), lineage: () => lineages.get(link) ?? "" }),
     nowMicros: () => clock.micros,
     newId: () => `query-${(made += 1)}`,
@@ -76,7 +76,7 @@ export async function startDialectHost(
   });
   const fake = createFakeManagement();
   const directory = temporaryDirectory();
-  const fileStore = await openFileStore(options.platform ?? systemPlatform, {
+  const fileStore = await FileStore.open(options.platform ?? systemPlatform, {
     directory: join(directory, "file-services"),
     roots: { paths: options.fileRoot === undefined ? [] : [options.fileRoot], what: "file root" },
     closed: [join(directory, "data")],

@@ -2,20 +2,20 @@ import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 
 import { join } from "node:path";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
 import { systemPlatform } from "../../io/platform.js";
-import { transferFiles } from "./transfer-files.js";
+import { TransferFiles } from "./transfer-files.js";
 
 const keepMs = 3600_000;
 let directory: string;
 const unreadable: string[] = [];
 const load = () =>
-  transferFiles(systemPlatform, directory).load(keepMs, (path) => unreadable.push(path));
+  new TransferFiles(systemPlatform, directory).load(keepMs, (path) => unreadable.push(path));
 
 beforeEach(async () => {
   directory = join(temporaryDirectory(), "transfers");
   mkdirSync(directory);
   unreadable.length = 0;
   writeFileSync(join(directory, "up.bin"), "0123456789");
-  await transferFiles(systemPlatform, directory).writeRecord({
+  await new TransferFiles(systemPlatform, directory).writeRecord({
     name: "up",
     direction: "upload",
     sizeBytes: 20,

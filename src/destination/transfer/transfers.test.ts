@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { eventually } from "../../../test/support/eventually.js";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
 import { systemPlatform } from "../../io/platform.js";
-import { openTransfers, type Transfers } from "./transfers.js";
+import { Transfers } from "./transfers.js";
 
 let transfers: Transfers;
 
@@ -14,7 +14,7 @@ beforeEach(async () => {
     await sleep(20);
     await files.remove(path);
   };
-  transfers = await openTransfers(
+  transfers = await Transfers.open(
     { ...systemPlatform, files: { ...files, remove } },
     join(temporaryDirectory(), "transfers"),
     { maxCount: 10, maxBytes: 1e9, leaseMs: 60_000 },

@@ -1,118 +1,134 @@
 import { checkDigests } from "../../backup/digests.js";
 import { findManifest, withManifest, type ChosenManifest } from "../../backup/inspect.js";
-import { resolveSource } from "../../container/resolve.js";
-import { describeManifest } from "../../segment/description.js";
+import type { ContainerReader } from "../../container/container.js";
+import { resolveSource, type BackupSource } from "../../container/resolve.js";
+import { describeManifest, type BackupDescription } from "../../segment/description.js";
 import type { Report } from "../../backup/progress.js";
+import type { BackupListing, ListOptions } from "../../backup/listing.js";
+import type { VerifyDepth } from "../../backup/verification.js";
+import type { OperationView } from "../../operation/operation.js";
 import { verifyBackup } from "../../backup/verify.js";
 import { HostError } from "../../errors.js";
 import { fromFileError } from "../../io/file-error.js";
 import type { ManagementOptions } from "./management-options.js";
-import type { ManagementService } from "./management-service.js";
 import { listSource, openSource, withSource } from "./sources.js";
 import { withLastCheck } from "./verifications.js";
 
-type BackupChecks = Pick<
-  ManagementService,
-  "verifyBackup" | "describeBackup" | "listBackups" | "checkDigests"
->;
+const never = new AbortController().signal;
 
-/** Read-only methods on backups. */
-export function createBackupChecks(options: ManagementOptions): BackupChecks {
-  const { platform, storageEngine, operations, temporaryDirectory, verifications, ownIndexIds } =
-    options;
-  const never = new AbortController().signal;
+/** The read-only methods on backups. */
+export class BackupChecks {
+  constructor(private readonly options: ManagementOptions) {}
 
-  return {
-    async verifyBackup(
-      uri,
-      name,
-      { level, samplePercent } = { level: "FULL", samplePercent: 100 },
-    ) {
-      const source = await resolveSource(options, uri);
-      // The operation names the index, so the manifest is read before it starts. The reader stays open for the operation.
-      const reader = await openSource(source, never);
-      try {
-        const wanted = { name, indexIds: ownIndexIds() };
-        const file = await findManifest(reader, wanted, never);
-        const remember = (
-          { sha256: manifestSha256 }: ChosenManifest,
-          outcome: { passed: boolean; records: number; problem?: string },
-        ) =>
-          verifications.record(
-            { uri: source.uri, manifestSha256 },
-            { level, timeMicros: platform.nowMicros(), ...outcome },
-          );
-        const check = async (chosen: ChosenManifest, signal: AbortSignal, report: Report) => {
-          for (const warning of chosen.warnings) report({ warning });
+  /** Starts to verify a backup, as an operation. Default level: FULL. */
+  async verifyBackup(
+    uri: string,
+    name: string | undefined,
+    depth: VerifyDepth = { level: "FULL", samplePercent: 100 },
+  ): Promise<OperationView> {
+    const { operations, ownIndexIds } = this.options;
+    const source = await resolveSource(this.options, uri);
+    // The operation names the index, so the manifest is read before it starts. The reader stays open for the operation.
+    const reader = await openSource(source, never);
+    try {
+      const wanted = { name, indexIds: ownIndexIds() };
+      const file = await findManifest(reader, wanted, never);
+      const verify = async (chosen: ChosenManifest, signal: AbortSignal, report: Report) => {
+        const checked = await this.verifyManifest(source, reader, chosen, depth, signal, report);
+        return { backup: describeManifest(source, chosen), level: depth.level, ...checked };
+      };
+      return await operations.start({
+        kind: "verify-backup",
+        indexLink: file.manifest.indexLink,
+        target: source.uri,
+        async run(signal, report) {
           try {
-            const checked = await verifyBackup(
-              platform,
-              storageEngine,
-              { reader, manifest: chosen.manifest, level, samplePercent, temporaryDirectory },
+            return await withManifest(
+              reader,
+              wanted,
               signal,
-              report,
+              (chosen) => verify(chosen, signal, report),
+              file,
             );
-            await remember(chosen, { passed: true, records: checked.records });
-            return checked;
           } catch (error) {
-            const failed = HostError.from(fromFileError(error, `Verifying ${source.uri}`));
-            if (failed.reason === "BACKUP_DAMAGED")
-              await remember(chosen, { passed: false, records: 0, problem: failed.message });
-            throw failed;
+            throw fromFileError(error, `Verifying ${source.uri}`);
+          } finally {
+            await reader.close();
           }
-        };
-        return await operations.start({
-          kind: "verify-backup",
-          indexLink: file.manifest.indexLink,
-          target: source.uri,
-          async run(signal, report) {
-            try {
-              const { checked, chosen } = await withManifest(
-                reader,
-                wanted,
-                signal,
-                async (manifest) => ({
-                  checked: await check(manifest, signal, report),
-                  chosen: manifest,
-                }),
-                file,
-              );
-              return {
-                backup: describeManifest(source, chosen),
-                level,
-                ...checked,
-              };
-            } catch (error) {
-              throw fromFileError(error, `Verifying ${source.uri}`);
-            } finally {
-              await reader.close();
-            }
-          },
-        });
-      } catch (error) {
-        await reader.close();
-        throw error;
-      }
-    },
-    async describeBackup(uri, manifest, signal = never) {
-      const source = await resolveSource(options, uri);
-      return withSource(source, signal, undefined, async (reader) =>
-        describeManifest(
-          source,
-          await findManifest(reader, { name: manifest, indexIds: ownIndexIds() }, signal),
-        ),
+        },
+      });
+    } catch (error) {
+      await reader.close();
+      throw error;
+    }
+  }
+
+  /** Describes a backup by its manifest. */
+  async describeBackup(
+    uri: string,
+    manifest?: string,
+    signal: AbortSignal = never,
+  ): Promise<BackupDescription> {
+    const source = await resolveSource(this.options, uri);
+    const wanted = { name: manifest, indexIds: this.options.ownIndexIds() };
+    return withSource(source, signal, undefined, async (reader) =>
+      describeManifest(source, await findManifest(reader, wanted, signal)),
+    );
+  }
+
+  /** Lists the backups at a source, each with its last verification. */
+  async listBackups(
+    uri: string,
+    { recursive = false, signal = never }: ListOptions = {},
+  ): Promise<BackupListing[]> {
+    const source = await resolveSource(this.options, uri);
+    const listed = await listSource(this.options, source, recursive, signal);
+    return listed.map((one) => withLastCheck(this.options.verifications, one));
+  }
+
+  /** Compares the digests of all files, and returns the listing with damaged backups marked. */
+  checkDigests(
+    listings: readonly BackupListing[],
+    signal: AbortSignal = never,
+  ): Promise<BackupListing[]> {
+    return checkDigests(
+      listings,
+      async (uri) => openSource(await resolveSource(this.options, uri), signal),
+      signal,
+    );
+  }
+
+  /** Verifies one manifest and records the result. */
+  private async verifyManifest(
+    source: BackupSource,
+    reader: ContainerReader,
+    chosen: ChosenManifest,
+    { level, samplePercent }: VerifyDepth,
+    signal: AbortSignal,
+    report: Report,
+  ): ReturnType<typeof verifyBackup> {
+    const { platform, storageEngine, temporaryDirectory, verifications } = this.options;
+    const remember = (outcome: { passed: boolean; records: number; problem?: string }) =>
+      verifications.record(
+        { uri: source.uri, manifestSha256: chosen.sha256 },
+        { level, timeMicros: platform.nowMicros(), ...outcome },
       );
-    },
-    async listBackups(uri, { recursive = false, signal = never } = {}) {
-      const source = await resolveSource(options, uri);
-      const listed = await listSource(options, source, recursive, signal);
-      return listed.map((one) => withLastCheck(verifications, one));
-    },
-    checkDigests: (listings, signal = never) =>
-      checkDigests(
-        listings,
-        async (uri) => openSource(await resolveSource(options, uri), signal),
+    for (const warning of chosen.warnings) report({ warning });
+    try {
+      const checked = await verifyBackup(
+        platform,
+        storageEngine,
+        { reader, manifest: chosen.manifest, level, samplePercent, temporaryDirectory },
         signal,
-      ),
-  };
+        report,
+      );
+      await remember({ passed: true, records: checked.records });
+      return checked;
+    } catch (error) {
+      const failed = HostError.from(fromFileError(error, `Verifying ${source.uri}`));
+      if (failed.reason === "BACKUP_DAMAGED")
+        await remember({ passed: false, records: 0, problem: failed.message });
+      throw failed;
+    }
+  }
 }

@@ -7,96 +7,157 @@ import type { BackupRecord } from "../host/description.js";
 import type { BackupResult } from "../../backup/backup-request.js";
 import type { OperationView } from "../../operation/operation.js";
 
-/** Last results of backups, one record per index and destination. Keeps the newest limits.backupRecords across restarts. */
-export interface BackupRecords {
-  /** Returns the records, newest first. */
-  all(): readonly BackupRecord[];
-  /** Records a completed operation. Ignores everything except backups; ignores dry runs. */
-  noteOperation(view: OperationView): void;
-  noteAutoBackup(run: AutoBackupRun, automatic: { indexLink: string; destination: string }): void;
-  /** Writes pending records to disk. */
-  close(): Promise<void>;
-}
-
+/** Options of BackupRecords. */
 export interface BackupRecordsOptions {
   platform: Pick<Platform, "files" | "randomHex" | "nowMicros">;
   path: string;
   warn(fields: object, message: string): void;
 }
 
-export async function openBackupRecords({
-  platform,
-  path,
-  warn,
-}: BackupRecordsOptions): Promise<BackupRecords> {
-  const file = new JsonFile<BackupRecord[]>({
-    platform,
-    path,
-    maxBytes: limits.backupRecordBytes,
-    parse: (value) => (Array.isArray(value) && value.every(isRecord) ? value : undefined),
-  });
-  const records = new Map<string, BackupRecord>();
-  for (const record of await load()) records.set(keyOf(record), record);
-  let timer: NodeJS.Timeout | undefined;
-  let dirty = false;
-  let writing: Promise<void> | undefined;
+/** Last results of backups, one record per index and destination. Keeps the newest limits.backupRecords across restarts. */
+export class BackupRecords {
+  private readonly records = new Map<string, BackupRecord>();
+  private timer: NodeJS.Timeout | undefined;
+  private dirty = false;
+  private writing: Promise<void> | undefined;
 
-  async function load(): Promise<BackupRecord[]> {
-    const content = await file.read();
-    switch (content.state) {
-      case "read":
-        return content.value.slice(0, limits.backupRecords).reverse();
-      case "missing":
-        return [];
-      case "failed":
-        warn({ err: content.error, path }, "cannot read the records of backups; starting without");
-        return [];
-      case "invalid":
-        warn(
-          { path, aside: await file.quarantine() },
-          "the records of backups are not valid; they were renamed, and new ones are started",
-        );
-        return [];
-    }
+  private constructor(
+    private readonly options: BackupRecordsOptions,
+    private readonly file: JsonFile<BackupRecord[]>,
+    records: readonly BackupRecord[],
+  ) {
+    for (const record of records) this.records.set(keyOf(record), record);
   }
 
-  function write(): Promise<void> {
-    clearTimeout(timer);
-    timer = undefined;
-    dirty = true;
-    return (writing ??= (async () => {
-      while (dirty) {
-        dirty = false;
-        await file
-          .write(all())
-          .catch((error: unknown) =>
-            warn(
-              { err: error, path },
-              "the records of backups could not be written; they are kept until the host stops",
-            ),
-          );
-      }
-      writing = undefined;
-    })());
+  /** Loads the records. Starts without records if the file cannot be read or is not valid. */
+  static async open(options: BackupRecordsOptions): Promise<BackupRecords> {
+    const file = new JsonFile<BackupRecord[]>({
+      platform: options.platform,
+      path: options.path,
+      maxBytes: limits.backupRecordBytes,
+      parse: (value) => (Array.isArray(value) && value.every(isRecord) ? value : undefined),
+    });
+    return new BackupRecords(options, file, await load(file, options));
   }
 
-  const all = () => [...records.values()].reverse();
+  /** Returns the records, newest first. */
+  all(): readonly BackupRecord[] {
+    return [...this.records.values()].reverse();
+  }
 
-  function change(indexLink: string, destination: string, fields: Partial<BackupRecord>): void {
+  /** Records a completed operation. Ignores everything except backups; ignores dry runs. */
+  noteOperation({
+    kind,
+    indexLink,
+    target,
+    startTimeMicros,
+    endTimeMicros = this.options.platform.nowMicros(),
+    error,
+    result,
+  }: OperationView): void {
+    if (kind !== "backup") return;
+    // A cancelled backup says nothing about the destination.
+    if (error?.reason === "OPERATION_CANCELLED") return;
+    // One record for all transfers, whose names are unique.
+    const destination = target.replace(/^transfer:.*/s, "transfer:");
+    if (error) this.change(indexLink, destination, failure(error, endTimeMicros));
+    // A dry run has no name.
+    else if (result && "bytesWritten" in result && result.backup.name !== "")
+      this.change(
+        indexLink,
+        destination,
+        success(result, endTimeMicros, endTimeMicros - startTimeMicros),
+      );
+    else return;
+    void this.write();
+  }
+
+  /** Records a run of automatic backups. Writes it to disk within limits.backupRecordsWriteMs. */
+  noteAutoBackup(
+    run: AutoBackupRun,
+    { indexLink, destination }: { indexLink: string; destination: string },
+  ): void {
+    if (run.outcome === "skipped") return;
+    const nowMicros = this.options.platform.nowMicros();
+    this.change(
+      indexLink,
+      destination,
+      run.outcome === "failed"
+        ? failure(run.error, nowMicros)
+        : success(run, nowMicros, run.micros),
+    );
+    this.timer ??= setTimeout(() => void this.write(), limits.backupRecordsWriteMs).unref();
+  }
+
+  /** Writes pending records to disk. */
+  async close(): Promise<void> {
+    await this.writing;
+    if (this.timer !== undefined) await this.write();
+  }
+
+  private change(indexLink: string, destination: string, fields: Partial<BackupRecord>): void {
     const key = keyOf({ indexLink, destination });
-    const before = records.get(key) ?? { ...empty, indexLink, destination };
+    const before = this.records.get(key) ?? { ...empty, indexLink, destination };
     // Insertion order is the order of age.
-    records.delete(key);
-    records.set(key, { ...before, ...fields });
-    const [oldest] = records.keys();
-    if (records.size > limits.backupRecords && oldest !== undefined) records.delete(oldest);
+    this.records.delete(key);
+    this.records.set(key, { ...before, ...fields });
+    const [oldest] = this.records.keys();
+    if (this.records.size > limits.backupRecords && oldest !== undefined)
+      this.records.delete(oldest);
   }
 
-  const success = (
-    { backup, bytesWritten }: Pick<BackupResult, "backup" | "bytesWritten">,
-    atMicros: number,
-    durationMicros: number,
-  ): Partial<BackupRecord> => ({
+  private write(): Promise<void> {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.dirty = true;
+    return (this.writing ??= this.writeWhileDirty());
+  }
+
+  private async writeWhileDirty(): Promise<void> {
+    const { path, warn } = this.options;
+    while (this.dirty) {
+      this.dirty = false;
+      await this.file
+        .write(this.all())
+        .catch((error: unknown) =>
+          warn(
+            { err: error, path },
+            "the records of backups could not be written; they are kept until the host stops",
+          ),
+        );
+    }
+    this.writing = undefined;
+  }
+}
+
+async function load(
+  file: JsonFile<BackupRecord[]>,
+  { path, warn }: BackupRecordsOptions,
+): Promise<BackupRecord[]> {
+  const content = await file.read();
+  switch (content.state) {
+    case "read":
+      return content.value.slice(0, limits.backupRecords).reverse();
+    case "missing":
+      return [];
+    case "failed":
+      warn({ err: content.error, path }, "cannot read the records of backups; starting without");
+      return [];
+    case "invalid":
+      warn(
+        { path, aside: await file.quarantine() },
+        "the records of backups are not valid; they were renamed, and new ones are started",
+      );
+      return [];
+  }
+}
+
+function success(
+  { backup, bytesWritten }: Pick<BackupResult, "backup" | "bytesWritten">,
+  atMicros: number,
+  durationMicros: number,
+): Partial<BackupRecord> {
+  return {
     lastSuccessMicros: atMicros,
     backupName: backup.name,
     positionMicros: backup.positionMicros,
@@ -105,56 +166,13 @@ export async function openBackupRecords({
     durationMicros,
     lastError: "",
     window: backup.window,
-  });
+  };
+}
 
-  const failure = ({ message }: HostError, atMicros: number): Partial<BackupRecord> => ({
+function failure({ message }: HostError, atMicros: number): Partial<BackupRecord> {
+  return {
     lastFailureMicros: atMicros,
     lastError: message.slice(0, limits.backupErrorChars),
-  });
-
-  return {
-    all,
-    noteOperation({
-      kind,
-      indexLink,
-      target,
-      startTimeMicros,
-      endTimeMicros = platform.nowMicros(),
-      error,
-      result,
-    }) {
-      if (kind !== "backup") return;
-      // A cancelled backup says nothing about the destination.
-      if (error?.reason === "OPERATION_CANCELLED") return;
-      // One record for all transfers, whose names are unique.
-      const destination = target.replace(/^transfer:.*/s, "transfer:");
-      if (error) change(indexLink, destination, failure(error, endTimeMicros));
-      // A dry run has no name.
-      else if (result && "bytesWritten" in result && result.backup.name !== "")
-        change(
-          indexLink,
-          destination,
-          success(result, endTimeMicros, endTimeMicros - startTimeMicros),
-        );
-      else return;
-      void write();
-    },
-    noteAutoBackup(run, { indexLink, destination }) {
-      if (run.outcome === "skipped") return;
-      const nowMicros = platform.nowMicros();
-      change(
-        indexLink,
-        destination,
-        run.outcome === "failed"
-          ? failure(run.error, nowMicros)
-          : success(run, nowMicros, run.micros),
-      );
-      timer ??= setTimeout(() => void write(), limits.backupRecordsWriteMs).unref();
-    },
-    async close() {
-      await writing;
-      if (timer !== undefined) await write();
-    },
   };
 }
 

@@ -5,7 +5,13 @@ import type { Report } from "../../backup/progress.js";
 import { openScratchIndex } from "../../backup/scratch-index.js";
 import { withSegmentFiles } from "../../backup/segment-files.js";
 import { resolveTargetTime } from "../../backup/target-time.js";
-import type { Engine, StorageEngine, LogAround, RestorableWindow } from "../../engine/engine.js";
+import type {
+  Engine,
+  LogAround,
+  RestorableWindow,
+  StorageEngine,
+  TemporaryIndex,
+} from "../../engine/engine.js";
 import { resolveSource } from "../../container/resolve.js";
 import type { DestinationRegistry } from "../../destination/registry.js";
 import { HostError } from "../../errors.js";
@@ -14,7 +20,7 @@ import type { Manifest } from "../../segment/manifest.js";
 import { limits } from "../../limits.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import type { IndexPointInTime } from "../../backup/point-in-time.js";
-import { openSource } from "./sources.js";
+import { withSource } from "./sources.js";
 
 /** A readable state of an index. Close it after use. */
 export interface OpenState extends DocumentState {
@@ -23,25 +29,7 @@ export interface OpenState extends DocumentState {
   close(): Promise<void>;
 }
 
-/** Opens states of the live index and of backups, at their end or at a point in time. */
-export interface IndexStates {
-  /** Opens a state. Throws OPERATION_LIMIT if too many backups are open. `check` may throw to refuse a backup by its manifest. */
-  open(
-    pointInTime: IndexPointInTime,
-    signal: AbortSignal,
-    report: Report,
-    check?: (manifest: Manifest) => void,
-  ): Promise<OpenState>;
-  around(
-    pointInTime: IndexPointInTime,
-    timeMicros: number,
-    count: number,
-    signal: AbortSignal,
-  ): Promise<LogAround & { window: RestorableWindow }>;
-  /** Closes all open states, since a reader of a stream may disappear without closing its state. Later calls of `open` fail. */
-  close(): Promise<void>;
-}
-
+/** Options of IndexStates. */
 export interface IndexStatesOptions {
   platform: Platform;
   storageEngine: StorageEngine;
@@ -52,21 +40,58 @@ export interface IndexStatesOptions {
   ownIndexIds(): string[];
 }
 
-export function createIndexStates(options: IndexStatesOptions): IndexStates {
-  const { platform, storageEngine, indexOf, temporaryDirectory, ownIndexIds } = options;
-  let scratches = 0;
-  let closed = false;
-  const closings = new Set<() => Promise<void>>();
+/** Opens states of the live index and of backups, at their end or at a point in time. */
+export class IndexStates {
+  private scratches = 0;
+  private closed = false;
+  private readonly closings = new Set<() => Promise<void>>();
+
+  constructor(private readonly options: IndexStatesOptions) {}
+
+  /** Opens a state. Throws OPERATION_LIMIT if too many backups are open. `check` may throw to refuse a backup by its manifest. */
+  async open(
+    pointInTime: IndexPointInTime,
+    signal: AbortSignal,
+    report: Report,
+    check: (manifest: Manifest) => void = () => undefined,
+  ): Promise<OpenState> {
+    return this.keep(
+      await (pointInTime.uri === undefined
+        ? this.openLive(pointInTime)
+        : this.openBackup(pointInTime, signal, report, check)),
+    );
+  }
+
+  /** Returns the versions written around a time. */
+  async around(
+    pointInTime: IndexPointInTime,
+    timeMicros: number,
+    count: number,
+    signal: AbortSignal,
+  ): Promise<LogAround & { window: RestorableWindow }> {
+    if (pointInTime.uri !== undefined)
+      return this.aroundInBackup(pointInTime, pointInTime.uri, timeMicros, count, signal);
+    return this.options.indexOf(pointInTime.indexLink).withEngine(async (engine) => ({
+      ...(await engine.around(timeMicros, count)),
+      window: (await engine.state()).window,
+    }));
+  }
+
+  /** Closes all open states, since a reader of a stream may disappear without closing its state. Later calls of `open` fail. */
+  async close(): Promise<void> {
+    this.closed = true;
+    await Promise.all([...this.closings].map((close) => close()));
+  }
 
   /** Closes a state once: by its reader, or by `close` of all. */
-  async function kept({ close: release, ...state }: OpenState): Promise<OpenState> {
+  private async keep({ close: release, ...state }: OpenState): Promise<OpenState> {
     let closing: Promise<void> | undefined;
     const close = () => {
-      closings.delete(close);
+      this.closings.delete(close);
       return (closing ??= release());
     };
-    closings.add(close);
-    if (closed) {
+    this.closings.add(close);
+    if (this.closed) {
       await close();
       throw new HostError("SHUTTING_DOWN", "The host is stopping; the backup was not opened.");
     }
@@ -74,8 +99,8 @@ export function createIndexStates(options: IndexStatesOptions): IndexStates {
   }
 
   /** Compaction and the removal of the generation wait until the state is closed. */
-  async function openLive({ indexLink, targetTimeMicros }: IndexPointInTime): Promise<OpenState> {
-    const held = await holdEngine(indexOf(indexLink));
+  private async openLive({ indexLink, targetTimeMicros }: IndexPointInTime): Promise<OpenState> {
+    const held = await holdEngine(this.options.indexOf(indexLink));
     try {
       const snapshot = await held.engine.snapshot();
       const close = async () => {
@@ -99,92 +124,79 @@ export function createIndexStates(options: IndexStatesOptions): IndexStates {
     }
   }
 
-  async function openBackup(
-    { uri = "", manifest: name, targetTimeMicros, indexLink, bearer }: IndexPointInTime,
+  private async openBackup(
+    pointInTime: IndexPointInTime,
     signal: AbortSignal,
     report: Report,
     check: (manifest: Manifest) => void,
   ): Promise<OpenState> {
-    if (scratches >= limits.scratchIndexes)
+    if (this.scratches >= limits.scratchIndexes)
       throw new HostError(
         "OPERATION_LIMIT",
-        `The host is reading ${scratches} backups, its limit. Wait until one completes.`,
+        `The host is reading ${this.scratches} backups, its limit. Wait until one completes.`,
       );
-    scratches += 1;
+    this.scratches += 1;
     try {
-      const reader = await openSource(await resolveSource(options, uri, bearer), signal, report);
-      try {
-        const scratch = await withManifest(
-          reader,
-          { name, indexLink, indexIds: ownIndexIds() },
-          signal,
-          async ({ manifest }) => {
-            check(manifest);
-            const target = resolveTargetTime(targetTimeMicros, manifest.window, false);
-            return openScratchIndex(
-              platform,
-              storageEngine,
-              { reader, manifest, temporaryDirectory, ...target },
-              signal,
-              report,
-            );
-          },
-        );
-        const close = async () => {
-          scratches -= 1;
-          await scratch.close();
-        };
-        return { ...documentState(scratch.engine), documentCount: scratch.documents, close };
-      } finally {
-        await reader.close();
-      }
+      const scratch = await this.buildScratch(pointInTime, signal, report, check);
+      const close = async () => {
+        this.scratches -= 1;
+        await scratch.close();
+      };
+      return { ...documentState(scratch.engine), documentCount: scratch.documents, close };
     } catch (error) {
-      scratches -= 1;
+      this.scratches -= 1;
       throw error;
     }
   }
 
-  return {
-    open: async (pointInTime, signal, report, check = () => undefined) =>
-      kept(
-        await (pointInTime.uri === undefined
-          ? openLive(pointInTime)
-          : openBackup(pointInTime, signal, report, check)),
-      ),
-    async close() {
-      closed = true;
-      await Promise.all([...closings].map((close) => close()));
-    },
-    async around({ uri, manifest: name, indexLink, bearer }, timeMicros, count, signal) {
-      if (uri === undefined) {
-        return indexOf(indexLink).withEngine(async (engine) => ({
-          ...(await engine.around(timeMicros, count)),
-          window: (await engine.state()).window,
-        }));
-      }
-      const reader = await openSource(await resolveSource(options, uri, bearer), signal);
-      try {
-        return await withManifest(
-          reader,
-          { name, indexLink, indexIds: ownIndexIds() },
+  private async buildScratch(
+    { uri = "", manifest: name, targetTimeMicros, indexLink, bearer }: IndexPointInTime,
+    signal: AbortSignal,
+    report: Report,
+    check: (manifest: Manifest) => void,
+  ): Promise<TemporaryIndex> {
+    const { platform, storageEngine, temporaryDirectory, ownIndexIds } = this.options;
+    const source = await resolveSource(this.options, uri, bearer);
+    const wanted = { name, indexLink, indexIds: ownIndexIds() };
+    return withSource(source, signal, report, (reader) =>
+      withManifest(reader, wanted, signal, async ({ manifest }) => {
+        check(manifest);
+        const target = resolveTargetTime(targetTimeMicros, manifest.window, false);
+        return openScratchIndex(
+          platform,
+          storageEngine,
+          { reader, manifest, temporaryDirectory, ...target },
           signal,
-          async ({ manifest }) => {
-            const around = await withSegmentFiles(
-              platform,
-              reader,
-              manifest,
-              temporaryDirectory,
-              signal,
-              (segments) => segmentsAround(segments, timeMicros, count, signal),
-            );
-            return { ...around, window: manifest.window };
-          },
+          report,
         );
-      } finally {
-        await reader.close();
-      }
-    },
-  };
+      }),
+    );
+  }
+
+  private async aroundInBackup(
+    { manifest: name, indexLink, bearer }: IndexPointInTime,
+    uri: string,
+    timeMicros: number,
+    count: number,
+    signal: AbortSignal,
+  ): Promise<LogAround & { window: RestorableWindow }> {
+    const { platform, temporaryDirectory, ownIndexIds } = this.options;
+    const source = await resolveSource(this.options, uri, bearer);
+    const wanted = { name, indexLink, indexIds: ownIndexIds() };
+    return withSource(source, signal, undefined, (reader) =>
+      withManifest(reader, wanted, signal, async ({ manifest }) => {
+        const around = await withSegmentFiles(
+          platform,
+          reader,
+          manifest,
+          temporaryDirectory,
+          signal,
+          (segments) => segmentsAround(segments, timeMicros, count, signal),
+        );
+        return { ...around, window: manifest.window };
+      }),
+    );
+  }
 }
 
 /** Holds the live engine until it is released. */

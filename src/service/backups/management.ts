@@ -2,20 +2,28 @@ import { pruneBackups } from "../../backup/prune.js";
 import { fromFileError } from "../../io/file-error.js";
 import type { ManagementOptions } from "./management-options.js";
 import { createIndexCheck } from "./check-index.js";
-import { createBackupChecks } from "./backup-checks.js";
+import { BackupChecks } from "./backup-checks.js";
 import { createInspectionService } from "./inspection.js";
 import type { ManagementService } from "./management-service.js";
-import { createBackupStart } from "./start-backup.js";
-import { createRestoreStarts } from "./start-restore.js";
+import { BackupStarter } from "./start-backup.js";
+import { RestoreStarter } from "./start-restore.js";
 
+/** Combines the parts of the management service. */
 export function createManagementService(options: ManagementOptions): ManagementService {
   const { platform, states } = options;
+  const backups = new BackupStarter(options);
+  const restores = new RestoreStarter(options);
+  const checks = new BackupChecks(options);
   return {
     host: options.describeHost,
-    backup: createBackupStart(options),
-    ...createRestoreStarts(options, states),
+    backup: (request) => backups.start(request),
+    restore: (request) => restores.restore(request),
+    undoRestore: (indexLink) => restores.undoRestore(indexLink),
     checkIndex: createIndexCheck(options),
-    ...createBackupChecks(options),
+    verifyBackup: (uri, manifest, depth) => checks.verifyBackup(uri, manifest, depth),
+    describeBackup: (uri, manifest, signal) => checks.describeBackup(uri, manifest, signal),
+    listBackups: (uri, listOptions) => checks.listBackups(uri, listOptions),
+    checkDigests: (listings, signal) => checks.checkDigests(listings, signal),
     inspection: createInspectionService(states),
     async pruneBackups(uri, names, validateOnly = false) {
       const location = await options.registry.open({ uri, purpose: "read" });

@@ -3,7 +3,7 @@ import { dryRunBackup } from "../../backup/dry-run.js";
 import type { Report } from "../../backup/progress.js";
 import type { ContainerWriter } from "../../container/container.js";
 import { resolveTarget, type BackupTarget } from "../../container/resolve.js";
-import { describeManifest } from "../../segment/description.js";
+import { describeManifest, type BackupDescription } from "../../segment/description.js";
 import type { StoredManifest } from "../../segment/manifest.js";
 import { HostError } from "../../errors.js";
 import { fromFileError } from "../../io/file-error.js";
@@ -12,20 +12,39 @@ import { fingerprintOf } from "../../operation/fingerprint.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import type { ManagementOptions } from "./management-options.js";
 import type { BackupRequest, BackupResult } from "../../backup/backup-request.js";
-import type { ManagementService } from "./management-service.js";
+import type { OperationView } from "../../operation/operation.js";
 
 /** Warning of every dry run. */
 export const onlyValidated = "Only validated: nothing was written.";
 
-export function createBackupStart(options: ManagementOptions): ManagementService["backup"] {
-  const { platform, operations, hostId, productVersion, written } = options;
-  const isDamagedAt = (uri: string) => (manifestSha256: string) =>
-    options.verifications.isDamaged({ uri, manifestSha256 });
+/** Starts backups, as operations. */
+export class BackupStarter {
+  constructor(private readonly options: ManagementOptions) {}
+
+  /** Resolves when the request is validated and the operation has started. */
+  async start(request: BackupRequest): Promise<OperationView> {
+    const { operations } = this.options;
+    const index = this.options.indexOf(request.indexLink);
+    const target = await resolveTarget(this.options, request);
+    const base = await this.baseOf(request);
+    const common = { kind: "backup" as const, indexLink: index.link, target: target.target };
+    if (request.validateOnly)
+      return operations.start({
+        ...common,
+        run: (signal) => this.validate(request, index, target, signal),
+      });
+    return operations.start({
+      ...common,
+      ...(request.requestId && { requestId: request.requestId }),
+      fingerprint: fingerprintOf(request, ["requestId", "destination", "indexLink", "bearer"]),
+      run: (signal, report) => this.run(request, index, target, base, signal, report),
+    });
+  }
 
   /** Returns the manifest that `since` refers to. */
-  async function baseOf({ since, indexLink }: BackupRequest): Promise<StoredManifest | undefined> {
+  private async baseOf({ since, indexLink }: BackupRequest): Promise<StoredManifest | undefined> {
     if (since === undefined) return undefined;
-    const base = await options.streamed.find(since);
+    const base = await this.options.streamed.find(since);
     const { indexLink: link } = base.manifest;
     if (link === indexLink) return base;
     throw new HostError(
@@ -35,26 +54,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
     );
   }
 
-  async function openWriter(
-    index: DocumentIndex,
-    target: BackupTarget,
-    base: StoredManifest | undefined,
-    signal: AbortSignal,
-    report: Report,
-  ): Promise<ContainerWriter> {
-    const state = await index.state();
-    return target.open(
-      {
-        index: state,
-        expectedBytes: state.sizeBytes,
-        base,
-        onStage: (stage, bytesDone, bytesTotal) => report({ stage, bytesDone, bytesTotal }),
-      },
-      signal,
-    );
-  }
-
-  async function run(
+  private async run(
     request: BackupRequest,
     index: DocumentIndex,
     target: BackupTarget,
@@ -62,6 +62,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
     signal: AbortSignal,
     report: Report,
   ): Promise<BackupResult> {
+    const { platform, hostId, productVersion, written } = this.options;
     // While the index is being replaced, a backup waits for the new generation.
     report({ stage: "waiting" });
     await index.settled(signal);
@@ -75,7 +76,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
         productVersion,
         full: request.full ?? false,
         store: request.store ?? false,
-        isDamaged: isDamagedAt(target.uri),
+        isDamaged: this.isDamagedAt(target.uri),
         destination: target.uri,
         written,
       };
@@ -88,51 +89,27 @@ export function createBackupStart(options: ManagementOptions): ManagementService
     }
   }
 
-  async function validate(
+  /** Plans a backup without writing it. */
+  private async validate(
     request: BackupRequest,
     index: DocumentIndex,
     target: BackupTarget,
     signal: AbortSignal,
   ): Promise<BackupResult> {
+    const { operations, written } = this.options;
     const contents = await target.inspect(signal);
     try {
       const task = {
         index,
         container: target.container,
         full: request.full ?? false,
-        isDamaged: isDamagedAt(target.uri),
+        isDamaged: this.isDamagedAt(target.uri),
         written,
         ...contents,
       };
       const plan = await dryRunBackup(task, operations.list(limits.operations).operations, signal);
-      const { positionMicros, window, documents, versions, indexId, lineage, parents } =
-        await index.state();
-      const facts = {
-        indexId,
-        lineage,
-        parents,
-        positionMicros,
-        window,
-        documents,
-        versions,
-        hostId,
-        productVersion,
-      };
-      const { uri, container } = target;
-      const backup = {
-        ...facts,
-        name: "",
-        manifestSha256: "",
-        number: 0,
-        uri,
-        container,
-        indexLink: index.link,
-        createTimeMicros: 0,
-        sizeBytes: 0,
-        segments: [],
-      };
       return {
-        backup,
+        backup: await this.describeUnwritten(index, target),
         bytesWritten: 0,
         segmentsWritten: 0,
         verified: false,
@@ -144,21 +121,56 @@ export function createBackupStart(options: ManagementOptions): ManagementService
     }
   }
 
-  return async (request) => {
-    const index = options.indexOf(request.indexLink);
-    const target = await resolveTarget(options, request);
-    const base = await baseOf(request);
-    const common = { kind: "backup" as const, indexLink: index.link, target: target.target };
-    if (request.validateOnly)
-      return operations.start({
-        ...common,
-        run: (signal) => validate(request, index, target, signal),
-      });
-    return operations.start({
-      ...common,
-      ...(request.requestId && { requestId: request.requestId }),
-      fingerprint: fingerprintOf(request, ["requestId", "destination", "indexLink", "bearer"]),
-      run: (signal, report) => run(request, index, target, base, signal, report),
-    });
-  };
+  /** Describes the backup that a run would write now. It has no name. */
+  private async describeUnwritten(
+    index: DocumentIndex,
+    { uri, container }: BackupTarget,
+  ): Promise<BackupDescription> {
+    const { hostId, productVersion } = this.options;
+    const { positionMicros, window, documents, versions, indexId, lineage, parents } =
+      await index.state();
+    return {
+      indexId,
+      lineage,
+      parents,
+      positionMicros,
+      window,
+      documents,
+      versions,
+      hostId,
+      productVersion,
+      name: "",
+      manifestSha256: "",
+      number: 0,
+      uri,
+      container,
+      indexLink: index.link,
+      createTimeMicros: 0,
+      sizeBytes: 0,
+      segments: [],
+    };
+  }
+
+  private isDamagedAt(uri: string): (manifestSha256: string) => boolean {
+    return (manifestSha256) => this.options.verifications.isDamaged({ uri, manifestSha256 });
+  }
+}
+
+async function openWriter(
+  index: DocumentIndex,
+  target: BackupTarget,
+  base: StoredManifest | undefined,
+  signal: AbortSignal,
+  report: Report,
+): Promise<ContainerWriter> {
+  const state = await index.state();
+  return target.open(
+    {
+      index: state,
+      expectedBytes: state.sizeBytes,
+      base,
+      onStage: (stage, bytesDone, bytesTotal) => report({ stage, bytesDone, bytesTotal }),
+    },
+    signal,
+  );
 }

@@ -1,5 +1,5 @@
 import { dryRunRestore } from "../../backup/dry-run.js";
-import { withManifest } from "../../backup/inspect.js";
+import { withManifest, type ChosenManifest } from "../../backup/inspect.js";
 import type { Report } from "../../backup/progress.js";
 import {
   planOf,
@@ -7,9 +7,10 @@ import {
   runRestore,
   undoRestore,
   wantedBy,
+  type RestorePlan,
   type RestoreTask,
 } from "../../backup/restore.js";
-import { restoreSelection } from "../../backup/restore-selection.js";
+import { restoreSelection, type SelectionTask } from "../../backup/restore-selection.js";
 import { verifyBackup } from "../../backup/verify.js";
 import type { ContainerReader } from "../../container/container.js";
 import { compositeReader } from "../../container/composite-reader.js";
@@ -24,22 +25,79 @@ import { fromFileError } from "../../io/file-error.js";
 import { limits } from "../../limits.js";
 import { fingerprintOf } from "../../operation/fingerprint.js";
 import type { DocumentIndex } from "../../store/document-index.js";
-import type { IndexStates } from "./index-states.js";
 import type { ManagementOptions } from "./management-options.js";
-import type { ManagementService } from "./management-service.js";
+import type { IndexPointInTime } from "../../backup/point-in-time.js";
+import type { OperationView } from "../../operation/operation.js";
 import type { RestoreRequest, RestoreResult } from "../../backup/restore-request.js";
 import { withSource } from "./sources.js";
 import { onlyValidated } from "./start-backup.js";
 
-type RestoreStarts = Pick<ManagementService, "restore" | "undoRestore">;
+/** Starts restores, and undoes them, as operations. */
+export class RestoreStarter {
+  constructor(private readonly options: ManagementOptions) {}
 
-export function createRestoreStarts(
-  options: ManagementOptions,
-  states: IndexStates,
-): RestoreStarts {
-  const { platform, storageEngine, operations, temporaryDirectory } = options;
+  /** Resolves when the request is validated and the operation has started. */
+  async restore(request: RestoreRequest): Promise<OperationView> {
+    const { operations, indexOf, pauseAutoBackup } = this.options;
+    const index = indexOf(request.indexLink);
+    checkSelection(request);
+    const source = await this.sourceOf(request);
+    return operations.start({
+      kind: "restore",
+      indexLink: index.link,
+      target: source.uri,
+      ...(request.requestId && { requestId: request.requestId }),
+      fingerprint: fingerprintOf(request, ["requestId", "source", "indexLink", "bearer"]),
+      run: async (signal, report) => {
+        const resume = await pauseAutoBackup(source.uri);
+        try {
+          return await this.run(request, index, source, signal, report);
+        } finally {
+          resume();
+        }
+      },
+    });
+  }
 
-  function taskOf(
+  /** Undoes the last restore of an index. */
+  async undoRestore(indexLink: string): Promise<OperationView> {
+    const { platform, operations } = this.options;
+    const index = this.options.indexOf(indexLink);
+    return operations.start({
+      kind: "undo-restore",
+      indexLink,
+      target: indexLink,
+      async run() {
+        const { lineage } = await undoRestore(platform, index);
+        const { documents, versions, positionMicros } = await index.state();
+        return { indexLink, lineage, documents, versions, positionMicros, warnings: [] };
+      },
+    });
+  }
+
+  private async run(
+    request: RestoreRequest,
+    index: DocumentIndex,
+    source: BackupSource,
+    signal: AbortSignal,
+    report: Report,
+  ): Promise<RestoreResult> {
+    const { platform } = this.options;
+    try {
+      if (request.selection)
+        return await this.select(request, request.selection, index, signal, report);
+      return await withSource(source, signal, report, async (reader) => {
+        const task = this.taskOf(request, index, reader);
+        if (request.validateOnly) return this.validate(source, task, signal, report);
+        const { identity, ...result } = await runRestore(platform, task, signal, report);
+        return { ...result, indexLink: index.link, lineage: identity.lineage };
+      });
+    } catch (error) {
+      throw fromFileError(error, `The restore from ${source.uri}`);
+    }
+  }
+
+  private taskOf(
     request: RestoreRequest,
     index: DocumentIndex,
     reader: ContainerReader,
@@ -47,7 +105,7 @@ export function createRestoreStarts(
     return {
       index,
       reader,
-      temporaryDirectory,
+      temporaryDirectory: this.options.temporaryDirectory,
       lenientTargetTime: request.lenientTargetTime ?? false,
       allowOtherIndex: request.indexNamed ?? false,
       ...(request.ifPositionMicros !== undefined && { ifPositionMicros: request.ifPositionMicros }),
@@ -56,7 +114,8 @@ export function createRestoreStarts(
     };
   }
 
-  async function validate(
+  /** Verifies the backup and plans the restore without changing the index. */
+  private async validate(
     source: BackupSource,
     task: RestoreTask,
     signal: AbortSignal,
@@ -67,25 +126,8 @@ export function createRestoreStarts(
       reader,
       wantedBy(task),
       signal,
-      async (chosen) => {
-        const plan = await planOf(platform, task, chosen, signal);
-        await verifyBackup(
-          platform,
-          storageEngine,
-          {
-            reader,
-            manifest: chosen.manifest,
-            level: "FULL",
-            samplePercent: 100,
-            temporaryDirectory,
-          },
-          signal,
-          report,
-        );
-        return plan;
-      },
+      (chosen) => this.planVerified(task, chosen, signal, report),
     );
-    const { manifest } = file;
     const plan = await dryRunRestore(
       {
         index,
@@ -94,9 +136,9 @@ export function createRestoreStarts(
         freeBytes,
         ...(target.targetTimeMicros !== undefined && { targetTimeMicros: target.targetTimeMicros }),
       },
-      operations.list(limits.operations).operations,
+      this.options.operations.list(limits.operations).operations,
     );
-    const { documents, versions, positionMicros, lineage } = manifest;
+    const { documents, versions, positionMicros, lineage } = file.manifest;
     return {
       indexLink: index.link,
       lineage,
@@ -112,53 +154,59 @@ export function createRestoreStarts(
     };
   }
 
-  async function select(
+  private async planVerified(
+    task: RestoreTask,
+    chosen: ChosenManifest,
+    signal: AbortSignal,
+    report: Report,
+  ): Promise<RestorePlan> {
+    const { platform, storageEngine, temporaryDirectory } = this.options;
+    const plan = await planOf(platform, task, chosen, signal);
+    await verifyBackup(
+      platform,
+      storageEngine,
+      {
+        reader: task.reader,
+        manifest: chosen.manifest,
+        level: "FULL",
+        samplePercent: 100,
+        temporaryDirectory,
+      },
+      signal,
+      report,
+    );
+    return plan;
+  }
+
+  /** Restores the selected documents by writing those that differ. */
+  private async select(
     request: RestoreRequest,
     selection: NonNullable<RestoreRequest["selection"]>,
     index: DocumentIndex,
     signal: AbortSignal,
     report: Report,
   ): Promise<RestoreResult> {
+    const { states } = this.options;
     // The claim keeps other restores from replacing the index during the writes.
     const claim = await index.beginReplacement();
     try {
       report({ stage: "building" });
-      const { source: uri, manifest, targetTimeMicros, bearer } = request;
-      const pointInTime = {
-        uri,
-        indexLink: index.link,
-        ...(manifest !== undefined && { manifest }),
-        ...(targetTimeMicros !== undefined && { targetTimeMicros }),
-        ...(bearer !== undefined && { bearer }),
-      };
-      const backup = await states.open(pointInTime, signal, report, (found) =>
-        requireSameIndex(found, index.link, request.indexNamed ?? false),
+      const backup = await states.open(
+        pointInTimeOf(request, index.link),
+        signal,
+        report,
+        (found) => requireSameIndex(found, index.link, request.indexNamed ?? false),
       );
       try {
         const live = await states.open({ indexLink: index.link }, signal, report);
         try {
-          const task = {
-            index,
-            live,
-            backup,
+          return await this.writeSelected(
+            request,
             selection,
-            deleteOthers: selection.deleteOthers,
-            hostId: options.hostId,
-            nowMicros: platform.nowMicros(),
-            validateOnly: request.validateOnly ?? false,
-          };
-          const run = await restoreSelection(task, signal, report);
-          const { lineage, documents, versions, positionMicros } = await index.state();
-          const warnings = [...(task.validateOnly ? [onlyValidated] : []), ...run.warnings];
-          return {
-            indexLink: index.link,
-            lineage,
-            documents,
-            versions,
-            positionMicros,
-            warnings,
-            selection: run.selection,
-          };
+            { index, live, backup },
+            signal,
+            report,
+          );
         } finally {
           await live.close();
         }
@@ -170,72 +218,60 @@ export function createRestoreStarts(
     }
   }
 
+  private async writeSelected(
+    request: RestoreRequest,
+    selection: NonNullable<RestoreRequest["selection"]>,
+    opened: Pick<SelectionTask, "live" | "backup"> & { index: DocumentIndex },
+    signal: AbortSignal,
+    report: Report,
+  ): Promise<RestoreResult> {
+    const { hostId, platform } = this.options;
+    const { index } = opened;
+    const validateOnly = request.validateOnly ?? false;
+    const task = {
+      ...opened,
+      selection,
+      deleteOthers: selection.deleteOthers,
+      hostId,
+      nowMicros: platform.nowMicros(),
+      validateOnly,
+    };
+    const run = await restoreSelection(task, signal, report);
+    const { lineage, documents, versions, positionMicros } = await index.state();
+    return {
+      indexLink: index.link,
+      lineage,
+      documents,
+      versions,
+      positionMicros,
+      warnings: [...(validateOnly ? [onlyValidated] : []), ...run.warnings],
+      selection: run.selection,
+    };
+  }
+
   /** Combines the backup and its base sources. */
-  async function sourceOf(request: RestoreRequest): Promise<BackupSource> {
-    const source = await resolveSource(options, request.source, request.bearer);
+  private async sourceOf(request: RestoreRequest): Promise<BackupSource> {
+    const source = await resolveSource(this.options, request.source, request.bearer);
     const bearerFor = (uri: string) =>
       originOf(uri) === originOf(request.source) ? request.bearer : undefined;
     const bases = await Promise.all(
-      (request.baseSources ?? []).map((uri) => resolveSource(options, uri, bearerFor(uri))),
+      (request.baseSources ?? []).map((uri) => resolveSource(this.options, uri, bearerFor(uri))),
     );
     if (bases.length === 0) return source;
     return { ...source, open: (open, signal) => openAll(source, bases, open, signal) };
   }
+}
 
-  async function run(
-    request: RestoreRequest,
-    index: DocumentIndex,
-    source: BackupSource,
-    signal: AbortSignal,
-    report: Report,
-  ): Promise<RestoreResult> {
-    try {
-      if (request.selection) return await select(request, request.selection, index, signal, report);
-      return await withSource(source, signal, report, async (reader) => {
-        const task = taskOf(request, index, reader);
-        if (request.validateOnly) return validate(source, task, signal, report);
-        const { identity, ...result } = await runRestore(platform, task, signal, report);
-        return { ...result, indexLink: index.link, lineage: identity.lineage };
-      });
-    } catch (error) {
-      throw fromFileError(error, `The restore from ${source.uri}`);
-    }
-  }
-
+function pointInTimeOf(
+  { source: uri, manifest, targetTimeMicros, bearer }: RestoreRequest,
+  indexLink: string,
+): IndexPointInTime {
   return {
-    async restore(request) {
-      const index = options.indexOf(request.indexLink);
-      checkSelection(request);
-      const source = await sourceOf(request);
-      return operations.start({
-        kind: "restore",
-        indexLink: index.link,
-        target: source.uri,
-        ...(request.requestId && { requestId: request.requestId }),
-        fingerprint: fingerprintOf(request, ["requestId", "source", "indexLink", "bearer"]),
-        async run(signal, report) {
-          const resume = await options.pauseAutoBackup(source.uri);
-          try {
-            return await run(request, index, source, signal, report);
-          } finally {
-            resume();
-          }
-        },
-      });
-    },
-    async undoRestore(indexLink) {
-      const index = options.indexOf(indexLink);
-      return operations.start({
-        kind: "undo-restore",
-        indexLink,
-        target: indexLink,
-        async run() {
-          const { lineage } = await undoRestore(platform, index);
-          const { documents, versions, positionMicros } = await index.state();
-          return { indexLink, lineage, documents, versions, positionMicros, warnings: [] };
-        },
-      });
-    },
+    uri,
+    indexLink,
+    ...(manifest !== undefined && { manifest }),
+    ...(targetTimeMicros !== undefined && { targetTimeMicros }),
+    ...(bearer !== undefined && { bearer }),
   };
 }
 

@@ -10,129 +10,121 @@ import type { OperationService, OperationView } from "../../operation/operation.
 import type { RestoreRequest, RestoreResult } from "../../backup/restore-request.js";
 import { transferNameOf, transferUri } from "../../destination/transfer/transfer.js";
 
-/** Backups and restores as byte streams, independent of the protocol. Names are without transfers/. */
-export interface StreamService {
-  readonly transfers: Transfers;
-  /** Maximum time without data on a stream, in milliseconds. */
-  readonly idleMs: number;
-  /** Number of archives being sent. */
-  sending(): number;
-  /** Holds a complete archive for sending. Throws STREAM_LIMIT if too many archives are being sent. */
-  hold(name: string): HeldTransfer;
-  /** Makes a backup as a transfer and holds it for sending. The signal cancels the backup. */
-  prepare(
-    request: Pick<BackupRequest, "indexLink" | "store" | "since">,
-    signal: AbortSignal,
-  ): Promise<HeldTransfer>;
-  /** Yields bytes of a held transfer from an offset, `length` of them if given, in pieces of at most `chunkBytes`. */
-  read(
-    held: HeldTransfer,
-    range: { offset: number; length?: number; chunkBytes?: number },
-    signal: AbortSignal,
-  ): AsyncGenerator<Buffer>;
-  /** Restores a complete upload. Resolves when the restored index is live. The restore continues if the signal aborts. */
-  restore(
-    name: string,
-    request: Omit<RestoreRequest, "source">,
-    signal: AbortSignal,
-  ): Promise<{ operation: string; result: RestoreResult }>;
-}
-
+/** Options of a StreamService. */
 export interface StreamServiceOptions {
   files: FileSystem;
   transfers: Transfers;
   management: Pick<ManagementService, "backup" | "restore">;
   operations: Pick<OperationService, "wait" | "cancel">;
+  /** Maximum time without data on a stream, in milliseconds. */
   idleMs: number;
 }
 
-export function createStreamService({
-  files,
-  transfers,
-  management,
-  operations,
-  idleMs,
-}: StreamServiceOptions): StreamService {
-  let sending = 0;
+/** Backups and restores as byte streams, independent of the protocol. Names are without transfers/. */
+export class StreamService {
+  private active = 0;
 
-  async function outcome(begun: OperationView, signal: AbortSignal): Promise<OperationView> {
-    let view = begun;
-    while (!view.done) {
-      view = await operations.wait(view.name, limits.operationWaitMs, signal);
-      signal.throwIfAborted();
-    }
-    if (view.error) throw view.error;
-    return view;
+  constructor(private readonly options: StreamServiceOptions) {}
+
+  get transfers(): Transfers {
+    return this.options.transfers;
   }
 
-  function hold(name: string): HeldTransfer {
-    if (sending >= limits.streams)
+  /** Maximum time without data on a stream, in milliseconds. */
+  get idleMs(): number {
+    return this.options.idleMs;
+  }
+
+  /** Number of archives being sent. */
+  sending(): number {
+    return this.active;
+  }
+
+  /** Holds a complete archive for sending. Throws STREAM_LIMIT if too many archives are being sent. */
+  hold(name: string): HeldTransfer {
+    if (this.active >= limits.streams)
       throw new HostError(
         "STREAM_LIMIT",
-        `The host is sending ${sending} archives, its limit. Wait until one completes.`,
+        `The host is sending ${this.active} archives, its limit. Wait until one completes.`,
       );
-    const held = transfers.hold(name);
-    sending += 1;
+    const held = this.transfers.hold(name);
+    this.active += 1;
     let released = false;
     return {
       ...held,
-      release() {
-        if (!released) sending -= 1;
+      release: () => {
+        if (!released) this.active -= 1;
         released = true;
         held.release();
       },
     };
   }
 
-  return {
-    transfers,
-    sending: () => sending,
-    idleMs,
-    hold,
-    async prepare(request, signal) {
-      const begun = await management.backup({
-        ...request,
-        destination: "transfer:",
-        container: "ZIP",
-      });
-      try {
-        const { backup } = (await outcome(begun, signal)).result as BackupResult;
-        return hold(transferNameOf(backup.uri));
-      } catch (error) {
-        if (signal.aborted) await operations.cancel(begun.name);
-        throw error;
-      }
-    },
-    async *read(
-      { transfer, path, signal: deleted },
-      { offset, length = transfer.sizeBytes - offset, chunkBytes = limits.chunkBytes },
-      signal,
-    ) {
-      if (offset > transfer.sizeBytes) {
-        throw new HostError(
-          "RANGE_NOT_SATISFIABLE",
-          `The transfer ${transfer.name} has ${transfer.sizeBytes} bytes; offset ${offset} is out of range.`,
-          {
-            metadata: { transfer: transfer.name, sizeBytes: String(transfer.sizeBytes) },
-          },
-        );
-      }
-      const end = Math.min(transfer.sizeBytes, offset + length);
-      yield* readRange(
-        files,
-        path,
-        { offset, end, chunkBytes },
-        AbortSignal.any([signal, deleted]),
+  /** Makes a backup as a transfer and holds it for sending. The signal cancels the backup. */
+  async prepare(
+    request: Pick<BackupRequest, "indexLink" | "store" | "since">,
+    signal: AbortSignal,
+  ): Promise<HeldTransfer> {
+    const { management, operations } = this.options;
+    const begun = await management.backup({
+      ...request,
+      destination: "transfer:",
+      container: "ZIP",
+    });
+    try {
+      const { backup } = (await this.outcome(begun, signal)).result as BackupResult;
+      return this.hold(transferNameOf(backup.uri));
+    } catch (error) {
+      if (signal.aborted) await operations.cancel(begun.name);
+      throw error;
+    }
+  }
+
+  /** Yields bytes of a held transfer from an offset, `length` of them if given, in pieces of at most `chunkBytes`. */
+  async *read(
+    { transfer, path, signal: deleted }: HeldTransfer,
+    range: { offset: number; length?: number; chunkBytes?: number },
+    signal: AbortSignal,
+  ): AsyncGenerator<Buffer> {
+    const { name, sizeBytes } = transfer;
+    const { offset, length = sizeBytes - offset, chunkBytes = limits.chunkBytes } = range;
+    if (offset > sizeBytes) {
+      throw new HostError(
+        "RANGE_NOT_SATISFIABLE",
+        `The transfer ${name} has ${sizeBytes} bytes; offset ${offset} is out of range.`,
+        { metadata: { transfer: name, sizeBytes: String(sizeBytes) } },
       );
-    },
-    async restore(name, request, signal) {
-      const view = await outcome(
-        await management.restore({ ...request, source: transferUri(name) }),
-        signal,
-      );
-      return { operation: view.name, result: view.result as RestoreResult };
-    },
-  };
+    }
+    yield* readRange(
+      this.options.files,
+      path,
+      { offset, end: Math.min(sizeBytes, offset + length), chunkBytes },
+      AbortSignal.any([signal, deleted]),
+    );
+  }
+
+  /** Restores a complete upload. Resolves when the restored index is live. The restore continues if the signal aborts. */
+  async restore(
+    name: string,
+    request: Omit<RestoreRequest, "source">,
+    signal: AbortSignal,
+  ): Promise<{ operation: string; result: RestoreResult }> {
+    const { management } = this.options;
+    const begun = await management.restore({ ...request, source: transferUri(name) });
+    const view = await this.outcome(begun, signal);
+    return { operation: view.name, result: view.result as RestoreResult };
+  }
+
+  /** Waits for the end of an operation. Throws its error. */
+  private async outcome(begun: OperationView, signal: AbortSignal): Promise<OperationView> {
+    let view = begun;
+    while (!view.done) {
+      view = await this.options.operations.wait(view.name, limits.operationWaitMs, signal);
+      signal.throwIfAborted();
+    }
+    if (view.error) throw view.error;
+    return view;
+  }
 }
 
 /** Runs work with the writer of an upload, then closes it. The signal aborts with that of the caller, or when another stream takes over. */

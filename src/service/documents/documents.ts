@@ -7,15 +7,19 @@ import { limits } from "../../limits.js";
 import { kindTable, type ReadBody } from "./document-body.js";
 import type {
   DocumentService,
+  ExportPage,
+  ExportRequest,
   FactoryDescription,
   ListRequest,
+  ListResult,
+  Upserted,
   WriteOptions,
 } from "./document-service.js";
 import { exportDocuments } from "./export-documents.js";
 import { factoryTable } from "./factories.js";
 import { decodePageToken, encodePageToken } from "./page-token.js";
 
-/** Dependencies of createDocumentService. */
+/** Dependencies of Documents. */
 export interface DocumentServiceOptions {
   factories: readonly FactoryDescription[];
   /** Returns the index currently open under a link. Throws INDEX_NOT_FOUND. */
@@ -30,38 +34,231 @@ export interface DocumentServiceOptions {
 }
 
 /**
- * Creates the document service. It validates bodies and links; versions and conflicts are handled
- * by the index.
+ * The document service. It validates bodies and links; versions and conflicts are handled by the
+ * index.
  */
-export function createDocumentService(options: DocumentServiceOptions): DocumentService {
-  const { indexOf, lineageOf, hostId, newId, readBody } = options;
-  const factories = factoryTable(options.factories);
-  const kinds = kindTable();
+export class Documents implements DocumentService {
+  private readonly table: ReturnType<typeof factoryTable>;
+  private readonly kinds = kindTable();
+  private exporting = 0;
 
-  function factoryAt(path: string): FactoryDescription {
-    const factory = factories.at(path);
+  constructor(private readonly options: DocumentServiceOptions) {
+    this.table = factoryTable(options.factories);
+  }
+
+  factories(): FactoryDescription[] {
+    return [...this.table.all];
+  }
+
+  factoryOf(path: string): FactoryDescription | undefined {
+    return this.table.at(path) ?? this.table.of(path);
+  }
+
+  factoryOfDocument(link: string): FactoryDescription | undefined {
+    return this.table.of(link);
+  }
+
+  async create(
+    factoryPath: string,
+    text: string,
+    writeOptions: WriteOptions = {},
+  ): Promise<DocumentVersion> {
+    const factory = this.requireFactory(factoryPath);
+    const { body, selfLink, expirationTimeMicros } = await this.options.readBody(
+      factory.kind,
+      "POST",
+      text,
+      writeOptions,
+    );
+    const link = createLink(factory.path, selfLink, this.options.newId);
+    return written(
+      await this.options.indexOf(factory.indexLink).write({
+        ...this.common(factory, link, writeOptions),
+        action: "POST",
+        body,
+        ...(expirationTimeMicros !== undefined && { expirationTimeMicros }),
+      }),
+      link,
+    );
+  }
+
+  async get(link: string): Promise<DocumentVersion> {
+    const factory = this.requireFactoryOf(link);
+    const document = await this.options.indexOf(factory.indexLink).read(link);
+    if (document === undefined) throw notFound(link);
+    if (document.action === "DELETE")
+      throw new HostError("DOCUMENT_DELETED", `Document ${link} not found: deleted`, {
+        metadata: { link },
+      });
+    return document;
+  }
+
+  async getVersion(indexLink: string, link: string, version?: number): Promise<DocumentVersion> {
+    checkLink(link);
+    const index = this.options.indexOf(indexLink);
+    const document = await index.read(link, version === undefined ? undefined : { version });
+    if (document !== undefined) return document;
+    if (version === undefined || (await index.read(link)) === undefined) throw notFound(link);
+    throw new HostError(
+      "VERSION_NOT_FOUND",
+      `Version ${version} of ${link} not found: it was never written, or it was pruned.`,
+      { metadata: { link } },
+    );
+  }
+
+  async getAt(indexLink: string, link: string, atMicros: number): Promise<DocumentVersion> {
+    checkLink(link);
+    const document = await this.options.indexOf(indexLink).read(link, { atMicros });
+    if (document === undefined) throw notFound(link);
+    return document;
+  }
+
+  async listVersions(
+    link: string,
+    limit: number,
+    beforeVersion?: number,
+  ): Promise<DocumentVersion[]> {
+    const { indexLink } = this.requireFactoryOf(link);
+    const bounded = Math.min(Math.max(limit, 1), limits.pageRowsMax);
+    const versions = await this.options.indexOf(indexLink).versions(link, bounded, beforeVersion);
+    if (versions.length === 0 && beforeVersion === undefined) throw notFound(link);
+    return versions;
+  }
+
+  patch(link: string, body: string, writeOptions?: WriteOptions): Promise<DocumentVersion> {
+    return this.change("PATCH", link, body, writeOptions);
+  }
+
+  replace(link: string, body: string, writeOptions?: WriteOptions): Promise<DocumentVersion> {
+    return this.change("PUT", link, body, writeOptions);
+  }
+
+  async delete(
+    link: string,
+    writeOptions: WriteOptions = {},
+  ): Promise<DocumentVersion | undefined> {
+    const factory = this.requireFactoryOf(link);
+    return this.options.indexOf(factory.indexLink).write({
+      ...this.common(factory, link, writeOptions),
+      action: "DELETE",
+      body: "",
+    });
+  }
+
+  async upsert(factoryPath: string, text: string): Promise<Upserted> {
+    const factory = this.requireFactory(factoryPath);
+    const { readBody, newId } = this.options;
+    const created = await readBody(factory.kind, "POST", text);
+    requireOwnLink(factory, created.selfLink);
+    const link = createLink(factory.path, created.selfLink, newId);
+    const index = this.options.indexOf(factory.indexLink);
+    const { expirationTimeMicros } = created;
+    const write = {
+      ...this.common(factory, link, {}),
+      ...(expirationTimeMicros !== undefined && { expirationTimeMicros }),
+    };
+    const replace = async (): Promise<Upserted> => {
+      const { body } = await readBody(factory.kind, "PUT", text);
+      written(await index.write({ ...write, action: "PUT", body }), link);
+      return { link, outcome: "replaced" };
+    };
+    const current = await index.read(link);
+    if (current === undefined || current.action === "DELETE") {
+      try {
+        const { body } = created;
+        written(await index.write({ ...write, action: "POST", body, revive: true }), link);
+        return { link, outcome: "created" };
+      } catch (error) {
+        // Created concurrently; the last writer wins.
+        if (error instanceof HostError && error.reason === "DOCUMENT_EXISTS") return replace();
+        throw error;
+      }
+    }
+    const same =
+      current.body === created.body ||
+      current.body === (await readBody(factory.kind, "PUT", text)).body;
+    return same && current.expirationTimeMicros === (expirationTimeMicros ?? 0)
+      ? { link, outcome: "unchanged" }
+      : replace();
+  }
+
+  async list(request: ListRequest, signal?: AbortSignal): Promise<ListResult> {
+    const factory = this.requireFactory(request.factoryPath);
+    // Read synchronously: a switch in between would pair a cursor with the wrong lineage.
+    const lineage = this.options.lineageOf(factory.indexLink);
+    const index = this.options.indexOf(factory.indexLink);
+    const page = await index.page(pageQuery(factory, request, lineage), signal);
+    if (page.cursor === undefined) return { documents: page.documents };
+    return {
+      documents: page.documents,
+      nextPageToken: encodePageToken(page.cursor, lineage, request),
+    };
+  }
+
+  async *export(request: ExportRequest, signal: AbortSignal): AsyncGenerator<ExportPage> {
+    // Each export holds a page in memory, even if its reader is slow.
+    if (this.exporting >= limits.exports)
+      throw new HostError(
+        "STREAM_LIMIT",
+        `Limit of ${this.exporting} concurrent exports reached. Wait for one to end.`,
+      );
+    this.exporting += 1;
+    try {
+      yield* exportDocuments(this, request, signal);
+    } finally {
+      this.exporting -= 1;
+    }
+  }
+
+  async position(factoryPath: string): Promise<number> {
+    const { indexLink } = this.requireFactory(factoryPath);
+    return (await this.options.indexOf(indexLink).state()).positionMicros;
+  }
+
+  async count(
+    factoryPath: string,
+    filter: string | undefined,
+    signal?: AbortSignal,
+    atMicros?: number,
+  ): Promise<number> {
+    const factory = this.requireFactory(factoryPath);
+    const query = {
+      linkPrefix: `${factory.path}/`,
+      ...(filter !== undefined && { filter: parseFilter(filter) }),
+      ...(atMicros !== undefined && { atMicros }),
+    };
+    return this.options.indexOf(factory.indexLink).count(query, signal);
+  }
+
+  private requireFactory(path: string): FactoryDescription {
+    const factory = this.table.at(path);
     if (factory === undefined) throw new HostError("ROUTE_NOT_FOUND", `No factory at ${path}`);
     return factory;
   }
 
-  function factoryOfLink(link: string): FactoryDescription {
+  private requireFactoryOf(link: string): FactoryDescription {
     checkLink(link);
-    const factory = factories.of(link);
+    const factory = this.table.of(link);
     if (factory === undefined) throw notFound(link);
     return factory;
   }
 
-  async function change(
+  private async change(
     action: "PATCH" | "PUT",
     link: string,
     text: string,
     writeOptions: WriteOptions = {},
   ): Promise<DocumentVersion> {
-    const factory = factoryOfLink(link);
-    const { body, expirationTimeMicros } = await readBody(factory.kind, action, text, writeOptions);
+    const factory = this.requireFactoryOf(link);
+    const { body, expirationTimeMicros } = await this.options.readBody(
+      factory.kind,
+      action,
+      text,
+      writeOptions,
+    );
     return written(
-      await indexOf(factory.indexLink).write({
-        ...common(factory, link, writeOptions),
+      await this.options.indexOf(factory.indexLink).write({
+        ...this.common(factory, link, writeOptions),
         action,
         body,
         ...(expirationTimeMicros !== undefined && { expirationTimeMicros }),
@@ -70,7 +267,8 @@ export function createDocumentService(options: DocumentServiceOptions): Document
     );
   }
 
-  function common(
+  /** Returns the fields that all writes of a document have in common. */
+  private common(
     factory: FactoryDescription,
     link: string,
     { expectedVersion, revive }: WriteOptions,
@@ -78,193 +276,32 @@ export function createDocumentService(options: DocumentServiceOptions): Document
     return {
       link,
       kind: factory.kind,
-      owner: hostId,
-      mergeRule: kinds(factory.kind).mergeRule,
+      owner: this.options.hostId,
+      mergeRule: this.kinds(factory.kind).mergeRule,
       ...(expectedVersion !== undefined && { expectedVersion }),
       ...(revive && { revive }),
     };
   }
+}
 
-  let exporting = 0;
-  const service: DocumentService = {
-    factories: () => [...factories.all],
-    factoryOf: (path) => factories.at(path) ?? factories.of(path),
-    factoryOfDocument: (link) => factories.of(link),
-
-    async create(factoryPath, text, writeOptions = {}) {
-      const factory = factoryAt(factoryPath);
-      const { body, selfLink, expirationTimeMicros } = await readBody(
-        factory.kind,
-        "POST",
-        text,
-        writeOptions,
-      );
-      const link = createLink(factory.path, selfLink, newId);
-      return written(
-        await indexOf(factory.indexLink).write({
-          ...common(factory, link, writeOptions),
-          action: "POST",
-          body,
-          ...(expirationTimeMicros !== undefined && { expirationTimeMicros }),
-        }),
-        link,
-      );
-    },
-
-    async get(link) {
-      const factory = factoryOfLink(link);
-      const document = await indexOf(factory.indexLink).read(link);
-      if (document === undefined) throw notFound(link);
-      if (document.action === "DELETE")
-        throw new HostError("DOCUMENT_DELETED", `Document ${link} not found: deleted`, {
-          metadata: { link },
-        });
-      return document;
-    },
-
-    async getVersion(indexLink, link, version) {
-      checkLink(link);
-      const index = indexOf(indexLink);
-      const document = await index.read(link, version === undefined ? undefined : { version });
-      if (document !== undefined) return document;
-      if (version === undefined || (await index.read(link)) === undefined) throw notFound(link);
-      throw new HostError(
-        "VERSION_NOT_FOUND",
-        `Version ${version} of ${link} not found: it was never written, or it was pruned.`,
-        {
-          metadata: { link },
-        },
-      );
-    },
-
-    async getAt(indexLink, link, atMicros) {
-      checkLink(link);
-      const document = await indexOf(indexLink).read(link, { atMicros });
-      if (document === undefined) throw notFound(link);
-      return document;
-    },
-
-    async listVersions(link, limit, beforeVersion) {
-      const factory = factoryOfLink(link);
-      const bounded = Math.min(Math.max(limit, 1), limits.pageRowsMax);
-      const versions = await indexOf(factory.indexLink).versions(link, bounded, beforeVersion);
-      if (versions.length === 0 && beforeVersion === undefined) throw notFound(link);
-      return versions;
-    },
-
-    patch: (link, body, writeOptions) => change("PATCH", link, body, writeOptions),
-    replace: (link, body, writeOptions) => change("PUT", link, body, writeOptions),
-
-    async delete(link, writeOptions = {}) {
-      const factory = factoryOfLink(link);
-      return indexOf(factory.indexLink).write({
-        ...common(factory, link, writeOptions),
-        action: "DELETE",
-        body: "",
-      });
-    },
-
-    async upsert(factoryPath, text) {
-      const factory = factoryAt(factoryPath);
-      const { kind } = factory;
-      const { body: postBody, selfLink, expirationTimeMicros } = await readBody(kind, "POST", text);
-      if (selfLink === undefined || selfLink === "") {
-        throw new HostError(
-          "REQUEST_INVALID",
-          "The document has no documentSelfLink, so that a retry would create a duplicate.",
-          { metadata: { field: "documentSelfLink" } },
-        );
-      }
-      // A complete link of another factory, as in exports, would become a different document below
-      // this factory.
-      if (/^\/[^/]+\/./.test(selfLink) && !selfLink.startsWith(`${factory.path}/`)) {
-        throw new HostError(
-          "LINK_INVALID",
-          `Document ${JSON.stringify(selfLink.slice(0, 200))} does not belong to ${factory.path}. Import it into its own factory.`,
-          { metadata: { field: "documentSelfLink" } },
-        );
-      }
-      const link = createLink(factory.path, selfLink, newId);
-      const index = indexOf(factory.indexLink);
-      const write = {
-        ...common(factory, link, {}),
-        ...(expirationTimeMicros !== undefined && { expirationTimeMicros }),
-      };
-      const replace = async () => {
-        written(
-          await index.write({
-            ...write,
-            action: "PUT",
-            body: (await readBody(kind, "PUT", text)).body,
-          }),
-          link,
-        );
-        return { link, outcome: "replaced" as const };
-      };
-      const current = await index.read(link);
-      if (current === undefined || current.action === "DELETE") {
-        try {
-          written(
-            await index.write({ ...write, action: "POST", body: postBody, revive: true }),
-            link,
-          );
-          return { link, outcome: "created" };
-        } catch (error) {
-          // Created concurrently; the last writer wins.
-          if (error instanceof HostError && error.reason === "DOCUMENT_EXISTS") return replace();
-          throw error;
-        }
-      }
-      const same =
-        current.body === postBody || current.body === (await readBody(kind, "PUT", text)).body;
-      return same && current.expirationTimeMicros === (expirationTimeMicros ?? 0)
-        ? { link, outcome: "unchanged" }
-        : replace();
-    },
-
-    async list(request, signal) {
-      const factory = factoryAt(request.factoryPath);
-      // Read synchronously: a switch in between would pair a cursor with the wrong lineage.
-      const lineage = lineageOf(factory.indexLink);
-      const index = indexOf(factory.indexLink);
-      const page = await index.page(pageQuery(factory, request, lineage), signal);
-      if (page.cursor === undefined) return { documents: page.documents };
-      return {
-        documents: page.documents,
-        nextPageToken: encodePageToken(page.cursor, lineage, request),
-      };
-    },
-
-    async *export(request, signal) {
-      // Each export holds a page in memory, even if its reader is slow.
-      if (exporting >= limits.exports)
-        throw new HostError(
-          "STREAM_LIMIT",
-          `Limit of ${exporting} concurrent exports reached. Wait for one to end.`,
-        );
-      exporting += 1;
-      try {
-        yield* exportDocuments(service, request, signal);
-      } finally {
-        exporting -= 1;
-      }
-    },
-
-    async position(factoryPath) {
-      return (await indexOf(factoryAt(factoryPath).indexLink).state()).positionMicros;
-    },
-
-    async count(factoryPath, filter, signal, atMicros) {
-      const factory = factoryAt(factoryPath);
-      const query = {
-        linkPrefix: `${factory.path}/`,
-        ...(filter !== undefined && { filter: parseFilter(filter) }),
-        ...(atMicros !== undefined && { atMicros }),
-      };
-      return indexOf(factory.indexLink).count(query, signal);
-    },
-  };
-  return service;
+/** Requires the link of an imported document, which must belong to the factory. */
+function requireOwnLink({ path }: FactoryDescription, selfLink: string | undefined): void {
+  if (selfLink === undefined || selfLink === "") {
+    throw new HostError(
+      "REQUEST_INVALID",
+      "The document has no documentSelfLink, so that a retry would create a duplicate.",
+      { metadata: { field: "documentSelfLink" } },
+    );
+  }
+  // A complete link of another factory, as in exports, would become a different document below
+  // this factory.
+  if (/^\/[^/]+\/./.test(selfLink) && !selfLink.startsWith(`${path}/`)) {
+    throw new HostError(
+      "LINK_INVALID",
+      `Document ${JSON.stringify(selfLink.slice(0, 200))} does not belong to ${path}. Import it into its own factory.`,
+      { metadata: { field: "documentSelfLink" } },
+    );
+  }
 }
 
 function pageQuery(factory: FactoryDescription, request: ListRequest, lineage: string): PageQuery {

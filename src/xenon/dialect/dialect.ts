@@ -1,4 +1,4 @@
-import type { FileStore } from "../local-files/file-service.js";
+import type { FileStore } from "../local-files/file-store.js";
 import type { ClientShares } from "../../service/host/client-shares.js";
 import type { DocumentService } from "../../service/documents/document-service.js";
 import type { HostControl } from "../../service/host/host-control.js";

@@ -112,8 +112,11 @@ export function createDocumentRoutes({
         const text = await bodyOf(request);
         if (text === "" && request.method === "PATCH")
           throw new HostError("REQUEST_INVALID", "body is required");
-        const change = request.method === "PATCH" ? documents.patch : documents.replace;
-        await sendDocument(response, await change(link, text, options));
+        const changed =
+          request.method === "PATCH"
+            ? documents.patch(link, text, options)
+            : documents.replace(link, text, options);
+        await sendDocument(response, await changed);
         return;
       }
       case "DELETE": {

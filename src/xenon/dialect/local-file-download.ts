@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { FileStore } from "../local-files/file-service.js";
+import type { FileStore } from "../local-files/file-store.js";
 import { sendRepresentation } from "../../transport/http/send-representation.js";
 
 /** A GET request with a Range for a local file. */

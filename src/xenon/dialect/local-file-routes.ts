@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { HostError } from "../../errors.js";
-import type { FileStore } from "../local-files/file-service.js";
-import { fileStorePath } from "../local-files/file-store.js";
+import { fileStorePath, type FileStore } from "../local-files/file-store.js";
 import { limits } from "../../limits.js";
 import type { ClientShares } from "../../service/host/client-shares.js";
 import { withoutSecrets } from "../../security/secrets.js";

@@ -1,6 +1,6 @@
-import { openStaging } from "../../segment/staging.js";
+import { Staging } from "../../segment/staging.js";
 import { join } from "node:path";
-import type { ProofSum, Staging } from "../../engine/engine.js";
+import type { ProofSum } from "../../segment/proof.js";
 import { HostError } from "../../errors.js";
 import { lockDirectory } from "../../io/directory-lock.js";
 import { fromFileError } from "../../io/file-error.js";
@@ -72,7 +72,7 @@ export async function importFromXenon(
   const lock = lockWork(workDirectory);
   let staging: Staging | undefined;
   try {
-    staging = openStaging(join(workDirectory, "staging.sqlite"));
+    staging = new Staging(join(workDirectory, "staging.sqlite"));
     return await run(platform, staging, request, signal, report);
   } finally {
     staging?.close();

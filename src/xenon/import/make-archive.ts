@@ -2,7 +2,7 @@ import { checkSegments } from "../../segment/checks.js";
 import { join } from "node:path";
 import { openZipWriter } from "../../container/zip-writer.js";
 import { FileDestination } from "../../destination/file/destination.js";
-import type { Staging } from "../../engine/engine.js";
+import type { Staging } from "../../segment/staging.js";
 import { encodeManifest } from "../../segment/manifest.js";
 import { segmentName } from "../../segment/format.js";
 import type { Platform } from "../../io/platform.js";

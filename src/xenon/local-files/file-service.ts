@@ -51,37 +51,3 @@ export interface ReadableFile {
   /** Closes the file. */
   close(): Promise<void>;
 }
-
-/**
- * The file services of a host. Links are below /local-files; unknown ones throw DOCUMENT_NOT_FOUND.
- */
-export interface FileStore {
-  /**
-   * Creates a service. Checks the URI against the roots; the file itself is first accessed by a
-   * write or read.
-   */
-  create(request: NewFileService): Promise<FileService>;
-  /** Returns a service. */
-  get(link: string): FileService;
-  /** Lists the services, sorted by link. */
-  list(): FileService[];
-  /** Sets writeFinished. Throws TRANSFER_INCOMPLETE during an upload. */
-  finish(link: string, writeFinished: boolean): Promise<FileService>;
-  /** Deletes the service and its partial upload. The file remains. */
-  delete(link: string): Promise<FileService>;
-  /**
-   * Receives a part of the file or all of it. When the upload is complete, the file is replaced
-   * atomically and durably; until then it is unchanged. An incomplete body is discarded. `open` is
-   * called once for the bytes, with a signal that aborts when they are no longer needed.
-   */
-  write(
-    link: string,
-    place: UploadRange,
-    open: (signal: AbortSignal) => AsyncIterable<Buffer>,
-    signal: AbortSignal,
-  ): Promise<FileService>;
-  /** Opens the file for reading. Throws BACKUP_NOT_FOUND if it does not exist. */
-  read(link: string): Promise<ReadableFile>;
-  /** Drops partial uploads and stops background work. */
-  close(): Promise<void>;
-}

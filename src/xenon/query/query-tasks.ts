@@ -56,33 +56,7 @@ export interface QueryTask {
   count?: number;
 }
 
-/** The query tasks of a host. */
-export interface QueryTasks {
-  /**
-   * Runs a query and waits for it. A paged query is stored until it expires. Throws REQUEST_INVALID
-   * for an unknown index, and QUERY_LIMIT if too many tasks are stored.
-   */
-  run(request: QueryRequest, signal: AbortSignal): Promise<QueryTask>;
-  /** Starts a query in the background. Throws DOCUMENT_EXISTS if the link is in use. */
-  start(request: QueryRequest): QueryTask;
-  /** Returns a started task. Throws DOCUMENT_NOT_FOUND if it is unknown or expired. */
-  get(link: string): QueryTask;
-  /**
-   * Returns a stored task, whether it was started or run. Throws DOCUMENT_NOT_FOUND if it is
-   * unknown or expired.
-   */
-  paged(link: string): QueryTask;
-  /** Lists the started tasks of a factory. */
-  list(factory: QueryTaskFactory): QueryTask[];
-  /** Cancels a task. Throws REQUEST_INVALID if it has ended. */
-  cancel(link: string, failure?: HostError): QueryTask;
-  /** Cancels and deletes a task. Returns false if it does not exist. */
-  remove(link: string): boolean;
-  /** Deletes all tasks and waits until the running ones have ended. */
-  close(): Promise<void>;
-}
-
-/** Dependencies of createQueryTasks. */
+/** Dependencies of QueryTasks. */
 export interface QueryTasksOptions {
   /** Returns the index currently open under a link. Throws INDEX_NOT_FOUND. */
   storeOf: (indexLink: string) => QueriedIndex;
@@ -102,25 +76,19 @@ interface Entry {
 }
 
 /**
- * Creates a store of query tasks in memory, bounded in number, size and time. Tasks are lost on
- * restart.
+ * The query tasks of a host, in memory, bounded in number, size and time. Tasks are lost on restart.
  */
-export function createQueryTasks({
-  storeOf,
-  nowMicros,
-  newId,
-  onInternalError,
-}: QueryTasksOptions): QueryTasks {
-  const entries = new Map<string, Entry>();
-  const scheduler = createFairScheduler(limits.runningQueries);
+export class QueryTasks {
+  private readonly entries = new Map<string, Entry>();
+  private readonly scheduler = createFairScheduler(limits.runningQueries);
   /** Background tasks that have not ended. */
-  const running = new Set<Promise<void>>();
-  let bytes = 0;
-  const counts = createShares(
+  private readonly running = new Set<Promise<void>>();
+  private bytes = 0;
+  private readonly counts = createShares(
     { total: limits.queryTasks, perClient: limits.queryTasksPerClient, reserved: 1 },
     limitReached,
   );
-  const sizes = createShares(
+  private readonly sizes = createShares(
     {
       total: limits.queryTaskBytes,
       perClient: limits.queryTaskBytesPerClient,
@@ -129,9 +97,96 @@ export function createQueryTasks({
     limitReached,
   );
 
-  function indexOf(link: string): QueriedIndex {
+  constructor(private readonly options: QueryTasksOptions) {}
+
+  /**
+   * Runs a query and waits for it. A paged query is stored until it expires. Throws REQUEST_INVALID
+   * for an unknown index, and QUERY_LIMIT if too many tasks are stored.
+   */
+  async run(request: QueryRequest, signal: AbortSignal): Promise<QueryTask> {
+    const task = this.createTask(request);
+    this.setStage(task, "FINISHED", await this.evaluate(task, signal));
+    task.version = 0;
+    if (isPaged(task.specification)) this.store(task, false, request.client);
+    return task;
+  }
+
+  /** Starts a query in the background. Throws DOCUMENT_EXISTS if the link is in use. */
+  start(request: QueryRequest): QueryTask {
+    this.dropExpired();
+    const link = request.id === undefined ? undefined : linkOf(request.factory, request.id);
+    if (link !== undefined && this.entries.has(link))
+      throw new HostError("DOCUMENT_EXISTS", `Service already started: ${link} stage: CREATED`);
+    const entry = this.store(this.createTask(request), true, request.client);
+    const run = this.execute(entry).finally(() => this.running.delete(run));
+    this.running.add(run);
+    return { ...entry.task };
+  }
+
+  /** Returns a started task. Throws DOCUMENT_NOT_FOUND if it is unknown or expired. */
+  get(link: string): QueryTask {
+    const entry = this.find(link);
+    if (!entry.listed) throw notFound(link);
+    return this.withCheckedIndex(entry.task);
+  }
+
+  /**
+   * Returns a stored task, whether it was started or run. Throws DOCUMENT_NOT_FOUND if it is
+   * unknown or expired.
+   */
+  paged(link: string): QueryTask {
+    return this.find(link).task;
+  }
+
+  /** Lists the started tasks of a factory. */
+  list(factory: QueryTaskFactory): QueryTask[] {
+    this.dropExpired();
+    return [...this.entries.values()]
+      .filter(({ listed, task }) => listed && task.link.startsWith(`${factory}/`))
+      .map((entry) => this.withCheckedIndex(entry.task));
+  }
+
+  /** Cancels a task. Throws REQUEST_INVALID if it has ended. */
+  cancel(
+    link: string,
+    failure = new HostError("OPERATION_CANCELLED", "The query was cancelled."),
+  ): QueryTask {
+    const { task, controller } = this.find(link);
+    if (task.stage === "FINISHED")
+      throw new HostError(
+        "REQUEST_INVALID",
+        "The query is finished. Its results remain until it expires; DELETE the task to remove them.",
+      );
+    if (task.stage === "CANCELLED" || task.stage === "FAILED")
+      throw new HostError("REQUEST_INVALID", "new stage must be greater than current");
+    this.setStage(task, "CANCELLED", { failure });
+    controller.abort(failure);
+    return task;
+  }
+
+  /** Cancels and deletes a task. Returns false if it does not exist. */
+  remove(link: string): boolean {
+    const entry = this.entries.get(link);
+    if (entry !== undefined) this.drop(entry);
+    return entry !== undefined;
+  }
+
+  /** Deletes all tasks and waits until the running ones have ended. */
+  async close(): Promise<void> {
+    for (const entry of [...this.entries.values()]) this.drop(entry);
+    await Promise.all(this.running);
+  }
+
+  private find(link: string): Entry {
+    this.dropExpired();
+    const entry = this.entries.get(link);
+    if (entry === undefined) throw notFound(link);
+    return entry;
+  }
+
+  private indexOf(link: string): QueriedIndex {
     try {
-      return storeOf(link);
+      return this.options.storeOf(link);
     } catch (thrown) {
       if (!(thrown instanceof HostError) || thrown.reason !== "INDEX_NOT_FOUND") throw thrown;
       throw new HostError(
@@ -142,16 +197,16 @@ export function createQueryTasks({
     }
   }
 
-  function createTask({
+  private createTask({
     factory,
-    id = newId(),
+    id = this.options.newId(),
     indexLink,
     specification,
     expirationTimeMicros,
   }: QueryRequest): QueryTask {
-    indexOf(indexLink);
+    this.indexOf(indexLink);
     conditionOf(specification);
-    const now = nowMicros();
+    const now = this.options.nowMicros();
     return {
       link: linkOf(factory, id),
       indexLink,
@@ -163,9 +218,35 @@ export function createQueryTasks({
     };
   }
 
+  private setStage(task: QueryTask, stage: QueryStage, more: Partial<QueryTask> = {}): void {
+    const updateTimeMicros = this.options.nowMicros();
+    Object.assign(task, more, { stage, version: task.version + 1, updateTimeMicros });
+  }
+
+  private store(task: QueryTask, listed: boolean, client: Client | undefined): Entry {
+    this.dropExpired();
+    const size = JSON.stringify(task.specification.query).length + 1000;
+    if (this.entries.size >= limits.queryTasks || this.bytes + size > limits.queryTaskBytes) {
+      throw new HostError(
+        "QUERY_LIMIT",
+        `Limit of query tasks reached: ${this.entries.size} are stored. Delete some, or use shorter expiration times.`,
+      );
+    }
+    const entry: Entry = {
+      task,
+      listed,
+      bytes: size,
+      holds: client ? this.charge(client, size) : [],
+      controller: new AbortController(),
+    };
+    this.entries.set(task.link, entry);
+    this.bytes += size;
+    return entry;
+  }
+
   /** Charges a new task to the client. */
-  function charge(client: Client, size: number): Hold[] {
-    const [count, held] = [counts.open(client), sizes.open(client)];
+  private charge(client: Client, size: number): Hold[] {
+    const [count, held] = [this.counts.open(client), this.sizes.open(client)];
     count.add(1);
     try {
       held.add(size);
@@ -176,151 +257,64 @@ export function createQueryTasks({
     return [count, held];
   }
 
-  function store(task: QueryTask, listed: boolean, client: Client | undefined): Entry {
-    dropExpired();
-    const size = JSON.stringify(task.specification.query).length + 1000;
-    if (entries.size >= limits.queryTasks || bytes + size > limits.queryTaskBytes) {
-      throw new HostError(
-        "QUERY_LIMIT",
-        `Limit of query tasks reached: ${entries.size} are stored. Delete some, or use shorter expiration times.`,
-      );
-    }
-    const entry: Entry = {
-      task,
-      listed,
-      bytes: size,
-      holds: client ? charge(client, size) : [],
-      controller: new AbortController(),
-    };
-    entries.set(task.link, entry);
-    bytes += size;
-    return entry;
-  }
-
-  function drop(entry: Entry): void {
-    if (!entries.delete(entry.task.link)) return;
-    bytes -= entry.bytes;
+  private drop(entry: Entry): void {
+    if (!this.entries.delete(entry.task.link)) return;
+    this.bytes -= entry.bytes;
     for (const hold of entry.holds) hold.release();
     entry.controller.abort(new HostError("OPERATION_CANCELLED", "The query task was deleted."));
   }
 
-  function dropExpired(): void {
-    const now = nowMicros();
-    for (const entry of entries.values()) if (entry.task.expirationTimeMicros <= now) drop(entry);
+  private dropExpired(): void {
+    const now = this.options.nowMicros();
+    for (const entry of this.entries.values())
+      if (entry.task.expirationTimeMicros <= now) this.drop(entry);
   }
 
-  function entryOf(link: string): Entry {
-    dropExpired();
-    const entry = entries.get(link);
-    if (entry === undefined) throw notFound(link);
-    return entry;
-  }
-
-  function setStage(task: QueryTask, stage: QueryStage, more: Partial<QueryTask> = {}): void {
-    Object.assign(task, more, { stage, version: task.version + 1, updateTimeMicros: nowMicros() });
+  private async execute({ task, controller: { signal } }: Entry): Promise<void> {
+    const cost = termsOf(task.specification.query) * limits.queryTermCostMs;
+    const { run } = this.scheduler.add(cost, signal);
+    try {
+      await run(async () => this.setStage(task, "STARTED"));
+      const found = await this.evaluate(task, signal, run);
+      // Scans results that are returned in one response, so that a finished task is known to be
+      // readable.
+      if (found.count === undefined) await found.query?.count(signal, run);
+      if (isCancelled(task)) return;
+      this.setStage(task, "FINISHED", found);
+    } catch (thrown) {
+      const failure = HostError.from(thrown);
+      const internal = causeToLog(failure);
+      if (internal !== undefined) this.options.onInternalError(internal);
+      if (!isCancelled(task)) this.setStage(task, "FAILED", { failure });
+    }
   }
 
   /** Pins the query and counts its results if required. */
-  async function evaluate(
+  private async evaluate(
     task: QueryTask,
     signal: AbortSignal,
     slot?: RunInSlot,
   ): Promise<Pick<QueryTask, "query" | "count" | "durationMicros">> {
     const begun = process.hrtime.bigint();
-    const query = await pinQuery(indexOf(task.indexLink), task.specification);
+    const query = await pinQuery(this.indexOf(task.indexLink), task.specification);
     const count = await countIfRequired(task.specification, query, signal, slot);
     const durationMicros = Math.max(1, Number((process.hrtime.bigint() - begun) / 1000n));
     return { query, durationMicros, ...(count !== undefined && { count }) };
-  }
-
-  async function execute({ task, controller: { signal } }: Entry): Promise<void> {
-    const { run } = scheduler.add(
-      termsOf(task.specification.query) * limits.queryTermCostMs,
-      signal,
-    );
-    try {
-      await run(async () => setStage(task, "STARTED"));
-      const found = await evaluate(task, signal, run);
-      // Scans results that are returned in one response, so that a finished task is known to be
-      // readable.
-      if (found.count === undefined) await found.query?.count(signal, run);
-      if (isCancelled(task)) return;
-      setStage(task, "FINISHED", found);
-    } catch (thrown) {
-      const failure = HostError.from(thrown);
-      const untold = causeToLog(failure);
-      if (untold !== undefined) onInternalError(untold);
-      if (!isCancelled(task)) setStage(task, "FAILED", { failure });
-    }
   }
 
   /**
    * Fails a finished task whose index was restored since, because its results are no longer
    * readable. Counts remain valid.
    */
-  function withCheckedIndex(task: QueryTask): QueryTask {
+  private withCheckedIndex(task: QueryTask): QueryTask {
     if (task.stage !== "FINISHED" || task.specification.options.has("COUNT")) return task;
     try {
       task.query?.check();
     } catch (thrown) {
-      setStage(task, "FAILED", { failure: HostError.from(thrown) });
+      this.setStage(task, "FAILED", { failure: HostError.from(thrown) });
     }
     return task;
   }
-
-  return {
-    async run(request, signal) {
-      const task = createTask(request);
-      setStage(task, "FINISHED", await evaluate(task, signal));
-      task.version = 0;
-      if (isPaged(task.specification)) store(task, false, request.client);
-      return task;
-    },
-    start(request) {
-      dropExpired();
-      const link = request.id === undefined ? undefined : linkOf(request.factory, request.id);
-      if (link !== undefined && entries.has(link))
-        throw new HostError("DOCUMENT_EXISTS", `Service already started: ${link} stage: CREATED`);
-      const entry = store(createTask(request), true, request.client);
-      const run = execute(entry).finally(() => running.delete(run));
-      running.add(run);
-      return { ...entry.task };
-    },
-    get(link) {
-      const entry = entryOf(link);
-      if (!entry.listed) throw notFound(link);
-      return withCheckedIndex(entry.task);
-    },
-    paged: (link) => entryOf(link).task,
-    list(factory) {
-      dropExpired();
-      return [...entries.values()]
-        .filter(({ listed, task }) => listed && task.link.startsWith(`${factory}/`))
-        .map((entry) => withCheckedIndex(entry.task));
-    },
-    cancel(link, failure = new HostError("OPERATION_CANCELLED", "The query was cancelled.")) {
-      const { task, controller } = entryOf(link);
-      if (task.stage === "FINISHED")
-        throw new HostError(
-          "REQUEST_INVALID",
-          "The query is finished. Its results remain until it expires; DELETE the task to remove them.",
-        );
-      if (task.stage === "CANCELLED" || task.stage === "FAILED")
-        throw new HostError("REQUEST_INVALID", "new stage must be greater than current");
-      setStage(task, "CANCELLED", { failure });
-      controller.abort(failure);
-      return task;
-    },
-    remove(link) {
-      const entry = entries.get(link);
-      if (entry !== undefined) drop(entry);
-      return entry !== undefined;
-    },
-    async close() {
-      for (const entry of [...entries.values()]) drop(entry);
-      await Promise.all(running);
-    },
-  };
 }
 
 /** Whether the results are returned in pages with their own links. */

@@ -784,8 +784,7 @@ func (x *Host) GetFreeBytes() int64 {
 	return 0
 }
 
-// Last results of backups of one index to one destination. For automatic backups the destination is
-// their directory.
+// Last results of backups of one index to one destination.
 type BackupRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Link of the index.

@@ -168,8 +168,7 @@ export const HostSchema: GenMessage<Host> = /*@__PURE__*/
   messageDesc(file_holdfast_management_v1_management, 1);
 
 /**
- * Last results of backups of one index to one destination. For automatic backups the destination is
- * their directory.
+ * Last results of backups of one index to one destination.
  *
  * @generated from message holdfast.management.v1.BackupRecord
  */

@@ -562,10 +562,7 @@ export interface Host {
   freeBytes: bigint;
 }
 
-/**
- * Last results of backups of one index to one destination. For automatic backups the destination is
- * their directory.
- */
+/** Last results of backups of one index to one destination. */
 export interface BackupRecord {
   /** Link of the index. */
   indexLink: string;
