@@ -5,11 +5,11 @@ import { join } from "node:path";
 interface Snippet {
   file: string;
   code: string;
-  /** What the rule says; undefined where the import is allowed. */
+  /** The message of the rule; undefined if the import is allowed. */
   problem?: RegExp;
 }
 
-/** In each a real file, so that the lint of types knows it, with contents of ours. */
+/** Existing files, so that the typed lint accepts them, with contents of the test. */
 const snippets: Snippet[] = [
   {
     file: "src/errors.ts",
@@ -113,7 +113,7 @@ const snippets: Snippet[] = [
   },
 ];
 
-test("the lint refuses imports against the arrows, and those alone", () => {
+test("the lint rejects imports against the direction of the layers, and no others", () => {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     ["test/support/lint-snippets.mjs"],
@@ -125,12 +125,16 @@ test("the lint refuses imports against the arrows, and those alone", () => {
   if (status !== 0) throw new Error(stderr);
   const answers = JSON.parse(stdout) as string[][];
   for (const [i, { file, code, problem }] of snippets.entries()) {
-    const said = { file, code, messages: answers[i] };
-    expect(said).toEqual({ file, code, messages: problem ? [expect.stringMatching(problem)] : [] });
+    const found = { file, code, messages: answers[i] };
+    expect(found).toEqual({
+      file,
+      code,
+      messages: problem ? [expect.stringMatching(problem)] : [],
+    });
   }
 });
 
-/** Relative imports, of types too, and those made at run time. */
+/** Relative imports, including types and dynamic ones. */
 function importsOf(file: string): string[] {
   const text = readFileSync(file, "utf8");
   const imports = text.matchAll(/^(?:import|export) [^;]*?from "(\.[^"]+)";/gms);
@@ -140,7 +144,7 @@ function importsOf(file: string): string[] {
     .filter((path) => existsSync(path));
 }
 
-test("has no circular imports, of types either", () => {
+test("has no circular imports, including imports of types", () => {
   const files = readdirSync("src", { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".ts"))
     .map((name) => join("src", name));

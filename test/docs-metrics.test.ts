@@ -17,12 +17,12 @@ async function scrape(): Promise<Map<string, Family>> {
   await fixture.put("a", { n: 1 });
   await fixture.backup("b");
   const url = `http://127.0.0.1:${fixture.host.httpAddress.port}/metrics`;
-  // The second one has the first among its requests.
+  // The second host has the first one among its requests.
   await (await fetch(url)).text();
   return parseExposition(await (await fetch(url)).text());
 }
 
-/** Each metric that an expression names has to be one of a scrape, and each label of it one that the metric has. */
+/** Every metric and label of an expression must exist in a scrape. */
 function checkExpression(expr: string, families: Map<string, Family>): void {
   const named = [...expr.matchAll(/\b((?:holdfast|process|nodejs)_\w+)/g)].map(
     ([, name = ""]) => name,
@@ -38,7 +38,7 @@ function checkExpression(expr: string, families: Map<string, Family>): void {
     for (const name of named) expect(name).toMatch(/_total$|_bucket$|_sum$|_count$/);
 }
 
-test("docs/metrics.md lists what a scrape has, with its type and labels, and nothing else", async () => {
+test("docs/metrics.md lists exactly the metrics of a scrape, with type and labels", async () => {
   const families = await scrape();
   const rows = [
     ...readFileSync("docs/metrics.md", "utf8").matchAll(
@@ -62,22 +62,22 @@ test("docs/metrics.md lists what a scrape has, with its type and labels, and not
   for (const [name = "", , labels = ""] of documented) {
     const family = families.get(name);
     if (family && family.samples.size > 0)
-      expect([
+      expect({
         name,
-        labels
+        labels: labels
           .split(", ")
           .filter((one) => one !== "")
           .sort(),
-      ]).toEqual([name, labelsOf(family).sort()]);
+      }).toEqual({ name, labels: labelsOf(family).sort() });
   }
   for (const [, name = "", , , unit = ""] of rows) {
     if (name.includes("_seconds"))
-      expect([name, unit]).toEqual([name, expect.stringMatching(/^seconds/)]);
-    if (name.includes("_bytes")) expect([name, unit]).toEqual([name, "bytes"]);
+      expect({ name, unit }).toEqual({ name, unit: expect.stringMatching(/^seconds/) });
+    if (name.includes("_bytes")) expect({ name, unit }).toEqual({ name, unit: "bytes" });
   }
 });
 
-test("the dashboard is one that Grafana takes, of metrics that there are", async () => {
+test("the dashboard is valid for Grafana and uses existing metrics", async () => {
   const dashboard = JSON.parse(readFileSync("docs/grafana-dashboard.json", "utf8")) as {
     uid: string;
     title: string;
@@ -93,10 +93,13 @@ test("the dashboard is one that Grafana takes, of metrics that there are", async
   for (const { type, title, gridPos, targets = [] } of panels) {
     expect(title).not.toBe("");
     expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24);
-    expect([title, targets.length > 0]).toEqual([title, type !== "row"]);
+    expect({ title, hasTargets: targets.length > 0 }).toEqual({
+      title,
+      hasTargets: type !== "row",
+    });
     for (let x = gridPos.x; x < gridPos.x + gridPos.w; x += 1) {
       for (let y = gridPos.y; y < gridPos.y + gridPos.h; y += 1) {
-        expect([title, cells.has(`${x},${y}`)]).toEqual([title, false]);
+        expect({ title, overlaps: cells.has(`${x},${y}`) }).toEqual({ title, overlaps: false });
         cells.add(`${x},${y}`);
       }
     }
@@ -111,7 +114,7 @@ test("the dashboard is one that Grafana takes, of metrics that there are", async
     expect(variables).toContain(name);
 });
 
-test("the rules for alerts are of metrics that there are, and each says what is the matter", async () => {
+test("the alert rules use existing metrics, and each describes its problem", async () => {
   const { groups } = parse(readFileSync("docs/prometheus-alerts.yaml", "utf8")) as {
     groups: {
       name: string;

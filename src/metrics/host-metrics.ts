@@ -80,7 +80,7 @@ export function transferMetrics(
     );
     active([
       [{ direction: "download" }, streams.sending()],
-      [{ direction: "upload" }, transfers.uploading()],
+      [{ direction: "upload" }, streams.transfers.uploading()],
     ]);
   };
 }

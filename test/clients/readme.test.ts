@@ -5,12 +5,12 @@ import { temporaryDirectory } from "../support/temporary-directory.js";
 import { codeBlocks } from "../support/transcript.js";
 import { haveTools, run, type Ran } from "../support/tools.js";
 
-/** The README of the TypeScript client: its example is compiled and run with the package as it is packed. */
+/** Compiles and runs the example of the README of the TypeScript client with the packed package. */
 const directory = resolve("clients/typescript");
 const readme = readFileSync(join(directory, "README.md"), "utf8");
 const able = haveTools("the README of the TypeScript client", "npm", "tar");
 
-// In the checkout, so that what the package depends on is found.
+// In the checkout, so that the dependencies of the package resolve.
 mkdirSync(".cache", { recursive: true });
 const project = mkdtempSync(resolve(".cache/client-"));
 afterAll(() => rmSync(project, { recursive: true, force: true }));

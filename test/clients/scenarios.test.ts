@@ -95,18 +95,18 @@ const resolve = (value: unknown): unknown =>
 
 async function run(step: Step, error: string | undefined, where: string): Promise<Outcome> {
   const perform = steps[step.do];
-  if (!perform) throw new Error(`${where}: there is no such step`);
+  if (!perform) throw new Error(`${where}: unknown step`);
   const resolved = Object.fromEntries(
     Object.entries(step).map(([name, value]) => [name, resolve(value)]),
   ) as Step;
   try {
     const outcome = await perform(world, resolved);
-    if (error !== undefined) throw new Error(`${where}: it succeeded, and ${error} was expected`);
+    if (error !== undefined) throw new Error(`${where}: expected ${error}, but it succeeded`);
     return outcome ?? {};
   } catch (thrown) {
     if (error === undefined) throw new Error(`${where}: ${String(thrown)}`, { cause: thrown });
     if (!(thrown instanceof HoldfastError) || thrown.reason !== error)
-      throw new Error(`${where}: ${String(thrown)} in place of ${error}`, { cause: thrown });
+      throw new Error(`${where}: expected ${error}, received ${String(thrown)}`, { cause: thrown });
     return {};
   }
 }
@@ -121,6 +121,6 @@ function check(where: string, what: string, expected: unknown, outcome: Outcome)
         : found === expected;
   if (!good)
     throw new Error(
-      `${where}: ${what} is ${JSON.stringify(found)}, and ${JSON.stringify(expected)} was expected`,
+      `${where}: expected ${what} to be ${JSON.stringify(expected)}, received ${JSON.stringify(found)}`,
     );
 }

@@ -40,8 +40,8 @@ const version = (step: Step) =>
     ? { expectedVersion: BigInt(step["expectedVersion"]) }
     : {};
 
-function uriOf({ directory }: World, place: unknown): string {
-  const name = text(place);
+function uriOf({ directory }: World, destination: unknown): string {
+  const name = text(destination);
   return name.startsWith("transfer:") ? name : `file:${join(directory, name)}`;
 }
 

@@ -656,7 +656,7 @@ export function engineContract(name: string, openStorageEngine: OpenStorageEngin
       expect(await contents(fixture.engine)).toEqual({});
     });
 
-    test("keeps the previous generation alone, and removes what was built and never became live", async () => {
+    test("keeps only the previous generation, and removes those that never became live", async () => {
       const fixture = await engineFixture(openStorageEngine);
       const refs = [];
       for (const name of ["one", "two", "three"]) refs.push(await buildFromLive(fixture, name));

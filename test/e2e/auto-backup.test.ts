@@ -349,9 +349,7 @@ test.each(["", "temporary", "transfers", "document-index", "auto-backup/deeper"]
 
 test("reports a directory without write permission", async () => {
   if (process.getuid?.() === 0) {
-    console.warn(
-      "SKIPPED: root may write anywhere, so a directory without permissions cannot be tried.",
-    );
+    console.warn("SKIPPED: root can write to every directory.");
     return;
   }
   const fixture = await hostFixture({ platform: fast });

@@ -51,7 +51,7 @@ orSkip(
 
 orSkip.each<[string, (ca: ReturnType<typeof authority>) => object, object | undefined, RegExp]>([
   [
-    "an authority that is not trusted",
+    "an untrusted authority",
     (ca) => ca.issue("server", "IP:127.0.0.1"),
     {},
     /authority is not trusted.*--ca-file/,
@@ -63,13 +63,13 @@ orSkip.each<[string, (ca: ReturnType<typeof authority>) => object, object | unde
     /for another name/,
   ],
   [
-    "a certificate that has expired",
+    "an expired certificate",
     (ca) => ca.issue("server", "IP:127.0.0.1", -1),
     undefined,
     /has expired|not trusted/,
   ],
   [
-    "a store that wants a certificate",
+    "a missing client certificate",
     (ca) => ({
       ...ca.issue("server", "IP:127.0.0.1"),
       requestCert: true,

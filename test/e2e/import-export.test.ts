@@ -148,9 +148,9 @@ test.each<[string, () => Promise<{ status: number }>, number]>([
   ],
   ["a form", () => send(lines(1), "", "application/x-www-form-urlencoded"), 400],
   ["a document without a link", () => send('{"a":1}\n'), 400],
-  ["a skip that is none", () => send(lines(1), "&skip=-1"), 400],
+  ["an invalid skip", () => send(lines(1), "&skip=-1"), 400],
   [
-    "bytes that are no text",
+    "invalid UTF-8",
     () =>
       fetch(importUrl(), {
         method: "POST",
@@ -160,7 +160,7 @@ test.each<[string, () => Promise<{ status: number }>, number]>([
     400,
   ],
   [
-    "a line that is too long",
+    "a line above the limit",
     () =>
       fetch(importUrl(), {
         method: "POST",

@@ -57,11 +57,11 @@ async function differences(
 
 async function exported(
   fixture: HostFixture,
-  moment: IndexPointInTime,
+  pointInTime: IndexPointInTime,
 ): Promise<Record<string, string>> {
   const all: Record<string, string> = {};
   for await (const { link, body } of fixture.host.management.inspection.export(
-    moment,
+    pointInTime,
     undefined,
     never,
   ))
@@ -73,17 +73,17 @@ async function twoBackups(container: "DIRECTORY" | "ZIP") {
   const fixture = await hostFixture();
   for (const name of ["a", "b", "c", "ü"]) await fixture.put(name, { name });
   await fixture.backup("first", { container });
-  const moment = await fixture.put("b", { name: "b2" });
+  const pointInTime = await fixture.put("b", { name: "b2" });
   await remove(fixture, "c");
   await fixture.put("d", { name: "d" });
   await fixture.backup("second", { container });
-  return { fixture, moment };
+  return { fixture, pointInTime };
 }
 
 test.each(["DIRECTORY", "ZIP"] as const)(
   "compares two backups, a point in time of one, and the live index (%s)",
   async (container) => {
-    const { fixture, moment } = await twoBackups(container);
+    const { fixture, pointInTime } = await twoBackups(container);
     const changes = ["CHANGED /things/b 0 1", "DELETED /things/c 0 -", "CREATED /things/d - 0"];
     expect(await differences(fixture, at(fixture, "first"), at(fixture, "second"))).toEqual({
       lines: changes,
@@ -94,7 +94,7 @@ test.each(["DIRECTORY", "ZIP"] as const)(
         await differences(
           fixture,
           at(fixture, "first"),
-          at(fixture, "second", { targetTimeMicros: BigInt(moment) }),
+          at(fixture, "second", { targetTimeMicros: BigInt(pointInTime) }),
         )
       ).lines,
     ).toEqual(changes.slice(0, 1));
@@ -104,7 +104,7 @@ test.each(["DIRECTORY", "ZIP"] as const)(
       "CHANGED /things/a 0 1",
     ]);
     expect(
-      (await differences(fixture, live, { ...live, targetTimeMicros: BigInt(moment) })).lines,
+      (await differences(fixture, live, { ...live, targetTimeMicros: BigInt(pointInTime) })).lines,
     ).toEqual(["CHANGED /things/a 1 0", "CREATED /things/c - 0", "DELETED /things/d 0 -"]);
     const selection = {
       prefixes: ["/things/b"],
@@ -128,29 +128,29 @@ test.each(["DIRECTORY", "ZIP"] as const)(
 
 test("a comparison reports its progress: reading first, then the number of documents", async () => {
   const { fixture } = await twoBackups("DIRECTORY");
-  const told: DiffProgress[] = [];
+  const reported: DiffProgress[] = [];
   const run = async (selection?: DocumentSelection) => {
-    told.length = 0;
+    reported.length = 0;
     for await (const _ of fixture.host.management.inspection.diff(
       at(fixture, "first"),
       at(fixture, "second"),
       selection,
       never,
-      (progress) => told.push(progress),
+      (progress) => reported.push(progress),
     ));
   };
   await run();
-  expect(told.map(({ stage }) => stage)).toContain("indexing");
-  const comparing = told.filter(({ stage }) => stage === "comparing");
+  expect(reported.map(({ stage }) => stage)).toContain("indexing");
+  const comparing = reported.filter(({ stage }) => stage === "comparing");
   expect(comparing.at(0)).toEqual({ stage: "comparing", recordsDone: 1, recordsTotal: 4 });
   // a, b, c, d and ü: one more than either side contains.
   expect(comparing.at(-1)).toEqual({ stage: "comparing", recordsDone: 5, recordsTotal: 5 });
   await run({ prefixes: ["/things/b"], kinds: [], links: [] });
-  expect(told.at(-1)).toEqual({ stage: "comparing", recordsDone: 1, recordsTotal: 0 });
+  expect(reported.at(-1)).toEqual({ stage: "comparing", recordsDone: 1, recordsTotal: 0 });
 });
 
 test("exports any backup and point in time, and describes a point in time by the versions around it", async () => {
-  const { fixture, moment } = await twoBackups("ZIP");
+  const { fixture, pointInTime } = await twoBackups("ZIP");
   expect(await exported(fixture, at(fixture, "first"))).toEqual({
     a: '{"name":"a"}',
     b: '{"name":"b"}',
@@ -158,12 +158,12 @@ test("exports any backup and point in time, and describes a point in time by the
     ü: '{"name":"ü"}',
   });
   expect(await exported(fixture, live)).toEqual(await fixture.contents());
-  expect(await exported(fixture, { ...live, targetTimeMicros: BigInt(moment) })).toEqual(
-    await exported(fixture, at(fixture, "second", { targetTimeMicros: BigInt(moment) })),
+  expect(await exported(fixture, { ...live, targetTimeMicros: BigInt(pointInTime) })).toEqual(
+    await exported(fixture, at(fixture, "second", { targetTimeMicros: BigInt(pointInTime) })),
   );
   for (const state of [live, at(fixture, "second")]) {
     const around = await fixture.host.management.inspection.around(
-      { ...state, targetTimeMicros: BigInt(moment) },
+      { ...state, targetTimeMicros: BigInt(pointInTime) },
       2,
       never,
     );
@@ -306,9 +306,9 @@ describe("verification levels", () => {
       kind: "BASE",
       reason: expect.stringContaining("damage") as string,
     });
-    const anew = await fixture.backup("backup");
-    expect(anew.backup.segments.map(({ kind }) => kind)).toEqual(["base"]);
-    expect(anew.warnings).toEqual([expect.stringMatching(/found damage.*a new base was written/)]);
+    const next = await fixture.backup("backup");
+    expect(next.backup.segments.map(({ kind }) => kind)).toEqual(["base"]);
+    expect(next.warnings).toEqual([expect.stringMatching(/found damage.*a new base was written/)]);
     const contents = await fixture.contents();
     await fixture.put("n0", { text: "last" });
     await fixture.restore("backup");
@@ -420,16 +420,17 @@ describe("a restore of selected documents", () => {
   });
 
   test("selects by link and kind at a point in time; deletes documents missing in the backup only on request", async () => {
-    const { fixture, moment } = await twoBackups("ZIP");
+    const { fixture, pointInTime } = await twoBackups("ZIP");
     const selection = { ...none, links: ["/things/c", "/things/d"] };
     expect(
-      (await fixture.restore("second", { selection, targetTimeMicros: BigInt(moment) })).selection,
+      (await fixture.restore("second", { selection, targetTimeMicros: BigInt(pointInTime) }))
+        .selection,
     ).toMatchObject({ created: 1, kept: 1 });
     expect(
       (
         await fixture.restore("second", {
           selection: { ...selection, deleteOthers: true },
-          targetTimeMicros: BigInt(moment),
+          targetTimeMicros: BigInt(pointInTime),
         })
       ).selection,
     ).toMatchObject({ unchanged: 1, deleted: 1 });
@@ -528,7 +529,7 @@ describe("a dry run", () => {
   });
 
   test("plans a restore: what it replaces and discards", async () => {
-    const { fixture, moment } = await twoBackups("DIRECTORY");
+    const { fixture, pointInTime } = await twoBackups("DIRECTORY");
     const { plan } = await fixture.restore("first", { validateOnly: true });
     expect(plan).toMatchObject({
       currentDocuments: 4,
@@ -537,8 +538,12 @@ describe("a dry run", () => {
       backup: { documents: 4 },
     });
     expect(
-      (await fixture.restore("second", { validateOnly: true, targetTimeMicros: BigInt(moment) }))
-        .plan?.discardedVersions,
+      (
+        await fixture.restore("second", {
+          validateOnly: true,
+          targetTimeMicros: BigInt(pointInTime),
+        })
+      ).plan?.discardedVersions,
     ).toBe(2);
     const other = await hostFixture();
     const elsewhere = await other.restore("", { source: fixture.uri("first"), validateOnly: true });

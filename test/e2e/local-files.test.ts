@@ -253,7 +253,7 @@ test("replaces only files written through a file service, also after a restart",
     service("again", join(keeper.root, "sent.zip")),
   );
   expect(await put(`${urlOf(keeper)}/local-files/again`, undefined, "tonight")).toBe(200);
-  writeFileSync(join(keeper.root, "sent.zip"), "somebody's letters");
+  writeFileSync(join(keeper.root, "sent.zip"), "an unrelated file");
   expect(await put(`${urlOf(keeper)}/local-files/again`, undefined, "tomorrow")).toBe(400);
 }, 60_000);
 

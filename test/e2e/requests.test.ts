@@ -117,7 +117,7 @@ test("keeps the newest requests up to the limit", async () => {
   socket.on("data", (text: string) => (answered += text.split("HTTP/1.1 404").length - 1));
   for (let sent = 0; sent < total; sent += 1) {
     socket.write(`GET /core/examples/n${sent} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
-    while (sent - answered >= 100) await sleep(1);
+    await eventually(() => sent - answered < 100, { intervalMs: 1 });
   }
   await eventually(() => answered >= total);
   socket.destroy();

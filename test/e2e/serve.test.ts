@@ -566,7 +566,7 @@ describe("stopping", () => {
   test("runs and stops as process 1", async () => {
     const wrapper = ["unshare", "--pid", "--fork"];
     if (spawnSync("unshare", ["--pid", "--fork", "true"]).status !== 0) {
-      console.warn("SKIPPED: unshare --pid is not there or not allowed.");
+      console.warn("SKIPPED: unshare --pid is not available or not allowed.");
       return;
     }
     const root = temporaryDirectory();

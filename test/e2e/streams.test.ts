@@ -153,12 +153,12 @@ describe("an interrupted or invalid restore stream changes nothing and reports h
     );
 
   test.each<[string, () => Parameters<typeof sendRestore>[1], number, string, number]>([
-    ["no message at all", () => [], status.INVALID_ARGUMENT, "REQUEST_INVALID", -1],
+    ["no message", () => [], status.INVALID_ARGUMENT, "REQUEST_INVALID", -1],
     ["an empty message", () => [undefined], status.INVALID_ARGUMENT, "REQUEST_INVALID", -1],
     ["no header", () => [chunk(bytes, 0)], status.INVALID_ARGUMENT, "REQUEST_INVALID", -1],
     ["two headers", () => [named(), named()], status.INVALID_ARGUMENT, "REQUEST_INVALID", 0],
     [
-      "a name that is none",
+      "an invalid name",
       () => [header({ transferName: "transfers/../x" })],
       status.INVALID_ARGUMENT,
       "REQUEST_INVALID",
@@ -179,28 +179,28 @@ describe("an interrupted or invalid restore stream changes nothing and reports h
       0,
     ],
     [
-      "a duplicate that differs",
+      "a duplicate with other bytes",
       () => [named(), chunk(bytes, 0, 100), chunk(Buffer.alloc(100), 0)],
       status.DATA_LOSS,
       "TRANSFER_DAMAGED",
       100,
     ],
     [
-      "a wrong crc",
+      "a wrong CRC",
       () => [named(), chunk(bytes, 0, 100), chunk(bytes, 100, 100, 1)],
       status.DATA_LOSS,
       "TRANSFER_DAMAGED",
       100,
     ],
     [
-      "a chunk that is too large",
+      "a chunk above the limit",
       () => [named(), chunk(Buffer.alloc(9 << 20), 0)],
       status.INVALID_ARGUMENT,
       "REQUEST_INVALID",
       0,
     ],
     [
-      "something after the trailer",
+      "a message after the trailer",
       () => [named(), chunk(bytes, 0), trailer(bytes), chunk(bytes, 0, 1)],
       status.INVALID_ARGUMENT,
       "REQUEST_INVALID",
@@ -214,7 +214,7 @@ describe("an interrupted or invalid restore stream changes nothing and reports h
       -2,
     ],
     [
-      "a trailer too early",
+      "an early trailer",
       () => [named(), chunk(bytes, 0, 100), trailer(bytes)],
       status.DATA_LOSS,
       "TRANSFER_DAMAGED",
@@ -232,21 +232,21 @@ describe("an interrupted or invalid restore stream changes nothing and reports h
       -2,
     ],
     [
-      "an archive that is none",
+      "bytes other than an archive",
       () => [named(), chunk(Buffer.from("no archive"), 0), trailer(Buffer.from("no archive"))],
       status.FAILED_PRECONDITION,
       "BACKUP_FOREIGN",
       10,
     ],
     [
-      "an index that is not there",
+      "an unknown index",
       () => [named({ indexLink: "/core/none" }), chunk(bytes, 0), trailer(bytes)],
       status.NOT_FOUND,
       "INDEX_NOT_FOUND",
       -2,
     ],
     [
-      "more than there is room for",
+      "a size above the limit",
       () => [named({ sizeBytes: 1n << 50n })],
       status.RESOURCE_EXHAUSTED,
       "TRANSFER_LIMIT",

@@ -184,7 +184,7 @@ test("repeats a restore by stream by its request id alone, and rejects another r
   await expect(backup(false)).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
 });
 
-test("since of another lineage sends everything and says so; rejects another index and a missing base", async () => {
+test("since of another lineage sends everything with a warning; rejects another index and a missing base", async () => {
   await start();
   const base = await receiveBackup(client, {});
   const since = base.header?.transfer?.backup?.manifestSha256 ?? "";

@@ -84,7 +84,7 @@ test.each(cases)(
       expect((await fixture.contents())["d"]).toContain("again");
       if (!fired) return;
     }
-    throw new Error("there are always more calls");
+    throw new Error("the fault fires without end");
   },
   120_000,
 );
@@ -108,6 +108,6 @@ test.each(["get", "stat", "list"] as const)(
       expect((await fixture.contents())["d"]).toBe('{"n":2}');
       expect(fixture.leftovers()).toEqual([]);
     }
-    throw new Error("there are always more calls");
+    throw new Error("the fault fires without end");
   },
 );

@@ -23,7 +23,7 @@ function smallDisk(mebibytes: number): string | undefined {
       stdio: "ignore",
     });
   } catch {
-    console.warn("SKIPPED: a small disk of its own needs the right to mount one");
+    console.warn("SKIPPED: this user cannot mount a small file system");
     return undefined;
   }
   mounted.push(path);

@@ -270,7 +270,10 @@ test("leaves foreign files in a backup directory unchanged", async () => {
   const fixture = await hostFixture();
   mkdirSync(join(fixture.root, "dir"));
   writeFileSync(join(fixture.root, "dir", "stray.txt"), "mine");
-  writeFileSync(join(fixture.root, "dir", "base-1-2-0123456789abcdef.sqlite"), "looks like ours");
+  writeFileSync(
+    join(fixture.root, "dir", "base-1-2-0123456789abcdef.sqlite"),
+    "looks like a segment",
+  );
   for (let i = 0; i < 3; i += 1) {
     await fixture.put("a", { i });
     await fixture.backup("dir", { full: true });

@@ -3,14 +3,14 @@ import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { factoryPath, hostFixture, type HostFixture } from "../support/host-fixture.js";
 
-// Backups as released versions of the format left them: written once, never written again. A change that cannot restore them breaks
-// what its users keep.
+// Backups written by released versions of the format, never written again. A change that cannot restore them breaks
+// existing backups.
 
 interface State {
   what: string;
   targetTimeMicros: number;
   documents: number;
-  /** Of one line for each document: link, version, kind and body. */
+  /** Digest of one line for each document: link, version, kind and body. */
   sha256: string;
   some: { link: string; version: number; kind: string; body: string }[];
 }

@@ -4,7 +4,7 @@ import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.js";
 import { Health } from "../../gen/ts/grpc/health/v1/health_pb.js";
 import { DocumentService } from "../../gen/ts/holdfast/document/v1/document_pb.js";
 
-/** Runs in the page: the same calls by one protocol, and what came of them. */
+/** Runs in the page: makes the same calls over one protocol and returns the results. */
 async function call(
   baseUrl: string,
   protocol: "connect" | "connect-binary" | "grpc-web",

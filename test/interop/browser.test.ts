@@ -7,7 +7,7 @@ import { Code } from "@connectrpc/connect";
 import { factoryPath, hostFixture } from "../support/host-fixture.js";
 import type { PageResult } from "./browser-page.js";
 
-/** The clients for browsers, in a browser, from a page of another origin. */
+/** The browser clients in a browser, on a page of another origin. */
 const program = process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium";
 const flags = [
   "--no-sandbox",
@@ -20,9 +20,7 @@ const flags = [
 ];
 const here = existsSync(program);
 if (!here)
-  console.warn(
-    `SKIPPED: the browser tests need Chromium; there is none at ${program} (CHROMIUM_PATH).`,
-  );
+  console.warn(`SKIPPED: the browser tests need Chromium; ${program} is missing (CHROMIUM_PATH).`);
 
 (here ? describe : describe.skip)("in Chromium", () => {
   let browser: Browser;
@@ -72,7 +70,7 @@ if (!here)
   }
 
   test.each(["connect", "connect-binary", "grpc-web"])(
-    "a page calls by %s: one answer, a stream, and errors with their details",
+    "a page calls over %s: a unary call, a stream, and errors with details",
     async (protocol) => {
       const { text, ...rest } = await call(protocol, [origin]);
       expect(text).toContain('"n":9007199254740993');
@@ -90,7 +88,7 @@ if (!here)
     },
   );
 
-  test("a page of an origin that is not named gets nothing", async () => {
+  test("a page of an unlisted origin receives no response", async () => {
     await expect(call("connect", [])).rejects.toThrow(/Failed to fetch/);
     await expect(call("grpc-web", ["https://console.example"])).rejects.toThrow(/Failed to fetch/);
   });

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 
-/** What is generated for clients has to compile as it is handed out. */
+/** The generated clients must compile as distributed. */
 const run = (command: string, args: string[], directory: string) => {
   const { status, stdout, stderr } = spawnSync(command, args, {
     cwd: resolve(process.cwd(), directory),

@@ -24,7 +24,7 @@ test("the tables, checksums and limits match the code", () => {
   expect(prose).toContain(`the version of this format: ${formatVersion} |`);
 });
 
-test("every field of a manifest is described", () => {
+test("documents every field of a manifest", () => {
   const messages = [
     ManifestSchema,
     ...ManifestSchema.fields.flatMap((field) =>

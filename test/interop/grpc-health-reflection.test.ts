@@ -54,7 +54,7 @@ function check(service: string): Promise<Status | undefined> {
   });
 }
 
-test("health knows the server, its services and what it was told", async () => {
+test("the health service reports the server, its services and changed states", async () => {
   expect(await check("")).toBe(Status.SERVING);
   expect(await check("holdfast.document.v1.DocumentService")).toBe(Status.SERVING);
   expect(await check("backup")).toBe(Status.SERVING);
@@ -78,7 +78,7 @@ test("health knows the server, its services and what it was told", async () => {
   });
 });
 
-test("who watches sees each change, and that the server stops", async () => {
+test("a watcher receives each change and the stop of the server", async () => {
   const seen: Status[] = [];
   const watch = client.makeServerStreamRequest(
     "/grpc.health.v1.Health/Watch",
@@ -149,7 +149,7 @@ test.each([
   ["google.rpc.ErrorInfo", "google/rpc/error_details.proto"],
   ["google.api.http", "google/api/annotations.proto"],
   ["google.protobuf.Struct", "google/protobuf/struct.proto"],
-])("%s is found in %s, with all that this imports", async (symbol, name) => {
+])("finds %s in %s with all imports", async (symbol, name) => {
   const [answer] = await reflect("v1", {
     messageRequest: { case: "fileContainingSymbol", value: symbol },
   });
@@ -160,7 +160,7 @@ test.each([
     for (const dependency of file.dependency) expect(names).toContain(dependency);
 });
 
-test("a file is sent once in a stream, extensions are found, and what is unknown is said to be", async () => {
+test("sends each file once per stream, finds extensions, and reports unknown symbols", async () => {
   const answers = await reflect(
     "v1",
     { messageRequest: { case: "fileByFilename", value: "holdfast/document/v1/document.proto" } },

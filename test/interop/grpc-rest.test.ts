@@ -35,7 +35,7 @@ const make = (id = "one") =>
     fields: { name: "first" },
   });
 
-test("a document is made, read, changed, listed and deleted", async () => {
+test("creates, reads, changes, lists and deletes a document", async () => {
   const made = await make();
   expect(made.status).toBe(200);
   expect(made.json).toMatchObject({
@@ -89,7 +89,7 @@ test("a document is made, read, changed, listed and deleted", async () => {
   expect(rest.json).toMatchObject({ versions: [{ version: "0" }], nextPageToken: "" });
 });
 
-test("a Struct never rounds a number, coming or going", async () => {
+test("a Struct preserves numbers exactly in both directions", async () => {
   await make();
   const coming = await call(
     "PATCH",
@@ -117,7 +117,7 @@ test("a Struct never rounds a number, coming or going", async () => {
   expect(going.json["message"]).toContain("/core/examples/one");
 });
 
-test("If-Match is checked and answered with 412, expectedVersion with 409", async () => {
+test("answers a failed If-Match with 412 and a failed expectedVersion with 409", async () => {
   await make();
   const patch = { fields: { name: "second" } };
   expect(
@@ -136,7 +136,7 @@ test("If-Match is checked and answered with 412, expectedVersion with 409", asyn
   ).toBe(412);
 });
 
-test("errors are google.rpc.Status with the reason", async () => {
+test("errors are google.rpc.Status messages with a reason", async () => {
   const missing = await call("GET", "/v1/documents/core/examples/none");
   expect(missing.status).toBe(404);
   expect(missing.json).toEqual({
@@ -153,7 +153,7 @@ test("errors are google.rpc.Status with the reason", async () => {
   });
 });
 
-test("a broken rule names the field", async () => {
+test("a violated rule names the field", async () => {
   const answer = await call("POST", "/v1/backups", {
     destination: "",
     container: 9,
@@ -171,20 +171,20 @@ test("a broken rule names the field", async () => {
 test.each([
   ["an unknown field", "POST", "/v1/backups", '{"destinatoin":"x"}', 400],
   ["an unknown parameter", "GET", "/v1/host?verbose=1", undefined, 400],
-  ["no JSON", "POST", "/v1/backups", "{", 400],
+  ["malformed JSON", "POST", "/v1/backups", "{", 400],
   ["an unknown path", "GET", "/v1/nothing", undefined, 404],
   ["an unknown method", "DELETE", "/v1/host", undefined, 405],
   ["a malformed path", "GET", "/v1/documents/%ff", undefined, 400],
   ["a link of 1025 bytes", "GET", `/v1/documents/${"é".repeat(512)}x`, undefined, 400],
-])("%s: %s %s", async (_what, method, path, body, status) => {
+])("rejects %s: %s %s", async (_what, method, path, body, status) => {
   expect((await call(method, path, body)).status).toBe(status);
 });
 
-test("405 says what is allowed", async () => {
+test("405 lists the allowed methods", async () => {
   expect((await call("DELETE", "/v1/backups")).headers.get("allow")).toBe("GET, POST");
 });
 
-test("only JSON is taken, so that no form of another site can do anything", async () => {
+test("accepts only JSON, so that forms of other sites have no effect", async () => {
   const answer = await call("POST", "/v1/backups", '{"destination":"file:/x"}', {
     "content-type": "text/plain",
   });
@@ -192,19 +192,19 @@ test("only JSON is taken, so that no form of another site can do anything", asyn
   expect(servers.host.asked.backup).toEqual([]);
 });
 
-test("an unforeseen error is 500 without its text", async () => {
+test("an unexpected error is 500 without its message", async () => {
   const answer = await call("GET", "/v1/documents?factoryLink=/core/examples&filter=secret");
   expect(answer.status).toBe(500);
   expect(JSON.stringify(answer.json)).not.toContain("hunter2");
   expect(String(servers.internal[0])).toContain("hunter2");
 });
 
-test("paths that are not below /v1 are left to others", async () => {
+test("leaves paths outside of /v1 to other handlers", async () => {
   expect((await fetch(`${servers.url}/core/management`)).status).toBe(418);
   expect((await fetch(`${servers.url}/v10/host`)).status).toBe(418);
 });
 
-test("a body that is too large is refused before it has come", async () => {
+test("rejects a body that is too large before it is received", async () => {
   const socket = connect(servers.httpPort, "127.0.0.1");
   socket.write(
     `POST /v1/backups HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 999999999\r\n\r\n{`,
@@ -218,7 +218,7 @@ test("a body that is too large is refused before it has come", async () => {
   socket.destroy();
 });
 
-test("a chunked body is refused as soon as it is too large", async () => {
+test("rejects a chunked body as soon as it is too large", async () => {
   const response = await call(
     "POST",
     "/v1/backups",
@@ -227,14 +227,14 @@ test("a chunked body is refused as soon as it is too large", async () => {
   expect(response.status).toBe(413);
 });
 
-test("a document of 16 MiB fits", async () => {
+test("accepts a document of 16 MiB", async () => {
   const json = base64(`{"a":"${"x".repeat(16 * 1024 * 1024 - 8)}"}`);
   expect(
     (await call("POST", "/v1/documents", { factoryLink: "/core/examples", json })).status,
   ).toBe(200);
 });
 
-test("backups and restores are operations with typed metadata and outcome", async () => {
+test("backups and restores are operations with typed metadata and results", async () => {
   const begun = await call("POST", "/v1/backups", {
     destination: "https://store/x?y=1",
     requestId: "r-1",
@@ -290,7 +290,7 @@ test("backups and restores are operations with typed metadata and outcome", asyn
   expect((await call("DELETE", `/v1/${name}`)).status).toBe(200);
 });
 
-test("backups are described, listed page by page and pruned", async () => {
+test("describes, lists by page and prunes backups", async () => {
   expect((await call("GET", "/v1/backups:describe?uri=file:/backups")).json).toMatchObject({
     number: "1",
     window: { earliestMicros: "1" },
@@ -311,7 +311,7 @@ test("backups are described, listed page by page and pruned", async () => {
   ).toMatchObject({ removedBackups: ["m1"], freedBytes: "7" });
 });
 
-test("who may not call is told so before the body is read", async () => {
+test("rejects an unauthorized call before reading its body", async () => {
   await servers.close();
   servers = await startServers((method, { bearerToken: token }) => {
     if (method.name !== "GetHost" && token !== "good")

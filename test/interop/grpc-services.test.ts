@@ -51,7 +51,7 @@ const create = {
   bodyFormat: BodyFormat.BODY_FORMAT_UNSPECIFIED,
 };
 
-test("integers of 64 bits come back as they went", async () => {
+test("transmits 64-bit integers exactly", async () => {
   const made = await ask<Document>((done) => documents.createDocument(create, done));
   expect(made).toMatchObject({ selfLink: "/core/examples/one", version: 0n });
   const read = await ask<Document>((done) =>
@@ -65,14 +65,14 @@ test("integers of 64 bits come back as they went", async () => {
   );
 });
 
-test("a system field given twice is refused", async () => {
+test("rejects a system field given twice", async () => {
   const request = { ...create, body: json('{"documentSelfLink":"two"}') };
   await expect(
     ask<Document>((done) => documents.createDocument(request, done)),
   ).rejects.toMatchObject({ code: grpc.status.INVALID_ARGUMENT });
 });
 
-test("the rules of the protos are kept to", async () => {
+test("enforces the validation rules of the protos", async () => {
   const refused = ask<Document>((done) =>
     documents.getDocument(
       { selfLink: "x".repeat(1025), bodyFormat: BodyFormat.BODY_FORMAT_UNSPECIFIED },
@@ -88,7 +88,7 @@ test("the rules of the protos are kept to", async () => {
   ).rejects.toMatchObject({ code: grpc.status.INVALID_ARGUMENT });
 });
 
-test("an expected version that is not the document's is ABORTED", async () => {
+test("rejects a mismatched expected version with ABORTED", async () => {
   await ask<Document>((done) => documents.createDocument(create, done));
   const refused = ask<DeleteDocumentResponse>((done) =>
     documents.deleteDocument(
@@ -103,7 +103,7 @@ test("an expected version that is not the document's is ABORTED", async () => {
   await expect(refused).rejects.toMatchObject({ code: grpc.status.ABORTED });
 });
 
-test("an operation's metadata and result unpack", async () => {
+test("unpacks the metadata and the result of an operation", async () => {
   const operation = await ask<Operation>((done) =>
     management.backup(
       BackupRequest.fromPartial({ destination: "file:/backups/a.ZIP", validateOnly: true }),
@@ -133,7 +133,7 @@ test("an operation's metadata and result unpack", async () => {
   expect(listed.operations).toHaveLength(1);
 });
 
-test("a wait ends with its client", async () => {
+test("a wait ends when its client disconnects", async () => {
   const { name } = await ask<Operation>((done) =>
     management.verifyBackup(
       {
@@ -147,6 +147,7 @@ test("a wait ends with its client", async () => {
   );
   const waited = new Promise<grpc.ServiceError | null>((resolve) => {
     const call = operations.waitOperation({ name, timeout: undefined }, (error) => resolve(error));
+    // Time for the call to reach the host.
     setTimeout(() => call.cancel(), 50);
   });
   expect((await waited)?.code).toBe(grpc.status.CANCELLED);

@@ -4,7 +4,7 @@ import { delimiter, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { startServers } from "./support/servers.js";
 
-/** grpcurl knows nothing of the protos: what it prints, it has by reflection alone. */
+/** grpcurl has no protos: its output depends on reflection alone. */
 const directories = [
   resolve(process.cwd(), ".cache/go-bin"),
   ...(process.env["PATH"] ?? "").split(delimiter),
@@ -13,7 +13,7 @@ const grpcurl = directories
   .map((directory) => join(directory, "grpcurl"))
   .find((path) => existsSync(path));
 
-test("grpcurl lists, describes and calls", async () => {
+test("grpcurl lists, describes and calls services", async () => {
   if (grpcurl === undefined) {
     console.warn(
       'SKIPPED: grpcurl not found. "GOBIN=$PWD/.cache/go-bin go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4" installs it.',

@@ -6,7 +6,7 @@ import { temporaryDirectory } from "../support/temporary-directory.js";
 import { haveTools } from "../support/tools.js";
 import { fillWith, transferFixture } from "../support/transfer-fixture.js";
 
-/** Serves a directory as `python3 -m http.server` does: whole files only, whatever range is asked for. */
+/** Serves a directory like `python3 -m http.server`: whole files only, whatever the range. */
 async function pythonServer(directory: string) {
   const child = spawn(
     "python3",
@@ -23,7 +23,7 @@ async function pythonServer(directory: string) {
   };
 }
 
-test("a backup in a directory that Python serves is restored over http, and a file that is none is refused", async () => {
+test("restores a backup from a directory served by Python over HTTP, and rejects a foreign file", async () => {
   if (!haveTools("restoring from Python's http.server", "python3")) return;
   const directory = temporaryDirectory();
   const fixture = await transferFixture();
@@ -44,7 +44,7 @@ test("a backup in a directory that Python serves is restored over http, and a fi
       reason: "DESTINATION_REFUSED",
       message: expect.stringContaining("404") as string,
     });
-    // It knows no PUT.
+    // The server has no PUT.
     await expect(fixture.backupTo(`${server.origin}/new.zip`)).rejects.toMatchObject({
       reason: "DESTINATION_REFUSED",
       message: expect.stringContaining("501") as string,

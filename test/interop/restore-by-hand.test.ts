@@ -11,11 +11,12 @@ import {
 } from "node:fs";
 import { join, resolve } from "node:path";
 import type { DocumentVersion } from "../../src/document/document.js";
+import { eventually } from "../support/eventually.js";
 import { factoryPath, hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { haveTools, run } from "../support/tools.js";
 
-// A host is started for each comparison: on a busy machine that adds up.
+// Every comparison starts a host, which takes time on a busy machine.
 jest.setTimeout(180_000);
 
 const script = resolve("test/interop/restore-by-hand.sh");
@@ -42,7 +43,7 @@ const refusal = async (...args: string[]) => {
   return stderr;
 };
 
-/** What Holdfast makes of the same backup, in a host of its own, in the lines that the script writes. */
+/** The documents of the same backup restored by another host, as lines in the format of the script. */
 async function byHoldfast(
   backup: string,
   targetMicros?: number,
@@ -79,8 +80,8 @@ async function byHoldfast(
   };
 }
 
-/** The script and Holdfast make the same of a backup: the documents, and every version of each. */
-async function agreeOn(backup: string, targetMicros?: number): Promise<string[]> {
+/** Compares the script with Holdfast: the documents, and all versions of each. */
+async function restoreBothWays(backup: string, targetMicros?: number): Promise<string[]> {
   const lines = await byHand(backup, targetMicros);
   const { documents, versions } = await byHoldfast(backup, targetMicros);
   expect([...lines].sort()).toEqual(documents);
@@ -97,19 +98,21 @@ async function create(fixture: HostFixture, name: string, body: string): Promise
   );
 }
 
-/** Waits until the sweep has left as many versions as are retained. */
+/** Waits until the sweep has compacted all but the retained versions. */
 async function swept(fixture: HostFixture, versions: number): Promise<void> {
-  const end = Date.now() + 20_000;
-  for (;;) {
-    const index = (await fixture.host.management.host()).indexes.find(({ inMemory }) => !inMemory);
-    if (index?.versions === versions) return;
-    if (Date.now() > end) throw new Error(`${index?.versions} versions are there, not ${versions}`);
-    await new Promise((done) => setTimeout(done, 50));
-  }
+  let found: number | undefined;
+  await eventually(
+    async () => {
+      const { indexes } = await fixture.host.management.host();
+      found = indexes.find(({ inMemory }) => !inMemory)?.versions;
+      return found === versions;
+    },
+    { state: () => found },
+  );
 }
 
 (able ? describe : describe.skip)("restoring by hand", () => {
-  test("a full backup, text for text: numbers that no double holds, every kind of character, deleted documents", async () => {
+  test("restores a full backup text for text: numbers beyond a double, every kind of character, deleted documents", async () => {
     const fixture = await hostFixture();
     await create(
       fixture,
@@ -125,52 +128,52 @@ async function swept(fixture: HostFixture, versions: number): Promise<void> {
     await create(fixture, "gone", '{"x":1}');
     await fixture.host.documents.delete(`${factoryPath}/gone`);
     await fixture.backup("full");
-    const lines = await agreeOn(path(fixture, "full"));
+    const lines = await restoreBothWays(path(fixture, "full"));
     expect(lines).toHaveLength(3);
     expect(lines.join("\n")).toContain(
       '"body":{"exact":9007199254740993,"price":1.10,"huge":1e400,"zero":-0}',
     );
     await fixture.backup("full.zip", { container: "ZIP" });
-    expect(await agreeOn(path(fixture, "full.zip"))).toEqual(lines);
+    expect(await restoreBothWays(path(fixture, "full.zip"))).toEqual(lines);
   });
 
-  test("an empty index", async () => {
+  test("restores an empty index", async () => {
     const fixture = await hostFixture();
     await fixture.backup("empty");
-    expect(await agreeOn(path(fixture, "empty"))).toEqual([]);
+    expect(await restoreBothWays(path(fixture, "empty"))).toEqual([]);
   });
 
-  test("a chain of deltas, to its end and to each point in time", async () => {
+  test("restores a chain of deltas to its end and to each point in time", async () => {
     const fixture = await hostFixture();
-    const moments: number[] = [];
+    const times: number[] = [];
     for (let i = 0; i < 200; i += 1) await fixture.put(`d${i}`, { i, text: "x".repeat(3000) });
     await fixture.backup("chain");
     for (let round = 0; round < 4; round += 1) {
-      moments.push(await fixture.put(`d${round}`, { round }));
+      times.push(await fixture.put(`d${round}`, { round }));
       await fixture.host.documents.delete(`${factoryPath}/d${10 + round}`);
-      moments.push(await fixture.put(`new${round}`, { round }));
-      if (round === 3) moments.push(await fixture.put("d10", { back: true }));
+      times.push(await fixture.put(`new${round}`, { round }));
+      if (round === 3) times.push(await fixture.put("d10", { back: true }));
       await fixture.backup("chain");
     }
     const chain = path(fixture, "chain");
     expect(readdirSync(chain).filter((name) => name.startsWith("delta-"))).toHaveLength(4);
     const sizes: number[] = [];
-    for (const moment of moments) sizes.push((await agreeOn(chain, moment)).length);
-    expect(sizes).toEqual([...moments.slice(1).map(() => 200), 201]);
-    expect(await agreeOn(chain)).toHaveLength(201);
+    for (const time of times) sizes.push((await restoreBothWays(chain, time)).length);
+    expect(sizes).toEqual([...times.slice(1).map(() => 200), 201]);
+    expect(await restoreBothWays(chain)).toHaveLength(201);
     // Between two changes, and just before one.
-    expect(
-      (await byHand(chain, (moments[1] ?? 0) - 1)).some((line) => line.includes("/new0")),
-    ).toBe(false);
+    expect((await byHand(chain, (times[1] ?? 0) - 1)).some((line) => line.includes("/new0"))).toBe(
+      false,
+    );
     const [earliest] = /\d{16}/.exec(await refusal(chain, "1")) ?? [];
-    expect(await agreeOn(chain, Number(earliest))).toHaveLength(1);
+    expect(await restoreBothWays(chain, Number(earliest))).toHaveLength(1);
     expect(await refusal(chain, "9999999999999999")).toMatch(
       /can be restored to any time from \d+ to \d+, not to 9999999999999999/,
     );
     expect(await refusal(chain, "yesterday")).toContain("whole number of microseconds");
   });
 
-  test("prunes of a base and of later deltas, also before what was written after them", async () => {
+  test("restores compactions of a base and of later deltas, also before later writes", async () => {
     const fixture = await hostFixture({ retainedVersions: 2, historyMs: 0 });
     const ballast = 100;
     for (let i = 0; i < ballast; i += 1) await fixture.put(`b${i}`, { text: "x".repeat(3000) });
@@ -185,7 +188,7 @@ async function swept(fixture: HostFixture, versions: number): Promise<void> {
     await fixture.backup("pruned");
     const pruned = path(fixture, "pruned");
     expect(readdirSync(pruned).filter((name) => name.endsWith(".sqlite"))).toHaveLength(3);
-    const lines = await agreeOn(pruned);
+    const lines = await restoreBothWays(pruned);
     expect(lines.find((line) => line.includes("/often"))).toContain('"version":9');
     const manifest = JSON.parse(
       readFileSync(
@@ -199,11 +202,11 @@ async function swept(fixture: HostFixture, versions: number): Promise<void> {
       ),
     );
     const { earliestMicros } = manifest.window as { earliestMicros: string };
-    expect(await agreeOn(pruned, Number(earliestMicros))).toHaveLength(ballast + 2);
+    expect(await restoreBothWays(pruned, Number(earliestMicros))).toHaveLength(ballast + 2);
     expect(await refusal(pruned, String(Number(earliestMicros) - 1))).toContain("not to");
   });
 
-  test("what is damaged or no backup is refused, and nothing is written", async () => {
+  test("rejects damaged and foreign backups and writes nothing", async () => {
     const fixture = await hostFixture();
     await fixture.put("one", { text: "some text" });
     await fixture.backup("whole");
@@ -239,11 +242,11 @@ async function swept(fixture: HostFixture, versions: number): Promise<void> {
 });
 
 (able && haveTools("packing by hand", "zip") ? describe : describe.skip)("packing by hand", () => {
-  test("a directory that was zipped with its folder, and a ZIP that was unpacked, restore in both ways", async () => {
+  test("a zipped directory and an unpacked ZIP restore in both ways", async () => {
     const fixture = await hostFixture();
     for (let i = 0; i < 20; i += 1) await fixture.put(`d${i}`, { i, text: "x".repeat(200) });
     await fixture.backup("folder");
-    const moment = await fixture.put("d0", { changed: true });
+    const time = await fixture.put("d0", { changed: true });
     await fixture.put("d0", { changed: "again" });
     await fixture.backup("folder");
     await fixture.backup("one.zip", { container: "ZIP" });
@@ -254,23 +257,23 @@ async function swept(fixture: HostFixture, versions: number): Promise<void> {
       (await run("zip", ["-q", "-r", "../flat.zip", "."], { cwd: join(root, "folder") })).code,
     ).toBe(0);
     expect((await run("unzip", ["-q", "one.zip", "-d", "unpacked"], { cwd: root })).code).toBe(0);
-    const expected = await agreeOn(path(fixture, "folder"));
+    const expected = await restoreBothWays(path(fixture, "folder"));
     for (const name of ["zipped.zip", "flat.zip", "unpacked"]) {
-      expect(await agreeOn(path(fixture, name))).toEqual(expected);
+      expect(await restoreBothWays(path(fixture, name))).toEqual(expected);
       expect(
-        (await agreeOn(path(fixture, name), moment)).find((line) => line.includes("/d0")),
+        (await restoreBothWays(path(fixture, name), time)).find((line) => line.includes("/d0")),
       ).toContain('{"changed":true}');
     }
-    // A directory made of an unpacked ZIP is one that further backups go on from.
+    // Further backups extend a directory made of an unpacked ZIP.
     await fixture.put("d1", { changed: true });
     const { segmentsWritten } = await fixture.backup("unpacked");
     expect(segmentsWritten).toBe(1);
     expect(
-      (await agreeOn(path(fixture, "unpacked"))).find((line) => line.includes("/d1")),
+      (await restoreBothWays(path(fixture, "unpacked"))).find((line) => line.includes("/d1")),
     ).toContain('{"changed":true}');
   });
 
-  test("files beside a backup do no harm", async () => {
+  test("ignores files beside a backup", async () => {
     const fixture = await hostFixture();
     await fixture.put("one", { x: 1 });
     await fixture.backup("backup");
@@ -280,6 +283,6 @@ async function swept(fixture: HostFixture, versions: number): Promise<void> {
     const [base = ""] = readdirSync(backup);
     copyFileSync(join(backup, base), join(backup, "base-copy.sqlite"));
     renameSync(join(backup, "base-copy.sqlite"), join(backup, "folder", "base-copy.sqlite"));
-    expect(await agreeOn(backup)).toHaveLength(1);
+    expect(await restoreBothWays(backup)).toHaveLength(1);
   });
 });

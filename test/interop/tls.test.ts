@@ -13,18 +13,19 @@ import {
 import { HostError } from "../../src/errors.js";
 import { checkTls } from "../../src/security/tls.js";
 import { authority, type Issued } from "../support/certificates.js";
+import { eventually } from "../support/eventually.js";
 import { hostFixture } from "../support/host-fixture.js";
 import { runToEnd, serve } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { haveTools } from "../support/tools.js";
 
-/** A client as both ports see it: whom it trusts and what it shows. */
+/** A client of both ports: the root that it trusts and the certificate that it presents. */
 interface Client {
   trusts: ReturnType<typeof authority>;
   shows?: Issued;
 }
 
-/** The status of GET /v1/host, or why there is none. */
+/** The status of GET /v1/host, or the error. */
 function overHttps(
   port: number,
   { trusts, shows }: Client,
@@ -82,57 +83,57 @@ async function overGrpc(
 
 (haveTools("TLS", "openssl") ? describe : describe.skip)("TLS", () => {
   const directory = temporaryDirectory();
-  let ours: ReturnType<typeof authority>;
-  let others: ReturnType<typeof authority>;
+  let hostCa: ReturnType<typeof authority>;
+  let otherCa: ReturnType<typeof authority>;
   let server: Issued;
   let client: Issued;
   let stranger: Issued;
   beforeAll(() => {
-    [ours, others] = [authority(), authority()];
+    [hostCa, otherCa] = [authority(), authority()];
     const names = "DNS:localhost,IP:127.0.0.1";
     [server, client, stranger] = [
-      ours.issue("server", names),
-      ours.issue("client", names),
-      others.issue("stranger", names),
+      hostCa.issue("server", names),
+      hostCa.issue("client", names),
+      otherCa.issue("stranger", names),
     ];
   });
   const identity = () => ({ certificate: server.certificate, key: server.key });
 
-  test("on both ports: who trusts the host's root gets in, others and plain text do not", async () => {
+  test("on both ports: accepts clients that trust the root of the host, and neither other clients nor plain text", async () => {
     const { host } = await hostFixture({ tls: identity() });
-    expect(await overHttps(host.httpAddress.port, { trusts: ours })).toBe(200);
-    expect(await overGrpc(host.grpcAddress.port, { trusts: ours })).toBe(0);
-    expect(await overHttps(host.httpAddress.port, { trusts: others })).toMatch(
+    expect(await overHttps(host.httpAddress.port, { trusts: hostCa })).toBe(200);
+    expect(await overGrpc(host.grpcAddress.port, { trusts: hostCa })).toBe(0);
+    expect(await overHttps(host.httpAddress.port, { trusts: otherCa })).toMatch(
       /CERT|VERIFY|ISSUER/,
     );
-    expect(await overGrpc(host.grpcAddress.port, { trusts: others })).toBe(grpc.status.UNAVAILABLE);
-    await expect(fetch(`http://127.0.0.1:${host.httpAddress.port}/v1/host`)).rejects.toThrow();
-    expect(await overHttps(host.httpAddress.port, { trusts: ours }, { host: "evil.example" })).toBe(
-      403,
+    expect(await overGrpc(host.grpcAddress.port, { trusts: otherCa })).toBe(
+      grpc.status.UNAVAILABLE,
     );
+    await expect(fetch(`http://127.0.0.1:${host.httpAddress.port}/v1/host`)).rejects.toThrow();
+    expect(
+      await overHttps(host.httpAddress.port, { trusts: hostCa }, { host: "evil.example" }),
+    ).toBe(403);
   });
 
-  test("with a client CA: a certificate of it is asked for and is enough; none, and one of another root, are refused", async () => {
-    const { host } = await hostFixture({ tls: { ...identity(), clientCa: ours.pem } });
+  test("with a client CA requires one of its certificates, and rejects none and those of another CA", async () => {
+    const { host } = await hostFixture({ tls: { ...identity(), clientCa: hostCa.pem } });
     const [http, rpc] = [host.httpAddress.port, host.grpcAddress.port];
-    expect([
-      await overHttps(http, { trusts: ours, shows: client }),
-      await overGrpc(rpc, { trusts: ours, shows: client }),
-    ]).toEqual([200, 0]);
+    expect(await overHttps(http, { trusts: hostCa, shows: client })).toBe(200);
+    expect(await overGrpc(rpc, { trusts: hostCa, shows: client })).toBe(0);
     for (const shows of [undefined, stranger]) {
-      const one = { trusts: ours, ...(shows && { shows }) };
+      const one = { trusts: hostCa, ...(shows && { shows }) };
       expect(await overHttps(http, one)).toEqual(expect.any(String));
       expect(await overGrpc(rpc, one)).toBe(grpc.status.UNAVAILABLE);
     }
-    expect(await overHttps(http, { trusts: ours, shows: client })).toBe(200);
+    expect(await overHttps(http, { trusts: hostCa, shows: client })).toBe(200);
   });
 
-  test("with tokens too, a certificate alone gives no role", async () => {
+  test("with tokens, a certificate alone has no role", async () => {
     const { host } = await hostFixture({
-      tls: { ...identity(), clientCa: ours.pem },
+      tls: { ...identity(), clientCa: hostCa.pem },
       tokens: "reader read",
     });
-    const one = { trusts: ours, shows: client };
+    const one = { trusts: hostCa, shows: client };
     expect(await overHttps(host.httpAddress.port, one)).toBe(401);
     expect(await overHttps(host.httpAddress.port, one, { authorization: "Bearer reader" })).toBe(
       200,
@@ -141,25 +142,26 @@ async function overGrpc(
     expect(await overGrpc(host.grpcAddress.port, one, "reader")).toBe(0);
   });
 
-  test("client certificates are authentication enough for other addresses than loopback", async () => {
+  test("client certificates are sufficient authentication for addresses other than loopback", async () => {
     const roots = { httpHost: "0.0.0.0", grpcHost: "0.0.0.0", backupRoots: [directory] };
     await expect(hostFixture({ ...roots, tls: identity() })).rejects.toThrow(
       /--token-file.*--tls-client-ca/,
     );
-    const { host } = await hostFixture({ ...roots, tls: { ...identity(), clientCa: ours.pem } });
-    expect(await overHttps(host.httpAddress.port, { trusts: ours, shows: client })).toBe(200);
+    const { host } = await hostFixture({ ...roots, tls: { ...identity(), clientCa: hostCa.pem } });
+    expect(await overHttps(host.httpAddress.port, { trusts: hostCa, shows: client })).toBe(200);
   });
 
-  test("connections that are silent, or stop in the handshake, do not hold a close up", async () => {
+  test("silent connections and incomplete handshakes do not delay a close", async () => {
     const fixture = await hostFixture({ tls: identity() });
     const { port } = fixture.host.httpAddress;
     const silent = connectTcp(port, "127.0.0.1");
     const begun = connectTcp(port, "127.0.0.1", () =>
       begun.write(Buffer.from([0x16, 3, 1, 2, 0, 1])),
     );
-    const idle = connectTls({ port, host: "127.0.0.1", servername: "localhost", ca: ours.pem });
+    const idle = connectTls({ port, host: "127.0.0.1", servername: "localhost", ca: hostCa.pem });
     for (const socket of [silent, begun, idle]) socket.on("error", () => {});
     await once(idle, "secureConnect");
+    // Time for the silent connections to arrive.
     await new Promise((resolve) => setTimeout(resolve, 100));
     const start = Date.now();
     await fixture.stop();
@@ -167,7 +169,7 @@ async function overGrpc(
     for (const socket of [silent, begun, idle]) socket.destroy();
   });
 
-  test("what cannot be used is refused before anything starts", () => {
+  test("rejects unusable settings before the start", () => {
     const problem = (tls: Parameters<typeof checkTls>[0]) => {
       try {
         checkTls(tls);
@@ -191,7 +193,7 @@ async function overGrpc(
     );
   });
 
-  test("by flags: the greeting and GET /core/management say https; missing files and half a pair do not start", async () => {
+  test("with flags, the greeting and GET /core/management use https; missing files and half a pair prevent the start", async () => {
     const files = ["--tls-cert", server.certificateFile, "--tls-key", server.keyFile];
     const host = await serve(["--data-dir", join(temporaryDirectory(), "data"), ...files]);
     expect(host.url).toMatch(/^https:\/\/127/);
@@ -199,7 +201,7 @@ async function overGrpc(
     const state = await new Promise<string>((resolve, reject) => {
       const request = httpsRequest(
         `${host.url}/core/management`,
-        { ca: ours.pem, agent: false },
+        { ca: hostCa.pem, agent: false },
         (response) => {
           let text = "";
           response
@@ -221,10 +223,8 @@ async function overGrpc(
       "--tls-key",
       server.keyFile,
     ]);
-    expect([missing.code, missing.log]).toEqual([
-      78,
-      expect.stringMatching(/Cannot read the TLS certificate .*none\.pem/),
-    ]);
+    expect(missing.code).toBe(78);
+    expect(missing.log).toMatch(/Cannot read the TLS certificate .*none\.pem/);
     const half = await runToEnd([
       "serve",
       "--data-dir",
@@ -232,7 +232,8 @@ async function overGrpc(
       "--tls-cert",
       server.certificateFile,
     ]);
-    expect([half.code, half.log]).toEqual([78, expect.stringContaining("--tls-key")]);
+    expect(half.code).toBe(78);
+    expect(half.log).toContain("--tls-key");
     const nonsense = join(directory, "nonsense.pem");
     writeFileSync(nonsense, "nonsense");
     const wrong = await runToEnd([
@@ -243,10 +244,11 @@ async function overGrpc(
       "--tls-client-ca",
       nonsense,
     ]);
-    expect([wrong.code, wrong.log]).toEqual([78, expect.stringContaining("client CA")]);
+    expect(wrong.code).toBe(78);
+    expect(wrong.log).toContain("client CA");
   });
 
-  test("takes new tokens and certificates on SIGHUP, without a restart; what cannot be used changes nothing", async () => {
+  test("reloads tokens and certificates on SIGHUP without a restart, and keeps the old ones if the new ones are unusable", async () => {
     const own = temporaryDirectory();
     const [tokens, certificate, key] = ["tokens", "host.pem", "host.key"].map((name) =>
       join(own, name),
@@ -273,23 +275,19 @@ async function overGrpc(
       await overHttps(http, { trusts }, { authorization: `Bearer ${token}` }),
       await overGrpc(rpc, { trusts }, token),
     ];
-    expect([await statuses(ours, "old"), await statuses(ours, "new")]).toEqual([
-      [200, 0],
-      [401, grpc.status.UNAUTHENTICATED],
-    ]);
+    expect(await statuses(hostCa, "old")).toEqual([200, 0]);
+    expect(await statuses(hostCa, "new")).toEqual([401, grpc.status.UNAUTHENTICATED]);
     const reload = async (words: string) => {
       host.process.kill("SIGHUP");
-      for (let left = 100; left > 0 && !host.log().includes(words); left -= 1)
-        await new Promise((next) => setTimeout(next, 100));
-      expect(host.log()).toContain(words);
+      await eventually(() => host.log().includes(words), { state: () => host.log() });
     };
     writeFileSync(tokens, "broken everything\n");
     await reload("cannot reload");
-    expect(await statuses(ours, "old")).toEqual([200, 0]);
-    write("new", others.issue("host", "DNS:localhost,IP:127.0.0.1"));
+    expect(await statuses(hostCa, "old")).toEqual([200, 0]);
+    write("new", otherCa.issue("host", "DNS:localhost,IP:127.0.0.1"));
     await reload("certificates reloaded");
-    expect(await statuses(others, "new")).toEqual([200, 0]);
-    expect(await statuses(others, "old")).toEqual([401, grpc.status.UNAUTHENTICATED]);
-    expect((await statuses(ours, "new"))[1]).toBe(grpc.status.UNAVAILABLE);
+    expect(await statuses(otherCa, "new")).toEqual([200, 0]);
+    expect(await statuses(otherCa, "old")).toEqual([401, grpc.status.UNAUTHENTICATED]);
+    expect((await statuses(hostCa, "new"))[1]).toBe(grpc.status.UNAVAILABLE);
   });
 });

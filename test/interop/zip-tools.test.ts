@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { haveTools, run } from "../support/tools.js";
 
-/** ZIPs of ours under other people's readers: compressed and stored, with one segment and an empty one. */
+/** ZIPs of Holdfast read by other tools: compressed and stored, with one segment and an empty one. */
 async function zips(): Promise<{ fixture: HostFixture; paths: string[] }> {
   const fixture = await hostFixture();
   await fixture.backup("empty.zip", { container: "ZIP" });
@@ -17,7 +17,7 @@ async function zips(): Promise<{ fixture: HostFixture; paths: string[] }> {
 }
 
 (haveTools("unzip -t on our ZIPs", "unzip") ? test : test.skip)(
-  "unzip finds no fault",
+  "unzip accepts the archive",
   async () => {
     const { paths } = await zips();
     for (const path of paths) {
@@ -35,7 +35,7 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
 `;
 
 (haveTools("Python's zipfile on our ZIPs", "python3") ? test : test.skip)(
-  "Python's zipfile finds no fault, and the manifest last",
+  "zipfile of Python accepts the archive, with the manifest last",
   async () => {
     const { paths } = await zips();
     const methods: number[] = [];

@@ -3,13 +3,13 @@ import { clockPlatform, hostFixture, type HostFixture } from "../support/host-fi
 import { long } from "../support/long.js";
 
 /**
- * Random histories of a host against a model that is only a list of events: a restore at any time of any backup must
- * give what the list gives, and what follows to continue.
+ * Compares random histories of a host with a model that is a list of events: a restore of any backup to any time must
+ * match the list, and so must all that follows.
  */
 interface Event {
   time: number;
   name: string;
-  /** Undefined: deleted. */
+  /** Undefined for a deleted document. */
   body: string | undefined;
 }
 
@@ -18,7 +18,7 @@ interface TakenBackup {
   events: Event[];
   earliest: number;
   latest: number;
-  /** The same destination was backed up to again: only its newest backup is there. */
+  /** A later backup to the same destination has replaced this one. */
   replaced: boolean;
 }
 
@@ -70,7 +70,7 @@ const command = (
 const names = fc.constantFrom("a", "b", "c", "d", "e");
 const write = fc.tuple(names, fc.nat(1000), fc.nat(50)).map(([name, n, wait]) =>
   command(`write ${name} ${n}`, async (model, { fixture, clock }) => {
-    // A clock that stands still or goes back must not matter.
+    // The clock may stand still or go back.
     clock.micros += wait - 10;
     const time = await fixture.put(name, { n });
     expect(time).toBeGreaterThan(model.events.at(-1)?.time ?? 0);

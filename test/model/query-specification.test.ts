@@ -6,8 +6,8 @@ import { readSpecification } from "../../src/xenon/query/read-specification.js";
 import { queryFilter } from "../../src/xenon/query/to-filter.js";
 
 /**
- * Xenon's queries, evaluated once more as plainly as their meaning allows: what the host finds is
- * held against it.
+ * A straightforward evaluation of Xenon's queries, with which the results of the host
+ * are compared.
  */
 
 interface Clause {
@@ -65,7 +65,7 @@ function inRange(value: number, { min, max, isMinInclusive, isMaxInclusive }: Ra
   return above && below;
 }
 
-/** By recursion over both texts. */
+/** Recursive in both strings. */
 function wildcard(pattern: string, text: string): boolean {
   const [first, ...rest] = pattern;
   if (first === undefined) return text === "";
@@ -147,7 +147,7 @@ const { clause } = fc.letrec<{ clause: Clause }>((tie) => ({
   ),
 }));
 
-test("what is found agrees with a plain evaluation on random documents and queries", () => {
+test("results match a straightforward evaluation on random documents and queries", () => {
   fc.assert(
     fc.property(
       fc.array(body, { minLength: 1, maxLength: 6 }),
@@ -195,7 +195,7 @@ test.each<[string, Clause, number[]]>([
   expect(found([{ name: "a" }, { name: "b" }, { name: "c" }], query)).toEqual(expected);
 });
 
-test("ranges compare 64-bit integers exactly, and without flags leave their bounds out", () => {
+test("ranges compare 64-bit integers exactly and are exclusive without flags", () => {
   const bodies = [5, 6, 7].map((n) => ({ n }));
   const of = (range: object): Clause => ({
     term: { propertyName: "n", range: { type: "LONG", ...range } },
@@ -215,7 +215,7 @@ test("ranges compare 64-bit integers exactly, and without flags leave their boun
   ).toEqual([1]);
 });
 
-test("a range whose end is before its start, one on items, and a phrase of several words are refused", () => {
+test("rejects a range whose end precedes its start, a range on items, and a phrase of several words", () => {
   const refused = (term: object) => () =>
     queryFilter(readSpecification(JSON.stringify({ query: { term } })).query);
   expect(refused({ propertyName: "n", range: { type: "LONG", min: 2, max: 1 } })).toThrow(

@@ -14,7 +14,7 @@ const selected = fc.record({
   deleteOthers: fc.boolean(),
 });
 
-test("a restore of some documents gives exactly these the state of the backup, and the preview says so beforehand", async () => {
+test("restores exactly the selected documents, as the preview states", async () => {
   const fixture = await hostFixture();
   let run = 0;
   await fc.assert(
@@ -46,7 +46,7 @@ test("a restore of some documents gives exactly these the state of the backup, a
         );
 
         const linkOf = (name: string) => `/things/${own}${name}`;
-        // Without either everything would be meant.
+        // An empty selection would restore everything.
         const selection = {
           links: [...links.map(linkOf), linkOf("none")],
           prefixes: prefixes.map(linkOf),

@@ -17,7 +17,7 @@ const shownOf = (text: string, names: Name[]) =>
 function comparable(text: string): string {
   return normalise(text)
     .replace(/\b[0-9a-f]{64}\b/g, "<sha256>")
-    .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "<moment>")
+    .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "<time>")
     .replace(/\b\d+(\.\d+)? [kMGT]?B\b(\/s)?/g, "<bytes>")
     .replace(/\b[\d,]+ records\/s/g, "<rate>")
     .replace(/\b(\d+[dhm] )+\d+[hms]\b/g, "<seconds>")
@@ -34,7 +34,8 @@ const comparableSteps = (steps: Step[]) =>
 
 /**
  * Runs the blocks ```console TAG of a Markdown file in one shell, with the names of this run, and compares their output
- * with the file. Blocks with the tag `before` run first and are verified by another test; the commands `after` run last. With UPDATE_COOKBOOKS in the environment the output replaces that in the file.
+ * with the file. Blocks with the tag `before` run first and are verified by another test; the commands `after` run last.
+ * With UPDATE_COOKBOOKS in the environment the output replaces that in the file.
  */
 export async function runCookbook(
   file: string,

@@ -16,11 +16,11 @@ export interface EventuallyOptions {
 export async function eventually<T>(
   condition: () => T | Promise<T>,
   { timeoutMs = 20_000, intervalMs = 5, state }: EventuallyOptions = {},
-): Promise<T> {
+): Promise<Exclude<T, false | undefined>> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const value = await condition();
-    if (value) return value;
+    if (value) return value as Exclude<T, false | undefined>;
     if (Date.now() > deadline) {
       const last = state ? `; last state: ${JSON.stringify(state())}` : "";
       throw new Error(`Condition not met within ${timeoutMs} ms: ${String(condition)}${last}`);

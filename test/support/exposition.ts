@@ -15,7 +15,7 @@ const label = /([a-zA-Z_]\w*)="((?:[^"\\\n]|\\["\\n])*)"/y;
 
 /** A strict parser of the Prometheus text format 0.0.4: any deviation is an error. */
 export function parseExposition(text: string): Map<string, Family> {
-  if (!text.endsWith("\n")) throw new Error("the last line does not end");
+  if (!text.endsWith("\n")) throw new Error("the last line has no line break");
   const families = new Map<string, Family>();
   const helps = new Map<string, string>();
   let current = "";
@@ -24,18 +24,18 @@ export function parseExposition(text: string): Map<string, Family> {
     const [, keyword, name = "", rest = ""] =
       /^# (HELP|TYPE) ([a-zA-Z_:][\w:]*) (.+)$/.exec(line) ?? [];
     if (keyword === "HELP") {
-      if (helps.has(name)) throw new Error(`a second HELP of ${name}`);
+      if (helps.has(name)) throw new Error(`duplicate HELP of ${name}`);
       helps.set(name, rest);
     } else if (keyword === "TYPE") {
       const help = helps.get(name);
       if (help === undefined || families.has(name) || suffixes[rest] === undefined)
-        throw new Error(`out of place: ${line}`);
+        throw new Error(`unexpected line: ${line}`);
       families.set(name, { type: rest, help, samples: new Map() });
       current = name;
     } else readSample(line, current, families);
   }
   for (const name of helps.keys())
-    if (!families.has(name)) throw new Error(`${name} has a HELP and no TYPE`);
+    if (!families.has(name)) throw new Error(`${name} has a HELP but no TYPE`);
   for (const [name, family] of families)
     if (family.type === "histogram") checkHistogram(name, family);
   return families;
@@ -54,16 +54,15 @@ function readSample(line: string, current: string, families: Map<string, Family>
   while (labels !== undefined && at < labels.length) {
     label.lastIndex = at;
     const match = label.exec(labels);
-    if (!match?.[1] || names.has(match[1])) throw new Error(`labels that cannot be: ${line}`);
+    if (!match?.[1] || names.has(match[1])) throw new Error(`invalid labels: ${line}`);
     names.add(match[1]);
     at = label.lastIndex;
-    if (at < labels.length && labels[at++] !== ",")
-      throw new Error(`labels that cannot be: ${line}`);
+    if (at < labels.length && labels[at++] !== ",") throw new Error(`invalid labels: ${line}`);
   }
   const key = labels === undefined ? name : `${name}{${labels}}`;
-  if (family.samples.has(key)) throw new Error(`a series that is there twice: ${key}`);
+  if (family.samples.has(key)) throw new Error(`duplicate series: ${key}`);
   const number = Number(value.replace("Inf", "Infinity"));
-  if (family.type === "counter" && !(number >= 0)) throw new Error(`a counter below 0: ${line}`);
+  if (family.type === "counter" && !(number >= 0)) throw new Error(`negative counter: ${line}`);
   family.samples.set(key, number);
 }
 
@@ -76,11 +75,13 @@ function checkHistogram(name: string, { samples }: Family): void {
       .slice(name.length + "_bucket".length)
       .replace(/,?le="[^"]*",?/, "")
       .replace(/^\{\}$/, "");
-    if (value < (last.get(others) ?? 0)) throw new Error(`a bucket that shrinks: ${key}`);
+    if (value < (last.get(others) ?? 0)) throw new Error(`decreasing bucket: ${key}`);
     last.set(others, value);
   }
   for (const [others, value] of last) {
     if (samples.get(`${name}_count${others}`) !== value)
-      throw new Error(`the buckets of ${name}${others} hold ${value}, and its count is another`);
+      throw new Error(
+        `the last bucket of ${name}${others} is ${value}, which differs from its count`,
+      );
   }
 }

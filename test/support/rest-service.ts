@@ -83,6 +83,6 @@ export function restService(methods: Readonly<Record<string, Rule>>): DescServic
   const service = createFileRegistry(create(FileDescriptorSetSchema, { file: [file] })).getService(
     "test.v1.Tester",
   );
-  if (!service) throw new Error("it is not there");
+  if (!service) throw new Error("service test.v1.Tester not found");
   return service;
 }

@@ -47,7 +47,7 @@ export interface ServeOptions {
 }
 
 function launch(args: string[], { env = {}, cwd, wrapper = [] }: ServeOptions) {
-  if (!existsSync(program)) throw new Error(`${program} is missing: npm run build makes it.`);
+  if (!existsSync(program)) throw new Error(`${program} is missing. Run npm run build.`);
   const [command = "", ...rest] = [...wrapper, process.execPath, program, ...args];
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(
@@ -62,9 +62,9 @@ function launch(args: string[], { env = {}, cwd, wrapper = [] }: ServeOptions) {
     ...(cwd !== undefined && { cwd }),
   });
   running.add(child);
-  const said = { output: "", log: "" };
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (said.output += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (said.log += text));
+  const captured = { output: "", log: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (captured.output += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (captured.log += text));
   const ended = new Promise<number | NodeJS.Signals>((done, fail) => {
     child.on("error", fail);
     child.on("close", (code, signal) => {
@@ -72,14 +72,14 @@ function launch(args: string[], { env = {}, cwd, wrapper = [] }: ServeOptions) {
       done(code ?? signal ?? "SIGKILL");
     });
   });
-  return { child, said, ended };
+  return { child, captured, ended };
 }
 
 /** Runs a command that is expected to exit. */
 export async function runToEnd(args: string[], options: ServeOptions = {}): Promise<Ended> {
-  const { said, ended } = launch(args, options);
+  const { captured, ended } = launch(args, options);
   const code = await ended;
-  return { code, ...said };
+  return { code, ...captured };
 }
 
 /** Starts a host on free ports, unless the arguments give others; resolves after its greeting. */
@@ -87,19 +87,19 @@ export async function serve(args: string[], options: ServeOptions = {}): Promise
   const ports = ["http", "grpc"]
     .filter((port) => !args.includes(`--${port}-port`))
     .flatMap((port) => [`--${port}-port`, "0"]);
-  const { child, said, ended } = launch(["serve", ...args, ...ports], options);
+  const { child, captured, ended } = launch(["serve", ...args, ...ports], options);
   await new Promise<void>((done, fail) => {
     child.stdout?.on("data", () => {
-      if (/Try it:\n.*\n/.test(said.output)) done();
+      if (/Try it:\n.*\n/.test(captured.output)) done();
     });
-    ended.then((code) => fail(new Error(`It ended with ${code}: ${said.log}`)), fail);
+    ended.then((code) => fail(new Error(`The host ended with ${code}: ${captured.log}`)), fail);
   });
   return {
-    url: /HTTP +(\S+)/.exec(said.output)?.[1] ?? "",
-    grpc: /gRPC +(\S+)/.exec(said.output)?.[1] ?? "",
-    greeting: said.output,
+    url: /HTTP +(\S+)/.exec(captured.output)?.[1] ?? "",
+    grpc: /gRPC +(\S+)/.exec(captured.output)?.[1] ?? "",
+    greeting: captured.output,
     process: child,
-    log: () => said.log,
+    log: () => captured.log,
     ended,
     stop(signal = "SIGTERM") {
       child.kill(signal);

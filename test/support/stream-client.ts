@@ -95,6 +95,9 @@ export function sendRestore(
       if (!leaveAfter) return call.end();
       await leaveAfter();
       call.cancel();
-    })();
+    })().catch((error: Error) => {
+      call.cancel();
+      reject(error);
+    });
   });
 }

@@ -10,7 +10,7 @@ export function haveTools(what: string, ...names: string[]): boolean {
     (name) => !directories.some((directory) => existsSync(join(directory, name))),
   );
   if (missing.length > 0)
-    console.warn(`SKIPPED: ${what} needs ${missing.join(", ")}, which this machine has not.`);
+    console.warn(`SKIPPED: ${what} needs ${missing.join(", ")}, not installed on this machine.`);
   return missing.length === 0;
 }
 

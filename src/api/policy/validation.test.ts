@@ -25,7 +25,7 @@ test("reports each violation with its field", async () => {
   });
   try {
     await validate(BackupRequestSchema, message);
-    throw new Error("it passed");
+    throw new Error("the message was accepted");
   } catch (error) {
     expect(error).toMatchObject({ reason: "REQUEST_INVALID", metadata: { field: "destination" } });
     const { cause } = error as { cause: RequestViolations };
@@ -45,7 +45,7 @@ test("reports at most twenty fields", async () => {
       PruneBackupsRequestSchema,
       create(PruneBackupsRequestSchema, { uri: "x", names: Array.from({ length: 100 }, () => "") }),
     );
-    throw new Error("it passed");
+    throw new Error("the message was accepted");
   } catch (error) {
     expect((error as { cause: RequestViolations }).cause.violations).toHaveLength(20);
     expect(String(error)).toContain("99 more");

@@ -72,7 +72,7 @@ test("does not count slow reading or a slow response of the host as a stall", as
     return true;
   });
   chunk(2000);
-  // Until the host has read what it received.
+  // Until the host has read the received bytes.
   await sleep(650);
   socket.write("0\r\n\r\n");
   await eventually(() => answer() !== "");
@@ -84,6 +84,7 @@ test("completes the response when the handler stops reading a body early", async
   const { socket, chunk, answer } = await begin(async (request, response) => {
     for await (const _ of request) break;
     response.writeHead(200).write("a part");
+    // The response starts long before it ends.
     await sleep(100);
     endWhenRead(request, response);
     return true;

@@ -57,8 +57,8 @@ test.each([
     undefined,
     { start: 2, total: 9, lengths: [7] },
   ],
-])("accepts ranges of Xenon and RFC 9110: %s", (_, range, length, expected) => {
-  expect(at(range, length)).toEqual(expected);
+])("accepts ranges of Xenon and RFC 9110: %s", (_, range, length, span) => {
+  expect(at(range, length)).toEqual(span);
 });
 
 test("treats a body without a range as the whole file", () => {

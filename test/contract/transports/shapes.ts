@@ -28,7 +28,9 @@ export async function serveShapes() {
         context.responseTrailer.set("x-trailer", "there");
         try {
           if (name.endsWith("refused"))
-            throw new HostError("OPERATION_NOT_FOUND", "There is none.", { metadata: { name } });
+            throw new HostError("OPERATION_NOT_FOUND", "Operation not found.", {
+              metadata: { name },
+            });
           if (name.endsWith("empty")) return;
           for (let i = 0; ; i++) {
             if (name.endsWith("broken") && i === 2)
@@ -63,6 +65,7 @@ export async function serveShapes() {
             throw new HostError("BACKUP_DAMAGED", "Its digest is another.", {
               metadata: { sha256: message.value.sha256 },
             });
+          // Longer than the client needs to send all without flow control.
           if (message.case === "header" && message.value.indexLink === "slow") await sleep(600);
           seen.consumed++;
         }

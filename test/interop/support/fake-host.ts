@@ -13,8 +13,8 @@ import type { OperationService, OperationView } from "../../../src/operation/ope
 import type { RestoreRequest } from "../../../src/backup/restore-request.js";
 
 /**
- * A host in a few maps: what the transports stand on, without an index or a disk, and a record of
- * what they asked for.
+ * A host of a few maps: it serves the transports without an index or a disk, and records
+ * their calls.
  */
 export function fakeHost() {
   const asked: { backup: BackupRequest[]; restore: RestoreRequest[] } = { backup: [], restore: [] };

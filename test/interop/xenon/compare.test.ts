@@ -9,7 +9,7 @@ import { requests } from "./requests.js";
 import { sendRequests, type AskedHost, type Side } from "./send-requests.js";
 import { startXenon, xenonTest } from "./xenon-host.js";
 
-/** What the requests name in {dir}: a directory, a file that is no backup, and a ZIP that is none. */
+/** The targets of requests in {dir}: a directory, a foreign file, and a ZIP without a backup. */
 function preparedDirectory(): string {
   const directory = temporaryDirectory();
   mkdirSync(join(directory, "a-directory"));
@@ -45,14 +45,14 @@ async function holdfastSide(): Promise<Side> {
 }
 
 xenonTest("the comparison with Xenon, answer by answer")(
-  "both hosts answer the same requests alike, but for what is meant",
+  "both hosts answer the same requests alike, except for intended differences",
   async () => {
     expect(new Set(requests.map(({ name }) => name)).size).toBe(requests.length);
-    const [xenon, ours] = await Promise.all(
+    const [xenon, holdfast] = await Promise.all(
       [xenonSide, holdfastSide].map(async (side) => sendRequests(requests, await side())),
     );
     const differences = requests.flatMap(({ name }) =>
-      differencesOf(name, xenon!.get(name)!, ours!.get(name)!),
+      differencesOf(name, xenon!.get(name)!, holdfast!.get(name)!),
     );
     const unexpected = differences.filter(
       (difference) => !allowedDifferences.some((allowed) => allows(allowed, difference)),

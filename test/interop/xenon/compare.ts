@@ -1,17 +1,17 @@
 import { isDeepStrictEqual } from "node:util";
 import type { PlainAnswer } from "./send-requests.js";
 
-/** A difference that is meant. */
+/** An intended difference. */
 export interface AllowedDifference {
-  /** The request's name, or what the names of several have in common. */
+  /** The name of a request, or the common part of several names. */
   request: string | RegExp;
-  /** status, header.NAME, or body with the path of a field, for example body.message; a pattern stands for several. */
+  /** status, header.NAME, or body with the path of a field, for example body.message; a pattern matches several. */
   field: string | RegExp;
-  /** What each says there: a value, a pattern of its JSON, or undefined where it says nothing. */
+  /** The expected sides: a value, a pattern of its JSON, or undefined if the field is missing. */
   xenon: unknown;
-  ours: unknown;
+  holdfast: unknown;
   why: string;
-  /** Seen in some runs only, since it depends on the moment. */
+  /** Occurs in some runs only, depending on timing. */
   sometimes?: true;
 }
 
@@ -19,14 +19,14 @@ export interface Difference {
   request: string;
   field: string;
   xenon: unknown;
-  ours: unknown;
+  holdfast: unknown;
 }
 
-/** Where two answers are not the same, field by field. */
+/** The fields in which two responses differ. */
 export function differencesOf(
   request: string,
   xenon: PlainAnswer,
-  ours: PlainAnswer,
+  holdfast: PlainAnswer,
 ): Difference[] {
   const found: Difference[] = [];
   const compare = (field: string, a: unknown, b: unknown): void => {
@@ -36,13 +36,13 @@ export function differencesOf(
     else if (isObject(a) && isObject(b)) {
       for (const name of new Set([...Object.keys(a), ...Object.keys(b)]))
         compare(`${field}.${name}`, a[name], b[name]);
-    } else found.push({ request, field, xenon: a, ours: b });
+    } else found.push({ request, field, xenon: a, holdfast: b });
   };
-  compare("status", xenon.status, ours.status);
-  compare("header", xenon.headers, ours.headers);
-  // Where only one of them refuses, there is its message to compare with nothing.
-  if (xenon.status < 400 === ours.status < 400) compare("body", xenon.body, ours.body);
-  else compare("body.message", messageOf(xenon), messageOf(ours));
+  compare("status", xenon.status, holdfast.status);
+  compare("header", xenon.headers, holdfast.headers);
+  // If only one of them is an error, its message has no counterpart.
+  if (xenon.status < 400 === holdfast.status < 400) compare("body", xenon.body, holdfast.body);
+  else compare("body.message", messageOf(xenon), messageOf(holdfast));
   return found;
 }
 
@@ -55,19 +55,19 @@ export function allows(allowed: AllowedDifference, difference: Difference): bool
     named(allowed.request, difference.request) &&
     named(allowed.field, difference.field) &&
     says(allowed.xenon, difference.xenon) &&
-    says(allowed.ours, difference.ours)
+    says(allowed.holdfast, difference.holdfast)
   );
 }
 
-/** A row of the table as a line. */
-export function rowOf({ request, field, xenon, ours, why }: AllowedDifference): string {
+/** A row of the table as a line of text. */
+export function rowOf({ request, field, xenon, holdfast, why }: AllowedDifference): string {
   const shown = (value: unknown) =>
     value instanceof RegExp
       ? String(value)
       : value === undefined
         ? "nothing"
         : JSON.stringify(value);
-  return `| ${String(request)} | ${String(field)} | ${shown(xenon)} | ${shown(ours)} | ${why} |`;
+  return `| ${String(request)} | ${String(field)} | ${shown(xenon)} | ${shown(holdfast)} | ${why} |`;
 }
 
 function named(pattern: string | RegExp, name: string): boolean {

@@ -5,8 +5,8 @@ import { migrationDifferences } from "./differences/migrations.js";
 import { managementDifferences } from "./differences/management.js";
 
 /**
- * Where Holdfast answers otherwise than Xenon, and means to. docs/from-xenon.md tells it to those who come from Xenon. A
- * difference that no row allows fails the suite, and so does a row that allows nothing any more.
+ * The intended differences between Holdfast and Xenon, as documented in docs/from-xenon.md. The suite fails on a
+ * difference without a row, and on a row without a difference.
  */
 export const allowedDifferences: readonly AllowedDifference[] = [
   ...documentDifferences,

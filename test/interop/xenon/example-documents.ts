@@ -2,7 +2,7 @@ import { ask } from "../../support/served-host.js";
 
 export const exampleState = "com:vmware:xenon:services:common:ExampleService:ExampleServiceState";
 
-/** Works through the items with so many at a time. */
+/** Processes the items with limited concurrency. */
 export async function each<T>(
   items: Iterable<T>,
   atATime: number,
@@ -16,7 +16,7 @@ export async function each<T>(
   await Promise.all(Array.from({ length: atATime }, worker));
 }
 
-/** A request whose answer has to be 200. */
+/** Sends a request and expects the status 200. */
 export async function askOk(
   url: string,
   method = "GET",
@@ -31,7 +31,7 @@ export async function askOk(
   return answer.body;
 }
 
-/** The documents of a factory by their links. */
+/** The documents of a factory by link. */
 export async function documentsOf(
   url: string,
   factory = "/core/examples",
@@ -40,7 +40,7 @@ export async function documentsOf(
   return (listing["documents"] ?? {}) as Record<string, Record<string, unknown>>;
 }
 
-/** Of each document what a backup has to keep; a Xenon changes owners and adds who synchronized. */
+/** The fields that a backup must keep; a Xenon changes the owner and adds the synchronizing host. */
 export function essence(
   documents: Record<string, Record<string, unknown>>,
 ): Record<string, unknown> {

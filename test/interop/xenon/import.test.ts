@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { parseMembers } from "../../../src/document/members.js";
+import { eventually } from "../../support/eventually.js";
 import { ask, runToEnd, type Ended } from "../../support/served-host.js";
 import { temporaryDirectory } from "../../support/temporary-directory.js";
 import { askOk, documentsOf, each } from "./example-documents.js";
@@ -13,7 +13,7 @@ import { startXenon, xenonTest, type XenonHost } from "./xenon-host.js";
 const factory = "/core/examples";
 const count = 10_000;
 const deleted = count / 10;
-/** One for each document, one for each patch, put and delete. */
+/** The number of requests: one for each document, patch, put and delete. */
 const versions = count + count / 2 + count / 5 + deleted;
 const number = (n: number) => n.toLocaleString("en-US");
 const itTakes = xenonTest("the import from a live Xenon");
@@ -27,8 +27,8 @@ if (itTakes === test) {
 }
 
 /**
- * Documents with several versions, letters of all kinds and integers that no double holds; every
- * tenth is deleted in the end.
+ * Documents with several versions, a wide range of characters and integers beyond a double; every
+ * tenth is deleted at the end.
  */
 async function load(url: string): Promise<void> {
   await each(
@@ -84,11 +84,11 @@ const importArguments = (target: string, work: string, ...more: string[]) => [
 const importInto = (target: string, work: string, ...more: string[]): Promise<Ended> =>
   runToEnd(importArguments(target, work, ...more));
 
-/** What only a Xenon keeps. */
+/** Fields that only a Xenon has. */
 const dropped = new Set(["documentAuthPrincipalLink", "documentTransactionId", "documentEpoch"]);
 
-/** The members of a document in the order of their names, each as the very text that was sent. */
-function said(text: string): Record<string, string> {
+/** The members of a document in order of their names, each with its exact text. */
+function textsOf(text: string): Record<string, string> {
   return Object.fromEntries(
     [...parseMembers(text)]
       .filter(([name]) => !dropped.has(name))
@@ -97,8 +97,8 @@ function said(text: string): Record<string, string> {
 }
 
 /**
- * Every version of the documents is the same on both hosts, also when the target is asked for it by
- * the document's own link.
+ * Expects every version of the documents to be the same on both hosts, also when the target is queried by the
+ * link of the document.
  */
 async function expectSameHistory(target: string, numbers: number[]): Promise<void> {
   for (const i of numbers) {
@@ -106,21 +106,21 @@ async function expectSameHistory(target: string, numbers: number[]): Promise<voi
     const last = (i % 2 === 0 ? 1 : 0) + (i % 5 === 0 ? 1 : 0) + (i % 10 === 0 ? 1 : 0);
     for (let version = 0; version <= last; version += 1) {
       const old = `/core/document-index?documentSelfLink=${link}&documentVersion=${version}`;
-      const theirs = said(await send("GET", xenon.url + old));
+      const theirs = textsOf(await send("GET", xenon.url + old));
       expect(theirs).toMatchObject({
         documentVersion: String(version),
         documentOwner: '"xenon-source"',
       });
-      expect(said(await send("GET", target + old))).toEqual(theirs);
-      expect(said(await send("GET", `${target}${link}?documentVersion=${version}`))).toEqual(
+      expect(textsOf(await send("GET", target + old))).toEqual(theirs);
+      expect(textsOf(await send("GET", `${target}${link}?documentVersion=${version}`))).toEqual(
         theirs,
       );
     }
     if (i % 10 === 0)
       for (const host of [xenon.url, target]) expect((await ask(host + link)).status).toBe(404);
     else
-      expect(said(await send("GET", target + link))).toEqual(
-        said(await send("GET", xenon.url + link)),
+      expect(textsOf(await send("GET", target + link))).toEqual(
+        textsOf(await send("GET", xenon.url + link)),
       );
   }
 }
@@ -128,7 +128,7 @@ async function expectSameHistory(target: string, numbers: number[]): Promise<voi
 const sample = [0, 1, 2, 3, 4, 5, 10, 999, 1000, 1001, 4998, 5000, 9985, 9990, 9996, 9998, 9999];
 
 itTakes(
-  "10,000 documents arrive with every version, and what is written later by a second import",
+  "imports 10,000 documents with every version, and later writes by a second import",
   async () => {
     const target = await startHoldfast("target");
     const work = join(temporaryDirectory(), "work");
@@ -158,15 +158,15 @@ itTakes(
     expect(second).toMatchObject({ code: 0 });
     expect(second.output).toContain(`${factory}: identical on both sides`);
     for (const link of ["n-1", "n-2", "n-3", "new"])
-      expect(said(await send("GET", `${target.url}${factory}/${link}`))).toEqual(
-        said(await send("GET", `${xenon.url}${factory}/${link}`)),
+      expect(textsOf(await send("GET", `${target.url}${factory}/${link}`))).toEqual(
+        textsOf(await send("GET", `${xenon.url}${factory}/${link}`)),
       );
     expect((await ask(`${target.url}${factory}/n-7`)).status).toBe(404);
   },
   180_000,
 );
 
-/** Runs an import until it says something; then does what is asked. */
+/** Runs an import until its output matches a pattern, then runs an action. */
 async function importUntil(
   pattern: RegExp,
   args: string[],
@@ -183,23 +183,20 @@ async function importUntil(
     if (pattern.test(log)) acted ??= then(() => void child.kill("SIGKILL"));
   });
   const [code, signal] = await closed;
-  if (acted === undefined) throw new Error(`It never said ${String(pattern)}: ${log}`);
+  if (acted === undefined) throw new Error(`The output never matched ${String(pattern)}: ${log}`);
   await acted;
   return code ?? signal ?? "SIGKILL";
 }
 
 itTakes(
-  "an import that was killed while it copied goes on",
+  "resumes an import that was killed while it copied",
   async () => {
     const target = await startHoldfast("target");
     const work = join(temporaryDirectory(), "work");
     const args = [target.url, work, "--all-versions", "--page-size", "200"] as const;
     const killed = await importUntil(/copying/, importArguments(...args), async (kill) => {
-      while (
-        !existsSync(join(work, "staging.sqlite-wal")) ||
-        statSync(join(work, "staging.sqlite-wal")).size < 100_000
-      )
-        await sleep(5);
+      const log = join(work, "staging.sqlite-wal");
+      await eventually(() => existsSync(log) && statSync(log).size >= 100_000);
       kill();
     });
     expect(killed).toBe("SIGKILL");
@@ -212,7 +209,7 @@ itTakes(
   120_000,
 );
 
-/** Every link of the factory, by pages: a Xenon refuses more than 10,000 versions at once. */
+/** Every link of the factory, by page: a Xenon rejects more than 10,000 versions at once. */
 async function linksOf(url: string): Promise<string[]> {
   const links: string[] = [];
   for (let next: unknown = `${factory}?$limit=2000`; typeof next === "string";) {
@@ -224,7 +221,7 @@ async function linksOf(url: string): Promise<string[]> {
 }
 
 itTakes(
-  "the latest versions alone",
+  "imports only the latest versions",
   async () => {
     const target = await startHoldfast("target");
     const { code, output } = await importInto(target.url, join(temporaryDirectory(), "work"));
@@ -234,15 +231,15 @@ itTakes(
     });
     expect(await linksOf(target.url)).toEqual(await linksOf(xenon.url));
     for (const i of [4, 5, 6, 9995, 9999])
-      expect(said(await send("GET", `${target.url}${factory}/n-${i}`))).toEqual(
-        said(await send("GET", `${xenon.url}${factory}/n-${i}`)),
+      expect(textsOf(await send("GET", `${target.url}${factory}/n-${i}`))).toEqual(
+        textsOf(await send("GET", `${xenon.url}${factory}/n-${i}`)),
       );
   },
   120_000,
 );
 
 itTakes(
-  "a target with documents of its own is refused and stays as it was, and a write that comes between is not lost",
+  "rejects a target with other documents and leaves it unchanged, and never loses a concurrent write",
   async () => {
     const own = await startHoldfast("own");
     await askOk(`${own.url}${factory}`, "POST", { documentSelfLink: "mine", name: "mine" });

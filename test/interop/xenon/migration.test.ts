@@ -1,3 +1,4 @@
+import { eventually } from "../../support/eventually.js";
 import { ask } from "../../support/served-host.js";
 import { askOk, documentsOf, each } from "./example-documents.js";
 import { startHoldfast } from "./holdfast-host.js";
@@ -35,7 +36,7 @@ interface TaskState extends Record<string, unknown> {
   latestSourceUpdateTimeMicros: number;
 }
 
-/** Runs a task of the Xenon that copies the documents whose names begin so, from one host's node group to another's. */
+/** Runs a migration task on the Xenon, which copies documents with a name prefix between node groups. */
 async function migrate(
   name: string,
   source: string,
@@ -52,11 +53,13 @@ async function migrate(
     querySpec: { ...from(name), ...querySpec },
     ...more,
   })) as TaskState;
-  for (;;) {
-    const state = (await askOk(xenon.url + task.documentSelfLink)) as TaskState;
-    if (["FINISHED", "FAILED", "CANCELLED"].includes(state.taskInfo.stage)) return state;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  return eventually(
+    async () => {
+      const state = (await askOk(xenon.url + task.documentSelfLink)) as TaskState;
+      return ["FINISHED", "FAILED", "CANCELLED"].includes(state.taskInfo.stage) && state;
+    },
+    { timeoutMs: 120_000, intervalMs: 100 },
+  );
 }
 
 async function write(url: string, name: string, i: number): Promise<void> {
@@ -73,7 +76,7 @@ async function write(url: string, name: string, i: number): Promise<void> {
   if (i % 10 === 9) await askOk(`${url}${factory}/${link}`, "DELETE");
 }
 
-/** What the migration keeps of a document. */
+/** The fields that the migration keeps. */
 async function kept(url: string, name: string): Promise<Record<string, unknown>> {
   const documents = Object.entries(await documentsOf(url)).filter(([link]) =>
     link.startsWith(`${factory}/${name}`),
@@ -89,16 +92,16 @@ async function kept(url: string, name: string): Promise<Record<string, unknown>>
 }
 
 describe.each([
-  ["out of Holdfast into Xenon", (ours: string) => [ours, xenon.url] as const],
-  ["out of Xenon into Holdfast", (ours: string) => [xenon.url, ours] as const],
+  ["from Holdfast to Xenon", (holdfast: string) => [holdfast, xenon.url] as const],
+  ["from Xenon to Holdfast", (holdfast: string) => [xenon.url, holdfast] as const],
 ])("%s", (what, sides) => {
-  const name = what.includes("out of Xenon") ? "in-" : "out-";
+  const name = what.startsWith("from Xenon") ? "in-" : "out-";
 
   itTakes(
-    "the current documents, by pages, through the node groups of both",
+    "migrates the current documents by page through both node groups",
     async () => {
       if (!canRun) return;
-      const [source, target] = sides((await startHoldfast("ours")).url);
+      const [source, target] = sides((await startHoldfast("holdfast")).url);
       await each(
         Array.from({ length: 300 }, (_, i) => i),
         16,
@@ -124,7 +127,7 @@ describe.each([
       for (const document of Object.values(await documentsOf(target)))
         expect(document).toMatchObject({ isFromMigration: true });
 
-      // What is there already is refused, and replaced where the task is told to.
+      // An existing document is rejected, or replaced if the task says so.
       await askOk(`${source}${factory}/${name}a-0`, "PATCH", { name: "changed" });
       const again = await migrate(`${name}a-`, source, target);
       expect(again.taskInfo).toMatchObject({
@@ -142,10 +145,10 @@ describe.each([
   );
 
   itTakes(
-    "all versions in their order",
+    "migrates all versions in order",
     async () => {
       if (!canRun) return;
-      const [source, target] = sides((await startHoldfast("ours")).url);
+      const [source, target] = sides((await startHoldfast("holdfast")).url);
       await each(
         Array.from({ length: 60 }, (_, i) => i),
         16,
@@ -173,10 +176,10 @@ describe.each([
   );
 
   itTakes(
-    "what changes, by a task that goes on",
+    "migrates changes with a continuous task",
     async () => {
       if (!canRun) return;
-      const [source, target] = sides((await startHoldfast("ours")).url);
+      const [source, target] = sides((await startHoldfast("holdfast")).url);
       await write(source, `${name}c-`, 0);
       const task = await migrate(`${name}c-`, source, target, {
         continuousMigration: true,
@@ -185,12 +188,10 @@ describe.each([
       });
       for (const i of [1, 2]) {
         await write(source, `${name}c-`, i);
-        const deadline = performance.now() + 20_000;
-        while (
-          (await ask(`${target}${factory}/${name}c-${i}`)).status !== 200 &&
-          performance.now() < deadline
-        )
-          await new Promise((resolve) => setTimeout(resolve, 100));
+        await eventually(
+          async () => (await ask(`${target}${factory}/${name}c-${i}`)).status === 200,
+          { intervalMs: 100 },
+        );
         const there = await askOk(`${target}${factory}/${name}c-${i}`);
         expect(there).toMatchObject({ documentSelfLink: `${factory}/${name}c-${i}` });
       }

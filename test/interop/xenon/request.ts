@@ -1,31 +1,31 @@
 /**
- * A request of the list. Its texts may have {url}, {second}, {dir} and names that were taken before in braces; in a body
- * a text "#name" stands for what was taken as a number.
+ * A request of the list. Strings may contain {url}, {second}, {dir} and previously taken names in braces; in a body,
+ * the string "#name" stands for a value taken as a number.
  */
 export interface ListedRequest {
   name: string;
-  /** The host that is asked: the first one of each make, or another one that is new when it is first asked. */
+  /** The target: the first host of each kind, or an additional one, which its first request creates. */
   on?: "second";
   method: string;
   path: string;
   headers?: Record<string, string>;
-  /** A text is sent as it is, anything else as JSON. */
+  /** A string is sent unchanged, anything else as JSON. */
   body?: unknown;
-  /** Names for values of the answer, by the path of each in its body, for example results.nextPageLink. */
+  /** Names for values of the response, by path in the body, for example results.nextPageLink. */
   take?: Record<string, string>;
-  /** Whether the order of documentLinks is promised. */
+  /** Whether the order of documentLinks is guaranteed. */
   ordered?: true;
-  /** The host is started again before. */
+  /** Restarts the host first. */
   restart?: true;
-  /** How long an answer may take, where that is longer than usual. */
+  /** Timeout of the response, if longer than the default. */
   patienceMs?: number;
-  /** Asked again until the answer is as it should be, for 20 s at most. */
+  /** Repeats the request until the response meets the condition, for at most 20 s. */
   until?: (body: Record<string, unknown>) => boolean;
 }
 
 const json = { "content-type": "application/json" };
 
-/** A request with a JSON body, or without one. */
+/** A request with or without a JSON body. */
 export function ask(
   name: string,
   method: string,
@@ -43,7 +43,7 @@ export function ask(
   };
 }
 
-/** A PATCH of /core/management of one of its kinds. */
+/** A PATCH of /core/management with one of its kinds. */
 export function manage(
   name: string,
   kind: string,

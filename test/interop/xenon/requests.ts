@@ -9,7 +9,7 @@ import { queryTaskRequests } from "./request-lists/query-tasks.js";
 import { restoreRequests } from "./request-lists/restores.js";
 import type { ListedRequest } from "./request.js";
 
-/** What both hosts are asked, in this order; later ones build on what earlier ones wrote. */
+/** The requests to both hosts, in this order; later ones depend on the writes of earlier ones. */
 export const requests: readonly ListedRequest[] = [
   ...documentRequests,
   ...listingRequests,

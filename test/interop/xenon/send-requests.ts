@@ -2,7 +2,7 @@ import { request as httpRequest } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ListedRequest } from "./request.js";
 
-/** A host of either make, with a directory of its own. */
+/** A host of either kind, with its own directory. */
 export interface Side {
   first: AskedHost;
   second: AskedHost;
@@ -14,12 +14,12 @@ export interface AskedHost {
   restart(): Promise<void>;
 }
 
-/** Longer than what is in the list takes; who is not answered by then is not answered at all. */
+/** Longer than any response in the list takes. */
 const patienceMs = 12_000;
 
-/** An answer without what differs from run to run. */
+/** A response without values that vary between runs. */
 export interface PlainAnswer {
-  /** 0 where there was no answer. */
+  /** 0 without a response. */
   status: number;
   headers: Record<string, string>;
   body: unknown;
@@ -31,7 +31,7 @@ interface RawAnswer {
   text: string;
 }
 
-/** Sends the list, one request after the other. */
+/** Sends the requests of a list in sequence. */
 export async function sendRequests(
   list: readonly ListedRequest[],
   side: Side,
@@ -54,6 +54,7 @@ export async function sendRequests(
       !listed.until(objectOf(answer.text)) &&
       performance.now() < deadline
     ) {
+      // The interval of the attempts.
       await sleep(200);
       answer = await send(host.url, listed, names);
     }
@@ -106,7 +107,7 @@ function send(url: string, listed: ListedRequest, names: Map<string, string>): P
   });
 }
 
-/** Integers that a double may not hold become texts. */
+/** Integers beyond a double become strings. */
 function parse(text: string): unknown {
   return JSON.parse(text.replace(/([:[,])(-?\d{16,})(?=[,}\]])/g, '$1"$2"'));
 }
@@ -130,7 +131,7 @@ function taken(answer: RawAnswer, name: string, path: string): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** Said of the connection or of the moment, not of the answer. */
+/** Headers of the connection or of the time, not of the response. */
 const passing = new Set([
   "connection",
   "keep-alive",
@@ -145,25 +146,25 @@ function plain(
   ordered: boolean,
 ): PlainAnswer {
   const neutral = (value: string) => {
-    let said = value;
-    // The longest first: one may be a part of another.
+    let neutralized = value;
+    // Longest first, since one may be part of another.
     for (const [name, own] of [...names].sort((a, b) => b[1].length - a[1].length))
-      if (/[^\d]/.test(own)) said = said.replaceAll(own, `<${name}>`);
-    return said
+      if (/[^\d]/.test(own)) neutralized = neutralized.replaceAll(own, `<${name}>`);
+    return neutralized
       .replace(/\/v1\/operations\/[\w-]+|(?<=")operations\/[\w-]+/g, "<operation>")
       .replace(/\/core\/query-tasks\/[\w-]+/g, "/core/query-tasks/<id>")
       .replace(/\/core\/query-page\/[\w-]+/g, "/core/query-page/<page>")
       .replace(/\?path=[^&"]+&peer=[\w-]+/g, "?path=<page>&peer=<host>");
   };
   const kept = Object.entries(headers).filter(([name]) => !passing.has(name));
-  const said = neutral(text);
+  const comparable = neutral(text);
   let body: unknown;
   try {
-    body = said === "" ? undefined : withoutMoments(parse(said), ordered);
+    body = comparable === "" ? undefined : withoutTimes(parse(comparable), ordered);
   } catch {
-    body = said;
+    body = comparable;
   }
-  // Said twice, and compared once.
+  // Sent twice, compared once.
   if (
     typeof body === "object" &&
     body !== null &&
@@ -178,7 +179,7 @@ function plain(
   };
 }
 
-/** What is measured of a machine, by the names of the fields. */
+/** Measurements of a machine, by field name. */
 const measures: [name: RegExp, standIn: string][] = [
   [/Micros(Utc)?$/, "<micros>"],
   [/ByteCount$/, "<bytes>"],
@@ -187,10 +188,10 @@ const measures: [name: RegExp, standIn: string][] = [
   [/^(latestValue|accumulatedValue|version)$/, "<count>"],
 ];
 
-/** Measures become names of their units, unless they are 0; links without a promised order are sorted. */
-function withoutMoments(value: unknown, ordered: boolean): unknown {
+/** Replaces measurements other than 0 by their units, and sorts links without a guaranteed order. */
+function withoutTimes(value: unknown, ordered: boolean): unknown {
   if (Array.isArray(value)) {
-    const items = value.map((item) => withoutMoments(item, ordered));
+    const items = value.map((item) => withoutTimes(item, ordered));
     return !ordered && items.every((item) => typeof item === "string") ? items.sort() : items;
   }
   if (typeof value === "string" && /^1[789]\d{14}$/.test(value)) return "<micros>";
@@ -200,7 +201,7 @@ function withoutMoments(value: unknown, ordered: boolean): unknown {
       const measured = measures.find(([pattern]) => pattern.test(name));
       return [
         name,
-        measured !== undefined && member !== 0 ? measured[1] : withoutMoments(member, ordered),
+        measured !== undefined && member !== 0 ? measured[1] : withoutTimes(member, ordered),
       ];
     }),
   );

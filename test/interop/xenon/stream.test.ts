@@ -13,14 +13,14 @@ const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest(
 
 let xenon: XenonHost;
 let fresh: XenonHost;
-const itTakes = xenonTest("backups between a Xenon and ours");
+const itTakes = xenonTest("backups between Xenon and Holdfast");
 if (itTakes === test) {
   beforeAll(async () => {
     [xenon, fresh] = await Promise.all([startXenon("source"), startXenon("fresh")]);
   }, 120_000);
 }
 
-/** A file of /local-files, fetched by ranges as Xenon asks for them: the end is not counted in. */
+/** Fetches a file of /local-files by ranges like Xenon, with exclusive ends. */
 async function fetchAsXenonDoes(url: string): Promise<Buffer> {
   const parts: Buffer[] = [];
   for (let position = 0, total = 1; position < total;) {
@@ -41,7 +41,7 @@ async function fetchAsXenonDoes(url: string): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-/** Names, sizes and checksums of what is in a ZIP. */
+/** Names, sizes and checksums of the entries of a ZIP. */
 async function entriesOf(path: string): Promise<string[]> {
   const { stdout } = await run("unzip", ["-v", path]);
   const entries = stdout
@@ -51,7 +51,7 @@ async function entriesOf(path: string): Promise<string[]> {
   return entries.sort();
 }
 
-/** The same state once more, to a file of its own: what Xenon packs is what lies with us. Lucene merges its files in between, until it has come to rest. */
+/** Backs the same state up to another file: Xenon packs its files as they are. Lucene merges in between, until it is idle. */
 async function compareWithItsOwn(destination: string, file: string, own: string): Promise<void> {
   for (let left = 15; ; left -= 1) {
     await askOk(
@@ -88,7 +88,7 @@ async function write(url: string, name: string, times: number, size = 0): Promis
 }
 
 itTakes(
-  "Xenon backs up to our /local-files, its ZIP comes back as it was, and a fresh Xenon is restored from it",
+  "Xenon backs up to /local-files of Holdfast, which returns the ZIP unchanged, and a new Xenon restores it",
   async () => {
     const directory = temporaryDirectory();
     const holdfast = await startHoldfast("keeper");
@@ -109,7 +109,7 @@ itTakes(
     const answer = await backup(xenon.url, destination);
     expect(answer).toMatchObject({ destination, backupType: "STREAM" });
     const first = readFileSync(file);
-    // More than two of the parts that Xenon sends at once.
+    // Longer than two of the parts that Xenon sends at once.
     expect(first.length).toBeGreaterThan(2 * octets);
     expect(sha256(await fetchAsXenonDoes(destination))).toBe(sha256(first));
     if (haveTools("unzip -t on Xenon's ZIP", "unzip"))
@@ -135,7 +135,7 @@ itTakes(
     await fresh.restart();
     await check();
 
-    // Another index, whose backup is much shorter: nothing of the long one may stay behind it.
+    // Another index with a much shorter backup: no bytes of the longer one may remain after it.
     await askOk(`${xenon.url}/core/in-memory-examples`, "POST", {
       documentSelfLink: "m",
       name: "m",
@@ -158,7 +158,7 @@ itTakes(
   120_000,
 );
 
-/** Our host backs up to a Xenon's file service; another one of ours restores from there. Resolves to what both serve. */
+/** Backs a Holdfast host up to the file service of a Xenon and restores another one from there. Resolves to the documents of both. */
 async function throughXenon(
   link: string,
   fill: (url: string) => Promise<void>,
@@ -169,7 +169,7 @@ async function throughXenon(
     localFileUri: `file:${file}`,
     fileOptions: ["WRITE", "CREATE"],
   });
-  const [source, target] = [await startHoldfast("ours"), await startHoldfast("ours-too")];
+  const [source, target] = [await startHoldfast("holdfast"), await startHoldfast("holdfast-2")];
   await fill(source.url);
   const begun = performance.now();
   const destination = `${xenon.url}/local-files/${link}`;
@@ -183,7 +183,7 @@ async function throughXenon(
 }
 
 itTakes(
-  "ours backs up to a Xenon's file service, and another one of ours is restored from there with every version",
+  "Holdfast backs up to the file service of a Xenon, from which another Holdfast restores every version",
   async () => {
     const { source, target } = await throughXenon("small", async (url) => {
       await each(
@@ -208,7 +208,7 @@ itTakes(
 );
 
 itTakes(
-  "more than 100 MiB to a Xenon's file service and back",
+  "transfers more than 100 MiB to the file service of a Xenon and back",
   async () => {
     const { source, target, bytes, seconds } = await throughXenon("large", (url) =>
       each(

@@ -9,27 +9,27 @@ import { haveTools, run } from "../../support/tools.js";
 
 const home = process.env["XENON_HOME"] ?? "";
 
-/** A test of ours with a real Xenon; says aloud what is skipped where Java or the build is missing. */
+/** A test with a real Xenon; reports a skipped test if Java or the build is missing. */
 export function xenonTest(what: string): typeof test.skip {
   if (!haveTools(what, "java")) return test.skip;
   if (existsSync(join(home, "dist", "xenon-peer.jar"))) return test;
   console.warn(
-    `SKIPPED: ${what} needs a build of Xenon; set XENON_HOME to the directory that has dist/xenon-peer.jar${home === "" ? "" : `, which ${home} has not`}.`,
+    `SKIPPED: ${what} needs a build of Xenon; set XENON_HOME to the directory that has dist/xenon-peer.jar${home === "" ? "" : `; ${home} does not`}.`,
   );
   return test.skip;
 }
 
-/** A real Xenon in a sandbox of its own. */
+/** A real Xenon in its own sandbox. */
 export interface XenonHost {
   url: string;
   port: number;
   id: string;
-  /** Stops it in good order and starts it again with the same sandbox, port and id. */
+  /** Stops it orderly and starts it with the same sandbox, port and id. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** What its libraries reach into, by reflection. */
+/** Modules that its libraries access by reflection. */
 const opened = [
   ...[
     "java.lang",
@@ -58,16 +58,15 @@ afterAll(async () => {
   for (const stop of stopped.splice(0)) await stop();
 });
 
-/** Whether this Java can compile what is beside the tests; says aloud what is skipped where it cannot. */
+/** Whether this Java can compile the source beside the tests; reports a skipped test otherwise. */
 export async function canCompileJava(what: string): Promise<boolean> {
   const { stdout } = await run("java", ["--list-modules"]);
   const can = stdout.includes("jdk.compiler@");
-  if (!can)
-    console.warn(`SKIPPED: ${what} needs a Java with its compiler (a JDK), and this is none.`);
+  if (!can) console.warn(`SKIPPED: ${what} needs a JDK: this Java has no compiler.`);
   return can;
 }
 
-/** The class that is started: Xenon with its example services, or that one with the factory of migration tasks too. */
+/** The main class: Xenon with its example services, or with the factory of migration tasks as well. */
 export type XenonClass = "peer.Peer" | "MigratingPeer";
 
 /** Starts a Xenon on a free loopback port; resolves when its factories are available. It is stopped after the tests of the file. */
@@ -109,15 +108,15 @@ function launch(port: number, sandbox: string, id: string, started: XenonClass):
   const args = [
     "-Xmx1500m",
     "-Dio.netty.tryReflectionSetAccessible=true",
-    // What it unpacks it leaves in its temporary directory.
+    // Xenon leaves unpacked files in its temporary directory.
     `-Djava.io.tmpdir=${sandbox}`,
     ...opened.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`),
     ...["-cp", `${join(home, "dist", "xenon-peer.jar")}:${join(home, "dist", "lib", "*")}`],
-    // A source file is compiled in memory and started.
+    // Java compiles a source file in memory and starts it.
     started === "peer.Peer" ? started : resolve("test/interop/xenon", `${started}.java`),
     ...[`--port=${port}`, `--sandbox=${sandbox}`, "--bindAddress=127.0.0.1", `--id=${id}`],
   ];
-  // It shows its environment to whoever asks, so it gets none that says anything.
+  // Xenon exposes its environment to clients, so it is nearly empty.
   const child = spawn("java", args, {
     stdio: ["ignore", "pipe", "pipe"],
     env: { PATH: process.env["PATH"], LANG: "C.UTF-8" },
@@ -129,9 +128,11 @@ function launch(port: number, sandbox: string, id: string, started: XenonClass):
 }
 
 async function untilAvailable(url: string, child: ChildProcess): Promise<void> {
-  let said = "";
+  let output = "";
   for (const stream of [child.stdout, child.stderr])
-    stream?.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4000)));
+    stream
+      ?.setEncoding("utf8")
+      .on("data", (text: string) => (output = (output + text).slice(-4000)));
   let failure = "";
   child.once("error", (error) => (failure = String(error)));
   const deadline = performance.now() + 90_000;
@@ -147,7 +148,8 @@ async function untilAvailable(url: string, child: ChildProcess): Promise<void> {
       );
       if (status === 200) break;
       if (failure !== "" || child.exitCode !== null || performance.now() > deadline)
-        throw new Error(`Xenon did not start: ${failure} ${said}`);
+        throw new Error(`Xenon did not start: ${failure} ${output}`);
+      // The interval of the attempts: Xenon reports no end of its start.
       await sleep(100);
     }
   }

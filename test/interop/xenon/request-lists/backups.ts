@@ -4,7 +4,7 @@ const backup = (name: string, fields: object, more: Partial<ListedRequest> = {})
   manage(`backup ${name}`, "BackupRequest", fields, more);
 const memory = "/core/in-memory-document-index";
 
-/** Backups of each type, and each way to ask wrongly. */
+/** Backups of each type, and invalid requests. */
 export const backupRequests: readonly ListedRequest[] = [
   backup("as ZIP", { destination: "file:{dir}/a.zip", backupType: "ZIP" }),
   backup("without a type", { destination: "file:{dir}/b.zip" }),
@@ -53,7 +53,7 @@ export const backupRequests: readonly ListedRequest[] = [
   backup("as ZIP to a directory", { destination: "file:{dir}/full", backupType: "ZIP" }),
   backup("as DIRECTORY to a file", { destination: "file:{dir}/a-file", backupType: "DIRECTORY" }),
   backup("to ftp", { destination: "ftp://127.0.0.1/x", backupType: "ZIP" }),
-  backup("to what has no scheme", { destination: "x.zip", backupType: "ZIP" }),
+  backup("to a URI without a scheme", { destination: "x.zip", backupType: "ZIP" }),
   backup("of an unknown index", {
     destination: "file:{dir}/f.zip",
     backupType: "ZIP",
@@ -65,11 +65,11 @@ export const backupRequests: readonly ListedRequest[] = [
     backupServiceLink: "/core/no-such-backup",
   }),
   backup(
-    "with a client that would not wait",
+    "with respond-async",
     { destination: "file:{dir}/h.zip", backupType: "ZIP" },
     { headers: { prefer: "respond-async" } },
   ),
-  backup("over a file that is none", { destination: "file:{dir}/a-file", backupType: "ZIP" }),
+  backup("over a foreign file", { destination: "file:{dir}/a-file", backupType: "ZIP" }),
   backup("as STREAM to an unknown service", {
     destination: "{url}/local-files/unknown",
     backupType: "STREAM",

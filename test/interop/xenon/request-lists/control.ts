@@ -5,7 +5,7 @@ const count = (body: Record<string, unknown>, name: string) =>
   (body["entries"] as Record<string, { latestValue?: number }> | undefined)?.[name]?.latestValue ??
   0;
 
-/** What /core/management tells and sets; what ends the host comes last. */
+/** Settings and statistics of /core/management; the shutdown comes last. */
 export const controlRequests: readonly ListedRequest[] = [
   ask("the state of the host", "GET", state),
   ask("the statistics", "GET", `${state}/stats`),
@@ -16,7 +16,7 @@ export const controlRequests: readonly ListedRequest[] = [
     until: (body) => count(body, "autoBackupPerformedCountPerDay") > 0,
   }),
   manage("automatic backups off", "AutoBackupConfiguration", { enable: false }),
-  manage("automatic backups by nothing", "AutoBackupConfiguration"),
+  manage("automatic backups without values", "AutoBackupConfiguration"),
   ask("the state without automatic backups", "GET", state),
   manage("request logging on", "ConfigureInboundRequestLogging", {
     loggingInfo: { enabled: true, skipGossipRequests: false },
@@ -25,21 +25,21 @@ export const controlRequests: readonly ListedRequest[] = [
   manage("request logging off", "ConfigureInboundRequestLogging", {
     loggingInfo: { enabled: false },
   }),
-  manage("request logging by nothing", "ConfigureInboundRequestLogging"),
+  manage("request logging without values", "ConfigureInboundRequestLogging"),
   manage("operation tracing on", "ConfigureOperationTracingRequest", { enable: "START" }),
   manage("operation tracing with a level", "ConfigureOperationTracingRequest", {
     enable: "START",
     level: "FINE",
   }),
   manage("operation tracing off", "ConfigureOperationTracingRequest", { enable: "STOP" }),
-  manage("operation tracing by nothing", "ConfigureOperationTracingRequest"),
+  manage("operation tracing without values", "ConfigureOperationTracingRequest"),
   manage("synchronization", "SynchronizeWithPeersRequest", {
     nodeSelectorPath: "/core/node-selectors/default",
   }),
-  manage("synchronization by nothing", "SynchronizeWithPeersRequest"),
-  // Ours tries for 30 s.
+  manage("synchronization without values", "SynchronizeWithPeersRequest"),
+  // Holdfast retries for 30 s.
   manage(
-    "backup to nobody",
+    "backup to a closed port",
     "BackupRequest",
     { destination: "http://127.0.0.1:1/x", backupType: "STREAM" },
     { patienceMs: 60_000 },

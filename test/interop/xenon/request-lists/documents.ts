@@ -4,7 +4,7 @@ const examples = "/core/examples";
 const one = `${examples}/one`;
 const forced = { headers: { pragma: "xn-force-index-update" } };
 
-/** Documents: made, merged, replaced, deleted, brought back, as they were, and what is refused. */
+/** Documents: created, merged, replaced, deleted, revived, read in the past, and rejected requests. */
 export const documentRequests: readonly ListedRequest[] = [
   ask("an empty factory", "GET", examples),
   ask("an empty factory, expanded", "GET", `${examples}?expand`),
@@ -66,7 +66,7 @@ export const documentRequests: readonly ListedRequest[] = [
   ask("patch of a version", "PATCH", one, { documentVersion: 100 }),
   ask("patch of a number as text", "PATCH", one, { counter: "7" }),
   ask("patch of an expiration", "PATCH", one, { documentExpirationTimeMicros: 4102444800000000 }),
-  ask("patch of nothing", "PATCH", one, {}),
+  ask("patch with an empty object", "PATCH", one, {}),
   ask("put", "PUT", one, { name: "one-put" }),
   ask("get after put", "GET", one),
   ask("put without a name", "PUT", one, { counter: 1 }),
@@ -103,7 +103,7 @@ export const documentRequests: readonly ListedRequest[] = [
     { name: "back", documentSelfLink: "one" },
     forced,
   ),
-  ask("get of what came back", "GET", one),
+  ask("get of a revived document", "GET", one),
   ask("post to the in-memory factory", "POST", "/core/in-memory-examples", {
     name: "m1",
     documentSelfLink: "m1",
@@ -120,12 +120,12 @@ export const documentRequests: readonly ListedRequest[] = [
   ask("a patched version", "GET", `/core/document-index?documentSelfLink=${one}&documentVersion=1`),
   ask("the newest version", "GET", `/core/document-index?documentSelfLink=${one}`),
   ask(
-    "a version that is not there",
+    "an unknown version",
     "GET",
     `/core/document-index?documentSelfLink=${one}&documentVersion=999`,
   ),
   ask(
-    "the version of a link that is not there",
+    "the version of an unknown link",
     "GET",
     `/core/document-index?documentSelfLink=${examples}/nobody&documentVersion=0`,
   ),

@@ -21,7 +21,7 @@ const made: ListedRequest[] = Array.from({ length: 10 }, (_, i) =>
   ),
 );
 
-/** GET of factories: whole, expanded, filtered, counted and by pages. */
+/** GET of factories: complete, expanded, filtered, counted and by page. */
 export const listingRequests: readonly ListedRequest[] = [
   ...made,
   ask("delete of number 9", "DELETE", `${factory}/n-9`),
@@ -52,7 +52,7 @@ export const listingRequests: readonly ListedRequest[] = [
   ask("a filter of a number", "GET", `${factory}?$filter=${filter("counter gt 5")}`),
   ask("a filter of two", "GET", `${factory}?$filter=${filter("counter ge 2 and counter lt 5")}`),
   ask("a filter of either", "GET", `${factory}?$filter=${filter("counter eq 2 or counter eq 5")}`),
-  ask("a filter of not", "GET", `${factory}?$filter=${filter("counter ne 2 and counter ge 0")}`),
+  ask("a filter with ne", "GET", `${factory}?$filter=${filter("counter ne 2 and counter ge 0")}`),
   ask("a filter of a pattern", "GET", `${factory}?$filter=${filter("name eq 'name*'")}`),
   ask("a filter of a tag", "GET", `${factory}?$filter=${filter("tags.item eq 'odd'")}`),
   ask("a filter of a key value", "GET", `${factory}?$filter=${filter("keyValues.third eq '1'")}`),
@@ -94,8 +94,8 @@ export const listingRequests: readonly ListedRequest[] = [
     undefined,
     { ordered: true },
   ),
-  ask("a limit of more than there is", "GET", `${factory}?$limit=1000`),
-  ask("a limit of nothing", "GET", `${factory}?$limit=0`),
+  ask("a limit above the count", "GET", `${factory}?$limit=1000`),
+  ask("a limit of zero", "GET", `${factory}?$limit=0`),
   ask("the in-memory factory, expanded", "GET", "/core/in-memory-examples?expand"),
   ask("the third factory", "GET", "/core/indexed-metadata-examples"),
 ];

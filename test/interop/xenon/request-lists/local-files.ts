@@ -12,7 +12,7 @@ const part = (range?: string, type = "application/octet-stream") => ({
 const ranged = (range: string) => ({ headers: { range } });
 const small = "/local-files/small";
 
-/** File services: made, written by parts, read by ranges, finished; backups to them and from them. */
+/** File services: created, written in parts, read by range, finished; backups to and from them. */
 export const localFileRequests: readonly ListedRequest[] = [
   ask("no file services", "GET", "/local-files"),
   ask("a file service", "POST", "/local-files", service("up", "up.zip", writable)),

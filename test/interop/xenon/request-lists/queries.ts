@@ -28,7 +28,7 @@ export const queryRequests: readonly ListedRequest[] = [
   post("a term", { query: term("name", "name 3") }),
   post("a term, expanded", { options: ["EXPAND_CONTENT"], query: term("name", "name 3") }),
   post("a term that finds nothing", { query: term("name", "nobody") }),
-  post("a term of unlike letters", { query: term("name", "Name 3") }),
+  post("a term in other case", { query: term("name", "Name 3") }),
   post("a kind", {
     query: term(
       "documentKind",
@@ -84,7 +84,7 @@ export const queryRequests: readonly ListedRequest[] = [
     query: must(numbered, range("documentVersion", long({ min: 1, isMinInclusive: true }))),
   }),
   post("a count", { options: ["COUNT"], query: numbered }),
-  post("a count of nothing", { options: ["COUNT"], query: term("name", "nobody") }),
+  post("a count without results", { options: ["COUNT"], query: term("name", "nobody") }),
   post("deleted ones", { options: ["INCLUDE_DELETED"], query: numbered }),
   post("deleted ones, expanded", {
     options: ["INCLUDE_DELETED", "EXPAND_CONTENT"],
@@ -133,7 +133,7 @@ export const queryRequests: readonly ListedRequest[] = [
     },
     { ordered: true },
   ),
-  post("a moment", {
+  post("a point in time", {
     options: ["TIME_SNAPSHOT"],
     timeSnapshotBoundaryMicros: "#t4",
     query: numbered,

@@ -16,7 +16,7 @@ const bySelfLink = {
   sortOrder: "ASC",
 };
 
-/** Query tasks that are polled and read by pages, and those that are refused. */
+/** Query tasks that are polled and read by page, and rejected ones. */
 export const queryTaskRequests: readonly ListedRequest[] = [
   ask(
     "a polled task",
@@ -27,7 +27,7 @@ export const queryTaskRequests: readonly ListedRequest[] = [
   ),
   ask("a polled task, finished", "GET", "{task}", undefined, { until: finished }),
   ask("cancel of a finished task", "PATCH", "{task}", { taskInfo: { stage: "CANCELLED" } }),
-  ask("a finished task that was to be cancelled", "GET", "{task}"),
+  ask("a finished task after its cancellation", "GET", "{task}"),
   ask("post of a key with dots", "POST", "/core/examples", {
     documentSelfLink: "dotted",
     name: "dotted",
@@ -73,7 +73,7 @@ export const queryTaskRequests: readonly ListedRequest[] = [
   direct("a term without a value", {
     query: { term: { propertyName: "name", matchType: "TERM" } },
   }),
-  direct("a limit below nothing", { resultLimit: -1, query: numbered }),
+  direct("a negative limit", { resultLimit: -1, query: numbered }),
   direct("clauses beside a term", {
     query: { ...numbered, booleanClauses: [{ occurance: "MUST_OCCUR", ...numbered }] },
   }),

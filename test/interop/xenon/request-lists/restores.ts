@@ -8,17 +8,17 @@ const second = { on: "second" } as const;
 /** Restores: to a point in time on a new host, in memory, and refused requests. */
 export const restoreRequests: readonly ListedRequest[] = [
   restore(
-    "to a moment into a new host",
+    "to a point in time on a new host",
     { destination: "file:{dir}/a.zip", timeSnapshotBoundaryMicros: "#t4" },
     second,
   ),
-  ask("restored: the last one of the moment", "GET", "/core/examples/n-4", undefined, {
+  ask("restored: the last document of the point in time", "GET", "/core/examples/n-4", undefined, {
     ...second,
     restart: true,
   }),
   ask("restored: made later", "GET", "/core/examples/n-5", undefined, second),
   ask("restored: deleted before", "GET", "/core/examples/one", undefined, second),
-  ask("restored: how many", "GET", "/core/examples?$count=true", undefined, second),
+  ask("restored: the count", "GET", "/core/examples?$count=true", undefined, second),
   ask("restored: the listing", "GET", "/core/examples", undefined, second),
   ask("restored: another factory", "GET", "/core/indexed-metadata-examples/x1", undefined, second),
   ask(
@@ -28,7 +28,7 @@ export const restoreRequests: readonly ListedRequest[] = [
     undefined,
     second,
   ),
-  ask("restored: goes on", "PATCH", "/core/examples/n-4", { name: "onward" }, second),
+  ask("restored: a later patch", "PATCH", "/core/examples/n-4", { name: "onward" }, second),
   ask(
     "restored: a new one",
     "POST",
@@ -54,7 +54,7 @@ export const restoreRequests: readonly ListedRequest[] = [
     destination: "file:{dir}/a.zip",
     backupServiceLink: "/core/no-such-backup",
   }),
-  restore("from what has no scheme", { destination: "a.zip" }),
+  restore("from a URI without a scheme", { destination: "a.zip" }),
   ask(
     "a file service to restore from",
     "POST",
