@@ -1,12 +1,19 @@
-import { notePrefix, type Destination, type Lock } from "../destination/destination.js";
+import {
+  notePrefix,
+  type Destination,
+  type Lock,
+  type StagingArea,
+} from "../destination/destination.js";
 import { readBack, readObject, requireCapability } from "../destination/objects.js";
 import { HostError } from "../errors.js";
 import { unsharedLease, type HeldLease } from "../io/lease.js";
 import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
-import type { ManifestFile } from "../segment/manifest.js";
+import type { ManifestFile, Segment, StoredManifest } from "../segment/manifest.js";
 import { isSegmentName, parseManifestName } from "../segment/format.js";
 import type {
+  CommitOptions,
+  Committed,
   ContainerReader,
   ContainerWriter,
   FoundManifest,
@@ -33,67 +40,97 @@ export async function openDirectoryWriter(
   requireCapability(destination, "remove", "back up incrementally");
   const lock = await destination.lock(undefined, signal);
   try {
-    return await open();
-  } catch (error) {
-    await lock.release();
-    throw error;
-  }
-
-  async function open(): Promise<ContainerWriter> {
     const reader = openDirectoryReader(platform, destination);
     const existing = await reader.manifests(signal);
     await removeNoted(destination, lock, existing);
     await destination.removeAbandoned(undefined, lock);
     const staging = await destination.stage({ lock });
-    return {
-      stagingDirectory: staging.directory,
-      existing,
-      lease: lock,
-      contains: async (segment) =>
-        (await reader.sizeOf(segment.name, signal)) === segment.sizeBytes,
-      async commit(staged, manifest, options) {
-        await lock.assertHeld();
-        await writeNote(
-          destination,
-          lock,
-          staged.map(({ segment }) => segment.name),
-        );
-        let bytesWritten = manifest.bytes.length;
-        for (const each of staged) {
-          await lock.assertHeld();
-          await putSegment(each, options);
-          bytesWritten += each.segment.sizeBytes;
-          options.onBytes(each.segment.sizeBytes);
-        }
-        options.signal.throwIfAborted();
-        await lock.assertHeld();
-        await putManifest(manifest, options.signal);
-        await requireListed(reader, manifest, options.signal);
-        await platform.failpoint("backup:manifest-written");
-        await removeNote(destination, lock);
-        return { bytesWritten, verified: true, warnings: [] };
-      },
-      removeUnused: (unused) =>
-        removeBackups(platform, destination, lock, {
-          names: unused.map(({ name }) => name),
-          segments: unused.flatMap(({ manifest }) => manifest.segments.map(({ name }) => name)),
-        }),
-      async close() {
-        await staging.close().catch(() => {});
-        await removeOwnNoted(destination, lock).catch(() => {});
-        await lock.release();
-        await destination.close();
-      },
-    };
+    return new DirectoryWriter({ platform, destination, lock, reader, existing, staging, signal });
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+interface OpenedDirectory {
+  platform: Platform;
+  destination: Destination;
+  lock: Lock;
+  reader: ContainerReader;
+  existing: FoundManifest[];
+  staging: StagingArea;
+  signal: AbortSignal;
+}
+
+/** Writes a backup as separate objects: its new segments, then its manifest. */
+class DirectoryWriter implements ContainerWriter {
+  readonly stagingDirectory: string;
+  readonly existing: FoundManifest[];
+  readonly lease: Lock;
+  readonly #opened: OpenedDirectory;
+
+  constructor(opened: OpenedDirectory) {
+    this.stagingDirectory = opened.staging.directory;
+    this.existing = opened.existing;
+    this.lease = opened.lock;
+    this.#opened = opened;
   }
 
-  type Options = Parameters<ContainerWriter["commit"]>[2];
+  async contains(segment: Segment): Promise<boolean> {
+    const { reader, signal } = this.#opened;
+    return (await reader.sizeOf(segment.name, signal)) === segment.sizeBytes;
+  }
+
+  async commit(
+    staged: StagedSegment[],
+    manifest: ManifestFile,
+    options: CommitOptions,
+  ): Promise<Committed> {
+    const { platform, destination, lock } = this.#opened;
+    await lock.assertHeld();
+    await writeNote(
+      destination,
+      lock,
+      staged.map(({ segment }) => segment.name),
+    );
+    let bytesWritten = manifest.bytes.length;
+    for (const each of staged) {
+      await lock.assertHeld();
+      await this.#putSegment(each, options);
+      bytesWritten += each.segment.sizeBytes;
+      options.onBytes(each.segment.sizeBytes);
+    }
+    options.signal.throwIfAborted();
+    await lock.assertHeld();
+    await this.#putManifest(manifest, options.signal);
+    await this.#requireListed(manifest, options.signal);
+    await platform.failpoint("backup:manifest-written");
+    await removeNote(destination, lock);
+    return { bytesWritten, verified: true, warnings: [] };
+  }
+
+  removeUnused(unused: readonly StoredManifest[]): Promise<string[]> {
+    const { platform, destination, lock } = this.#opened;
+    return removeBackups(platform, destination, lock, {
+      names: unused.map(({ name }) => name),
+      segments: unused.flatMap(({ manifest }) => manifest.segments.map(({ name }) => name)),
+    });
+  }
+
+  async close(): Promise<void> {
+    const { destination, lock, staging } = this.#opened;
+    await staging.close().catch(() => {});
+    await removeOwnNoted(destination, lock).catch(() => {});
+    await lock.release();
+    await destination.close();
+  }
 
   /**
    * Stores and verifies a segment: a local file where it is stored; otherwise its rows before, and
    * its digest after it was stored.
    */
-  async function putSegment(staged: StagedSegment, options: Options): Promise<void> {
+  async #putSegment(staged: StagedSegment, options: CommitOptions): Promise<void> {
+    const { platform, destination } = this.#opened;
     const { segment, path } = staged;
     const { name, sizeBytes, sha256 } = segment;
     if (!destination.localPath) await options.readBack(staged);
@@ -105,13 +142,11 @@ export async function openDirectoryWriter(
     await platform.failpoint("backup:segment-read-back");
   }
 
-  async function putManifest(
-    { name, bytes, sha256 }: ManifestFile,
-    commitSignal: AbortSignal,
-  ): Promise<void> {
-    const options = { sizeBytes: bytes.length, sha256, signal: commitSignal };
+  async #putManifest({ name, bytes, sha256 }: ManifestFile, signal: AbortSignal): Promise<void> {
+    const { destination } = this.#opened;
+    const options = { sizeBytes: bytes.length, sha256, signal };
     await destination.put(name, { bytes }, options);
-    const stored = await readObject(destination, name, limits.manifestBytes, commitSignal);
+    const stored = await readObject(destination, name, limits.manifestBytes, signal);
     if (stored.equals(bytes)) return;
     throw new HostError(
       "BACKUP_DAMAGED",
@@ -123,16 +158,13 @@ export async function openDirectoryWriter(
    * Checks that all segments still exist: another host may have taken over the lock and removed
    * them before the manifest was stored.
    */
-  async function requireListed(
-    reader: ContainerReader,
-    { name, manifest }: ManifestFile,
-    commitSignal: AbortSignal,
-  ): Promise<void> {
+  async #requireListed({ name, manifest }: ManifestFile, signal: AbortSignal): Promise<void> {
+    const { destination, lock, reader } = this.#opened;
     for (const segment of manifest.segments) {
-      if ((await reader.sizeOf(segment.name, commitSignal)) === segment.sizeBytes) continue;
+      if ((await reader.sizeOf(segment.name, signal)) === segment.sizeBytes) continue;
       // Only this backup can have written the manifest, so the lock is not needed.
       await destination.remove([name], {
-        signal: commitSignal,
+        signal,
         lock: unsharedLease,
         durable: false,
       });
