@@ -1,6 +1,6 @@
-import { hostFixture } from "../../test/support/host-fixture.js";
-import { temporaryDirectory } from "../../test/support/temporary-directory.js";
-import { listFiles } from "./list.js";
+import { hostFixture } from "../support/host-fixture.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+import { listFiles } from "../../src/offline/list.js";
 
 const never = new AbortController().signal;
 

@@ -3,11 +3,11 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { basename } from "node:path";
 import fc from "fast-check";
-import { eventually } from "../../../test/support/eventually.js";
-import { json, localFiles, octets } from "../../../test/support/local-files.js";
-import { long } from "../../../test/support/long.js";
-import { makeZip } from "../../../test/support/make-zip.js";
-import { systemPlatform } from "../../io/platform.js";
+import { eventually } from "../support/eventually.js";
+import { json, localFiles, octets } from "../support/local-files.js";
+import { long } from "../support/long.js";
+import { makeZip } from "../support/make-zip.js";
+import { systemPlatform } from "../../src/io/platform.js";
 
 const files = localFiles();
 const { path, create, put, get, leftovers, restart } = files;

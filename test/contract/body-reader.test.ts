@@ -1,5 +1,5 @@
-import { limits } from "../../limits.js";
-import { createBodyReader } from "./body-reader.js";
+import { limits } from "../../src/limits.js";
+import { createBodyReader } from "../../src/service/documents/body-reader.js";
 
 const bodies = createBodyReader();
 afterAll(() => bodies.close());

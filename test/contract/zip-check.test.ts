@@ -2,11 +2,11 @@ import { createHash, randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { makeZip } from "../../test/support/make-zip.js";
-import { temporaryDirectory } from "../../test/support/temporary-directory.js";
-import { nodeFileSystem } from "../io/node-file-system.js";
-import { runZip } from "./zip-call.js";
-import { checkZip } from "./zip-check.js";
+import { makeZip } from "../support/make-zip.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+import { nodeFileSystem } from "../../src/io/node-file-system.js";
+import { runZip } from "../../src/container/zip-call.js";
+import { checkZip } from "../../src/container/zip-check.js";
 
 const path = join(temporaryDirectory(), "any.zip");
 async function check(bytes: Buffer): Promise<{ sizeBytes: number }> {
