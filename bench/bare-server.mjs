@@ -1,18 +1,22 @@
 // What the host is measured against: node:http with nothing between it and the same writer thread and SQL.
 import { mkdirSync } from "node:fs";
 import { createServer } from "node:http";
-import { sqliteEngine } from "../dist/src/engine/sqlite/storage-engine.js";
+import { join } from "node:path";
+import { SqliteStorageEngine } from "../dist/src/engine/sqlite/storage-engine.js";
+import { systemPlatform } from "../dist/src/io/platform.js";
 
 const [directory] = process.argv.slice(2);
 mkdirSync(directory);
-await sqliteEngine.create(directory, { indexId: "bare", lineage: "bare", parents: [] });
-const engine = await sqliteEngine.open(directory, {
+const storageEngine = new SqliteStorageEngine(systemPlatform, () => join(directory, "index"));
+const storage = await storageEngine.openIndex({
+  link: "/bench",
   durable: true,
-  minTimeMicros: 0,
-  nowMicros: () => Date.now() * 1000,
+  nowMicros: systemPlatform.nowMicros,
   retainedVersions: 10_000,
   historyMicros: 0,
+  onBackgroundError: (error) => console.error(error),
 });
+const engine = await storage.openLive();
 let next = 0;
 const server = createServer((request, response) => {
   const chunks = [];

@@ -127,9 +127,14 @@ export class SqliteEngine implements Engine {
         `${this.options.link} is being restored and takes no writes for a moment; try again.`,
         { metadata: { retryAfterSeconds: "1" } },
       );
-    const outcome = await this.changing(() => this.writes.add(write));
-    if ("error" in outcome) throw HostError.fromRecord(outcome.error);
-    return "row" in outcome ? toVersion(outcome.row) : undefined;
+    this.changes += 1;
+    try {
+      const outcome = await this.writes.add(write);
+      if ("error" in outcome) throw HostError.fromRecord(outcome.error);
+      return "row" in outcome ? toVersion(outcome.row) : undefined;
+    } finally {
+      this.endChange();
+    }
   }
 
   async contains(row: RowId): Promise<boolean> {
@@ -213,9 +218,13 @@ export class SqliteEngine implements Engine {
     if (this.fenced) return { expired: 0, compacted: 0, damaged: [] };
     const { retainedVersions, historyMicros, nowMicros } = this.options;
     const options = { mayCompact: this.pins === 0, retainedVersions, historyMicros };
-    return (await this.changing(() =>
-      this.writer.call({ kind: "sweep", nowMicros: nowMicros(), options }),
-    )) as SweepResult;
+    this.changes += 1;
+    try {
+      const call = { kind: "sweep" as const, nowMicros: nowMicros(), options };
+      return (await this.writer.call(call)) as SweepResult;
+    } finally {
+      this.endChange();
+    }
   }
 
   async fence(): Promise<{ positionMicros: number; lastTimeMicros: number }> {
@@ -260,14 +269,9 @@ export class SqliteEngine implements Engine {
     }
   }
 
-  private async changing<T>(work: () => Promise<T>): Promise<T> {
-    this.changes += 1;
-    try {
-      return await work();
-    } finally {
-      this.changes -= 1;
-      if (this.changes === 0) this.changesDone?.();
-    }
+  private endChange(): void {
+    this.changes -= 1;
+    if (this.changes === 0) this.changesDone?.();
   }
 
   /** Damage in a segment that was just exported comes from the index, not from a backup. */
