@@ -1,6 +1,7 @@
 import type { ContainerReader, FoundManifest } from "../container/container.js";
 import { historyKey } from "../container/newest-first.js";
 import { HostError } from "../errors.js";
+import { formatTime } from "../io/time.js";
 import { describeManifest, type BackupLocation } from "../segment/description.js";
 import type { Manifest, StoredManifest } from "../segment/manifest.js";
 import type { BackupListing } from "./listing.js";
@@ -31,11 +32,10 @@ export async function findManifest(
     name === undefined ? newestOf(found, wanted) : found.find((one) => one.name === name);
   if (!chosen) {
     const what = name === undefined ? "There is no backup" : `There is no backup ${name}`;
-    throw new HostError(
-      "BACKUP_NOT_FOUND",
-      `${what} at ${reader.displayName}: no such manifest is there.`,
-      { metadata: { path: reader.displayName } },
-    );
+    const why = name === undefined ? "no manifest exists" : "no manifest has this name";
+    throw new HostError("BACKUP_NOT_FOUND", `${what} at ${reader.displayName}: ${why}.`, {
+      metadata: { path: reader.displayName },
+    });
   }
   if ("problem" in chosen) {
     const older =
@@ -84,11 +84,9 @@ function ambiguities(
   if (other === undefined) return [];
   const histories = new Set(others.map((one) => historyKey(one.manifest))).size + 1;
   return [
-    `${path} contains backups of ${histories} lineages. Selected ${name}, the newest of index ${manifest.indexId}; another one is ${other.name} of index ${other.manifest.indexId}, at ${shownTime(other.manifest.positionMicros)}. Name the backup to select another one.`,
+    `${path} contains backups of ${histories} lineages. Selected ${name}, the newest of index ${manifest.indexId}; another one is ${other.name} of index ${other.manifest.indexId}, at ${formatTime(other.manifest.positionMicros)}. Name the backup to select another one.`,
   ];
 }
-
-const shownTime = (micros: number) => new Date(Math.floor(micros / 1000)).toISOString();
 
 const replacedAttempts = 5;
 

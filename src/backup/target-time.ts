@@ -1,13 +1,12 @@
 import type { RestorableWindow } from "../engine/engine.js";
 import { HostError } from "../errors.js";
+import { formatTime } from "../io/time.js";
 
 /** A resolved target time: the time to cut at, or everything, with a warning where they differ from the request. */
 export interface ResolvedTarget {
   targetTimeMicros?: number;
   warning?: string;
 }
-
-const show = (micros: number) => `${micros} (${new Date(Math.floor(micros / 1000)).toISOString()})`;
 
 /**
  * Checks a target time against the window of a backup. Strict: TARGET_TIME_OUT_OF_RANGE for a time outside. Lenient, as
@@ -24,7 +23,7 @@ export function resolveTargetTime(
   const outside = (why: string) =>
     new HostError(
       "TARGET_TIME_OUT_OF_RANGE",
-      `The target time ${target} ${why}. This backup can be restored to any time from ${show(earliestMicros)} to ${show(latestMicros)}.`,
+      `The target time ${formatTime(target)} ${why}. This backup can be restored to any time from ${formatTime(earliestMicros)} to ${formatTime(latestMicros)}.`,
       {
         metadata: {
           earliestMicros: String(earliestMicros),
@@ -37,7 +36,7 @@ export function resolveTargetTime(
   if (target > BigInt(latestMicros)) {
     if (lenient)
       return {
-        warning: `The target time ${target} is after the end of the backup, ${show(latestMicros)}: everything was restored.`,
+        warning: `The target time ${formatTime(target)} is after the end of the backup, ${formatTime(latestMicros)}: everything was restored.`,
       };
     throw outside("is after the end of the backup");
   }
@@ -46,12 +45,12 @@ export function resolveTargetTime(
   if (lenient && (historyStartMicros === 0 || targetTimeMicros < historyStartMicros)) {
     return {
       targetTimeMicros,
-      warning: `The target time ${target} is before the first version in the backup: the index was restored empty.`,
+      warning: `The target time ${formatTime(target)} is before the first version in the backup: the index was restored empty.`,
     };
   }
   throw outside(
     boundingLink === undefined
       ? "is before the first version in the backup"
-      : `is lost: versions of ${boundingLink} from before the window were pruned`,
+      : `is not available: versions of ${boundingLink} from before the window were compacted`,
   );
 }

@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import { formatTime, parseAge, parseTime } from "./time.js";
+import { formatTime } from "../io/time.js";
+import { parseAge, parseTime } from "./time.js";
 
 const now = 1_795_532_645_123_456n;
 const parse = (text: string) => parseTime(text, now);

@@ -1,3 +1,4 @@
+import { formatTime } from "../io/time.js";
 import { HostError } from "../errors.js";
 
 /** Latest time that requests accept, in microseconds since 1970. */
@@ -116,15 +117,6 @@ function parseRfc3339(text: string): bigint {
   const offset =
     (BigInt(offsetHours) * 60n + BigInt(offsetMinutes)) * 60_000_000n * (sign === "-" ? -1n : 1n);
   return BigInt(milliseconds) * 1000n + BigInt(fraction.padEnd(6, "0")) - offset;
-}
-
-/**
- * Formats microseconds since 1970 as RFC 3339 in UTC with six decimals, which parseTime reads back
- * exactly.
- */
-export function formatTime(micros: bigint): string {
-  const seconds = new Date(Number(micros / 1000n)).toISOString().slice(0, 19);
-  return `${seconds}.${(micros % 1_000_000n).toString().padStart(6, "0")}Z`;
 }
 
 /**

@@ -65,7 +65,7 @@ export interface LineageParent {
   positionMicros: number;
 }
 
-/** What tells one history of documents from another. */
+/** Identifies the history of an index. */
 export interface IndexIdentity {
   /** Belongs to the storage of the index; a restore never changes it. */
   indexId: string;
@@ -243,12 +243,12 @@ export interface Engine extends DocumentStore {
   sweep(): Promise<SweepResult>;
   /**
    * Refuses writes on every host from now on (INDEX_RESTORING) and waits for those under way. Resolves with the
-   * greatest update time handed out: a generation that replaces this one continues above it.
+   * greatest update time assigned: a generation that replaces this one continues above it.
    */
   fence(): Promise<{ positionMicros: number; lastTimeMicros: number }>;
   /** Accepts writes again. */
   unfence(): void;
-  /** Waits for what was asked of it, then closes. */
+  /** Waits for calls in progress, then closes. */
   close(): Promise<void>;
 }
 
@@ -297,10 +297,10 @@ export interface EngineOptions {
   historyMicros: number;
 }
 
-/** Names one generation of an index. Opaque: only the engine that issued it knows what it stands for. */
+/** Names one generation of an index. Opaque: only the engine that created it can interpret it. */
 export type GenerationRef = string & { readonly generationRef: unique symbol };
 
-/** A generation that is not live, with what tells whose history it holds. */
+/** A generation that is not live, with its identity and position. */
 export interface StoredGeneration extends IndexIdentity {
   ref: GenerationRef;
   positionMicros: number;
@@ -314,7 +314,7 @@ export interface IndexStorage {
   openLive(): Promise<Engine>;
   /**
    * Removes generations that interrupted restores left. Call it once the live generation has opened: only that shows
-   * that the record of the live generation is right. INDEX_DAMAGED if a generation became live after that record.
+   * that the record of the live generation is valid. INDEX_DAMAGED if a generation became live after that record.
    */
   removeLeftovers(): Promise<void>;
   /** Builds a new generation beside the live one: complete, checked and durable when the promise resolves. Leaves nothing if it rejects. */

@@ -44,7 +44,7 @@ export async function openEmptyIndex(platform: Platform, path: string): Promise<
   const foreign = status
     ? (await files.list(dataDirectory)).filter((name) => !ignoredNames(directory).includes(name))
     : [];
-  if (foreign.length > 0) throw occupied(`holds ${foreign[0]}`);
+  if (foreign.length > 0) throw occupied(`is not empty: it contains ${foreign[0]}`);
   const made = status === undefined;
   try {
     if (made) await files.makeDirectory(dataDirectory);
@@ -76,7 +76,7 @@ export async function openEmptyIndex(platform: Platform, path: string): Promise<
     index = opened;
     if ((await opened.state()).positionMicros > 0) {
       filled = true;
-      throw occupied("holds an index with documents");
+      throw occupied("contains an index with documents");
     }
     return {
       dataDirectory,

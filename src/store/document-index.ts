@@ -16,6 +16,7 @@ import type {
   StorageEngine,
 } from "../engine/engine.js";
 import { HostError } from "../errors.js";
+import { formatTime } from "../io/time.js";
 import type { Platform } from "../io/platform.js";
 
 /** A restore in preparation, beside the live generation. Ends with one call of `commit`, `undo` or `abandon`. */
@@ -233,7 +234,7 @@ export class DocumentIndex implements DocumentStore {
         if (ifPositionMicros !== undefined && ifPositionMicros !== positionMicros) {
           throw new HostError(
             "INDEX_CHANGED",
-            `${this.link} was written to meanwhile: it is at ${positionMicros}, not at ${ifPositionMicros}. Nothing was changed.`,
+            `The last change of ${this.link} is at ${formatTime(positionMicros)}, not at ${formatTime(ifPositionMicros)}. Nothing was changed. Check the new writes, then restore without the condition or with this time.`,
             { metadata: { positionMicros: String(positionMicros) } },
           );
         }

@@ -1,3 +1,4 @@
+import { formatTime } from "../../src/io/time.js";
 import { eventually } from "../support/eventually.js";
 import { factoryPath, hostFixture, type HostFixture } from "../support/host-fixture.js";
 
@@ -85,7 +86,7 @@ test("answers queries of the past unchanged, also over a restore, and rejects co
   ]) {
     expect(answer.status).toBe(400);
     expect(answer.task.message).toContain(
-      `versions of ${factoryPath}/a from that time were compacted. Choose a time from ${third} `,
+      `versions of ${factoryPath}/a from that time were compacted. Choose a time from ${formatTime(third)} `,
     );
   }
   const { documentSelfLink } = (

@@ -147,7 +147,7 @@ function resultText(
       ["backup", backup.name],
       [
         "written",
-        `${formatBytes(result.bytesWritten)} in ${formatCount(result.segmentsWritten, "new segment")}; ${formatBytes(backup.sizeBytes)} in total`,
+        `${formatBytes(result.bytesWritten)} in ${formatCount(result.segmentsWritten, "new segment")} and a manifest; all segments ${formatBytes(backup.sizeBytes)}`,
       ],
       ["verified", verifiedText(result)],
       ["covers writes up to", formatTime(backup.positionMicros)],

@@ -10,7 +10,7 @@ import { HostError } from "../../errors.js";
 import { withFilesOrHost, withHost, type Session } from "../connect/session.js";
 import type { HostFlags, SelectionFlags } from "../flags.js";
 import { differenceLine } from "../output/difference.js";
-import { formatNumber } from "../output/format.js";
+import { formatCount, formatNumber } from "../output/format.js";
 import { jsonSchema } from "../output/json.js";
 import { print } from "../output/print.js";
 import { startProgress, type ProgressState } from "../output/progress.js";
@@ -99,7 +99,7 @@ function progressOf({ stage, recordsDone, recordsTotal }: DiffProgress): Progres
     done: Number(recordsDone),
     total: Number(recordsTotal),
     unit: "records",
-    detail: recordsDone > 0n ? `${formatNumber(recordsDone)} records` : "",
+    detail: recordsDone > 0n ? formatCount(recordsDone, "record") : "",
   };
 }
 

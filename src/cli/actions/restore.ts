@@ -34,7 +34,8 @@ import { durationOf, warningsOf } from "../output/result.js";
 import { displayUri, toUri } from "../destination-uri.js";
 import type { CommandContext } from "../command-context.js";
 import { selectionOf } from "../selection.js";
-import { formatTime, nowMicros, parseTime } from "../time.js";
+import { formatTime } from "../../io/time.js";
+import { nowMicros, parseTime } from "../time.js";
 import { readBearer } from "./backup.js";
 import { selectionText } from "./selection-text.js";
 

@@ -25,7 +25,7 @@ export function addRestore(program: Command): void {
     .option("--index <LINK>", "index to restore (default: /core/document-index)")
     .option(
       "--if-position <TIME>",
-      "fail if the index was written to after this time (default: no check)",
+      "fail unless this is the time of the last change of the index (default: no check)",
     )
     .option(
       "--base <SOURCE>",

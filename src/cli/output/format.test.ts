@@ -1,4 +1,5 @@
-import { formatTime, timeFormatter } from "../time.js";
+import { formatTime } from "../../io/time.js";
+import { timeFormatter } from "../time.js";
 import { clockWarning, formatAge, formatBytes, formatCount, formatDuration } from "./format.js";
 
 test("formats sizes in decimal units", () => {

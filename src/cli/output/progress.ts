@@ -2,7 +2,7 @@ import cliProgress from "cli-progress";
 import { limits } from "../../limits.js";
 import type { OperationMetadata } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { CommandContext } from "../command-context.js";
-import { formatBytes, formatNumber, formatDuration } from "./format.js";
+import { formatBytes, formatCount, formatDuration, formatNumber } from "./format.js";
 import { printable } from "./printable.js";
 
 /** Display of progress on standard error: a bar on a terminal, otherwise occasional lines. */
@@ -94,7 +94,7 @@ export function progressOf(metadata: OperationMetadata): ProgressState {
     (bytesTotal > 0n && !(bytesDone === bytesTotal && documentsDone < documentsTotal));
   const detail = [
     bytesDone > 0n ? formatBytes(bytesDone) : "",
-    documentsDone > 0n ? `${formatNumber(documentsDone)} records` : "",
+    documentsDone > 0n ? formatCount(documentsDone, "record") : "",
     byBytes && bytesPerSecond > 0 ? `${formatBytes(bytesPerSecond)}/s` : "",
     remainingMicros === undefined ? "" : `ETA ${formatDuration(remainingMicros)}`,
   ];

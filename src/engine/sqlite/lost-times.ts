@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
+import { formatTime } from "../../io/time.js";
 
 /** Points in time that compaction made unreadable: for a link, from its first compacted version to its first kept one. */
 export interface LostTimes {
@@ -27,8 +28,8 @@ export function createLostTimes(db: Database.Database): LostTimes {
       const { link: boundingLink, until } = found;
       throw new HostError(
         "TARGET_TIME_OUT_OF_RANGE",
-        `The state at ${atMicros} is not available: versions of ${boundingLink} from that time were compacted. ` +
-          `Choose a time from ${until} (${new Date(Math.floor(until / 1000)).toISOString()}) on, or read a backup that contains it.`,
+        `The state at ${formatTime(atMicros)} is not available: versions of ${boundingLink} from that time were compacted. ` +
+          `Choose a time from ${formatTime(until)} on, or read a backup that contains it.`,
         { metadata: { earliestMicros: String(until), boundingLink } },
       );
     },

@@ -11,7 +11,7 @@ export interface Pointer {
   current: string;
   /** Directory name of the generation before the last restore, kept for undo. */
   previous?: string;
-  /** Greatest update time handed out before the last switch: the live log continues above it. */
+  /** Greatest update time assigned before the last switch: the live log continues above it. */
   minTimeMicros: number;
   /** Number of switches so far, which reveals an older copy of the file. */
   switches: number;

@@ -124,7 +124,7 @@ export class SqliteEngine implements Engine {
     if (this.fenced)
       throw new HostError(
         "INDEX_RESTORING",
-        `${this.options.link} is being restored and takes no writes for a moment; try again.`,
+        `${this.options.link} is being restored and refuses writes during the switch. Try again.`,
         { metadata: { retryAfterSeconds: "1" } },
       );
     this.changes += 1;
@@ -146,7 +146,7 @@ export class SqliteEngine implements Engine {
   }
 
   async snapshot(): Promise<Snapshot> {
-    // Pinned before the position is read, so that no compaction gets in between; later writes get later times.
+    // Pinned before the position is read, so that no compaction runs in between; later writes get later times.
     this.pins += 1;
     try {
       const { wallTimeMicros } = (await this.writer.call({
@@ -191,7 +191,7 @@ export class SqliteEngine implements Engine {
   ): Promise<ChainContent | undefined> {
     const read = (by: Copier, half?: Half) =>
       this.verify(by, { kind: "read-back", segment, ...(half && { half }) }, signal);
-    // A delta is verified with a base that earlier backups verified: alone it promises nothing about all versions together.
+    // A delta is verified with a base that earlier backups verified: alone it cannot prove the counts of all versions.
     const chain = async (by: Copier) =>
       segment.kind === "base"
         ? ((await this.verify(by, { kind: "chain", segment }, signal)) as ChainContent)
@@ -259,7 +259,7 @@ export class SqliteEngine implements Engine {
     if (this.reads >= limits.readQueue)
       throw new HostError(
         "QUEUE_FULL",
-        `${limits.readQueue} reads of ${this.options.link} are waiting, the most that the host queues. Try again in a moment.`,
+        `${limits.readQueue} reads of ${this.options.link} are queued, which is the limit. Try again in a moment.`,
       );
     this.reads += 1;
     try {

@@ -101,7 +101,7 @@ export class Documents implements DocumentService {
     if (version === undefined || (await index.read(link)) === undefined) throw notFound(link);
     throw new HostError(
       "VERSION_NOT_FOUND",
-      `Version ${version} of ${link} not found: it was never written, or it was pruned.`,
+      `Version ${version} of ${link} not found: it was never written, or it was compacted.`,
       { metadata: { link } },
     );
   }
@@ -232,7 +232,11 @@ export class Documents implements DocumentService {
 
   private requireFactory(path: string): FactoryDescription {
     const factory = this.table.at(path);
-    if (factory === undefined) throw new HostError("ROUTE_NOT_FOUND", `No factory at ${path}`);
+    if (factory === undefined)
+      throw new HostError(
+        "ROUTE_NOT_FOUND",
+        `No factory at ${path}. Start the host with --factory to add it.`,
+      );
     return factory;
   }
 

@@ -83,7 +83,7 @@ export class HttpServer {
         reject(
           new HostError(
             "CONFIGURATION_INVALID",
-            `Cannot listen on ${host}:${port}: ${cause.code ?? "unknown error"}.`,
+            `Cannot listen on ${host}:${port}: ${listenProblem(cause.code)}.`,
             { cause },
           ),
         );
@@ -341,4 +341,12 @@ function refuseConnection(error: NodeJS.ErrnoException, socket: Duplex): void {
       (socket as Socket).destroySoon();
     },
   );
+}
+
+function listenProblem(code: string | undefined): string {
+  if (code === "EADDRINUSE")
+    return "the port is in use (EADDRINUSE). Stop the other program, or choose another port";
+  if (code === "EACCES")
+    return "the port is reserved for privileged users (EACCES). Choose a port above 1023";
+  return code ?? "unknown error";
 }
