@@ -327,7 +327,7 @@ describe("closing", () => {
       sendError,
     });
     await expect(second.open()).rejects.toThrow(
-      `Cannot listen on 127.0.0.1:${host.port}: EADDRINUSE.`,
+      `Cannot listen on 127.0.0.1:${host.port}: the port is in use (EADDRINUSE).`,
     );
   });
 });
