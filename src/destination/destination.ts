@@ -10,7 +10,7 @@ import type { ManifestFile } from "../segment/manifest.js";
  * - An object is durable once `put` resolves, and removed durably once `remove` resolves.
  * - `get`, `stat` and `list` see every `put` and `remove` that resolved before the call.
  * - A failed `put` leaves the previous object or the complete new one.
- * - Implementations retry transient failures (connections, timeouts, 5xx responses) within the bounds
+ * - Implementations retry transient failures (connections, timeouts, 5xx responses) by retry.ts, within the bounds
  *   of limits.ts. Callers do not retry.
  *
  * Errors are HostErrors (BACKUP_NOT_FOUND, DESTINATION_FULL, DESTINATION_REFUSED,

@@ -3,7 +3,7 @@ import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import { changed, checkSame, readResponse, strongTag, type FileFacts } from "./response.js";
 import type { HttpFileClient, HttpResponse } from "./client.js";
-import { retry, type Attempt } from "./retry.js";
+import { retry, type Attempt } from "../retry.js";
 import { chunkBytes, eachRange, rangesOf, type ByteRange } from "./ranges.js";
 
 /** Receives the bytes of a download. Its errors end the download unchanged. */

@@ -94,12 +94,3 @@ function secondsOf(retryAfter: string | undefined): number | undefined {
   const date = Date.parse(retryAfter);
   return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
 }
-
-/** Whether a retry may succeed. An unknown host name is most often a typo and is not retried. */
-export function isTransientError(thrown: unknown): thrown is HostError {
-  return (
-    thrown instanceof HostError &&
-    thrown.reason === "DESTINATION_UNREACHABLE" &&
-    thrown.metadata["errno"] !== "ENOTFOUND"
-  );
-}

@@ -4,7 +4,7 @@ import type { ObjectBody } from "../destination.js";
 import { limits } from "../../limits.js";
 import { fromStatus } from "./failure.js";
 import type { HttpFileClient } from "./client.js";
-import { retry } from "./retry.js";
+import { retry } from "../retry.js";
 import { eachRange, rangesOf, type ByteRange } from "./ranges.js";
 
 /** Contents to send. */

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { HostError } from "../../errors.js";
-import type { Platform } from "../../io/platform.js";
-import { limits } from "../../limits.js";
-import { isTransientError } from "./failure.js";
+import { HostError } from "../errors.js";
+import type { Platform } from "../io/platform.js";
+import { limits } from "../limits.js";
 
 /** An attempt of a request. */
 export interface Attempt {
@@ -85,5 +84,14 @@ function timedOut(error: HostError, attempts: number, retryTimeoutMs: number): H
       metadata: error.metadata,
       cause: error,
     },
+  );
+}
+
+/** Whether a retry may succeed. An unknown host name is most often a typo and is not retried. */
+function isTransientError(thrown: unknown): thrown is HostError {
+  return (
+    thrown instanceof HostError &&
+    thrown.reason === "DESTINATION_UNREACHABLE" &&
+    thrown.metadata["errno"] !== "ENOTFOUND"
   );
 }

@@ -1,4 +1,4 @@
-import { HostError } from "../../errors.js";
+import { HostError } from "../errors.js";
 import { retry, type Attempt } from "./retry.js";
 
 const platform = (retryTimeoutMs = 1000, idleTimeoutMs = 300) => ({
