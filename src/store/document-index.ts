@@ -78,9 +78,9 @@ export class DocumentIndex implements DocumentStore {
     const storage = await storageEngine.openIndex(options);
     const engine = await storage.openLive();
     try {
-      const live = await toLive(engine);
+      const { lineage } = await engine.state();
       await storage.removeLeftovers();
-      return new DocumentIndex(platform, options, storage, live);
+      return new DocumentIndex(platform, options, storage, toLive(engine, lineage));
     } catch (error) {
       await engine.close();
       throw error;
@@ -209,23 +209,23 @@ export class DocumentIndex implements DocumentStore {
         `A restore of ${this.link} is under way; wait for it or cancel it.`,
       );
     this.replacing = withResolvers();
-    let built: GenerationRef | undefined;
+    let built: { ref: GenerationRef; lineage: string } | undefined;
     /** Stays fenced after a switch with an unknown outcome: a restart of the host determines what is live. */
     let uncertain = false;
-    const switchLive = (ref: GenerationRef, minTimeMicros: number) =>
-      this.switchLive(ref, minTimeMicros).catch((error: unknown) => {
+    const switchLive = (ref: GenerationRef, minTimeMicros: number, lineage: string) =>
+      this.switchLive(ref, minTimeMicros, lineage).catch((error: unknown) => {
         uncertain = error instanceof HostError && error.reason === "OUTCOME_UNKNOWN";
         throw error;
       });
     const abandon = async () => {
       if (!uncertain) this.live.engine.unfence();
       this.endReplacement();
-      if (built !== undefined) await this.storage.discard(built);
+      if (built !== undefined) await this.storage.discard(built.ref);
     };
     return {
       build: async (request) => {
         const { ref, ...result } = await this.storage.build(request);
-        built = ref;
+        built = { ref, lineage: request.identity.lineage };
         return result;
       },
       commit: async (ifPositionMicros) => {
@@ -239,7 +239,7 @@ export class DocumentIndex implements DocumentStore {
           );
         }
         await this.platform.failpoint("restore:writes-fenced");
-        await switchLive(built, lastTimeMicros);
+        await switchLive(built.ref, lastTimeMicros, built.lineage);
         this.endReplacement();
       },
       undo: async (identityAfter) => {
@@ -251,7 +251,7 @@ export class DocumentIndex implements DocumentStore {
         await this.storage.relabel(ref, next);
         await this.platform.failpoint("undo:identity-written");
         const { lastTimeMicros } = await this.live.engine.fence();
-        await switchLive(ref, lastTimeMicros);
+        await switchLive(ref, lastTimeMicros, next.lineage);
         this.endReplacement();
         return next;
       },
@@ -272,11 +272,15 @@ export class DocumentIndex implements DocumentStore {
   }
 
   /** Switches while writes are fenced. The replaced generation finishes its reads in the background. */
-  private async switchLive(ref: GenerationRef, minTimeMicros: number): Promise<void> {
+  private async switchLive(
+    ref: GenerationRef,
+    minTimeMicros: number,
+    lineage: string,
+  ): Promise<void> {
     const old = this.live;
-    const next = await toLive(await this.storage.switchTo(ref, minTimeMicros));
+    const engine = await this.storage.switchTo(ref, minTimeMicros);
     await this.platform.failpoint("restore:pointer-written");
-    this.live = next;
+    this.live = toLive(engine, lineage);
     this.reportCommit();
     await this.platform.failpoint("restore:switched");
     this.retirement = this.retirement
@@ -297,8 +301,7 @@ export class DocumentIndex implements DocumentStore {
   }
 }
 
-async function toLive(engine: Engine): Promise<Live> {
-  const { lineage } = await engine.state();
+function toLive(engine: Engine, lineage: string): Live {
   return { engine, lineage, users: 0, idle: undefined };
 }
 
