@@ -4,8 +4,8 @@ import { resolveRoots } from "../destination/file/roots.js";
 import { HostError } from "../errors.js";
 import { resolveOptions, type HostOptions } from "./options.js";
 import { pathOfDestination } from "./destination-option.js";
-import { parseAllowedDestination } from "../destination/http/address-policy.js";
-import { clientTls } from "../destination/http/tls.js";
+import { parseAllowedDestination } from "../destination/network/address-policy.js";
+import { clientTls } from "../destination/network/tls.js";
 import { checkExposure } from "../security/exposure.js";
 import { parseTokens } from "../security/tokens.js";
 

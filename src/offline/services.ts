@@ -13,7 +13,7 @@ import { systemPlatform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import { openEmptyIndex } from "./empty-index.js";
 import { productVersion } from "../host/product-version.js";
-import { clientTls } from "../destination/http/tls.js";
+import { clientTls } from "../destination/network/tls.js";
 import { inspectionMethods } from "../api/services/inspection.js";
 import { operationsImpl } from "../api/services/operations.js";
 import { startMethods } from "../api/services/start.js";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { systemPlatform } from "../../src/io/platform.js";
 import { limits } from "../../src/limits.js";
 import { download } from "../../src/destination/http/download.js";
-import { openFileSink } from "../../src/destination/http/file-sink.js";
+import { openFileSink } from "../../src/destination/network/file-sink.js";
 import { parseHttpUri } from "../../src/destination/http/uri.js";
 import { openHttpFileClient } from "../../src/destination/http/client.js";
 import { HttpDestination } from "../../src/destination/http/destination.js";

@@ -9,10 +9,10 @@ import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import { checkAddress, createLookup, type AddressPolicy } from "./address-policy.js";
-import { fromRequestError, type ServerName } from "./failure.js";
+import { checkAddress, createLookup, type AddressPolicy } from "../network/address-policy.js";
+import { fromRequestError, type ServerName } from "../network/failure.js";
 import type { HttpUri } from "./uri.js";
-import type { ClientTls } from "./tls.js";
+import type { ClientTls } from "../network/tls.js";
 
 /** A request for the file. */
 export interface FileRequest {

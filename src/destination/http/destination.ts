@@ -20,7 +20,7 @@ import type {
 import { requireCapability } from "../objects.js";
 import type { HttpFileClient } from "./client.js";
 import { download } from "./download.js";
-import { openFileSink } from "./file-sink.js";
+import { openFileSink } from "../network/file-sink.js";
 import { PullSink } from "./pull-sink.js";
 import { upload } from "./upload.js";
 import type { HttpUri } from "./uri.js";

@@ -4,17 +4,8 @@ import { limits } from "../../limits.js";
 import { changed, checkSame, readResponse, strongTag, type FileFacts } from "./response.js";
 import type { HttpFileClient, HttpResponse } from "./client.js";
 import { retry, type Attempt } from "../retry.js";
-import { chunkBytes, eachRange, rangesOf, type ByteRange } from "./ranges.js";
-
-/** Receives the bytes of a download. Its errors end the download unchanged. */
-export interface Sink {
-  /** Called with the size of the file, or undefined if unknown. Throws if the file is too large. */
-  expect(total: number | undefined): Promise<void>;
-  /** Writes bytes at an offset. */
-  write(bytes: Buffer, position: number): Promise<void>;
-  /** Discards all bytes, because the download starts again. */
-  restart(): Promise<void>;
-}
+import type { Sink } from "../network/file-sink.js";
+import { chunkBytes, eachRange, rangesOf, type ByteRange } from "../network/ranges.js";
 
 /**
  * Downloads a file and resolves to its size. Requests `concurrency` ranges at a time, in order, and

@@ -1,4 +1,4 @@
-import type { Sink } from "./download.js";
+import type { Sink } from "../network/file-sink.js";
 
 /**
  * Makes the writes of a download iterable. A write resolves when its bytes were consumed, so nothing

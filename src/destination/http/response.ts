@@ -1,7 +1,7 @@
 import { HostError } from "../../errors.js";
-import { fromStatus, type ServerName } from "./failure.js";
+import { fromStatus, type ServerName } from "../network/failure.js";
 import type { HttpResponse } from "./client.js";
-import { parseContentRange, type ByteRange } from "./ranges.js";
+import { parseContentRange, type ByteRange } from "../network/ranges.js";
 
 /** Properties of a file that must be equal in all responses of a download. */
 export interface FileFacts {

@@ -2,10 +2,10 @@ import { HostError } from "../../errors.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import type { DestinationScheme, OpenedUri, OpenRequest } from "../registry.js";
-import type { AddressPolicy } from "./address-policy.js";
+import type { AddressPolicy } from "../network/address-policy.js";
 import { openHttpFileClient } from "./client.js";
 import { HttpDestination } from "./destination.js";
-import type { ClientTls } from "./tls.js";
+import type { ClientTls } from "../network/tls.js";
 import { parseHttpUri } from "./uri.js";
 
 /** Options of the HttpScheme. */

@@ -2,10 +2,10 @@ import type { OpenFile } from "../../io/file-system.js";
 import type { Platform } from "../../io/platform.js";
 import type { ObjectBody } from "../destination.js";
 import { limits } from "../../limits.js";
-import { fromStatus } from "./failure.js";
+import { fromStatus } from "../network/failure.js";
 import type { HttpFileClient } from "./client.js";
 import { retry } from "../retry.js";
-import { eachRange, rangesOf, type ByteRange } from "./ranges.js";
+import { eachRange, rangesOf, type ByteRange } from "../network/ranges.js";
 
 /** Contents to send. */
 export interface Upload {

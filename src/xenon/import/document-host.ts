@@ -1,7 +1,7 @@
 import { HostError } from "../../errors.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
-import { fromRequestError, fromStatus } from "../../destination/http/failure.js";
+import { fromRequestError, fromStatus } from "../../destination/network/failure.js";
 import { retry } from "../../destination/retry.js";
 
 /** Client of a host with the Xenon API: a Xenon or Holdfast host. */

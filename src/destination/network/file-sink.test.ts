@@ -4,9 +4,9 @@ import { temporaryDirectory } from "../../../test/support/temporary-directory.js
 import { nodeFileSystem } from "../../io/node-file-system.js";
 import { systemPlatform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
-import { download } from "./download.js";
+import { download } from "../http/download.js";
 import { openFileSink } from "./file-sink.js";
-import type { HttpFileClient } from "./client.js";
+import type { HttpFileClient } from "../http/client.js";
 
 const MiB = 1024 * 1024;
 

@@ -3,7 +3,16 @@ import type { OpenFile } from "../../io/file-system.js";
 import { requireFreeSpace, availableBytes } from "../../io/free-space.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
-import type { Sink } from "./download.js";
+
+/** Receives the bytes of a download. Its errors end the download unchanged. */
+export interface Sink {
+  /** Called with the size of the file, or undefined if unknown. Throws if the file is too large. */
+  expect(total: number | undefined): Promise<void>;
+  /** Writes bytes at an offset. */
+  write(bytes: Buffer, position: number): Promise<void>;
+  /** Discards all bytes, because the download starts again. */
+  restart(): Promise<void>;
+}
 
 /**
  * Writes a download to a new file, and keeps the reserve of the disk free. The caller closes it and
