@@ -85,6 +85,7 @@ const packages = [
     parts: ["api", "transport", "segment", "client", "cli"],
     files: ["offline/messages.ts"],
   },
+  { name: /^@aws-sdk\//, parts: ["destination"] },
   { name: /^(archiver|unzipper)$/, parts: ["container"] },
   { name: /^(commander|pino|pino-pretty|cli-progress|cli-table3)$/, parts: ["cli"] },
   { name: /^prom-client$/, parts: ["metrics"] },

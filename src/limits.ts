@@ -421,6 +421,49 @@ export const limits = {
   /** Sources that are fetched at the same time. Each takes disk space. */
   httpSources: 16,
 
+  // Object stores
+
+  /** Segments of a remote destination that are fetched at the same time. */
+  segmentFetches: 4,
+  /** Prefix of a destination. A key has at most 1,024 bytes, and the longest name of a backup 100. */
+  s3PrefixBytes: 800,
+  /** Size from which an object is uploaded in parts. S3 takes at most 5 GiB in one request. */
+  s3MultipartBytes: 64 * MiB,
+  /** Smallest size of a part. Parts are read from the file when they are sent, so memory is not affected. */
+  s3PartBytes: 16 * MiB,
+  /** Parts of an object, by the protocol. */
+  s3PartsPerObject: 10_000,
+  /** Parts that are sent at the same time. Some stores refuse more. */
+  s3Parts: 4,
+  /** Size of a range of a download. */
+  s3RangeBytes: 8 * MiB,
+  /** Ranges of an object, and small requests, that are sent at the same time. */
+  s3Ranges: 4,
+  /** Connections to one store. */
+  s3Connections: 32,
+  /** Times that a response may end after less than httpProgressBytes. */
+  s3Cuts: 5,
+  /** Objects below one prefix. A backup has few; another program may have millions. */
+  s3ListedObjects: 100_000,
+  /** A response other than an object: a page of 1,000 keys of 1 KiB, three times as long if escaped. */
+  s3ResponseBytes: 8 * MiB,
+  /** Stores, that is bucket and endpoint, with open connections. The oldest one is closed. */
+  s3Stores: 64,
+  /** A lease object. */
+  s3LeaseBytes: 4 * KiB,
+  /** Interval at which an owner renews its lease. Each renewal is a request that is paid for. */
+  s3LeaseHeartbeatMs: 5_000,
+  /** Time without renewal after which another host takes over. */
+  s3LeaseExpiryMs: 30_000,
+  /** Interval at which a waiter reads the lease. */
+  s3LeasePollMs: 1_000,
+  /** Time for releasing a lease or aborting an upload. Both are repaired by the next backup. */
+  s3ReleaseMs: 10_000,
+  /** Time for assembling an object from its parts. */
+  s3CompleteMs: 300_000,
+  /** Age from which an upload is abandoned at a store where the lock does not exclude other machines. */
+  s3AbandonedMs: 86_400_000,
+
   // Records of backups
 
   /**

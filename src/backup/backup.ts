@@ -267,9 +267,7 @@ export async function findChain(
 ): Promise<{ file: StoredManifest; whole: boolean; damaged: boolean } | undefined> {
   if (!newest) return undefined;
   const found = { file: newest, damaged: isDamaged?.(newest.sha256) ?? false };
-  for (const segment of newest.manifest.segments)
-    if (!(await writer.contains(segment))) return { ...found, whole: false };
-  return { ...found, whole: true };
+  return { ...found, whole: await writer.contains(newest.manifest.segments) };
 }
 
 async function stage(

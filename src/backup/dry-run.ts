@@ -43,8 +43,11 @@ export async function dryRunBackup(
     const existing = reader === undefined ? [] : await reader.manifests(signal);
     const writer = {
       existing,
-      contains: async ({ name, sizeBytes }: { name: string; sizeBytes: number }) =>
-        (await reader?.sizeOf(name, signal)) === sizeBytes,
+      async contains(segments: readonly { name: string; sizeBytes: number }[]) {
+        const names = segments.map(({ name }) => name);
+        const sizes = await reader?.sizesOf(names, signal);
+        return segments.every(({ name, sizeBytes }) => sizes?.get(name) === sizeBytes);
+      },
     };
     const { own, strangers } = await ownManifests(writer, engine, state, task.written);
     const chain =

@@ -141,8 +141,13 @@ export async function listBackups(
   signal: AbortSignal,
 ): Promise<BackupListing[]> {
   const listings: BackupListing[] = [];
-  for (const found of await reader.manifests(signal)) {
-    const listing = await listOne(reader, location, found, signal);
+  const manifests = await reader.manifests(signal);
+  const names = new Set(
+    manifests.flatMap((found) => ("file" in found ? segmentNames(found.file.manifest) : [])),
+  );
+  const sizes = await reader.sizesOf([...names], signal);
+  for (const found of manifests) {
+    const listing = listOne(location, found, sizes);
     // A backup that was replaced during the listing is not damaged; it no longer exists.
     if (
       listing.state === "DAMAGED" &&
@@ -155,29 +160,29 @@ export async function listBackups(
   return listings;
 }
 
-async function listOne(
-  reader: ContainerReader,
+const segmentNames = ({ segments }: Manifest) => segments.map(({ name }) => name);
+
+function listOne(
   location: BackupLocation,
   found: FoundManifest,
-  signal: AbortSignal,
-): Promise<BackupListing> {
+  sizes: ReadonlyMap<string, number>,
+): BackupListing {
   if ("problem" in found)
     return { name: found.name, uri: location.uri, state: "DAMAGED", problem: found.problem };
   const backup = describeManifest(location, found.file);
-  const problem = await missingSegment(reader, found.file.manifest, signal);
+  const problem = missingSegment(found.file.manifest, sizes);
   const common = { name: found.name, uri: location.uri, backup };
   return problem === undefined
     ? { ...common, state: "COMPLETE" }
     : { ...common, state: "DAMAGED", problem };
 }
 
-async function missingSegment(
-  reader: ContainerReader,
+function missingSegment(
   manifest: Manifest,
-  signal: AbortSignal,
-): Promise<string | undefined> {
+  sizes: ReadonlyMap<string, number>,
+): string | undefined {
   for (const { name, sizeBytes } of manifest.segments) {
-    const size = await reader.sizeOf(name, signal);
+    const size = sizes.get(name);
     if (size === undefined) return `${name} is missing`;
     if (size !== sizeBytes) return `${name} has ${size} bytes, not ${sizeBytes}`;
   }
@@ -190,8 +195,10 @@ export async function requireSegments(
   manifest: Manifest,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const { name } of reader.kind === "ZIP" ? manifest.segments : []) {
-    if ((await reader.sizeOf(name, signal)) !== undefined) continue;
+  const names = segmentNames(manifest);
+  const sizes = await reader.sizesOf(names, signal);
+  for (const name of reader.kind === "ZIP" ? names : []) {
+    if (sizes.has(name)) continue;
     throw new HostError(
       "BACKUP_DAMAGED",
       `The archive ${reader.displayName} does not contain ${name}, which its manifest lists. If the backup is incremental (since), add its earlier archives as base_sources; otherwise it is damaged, so use another backup.`,
@@ -200,7 +207,7 @@ export async function requireSegments(
       },
     );
   }
-  const missing = await missingSegment(reader, manifest, signal);
+  const missing = missingSegment(manifest, sizes);
   if (missing !== undefined)
     throw new HostError(
       "BACKUP_DAMAGED",

@@ -11,7 +11,7 @@ export function compositeReader(
   const all = [first, ...others];
 
   async function readerOf(name: string, signal: AbortSignal): Promise<ContainerReader> {
-    for (const reader of all) if ((await reader.sizeOf(name, signal)) !== undefined) return reader;
+    for (const reader of all) if ((await reader.sizesOf([name], signal)).has(name)) return reader;
     return first;
   }
 
@@ -19,7 +19,12 @@ export function compositeReader(
     kind: "ZIP",
     displayName: first.displayName,
     manifests: (signal) => first.manifests(signal),
-    sizeOf: async (name, signal) => (await readerOf(name, signal)).sizeOf(name, signal),
+    async sizesOf(names, signal) {
+      const sizes = new Map<string, number>();
+      for (const reader of [...all].reverse())
+        for (const [name, size] of await reader.sizesOf(names, signal)) sizes.set(name, size);
+      return sizes;
+    },
     async fetch(wanted, signal, onBytes) {
       const shares = new Map<ContainerReader, StagedSegment[]>();
       for (const staged of wanted) {

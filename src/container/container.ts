@@ -1,4 +1,5 @@
 import type { ManifestFile, Segment, StoredManifest } from "../segment/manifest.js";
+import type { Retention } from "../destination/destination.js";
 import type { HeldLease } from "../io/lease.js";
 
 /** A manifest at a destination, or the reason why it cannot be read. */
@@ -17,8 +18,8 @@ export interface ContainerReader {
   localPath?(segment: string): string;
   /** Reads all manifests, newest first. Throws FORMAT_TOO_NEW if one has a newer format. */
   manifests(signal: AbortSignal): Promise<FoundManifest[]>;
-  /** Returns the size of a file, or undefined if it does not exist. */
-  sizeOf(name: string, signal: AbortSignal): Promise<number | undefined>;
+  /** Returns the sizes of files by their names, without those that do not exist. */
+  sizesOf(names: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
   /**
    * Copies segments to new files and checks only their sizes. `onBytes` receives the number of
    * bytes copied since the last call.
@@ -59,8 +60,8 @@ export interface ContainerWriter {
    * can write to. Default: false.
    */
   readonly existingIsOwn?: boolean;
-  /** Whether a segment exists with its full size, so that a new manifest may list it. */
-  contains(segment: Segment): Promise<boolean>;
+  /** Whether all segments exist with their full sizes, so that a new manifest may list them. */
+  contains(segments: readonly Segment[]): Promise<boolean>;
   /**
    * Stores the new segments, then the manifest, durably, and verifies them by reading back. The backup
    * is complete when this resolves. After a failure, existing backups are unchanged.
@@ -92,6 +93,8 @@ export interface CommitOptions {
   signal: AbortSignal;
   /** For ZIP archives: store without compression. */
   store: boolean;
+  /** Locks the stored files. Requires a destination with object lock. Default: no lock. */
+  retention?: Retention | undefined;
   /** Verifies a segment file: digest, size, counts and the checksum of each row. */
   readBack(staged: StagedSegment): Promise<void>;
   /** Receives the number of bytes written since the last call. */

@@ -1,8 +1,8 @@
 import type { Destination } from "../destination/destination.js";
-import { readObject } from "../destination/objects.js";
+import { fetchObject, readObject } from "../destination/objects.js";
 import { HostError } from "../errors.js";
+import { eachConcurrently } from "../io/each-concurrently.js";
 import type { Platform } from "../io/platform.js";
-import { writeStream } from "../io/read-file.js";
 import { limits } from "../limits.js";
 import type { ContainerReader, FoundManifest } from "./container.js";
 import { isXenonFile, readManifests, xenonBackup } from "./manifests.js";
@@ -21,17 +21,42 @@ export function openDirectoryReader(
     displayName: destination.displayName(),
     ...(localPath && { localPath }),
     manifests: (signal) => manifestsAt(destination, signal),
-    sizeOf: async (name, signal) => (await destination.stat(name, signal))?.sizeBytes,
+    sizesOf: (names, signal) => sizesIn(destination, names, signal),
     async fetch(wanted, signal, onBytes) {
-      for (const { segment, path } of wanted) {
-        const bytes = destination.get(segment.name, { signal });
-        await writeStream(files, path, bytes, segment.sizeBytes, signal, true);
-        onBytes?.(segment.sizeBytes);
-      }
+      // Small segments of a remote destination take the time of their requests, not of their bytes.
+      const atOnce = destination.localPath ? 1 : limits.segmentFetches;
+      await eachConcurrently(wanted, atOnce, signal, async ({ segment, path }, either) => {
+        const { name, sizeBytes } = segment;
+        const options = { signal: either, maxBytes: sizeBytes };
+        await fetchObject({ files }, destination, name, path, options);
+        onBytes?.(sizeBytes);
+      });
     },
     bytesOf: ({ name, sizeBytes }, signal) => destination.get(name, { signal, end: sizeBytes }),
     close: () => destination.close(),
   };
+}
+
+/** Implements ContainerReader.sizesOf. */
+async function sizesIn(
+  destination: Destination,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  // One request lists many objects of a remote destination.
+  if (!destination.localPath && names.length > 1) {
+    const wanted = new Set(names);
+    for await (const { name, sizeBytes } of destination.list({ signal, details: true }))
+      if (wanted.has(name) && sizeBytes !== undefined) sizes.set(name, sizeBytes);
+  }
+  // A listing may be older than an object.
+  for (const name of names) {
+    if (sizes.has(name)) continue;
+    const found = await destination.stat(name, signal);
+    if (found !== undefined) sizes.set(name, found.sizeBytes);
+  }
+  return sizes;
 }
 
 /** Returns the names of all objects of a destination, sorted. */

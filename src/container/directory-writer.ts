@@ -76,9 +76,9 @@ class DirectoryWriter implements ContainerWriter {
     this.#opened = opened;
   }
 
-  async contains(segment: Segment): Promise<boolean> {
+  async contains(segments: readonly Segment[]): Promise<boolean> {
     const { reader, signal } = this.#opened;
-    return (await reader.sizeOf(segment.name, signal)) === segment.sizeBytes;
+    return (await firstMissing(reader, segments, signal)) === undefined;
   }
 
   async commit(
@@ -87,6 +87,7 @@ class DirectoryWriter implements ContainerWriter {
     options: CommitOptions,
   ): Promise<Committed> {
     const { platform, destination, lock } = this.#opened;
+    if (options.retention) requireCapability(destination, "objectLock", "lock backups");
     await lock.assertHeld();
     await writeNote(
       destination,
@@ -102,11 +103,12 @@ class DirectoryWriter implements ContainerWriter {
     }
     options.signal.throwIfAborted();
     await lock.assertHeld();
-    await this.#putManifest(manifest, options.signal);
+    await this.#extendRetention(staged, manifest, options);
+    await this.#putManifest(manifest, options);
     await this.#requireListed(manifest, options.signal);
     await platform.failpoint("backup:manifest-written");
     await removeNote(destination, lock);
-    return { bytesWritten, verified: true, warnings: [] };
+    return { bytesWritten, verified: true, warnings: [...(destination.warnings?.() ?? [])] };
   }
 
   removeUnused(unused: readonly StoredManifest[]): Promise<string[]> {
@@ -133,19 +135,38 @@ class DirectoryWriter implements ContainerWriter {
     const { platform, destination } = this.#opened;
     const { segment, path } = staged;
     const { name, sizeBytes, sha256 } = segment;
+    const { signal, retention } = options;
     if (!destination.localPath) await options.readBack(staged);
-    await destination.put(name, { path }, { sizeBytes, sha256, signal: options.signal });
+    const put = { sizeBytes, sha256, signal, retention };
+    const { verified } = await destination.put(name, { path }, put);
     await platform.failpoint("backup:segment-renamed");
     if (destination.localPath)
       await options.readBack({ segment, path: destination.localPath(name) });
-    else await readBack(destination, name, segment, options.signal);
+    else if (!verified) await readBack(destination, name, segment, signal);
     await platform.failpoint("backup:segment-read-back");
   }
 
-  async #putManifest({ name, bytes, sha256 }: ManifestFile, signal: AbortSignal): Promise<void> {
+  /** Locks the segments of earlier backups that this one needs at least as long as itself. */
+  async #extendRetention(
+    staged: readonly StagedSegment[],
+    { manifest }: ManifestFile,
+    { retention, signal }: CommitOptions,
+  ): Promise<void> {
     const { destination } = this.#opened;
-    const options = { sizeBytes: bytes.length, sha256, signal };
-    await destination.put(name, { bytes }, options);
+    if (!retention) return;
+    const isNew = new Set(staged.map(({ segment }) => segment.name));
+    for (const { name } of manifest.segments)
+      if (!isNew.has(name)) await destination.extendRetention?.(name, retention, signal);
+  }
+
+  async #putManifest(
+    { name, bytes, sha256 }: ManifestFile,
+    { signal, retention }: CommitOptions,
+  ): Promise<void> {
+    const { destination } = this.#opened;
+    const ifVersion = destination.capabilities.conditionalPut ? { ifVersion: null } : {};
+    const put = { sizeBytes: bytes.length, sha256, signal, retention, ...ifVersion };
+    await destination.put(name, { bytes }, put);
     const stored = await readObject(destination, name, limits.manifestBytes, signal);
     if (stored.equals(bytes)) return;
     throw new HostError(
@@ -160,22 +181,28 @@ class DirectoryWriter implements ContainerWriter {
    */
   async #requireListed({ name, manifest }: ManifestFile, signal: AbortSignal): Promise<void> {
     const { destination, lock, reader } = this.#opened;
-    for (const segment of manifest.segments) {
-      if ((await reader.sizeOf(segment.name, signal)) === segment.sizeBytes) continue;
-      // Only this backup can have written the manifest, so the lock is not needed.
-      await destination.remove([name], {
-        signal,
-        lock: unsharedLease,
-        durable: false,
-      });
-      await lock.assertHeld();
-      throw new HostError(
-        "BACKUP_DAMAGED",
-        `Cannot complete the backup: ${segment.name} in ${destination.displayName()} was removed or changed by another program. Prevent other programs from writing there, and back up again.`,
-        { metadata: { file: segment.name } },
-      );
-    }
+    const missing = await firstMissing(reader, manifest.segments, signal);
+    if (missing === undefined) return;
+    // Only this backup can have written the manifest, so the lock is not needed.
+    await destination.remove([name], { signal, lock: unsharedLease, durable: false });
+    await lock.assertHeld();
+    throw new HostError(
+      "BACKUP_DAMAGED",
+      `Cannot complete the backup: ${missing.name} in ${destination.displayName()} was removed or changed by another program. Prevent other programs from writing there, and back up again.`,
+      { metadata: { file: missing.name } },
+    );
   }
+}
+
+/** Returns the first of the segments that does not exist with its size. */
+async function firstMissing(
+  reader: ContainerReader,
+  segments: readonly Segment[],
+  signal: AbortSignal,
+): Promise<Segment | undefined> {
+  const names = segments.map(({ name }) => name);
+  const sizes = await reader.sizesOf(names, signal);
+  return segments.find(({ name, sizeBytes }) => sizes.get(name) !== sizeBytes);
 }
 
 async function writeNote(

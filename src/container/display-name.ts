@@ -36,7 +36,7 @@ export function withDisplayName(
     kind: reader.kind,
     displayName,
     manifests: (signal) => withName(reader.manifests(signal)),
-    sizeOf: (file, signal) => withName(reader.sizeOf(file, signal)),
+    sizesOf: (names, signal) => withName(reader.sizesOf(names, signal)),
     fetch: (wanted, signal, onBytes) => withName(reader.fetch(wanted, signal, onBytes)),
     async *bytesOf(segment, signal) {
       try {

@@ -104,6 +104,8 @@ async function openWriter(
   { index, expectedBytes, base, onStage }: OpenTargetOptions,
   signal: AbortSignal,
 ): Promise<ContainerWriter> {
+  // The capabilities of a store are known only then.
+  await destination.probe?.(signal);
   if (object === undefined) return openDirectoryWriter(platform, destination, signal);
   const { openZipWriter } = await import("./zip-writer.js");
   return openZipWriter(

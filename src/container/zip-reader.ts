@@ -301,7 +301,14 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
       .filter((entry) => !entry.path.startsWith(folder))
       .map((entry) => entry.path),
     manifests: (signal) => readManifests([...byName.keys()], (name) => readManifest(name, signal)),
-    sizeOf: async (name) => byName.get(name)?.uncompressedSize,
+    async sizesOf(wanted) {
+      const sizes = new Map<string, number>();
+      for (const name of wanted) {
+        const entry = byName.get(name);
+        if (entry) sizes.set(name, entry.uncompressedSize);
+      }
+      return sizes;
+    },
     async fetch(wanted, signal, onBytes) {
       const segments = wanted.map(({ segment, path: target }) => {
         checkSize(segment);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Destination, Lock, StagingArea } from "../destination/destination.js";
-import { readBack } from "../destination/objects.js";
+import { readBack, requireCapability } from "../destination/objects.js";
 import type { IndexIdentity } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { HeldLease } from "../io/lease.js";
@@ -14,6 +14,7 @@ import type {
   StagedSegment,
 } from "./container.js";
 import { runZip } from "./zip-call.js";
+import { openRemoteFile } from "./remote-file.js";
 import { readPredecessor } from "./zip-predecessor.js";
 
 /** Options of openZipWriter. */
@@ -86,16 +87,16 @@ async function replacedArchive(
 ): Promise<Replaced> {
   const info = await destination.stat(object, signal);
   if (!info) return { manifests: [], version: null };
+  if (info.sizeBytes === 0) return { manifests: [], version: info.version };
   const { localPath, openLocal } = destination;
-  const manifests =
-    info.sizeBytes > 0 && localPath && openLocal
-      ? await readPredecessor(
-          localPath.call(destination, object),
-          () => openLocal.call(destination, object),
-          index,
-          signal,
-        )
-      : [];
+  const [path, open] =
+    localPath && openLocal
+      ? [localPath.call(destination, object), () => openLocal.call(destination, object)]
+      : [
+          destination.displayName(object),
+          async () => openRemoteFile(destination, object, info, signal),
+        ];
+  const manifests = await readPredecessor(path, open, index, signal);
   return { manifests, version: info.version };
 }
 
@@ -128,8 +129,9 @@ class ZipWriter implements ContainerWriter {
     this.existingIsOwn = options.base !== undefined;
   }
 
-  async contains(segment: Segment): Promise<boolean> {
-    return this.#options.base?.manifest.segments.some(({ name }) => name === segment.name) ?? false;
+  async contains(segments: readonly Segment[]): Promise<boolean> {
+    const names = new Set(this.#options.base?.manifest.segments.map(({ name }) => name));
+    return segments.every(({ name }) => names.has(name));
   }
 
   async commit(
@@ -138,7 +140,8 @@ class ZipWriter implements ContainerWriter {
     commit: CommitOptions,
   ): Promise<Committed> {
     const { destination, object } = this.#options;
-    const { signal } = commit;
+    const { signal, retention } = commit;
+    if (retention) requireCapability(destination, "objectLock", "lock backups");
     for (const each of staged) await commit.readBack(each);
     await this.#requireFreeSpace(staged, manifest);
     const path = join(this.stagingDirectory, "archive.zip");
@@ -148,7 +151,7 @@ class ZipWriter implements ContainerWriter {
     await this.#lock.assertHeld();
     let bytesDone = 0;
     this.#reportUpload("uploading", 0, sizeBytes);
-    await destination.put(
+    const stored = await destination.put(
       object,
       { path },
       {
@@ -156,14 +159,18 @@ class ZipWriter implements ContainerWriter {
         sizeBytes,
         sha256,
         manifest,
+        retention,
         ...(this.#replacedVersion !== undefined && { ifVersion: this.#replacedVersion }),
         onBytes: (count) => this.#reportUpload("uploading", (bytesDone += count), sizeBytes),
       },
     );
-    const verified = await this.#verify({ sizeBytes, sha256 }, signal);
+    const verified = stored.verified
+      ? { verified: true, warnings: [] }
+      : await this.#verify({ sizeBytes, sha256 }, signal);
     await this.#platform.failpoint("backup:manifest-written");
     const warnings = [
       ...verified.warnings,
+      ...(destination.warnings?.() ?? []),
       ...this.#shrinkWarnings(manifest.manifest.documents),
       ...this.#baseWarnings(manifest.manifest),
     ];

@@ -30,7 +30,7 @@ export interface Destination {
    */
   displayName(object?: string): string;
   /** Stores an object and replaces an existing object of the same name. */
-  put(name: string, body: ObjectBody, options: PutOptions): Promise<void>;
+  put(name: string, body: ObjectBody, options: PutOptions): Promise<Stored>;
   /**
    * Reads an object. Throws BACKUP_NOT_FOUND if it does not exist, and BACKUP_DAMAGED if it ends
    * before `end`.
@@ -77,6 +77,44 @@ export interface Destination {
    * without links.
    */
   identity?(): Promise<string>;
+  /**
+   * Optional: finds out what the store enforces, by writing and removing an object. Called before the
+   * first write; `capabilities` and `warnings` are only then complete. Repeated calls do nothing.
+   */
+  probe?(signal: AbortSignal): Promise<readonly StoreFeature[]>;
+  /** Optional: what the user should know about guarantees that the store does not give. */
+  warnings?(): readonly string[];
+  /**
+   * Optional: locks an object until a later time, if its lock ends before. Required with
+   * `capabilities.objectLock`.
+   */
+  extendRetention?(name: string, retention: Retention, signal: AbortSignal): Promise<void>;
+}
+
+/** A guarantee that a store may give. */
+export interface StoreFeature {
+  /** For example `conditional create`. */
+  name: string;
+  enforced: boolean;
+  /** What follows if it is not enforced. */
+  consequence?: string;
+}
+
+/** Until when a store refuses to remove an object. */
+export interface Retention {
+  /** COMPLIANCE: nobody can shorten it. GOVERNANCE: a user with a special permission can. */
+  mode: "GOVERNANCE" | "COMPLIANCE";
+  /** In milliseconds since 1970. */
+  untilMs: number;
+}
+
+/** Result of Destination.put. */
+export interface Stored {
+  /**
+   * Whether the destination compared the stored bytes with their SHA-256. If not, the caller reads the
+   * object back.
+   */
+  verified: boolean;
 }
 
 /**
@@ -94,6 +132,8 @@ export interface Capabilities {
   readonly lock: "host" | "everyone";
   /** Objects are local files. */
   readonly localPath: boolean;
+  /** Supports PutOptions.retention. */
+  readonly objectLock: boolean;
 }
 
 /**
@@ -114,6 +154,8 @@ export interface PutOptions {
   ifVersion?: string | null;
   /** False: do not sync, because losing the object in a power cut does no harm. Default: true. */
   durable?: boolean;
+  /** Locks the object. Requires `capabilities.objectLock`. Default: no lock. */
+  retention?: Retention | undefined;
   /** Manifest in the archive, for destinations that record it. */
   manifest?: ManifestFile;
   /** Receives the number of bytes stored since the last call. */
@@ -134,6 +176,8 @@ export interface GetOptions {
 /** Options of Destination.fetch. */
 export interface FetchOptions {
   signal: AbortSignal;
+  /** Greatest size of the object. Default: no limit but the free space. */
+  maxBytes?: number;
   /** Receives the bytes received so far and the size, which is 0 if unknown. */
   onBytes?(done: number, total: number): void;
 }
@@ -186,6 +230,8 @@ export interface ObjectInfo {
   modifiedMs: number;
   /** Changes with each modification. Empty if unknown. */
   version: string;
+  /** The store refuses to remove the object before this time. Absent: no lock. */
+  lockedUntilMs?: number;
 }
 
 /** An entry of a listing. Kind "other": neither an object nor a namespace, or unreadable. */

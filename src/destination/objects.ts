@@ -64,7 +64,7 @@ export async function fetchObject(
     });
     return;
   }
-  const total = (await destination.stat(name, signal))?.sizeBytes ?? 0;
+  const total = onBytes ? ((await destination.stat(name, signal))?.sizeBytes ?? 0) : 0;
   let done = 0;
   async function* counted(): AsyncGenerator<Uint8Array> {
     for await (const chunk of destination.get(name, { signal })) {

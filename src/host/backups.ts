@@ -5,9 +5,9 @@ import { openWrittenManifests } from "../backup/written-manifests.js";
 import { isWithin, resolveLinks, resolveRoots, type Roots } from "../destination/file/roots.js";
 import { FileScheme } from "../destination/file/scheme.js";
 import { parseAllowedDestination } from "../destination/network/address-policy.js";
-import { HttpScheme } from "../destination/http/scheme.js";
 import { clientTls } from "../destination/network/tls.js";
 import { DestinationRegistry } from "../destination/registry.js";
+import { openRemoteSchemes } from "../destination/remote-schemes.js";
 import { schemeOf } from "../destination/file/uri.js";
 import { TransferScheme } from "../destination/transfer/scheme.js";
 import { Transfers } from "../destination/transfer/transfers.js";
@@ -31,14 +31,16 @@ import { watchBackupHealth, type BackupHealthWatch } from "../service/host/backu
 import type { Stats } from "../stats/stats.js";
 import type { HostContext } from "./context.js";
 import { DataDirectory } from "./data-directory.js";
-import { pathOfDestination } from "./destination-option.js";
+import { directoriesOf, isUri, pathOfDestination } from "./destination-option.js";
 import { productVersion } from "./product-version.js";
 import type { Storage } from "./storage.js";
 
 /** Where backups may be stored. */
 export interface BackupPaths {
-  /** With links resolved. */
+  /** Directories, with links resolved. */
   roots: Roots;
+  /** The directories, and the URIs below which backups may be in object stores. */
+  rootNames: string[];
   /** With links resolved. */
   dataDirectory: string;
   /** URI of automatic backups as configured, without credentials. */
@@ -116,7 +118,11 @@ export async function openBackups(
 
 async function resolvePaths({ options, directory }: HostContext): Promise<BackupPaths> {
   const { files } = options.platform;
-  const roots = await resolveRoots(files, options.backupRoots);
+  const roots = await resolveRoots(
+    files,
+    options.backupRoots.length > 0 ? directoriesOf(options.backupRoots) : undefined,
+  );
+  const rootNames = [...(roots.paths ?? []), ...options.backupRoots.filter(isUri)];
   const dataDirectory = await files.realPath(directory.path);
   const { autoBackupDestination = directory.autoBackup } = options;
   const path = pathOfDestination(autoBackupDestination);
@@ -124,6 +130,7 @@ async function resolvePaths({ options, directory }: HostContext): Promise<Backup
     const uri = autoBackupDestination;
     return {
       roots,
+      rootNames,
       dataDirectory,
       autoBackupUri: uri,
       autoBackupName: uri,
@@ -139,35 +146,44 @@ async function resolvePaths({ options, directory }: HostContext): Promise<Backup
     );
   }
   const autoBackupUri = pathToFileURL(path).href;
-  return { roots, dataDirectory, autoBackupUri, autoBackupName: path, autoBackupDirectory };
+  return {
+    roots,
+    rootNames,
+    dataDirectory,
+    autoBackupUri,
+    autoBackupName: path,
+    autoBackupDirectory,
+  };
 }
 
 function createRegistry(
-  { options, directory }: HostContext,
+  { options, directory, lifecycle }: HostContext,
   { roots, dataDirectory, autoBackupDirectory }: BackupPaths,
   transfers: Transfers,
   streamed: StreamedManifests,
 ): DestinationRegistry {
   const { platform } = options;
-  const http = new HttpScheme({
+  const remote = openRemoteSchemes({
     platform,
     policy: {
       allowPrivate: isLoopback(options.httpHost) && isLoopback(options.grpcHost),
       allowed: options.allowDestinations.map(parseAllowedDestination),
     },
     tls: clientTls(options.clientTls),
+    s3: options.s3,
+    ...(options.backupRoots.length > 0 && { s3Roots: options.backupRoots.filter(isUri) }),
     temporaryDirectory: directory.temporary,
   });
+  lifecycle.onClose(() => remote.close());
   return new DestinationRegistry({
     ...options.destinations,
+    ...remote.schemes,
     file: new FileScheme({
       platform,
       roots,
       dataDirectory,
       ...(autoBackupDirectory !== undefined && { autoBackupDirectory }),
     }),
-    http,
-    https: http,
     transfer: new TransferScheme({
       platform,
       transfers,

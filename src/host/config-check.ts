@@ -3,11 +3,26 @@ import { schemeOf } from "../destination/file/uri.js";
 import { resolveRoots } from "../destination/file/roots.js";
 import { HostError } from "../errors.js";
 import { resolveOptions, type HostOptions } from "./options.js";
-import { pathOfDestination } from "./destination-option.js";
+import { directoriesOf, isUri, pathOfDestination } from "./destination-option.js";
 import { parseAllowedDestination } from "../destination/network/address-policy.js";
 import { clientTls } from "../destination/network/tls.js";
+import { parseS3Endpoint, parseS3Uri } from "../destination/s3/uri.js";
 import { checkExposure } from "../security/exposure.js";
 import { parseTokens } from "../security/tokens.js";
+
+/** Checks the endpoint, and the URIs among the backup roots. */
+function checkS3({ s3, backupRoots }: Pick<HostOptions, "s3"> & { backupRoots: string[] }): void {
+  try {
+    if (s3?.endpoint !== undefined) parseS3Endpoint(s3.endpoint);
+    backupRoots.filter(isUri).map(parseS3Uri);
+  } catch (cause) {
+    throw new HostError(
+      "CONFIGURATION_INVALID",
+      `${HostError.from(cause).message} Check --s3-endpoint and --backup-root.`,
+      { cause },
+    );
+  }
+}
 
 /**
  * Validates the options of a host without starting it. Throws CONFIGURATION_INVALID, among others,
@@ -23,7 +38,8 @@ export async function checkConfiguration(given: HostOptions): Promise<void> {
     backupRoots: options.backupRoots,
   });
   if (options.tokens !== undefined) parseTokens(options.tokens);
-  await resolveRoots(files, options.backupRoots);
+  await resolveRoots(files, directoriesOf(options.backupRoots));
+  checkS3(options);
   await resolveRoots(files, options.fileRoots, "file root");
   options.allowDestinations.map(parseAllowedDestination);
   clientTls(options.clientTls);

@@ -207,7 +207,7 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
     id: text("id"),
     factories: list("factory")?.map(parseFactory),
     memoryIndexes: list("memory-index"),
-    backupRoots: list("backup-root")?.map((path) => resolve(path)),
+    backupRoots: list("backup-root")?.map((root) => (isUri(root) ? root : resolve(root))),
     autoBackupDestination:
       autoBackupDestination === undefined || isUri(autoBackupDestination)
         ? autoBackupDestination
@@ -225,6 +225,7 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
     tokens: file("token-file", "token file"),
     hostNames: list("host-name"),
     allowDestinations: list("allow-destination"),
+    s3: readS3(text("s3-endpoint"), text("s3-region"), text("s3-addressing")),
     clientTls: hasTls
       ? {
           ...(ca !== undefined && { ca }),
@@ -243,6 +244,21 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
   return Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as unknown as HostOptions;
+}
+
+function readS3(
+  endpoint: string | undefined,
+  region: string | undefined,
+  addressing: string | undefined,
+): HostOptions["s3"] | undefined {
+  if (endpoint === undefined && region === undefined && addressing === undefined) return undefined;
+  if (addressing !== undefined && addressing !== "path" && addressing !== "virtual")
+    throw invalid(`s3-addressing must be path or virtual, not ${JSON.stringify(addressing)}.`);
+  return {
+    ...(endpoint !== undefined && { endpoint }),
+    ...(region !== undefined && { region }),
+    ...(addressing !== undefined && { addressing }),
+  };
 }
 
 function readTransfers(

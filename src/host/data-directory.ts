@@ -5,6 +5,7 @@ import { temporaryPrefix, writeFileDurably } from "../io/durable-file.js";
 import type { Platform } from "../io/platform.js";
 import { findAccessibleToOthers } from "../io/private-file.js";
 import { readSmallFile } from "../io/read-file.js";
+import { directoriesOf } from "./destination-option.js";
 import { isHostId, type ResolvedOptions } from "./options.js";
 
 const hostIdBytes = 256;
@@ -127,7 +128,7 @@ export async function warnOfWideAccess(
   const paths = [
     ...directory.secrets,
     ...secretFiles.filter((path) => !certificates.has(path)),
-    ...backupRoots,
+    ...directoriesOf(backupRoots),
   ];
   for (const wide of await findAccessibleToOthers(platform.files, paths)) {
     logger.warn(

@@ -6,6 +6,11 @@ export function isUri(value: string): boolean {
   return /^[A-Za-z][A-Za-z0-9+.-]+:/.test(value);
 }
 
+/** Returns the directories among roots, each of which is a directory or a URI. */
+export function directoriesOf(roots: readonly string[]): string[] {
+  return roots.filter((root) => !isUri(root));
+}
+
 /** Returns the absolute path of a directory or file: URI; undefined for any other URI, and for no value. */
 export function pathOfDestination(value: string | undefined): string | undefined {
   if (value === undefined) return undefined;

@@ -5,6 +5,7 @@ import { limits } from "../limits.js";
 import { checkOrigins } from "../security/origins.js";
 import { checkTls, type TlsIdentity } from "../security/tls.js";
 import type { FactoryDescription } from "../service/documents/document-service.js";
+import type { S3Options } from "../destination/remote-schemes.js";
 import type { TransferLimits } from "../destination/transfer/transfer.js";
 import {
   defaultFactories,
@@ -40,8 +41,8 @@ export interface HostOptions {
   /** Links of additional in-memory indexes. Default: none. */
   memoryIndexes?: string[];
   /**
-   * Directories that backups are restricted to. Default: no restriction, which requires a loopback
-   * address.
+   * Directories and s3: URIs that backups are restricted to. Default: no restriction, which requires a
+   * loopback address.
    */
   backupRoots?: string[];
   /**
@@ -93,9 +94,14 @@ export interface HostOptions {
   allowDestinations?: string[];
   /**
    * Additional destinations by the scheme of their URIs, in lower case, for example
-   * `{ memory: scheme }`. Default: none; file, http, https and transfer are always there.
+   * `{ memory: scheme }`. Default: none; file, http, https, s3 and transfer are always there.
    */
   destinations?: Readonly<Record<string, DestinationScheme>>;
+  /**
+   * Endpoint, region and addressing of s3: destinations. Default: those of the environment and the
+   * profile.
+   */
+  s3?: S3Options;
   /**
    * PEM for outgoing https: CA certificates trusted in addition to those of Node, and a client
    * certificate with its key. Default: none.
@@ -173,6 +179,7 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
     streamIdleMs: limits.streamIdleMs,
     allowDestinations: [],
     clientTls: {},
+    s3: {},
     destinations: {},
     corsOrigins: [],
     logger: silent,

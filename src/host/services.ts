@@ -250,7 +250,7 @@ async function describe(
     version: productVersion,
     startTimeMicros,
     dataDirectory: directory.path,
-    backupRoots: paths.roots.paths,
+    backupRoots: paths.rootNames,
     autoBackupDestination: paths.autoBackupUri,
     disk: {
       freeBytes: await files.freeBytes(directory.path),

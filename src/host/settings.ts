@@ -58,8 +58,8 @@ export const settings: readonly Setting[] = [
   },
   {
     name: "backup-root",
-    placeholder: "DIR",
-    help: "directory that backups are restricted to; repeatable (default: no restriction)",
+    placeholder: "DIR|URI",
+    help: "directory or s3: URI that backups are restricted to; repeatable (default: no restriction)",
     many: true,
   },
   {
@@ -102,7 +102,7 @@ export const settings: readonly Setting[] = [
   {
     name: "allow-destination",
     placeholder: "HOST[:PORT]",
-    help: "private address that http(s) backups may use although this host is reachable by others; repeatable (default: none)",
+    help: "private address that http(s) and S3 backups may use although this host is reachable by others; repeatable (default: none)",
     many: true,
   },
   {
@@ -119,6 +119,21 @@ export const settings: readonly Setting[] = [
     name: "client-key",
     placeholder: "FILE",
     help: "PEM private key of the client certificate (default: none)",
+  },
+  {
+    name: "s3-endpoint",
+    placeholder: "URL",
+    help: "server of s3: destinations, https://HOST[:PORT] (default: AWS, or AWS_ENDPOINT_URL_S3)",
+  },
+  {
+    name: "s3-region",
+    placeholder: "REGION",
+    help: "region of s3: destinations (default: AWS_REGION or the profile; with an endpoint: us-east-1)",
+  },
+  {
+    name: "s3-addressing",
+    placeholder: "path|virtual",
+    help: "where requests name the bucket, in the path or in the host name (default: path with an endpoint, else virtual)",
   },
   {
     name: "transfer-space",

@@ -108,7 +108,7 @@ async function start(context: HostContext): Promise<Host> {
     grpcAddress: addresses.grpc,
     tls: options.tls !== undefined,
     dataDirectory: directory.path,
-    backupRoots: backups.paths.roots.paths,
+    backupRoots: backups.paths.rootNames,
     documents,
     management,
     operations: backups.operations,

@@ -29,7 +29,7 @@ export const unsharedLease: HeldLease = {
 const leaseBytes = 4096;
 
 /** Whether the owner was a process of this machine that has ended, so that waiting for the lease to expire is unnecessary. */
-function isOwnerGone(text: string): boolean {
+export function isOwnerGone(text: string): boolean {
   try {
     const { process: holder } = JSON.parse(text) as { process?: ProcessIdentity };
     return holder !== undefined && hasEnded(holder);

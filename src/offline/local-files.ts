@@ -9,7 +9,7 @@ export function localFiles(): ContainerOptions {
   const temporaryDirectory = tmpdir();
   const file = new FileScheme({
     platform,
-    roots: { paths: [], what: "backup root" },
+    roots: { paths: undefined, what: "backup root" },
     dataDirectory: temporaryDirectory,
   });
   return { platform, registry: new DestinationRegistry({ file }), temporaryDirectory };

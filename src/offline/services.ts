@@ -21,8 +21,8 @@ import { watchOperation } from "../api/services/watch-operation.js";
 import { IndexStates } from "../service/backups/index-states.js";
 import { createManagementService } from "../service/backups/management.js";
 import { FileScheme } from "../destination/file/scheme.js";
-import { HttpScheme } from "../destination/http/scheme.js";
 import { DestinationRegistry } from "../destination/registry.js";
+import { openRemoteSchemes } from "../destination/remote-schemes.js";
 import { openVerifications } from "../service/backups/verifications.js";
 import { bindService } from "../api/call/bound-service.js";
 import { inProcessTransport } from "../transport/in-process.js";
@@ -70,10 +70,10 @@ export async function openOffline({
   // This user has access to these files anyway: no roots, and all addresses except those of metadata services.
   const file = new FileScheme({
     platform,
-    roots: { paths: [], what: "backup root" },
+    roots: { paths: undefined, what: "backup root" },
     dataDirectory: index?.dataDirectory ?? temporaryDirectory,
   });
-  const http = new HttpScheme({
+  const remote = openRemoteSchemes({
     platform,
     policy: { allowPrivate: true, allowed: [] },
     tls: clientTls({}),
@@ -85,7 +85,7 @@ export async function openOffline({
     temporaryDirectory,
     ownIndexIds: () => [],
     indexOf: (link: string) => index?.of(link) ?? noHost(),
-    registry: new DestinationRegistry({ file, http, https: http }),
+    registry: new DestinationRegistry({ ...remote.schemes, file }),
   };
   const states = new IndexStates(reading);
   const management = createManagementService({
@@ -119,6 +119,7 @@ export async function openOffline({
     async close() {
       await operations.close(limits.shutdownMs);
       await states.close();
+      await remote.close();
       await index?.close();
       await rm(temporaryDirectory, { recursive: true, force: true });
     },

@@ -9,6 +9,8 @@ export interface DestinationUnderTest {
   container: ContainerKind;
   /** Whether only the transport of bytes differs from another destination: npm test then runs one of its tests, npm run test:full all. */
   like?: string;
+  /** Warnings of each backup. Default: none. */
+  warnings?: readonly unknown[];
   /** Creates a destination for the fixture under construction. */
   prepare(): Promise<{ options?: Partial<HostOptions>; uriOf(fixture: TransferFixture): string }>;
 }
@@ -16,7 +18,7 @@ export interface DestinationUnderTest {
 /** The guarantees of a backup at every destination. */
 export function destinationContract(
   what: string,
-  { container, like, prepare }: DestinationUnderTest,
+  { container, like, warnings = [], prepare }: DestinationUnderTest,
 ): void {
   describe(what, () => {
     let fixture: TransferFixture;
@@ -111,7 +113,7 @@ export function destinationContract(
           expect(await backup()).toMatchObject({
             segmentsWritten: 1,
             verified: true,
-            warnings: [],
+            warnings,
           });
         }
         expect(await backup()).toMatchObject({ segmentsWritten: 0 });

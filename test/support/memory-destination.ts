@@ -12,6 +12,7 @@ import type {
   PutOptions,
   RemoveOptions,
   StagingArea,
+  Stored,
 } from "../../src/destination/destination.js";
 import type { DestinationScheme, OpenedUri, OpenRequest } from "../../src/destination/registry.js";
 import { HostError } from "../../src/errors.js";
@@ -43,6 +44,7 @@ export class MemoryDestination implements Destination {
     conditionalPut: true,
     lock: "host",
     localPath: false,
+    objectLock: false,
   } as const;
   readonly uri: string;
   readonly #store: MemoryStore;
@@ -62,7 +64,7 @@ export class MemoryDestination implements Destination {
     return object === undefined ? this.uri : this.uriOf(object);
   }
 
-  async put(name: string, body: ObjectBody, options: PutOptions): Promise<void> {
+  async put(name: string, body: ObjectBody, options: PutOptions): Promise<Stored> {
     options.signal.throwIfAborted();
     const present = await this.stat(name);
     if (options.ifVersion !== undefined && (present?.version ?? null) !== options.ifVersion)
@@ -70,6 +72,7 @@ export class MemoryDestination implements Destination {
     const bytes = "path" in body ? readFileSync(body.path) : Buffer.from(body.bytes);
     expect(bytes).toHaveLength(options.sizeBytes);
     this.#objects.set(name, { bytes, modifiedMs: Date.now() });
+    return { verified: false };
   }
 
   async *get(

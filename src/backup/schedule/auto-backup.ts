@@ -248,14 +248,12 @@ export class AutoBackup {
     const { signal } = this.cancel;
     const { destination } = await this.options.target();
     const reader = openDirectoryReader(this.options.platform, destination);
-    const sizes = await Promise.all(
-      newest.segments.map(
-        async ({ name, sizeBytes }) => (await reader.sizeOf(name, signal)) === sizeBytes,
-      ),
-    );
+    const wanted = newest.segments.map(({ name }) => name);
+    const sizes = await reader.sizesOf(wanted, signal);
+    const isWhole = newest.segments.every(({ name, sizeBytes }) => sizes.get(name) === sizeBytes);
     const names = await namesIn(destination, signal).catch(() => []);
     const isListed = names.some((name) => parseManifestName(name)?.number === newest.number);
-    if (sizes.includes(false) || !isListed) this.touch();
+    if (!isWhole || !isListed) this.touch();
   }
 
   private touch(): void {

@@ -23,6 +23,7 @@ import {
   type RemoveOptions,
   type StageOptions,
   type StagingArea,
+  type Stored,
 } from "../destination.js";
 
 const capabilities: Capabilities = {
@@ -31,6 +32,7 @@ const capabilities: Capabilities = {
   conditionalPut: true,
   lock: "everyone",
   localPath: true,
+  objectLock: false,
 };
 
 const directoryLease = `${temporaryPrefix}lease`;
@@ -92,19 +94,14 @@ export class FileDestination implements Destination {
     return new FileDestination({ platform: this.#platform, path: join(this.#path, name) });
   }
 
-  async put(name: string, body: ObjectBody, options: PutOptions): Promise<void> {
+  async put(name: string, body: ObjectBody, options: PutOptions): Promise<Stored> {
     options.signal.throwIfAborted();
     const path = this.localPath(name);
     await this.#requireVersion(path, options.ifVersion);
-    if ("path" in body) return publishFile(this.#platform, body.path, path);
-    if (options.durable ?? true) return writeFileDurably(this.#platform, path, body.bytes);
-    await this.#platform.files.remove(path);
-    const file = await this.#platform.files.create(path);
-    try {
-      await file.write(body.bytes, 0);
-    } finally {
-      await file.close();
-    }
+    if ("path" in body) await publishFile(this.#platform, body.path, path);
+    else if (options.durable ?? true) await writeFileDurably(this.#platform, path, body.bytes);
+    else await this.#writeUnsynced(path, body.bytes);
+    return { verified: false };
   }
 
   async *get(
@@ -245,6 +242,16 @@ export class FileDestination implements Destination {
       `${path} was changed by another program during the backup and was not replaced. Back up again.`,
       { metadata: { path } },
     );
+  }
+
+  async #writeUnsynced(path: string, bytes: Uint8Array): Promise<void> {
+    await this.#platform.files.remove(path);
+    const file = await this.#platform.files.create(path);
+    try {
+      await file.write(bytes, 0);
+    } finally {
+      await file.close();
+    }
   }
 
   /** Creates the directory if configured to. Returns whether it did. */

@@ -5,20 +5,24 @@ import { errnoOf, type FileSystem } from "../../io/file-system.js";
 /** Directories to which the files of requests are restricted. */
 export interface Roots {
   /**
-   * Paths with links resolved. An empty list allows every path, for hosts that only this machine
-   * can reach.
+   * Paths with links resolved. Undefined allows every path, for hosts that only this machine can
+   * reach.
    */
-  paths: string[];
+  paths: string[] | undefined;
   /** Name of a root in messages, for example `backup root`. */
   what: string;
 }
 
-/** Resolves the links of roots. Throws CONFIGURATION_INVALID unless each is a directory. */
+/**
+ * Resolves the links of roots. Undefined paths allow every path. Throws CONFIGURATION_INVALID unless
+ * each is a directory.
+ */
 export async function resolveRoots(
   files: FileSystem,
-  paths: string[],
+  paths: readonly string[] | undefined,
   what: "backup root" | "file root" = "backup root",
 ): Promise<Roots> {
+  if (paths === undefined) return { paths, what };
   const resolved: string[] = [];
   for (const path of paths) {
     const status = await files.status(path);
@@ -73,7 +77,7 @@ export async function resolveInRoots(
   path: string,
 ): Promise<string> {
   const isAllowed = (one: string) =>
-    roots.paths.length === 0 || roots.paths.some((root) => isWithin(one, root));
+    roots.paths === undefined || roots.paths.some((root) => isWithin(one, root));
   // Outside the roots, every error is the same, so that it does not reveal whether the path exists.
   const resolved = await resolveLinks(files, path).catch(async (error: unknown) => {
     if (isAllowed(await existingParent(files, path))) throw error;
@@ -81,7 +85,7 @@ export async function resolveInRoots(
   if (resolved === undefined || !isAllowed(resolved)) {
     throw new HostError(
       "PATH_OUTSIDE_ROOTS",
-      `The path ${path} is outside the ${roots.what}s of this host (${roots.paths.join(", ")}).`,
+      `The path ${path} is outside the ${roots.what}s of this host (${roots.paths?.join(", ") || "none is a directory"}).`,
       {
         metadata: { path },
       },

@@ -37,7 +37,7 @@ export class FileScheme implements DestinationScheme {
     this.#roots = {
       ...roots,
       paths:
-        roots.paths.length > 0 && autoBackupDirectory !== undefined
+        roots.paths !== undefined && autoBackupDirectory !== undefined
           ? [...roots.paths, autoBackupDirectory]
           : roots.paths,
     };

@@ -16,6 +16,7 @@ import type {
   ObjectInfo,
   PutOptions,
   StagingArea,
+  Stored,
 } from "../destination.js";
 import { requireCapability } from "../objects.js";
 import type { HttpFileClient } from "./client.js";
@@ -31,6 +32,7 @@ const capabilities: Capabilities = {
   conditionalPut: false,
   lock: "host",
   localPath: false,
+  objectLock: false,
 };
 
 /** Options of an HttpDestination. */
@@ -73,12 +75,13 @@ export class HttpDestination implements Destination {
     return this.uri;
   }
 
-  async put(_name: string, body: ObjectBody, options: PutOptions): Promise<void> {
+  async put(_name: string, body: ObjectBody, options: PutOptions): Promise<Stored> {
     const { platform } = this.#options;
     const { sizeBytes, sha256, signal, onBytes = () => {} } = options;
     await this.#connected((client) =>
       upload(platform, client, { body, sizeBytes, sha256 }, signal, onBytes),
     );
+    return { verified: false };
   }
 
   async *get(

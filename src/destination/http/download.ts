@@ -1,3 +1,4 @@
+import { eachConcurrently } from "../../io/each-concurrently.js";
 import { HostError } from "../../errors.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
@@ -5,7 +6,7 @@ import { changed, checkSame, readResponse, strongTag, type FileFacts } from "./r
 import type { HttpFileClient, HttpResponse } from "./client.js";
 import { retry, type Attempt } from "../retry.js";
 import type { Sink } from "../network/file-sink.js";
-import { chunkBytes, eachRange, rangesOf, type ByteRange } from "../network/ranges.js";
+import { chunkBytes, rangesOf, type ByteRange } from "../network/ranges.js";
 
 /**
  * Downloads a file and resolves to its size. Requests `concurrency` ranges at a time, in order, and
@@ -26,7 +27,7 @@ export async function download(
   if (opened.kind === "whole") return opened.total;
   const { facts, position } = opened;
   const ranges = rangesOf(position, facts.total, chunkBytes(facts.total));
-  await eachRange(ranges, concurrency, signal, async ({ first, last }, either) => {
+  await eachConcurrently(ranges, concurrency, signal, async ({ first, last }, either) => {
     let from = first;
     const onPosition = (next: number) => void (from = next);
     await retry(platform, either, (attempt) =>

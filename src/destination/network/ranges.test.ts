@@ -1,5 +1,5 @@
 import { limits } from "../../limits.js";
-import { chunkBytes, eachRange, parseContentRange, rangesOf } from "./ranges.js";
+import { chunkBytes, parseContentRange, rangesOf } from "./ranges.js";
 
 test("splits a file of any size into adjacent ranges with inclusive ends", () => {
   for (const total of [
@@ -37,23 +37,4 @@ test.each([
   [undefined, undefined],
 ])("parses the Content-Range %s", (header, range) => {
   expect(parseContentRange(header)).toEqual(range);
-});
-
-test("aborts the other ranges after a failure, and starts no new one", async () => {
-  const begun: number[] = [];
-  const ended: string[] = [];
-  const work = eachRange(
-    rangesOf(0, 100, 10),
-    3,
-    new AbortController().signal,
-    async ({ first }, signal) => {
-      begun.push(first);
-      if (first === 10) throw new Error("broken");
-      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
-      ended.push(String(signal.aborted));
-    },
-  );
-  await expect(work).rejects.toThrow("broken");
-  expect(begun).toEqual([0, 10, 20]);
-  expect(ended).toEqual(["true", "true"]);
 });

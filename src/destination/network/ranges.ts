@@ -36,31 +36,3 @@ export function parseContentRange(header: string | undefined): ContentRange | un
   if (total === undefined || !Number.isSafeInteger(Number(total))) return undefined;
   return { first: Number(first), last: Number(last), total: Number(total) };
 }
-
-/**
- * Calls `work` for the ranges in order, `concurrency` at a time. The first failure aborts the
- * others and is thrown.
- */
-export async function eachRange(
-  ranges: Iterable<ByteRange>,
-  concurrency: number,
-  signal: AbortSignal,
-  work: (range: ByteRange, signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const failed = new AbortController();
-  const either = AbortSignal.any([signal, failed.signal]);
-  const next = ranges[Symbol.iterator]();
-  let first: { error: unknown } | undefined;
-  const worker = async () => {
-    try {
-      for (let each = next.next(); !each.done && !either.aborted; each = next.next())
-        await work(each.value, either);
-    } catch (error) {
-      first ??= { error };
-      failed.abort(error);
-    }
-  };
-  await Promise.all(Array.from({ length: concurrency }, worker));
-  if (signal.aborted) throw signal.reason;
-  if (first) throw first.error;
-}

@@ -15,6 +15,7 @@ import type {
   PutOptions,
   StageOptions,
   StagingArea,
+  Stored,
 } from "../destination.js";
 import { requireCapability } from "../objects.js";
 import { transferUri } from "./transfer.js";
@@ -26,6 +27,7 @@ const capabilities: Capabilities = {
   conditionalPut: false,
   lock: "everyone",
   localPath: true,
+  objectLock: false,
 };
 
 /** Options of a TransferDestination. */
@@ -64,11 +66,16 @@ export class TransferDestination implements Destination {
     return this.uri;
   }
 
-  async put(_name: string, body: ObjectBody, { sizeBytes, sha256, manifest }: PutOptions) {
+  async put(
+    _name: string,
+    body: ObjectBody,
+    { sizeBytes, sha256, manifest }: PutOptions,
+  ): Promise<Stored> {
     if (!("path" in body) || !manifest || !this.#draft)
       throw new TypeError("a transfer only stores an archive from its staging directory");
     const backup = await this.#options.onStored(manifest);
     await this.#draft.publish({ path: body.path, sizeBytes, sha256 }, backup);
+    return { verified: false };
   }
 
   async *get(
