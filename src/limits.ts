@@ -463,6 +463,8 @@ export const limits = {
   s3CompleteMs: 300_000,
   /** Age from which an upload is abandoned at a store where the lock does not exclude other machines. */
   s3AbandonedMs: 86_400_000,
+  /** The same of a note about segments that a writer is about to add or remove. */
+  abandonedNoteMs: 86_400_000,
 
   // Records of backups
 

@@ -1,8 +1,9 @@
+import type { Retention } from "../destination/destination.js";
 import type { BackupDescription, ContainerKind } from "../segment/description.js";
 
 /** Request for a backup. */
 export interface BackupRequest {
-  /** URI of the destination, as requested: file:, http:, https: or transfer:. */
+  /** URI of the destination, as requested: file:, http:, https:, s3: or transfer:. */
   destination: string;
   container: ContainerKind;
   indexLink: string;
@@ -16,6 +17,8 @@ export interface BackupRequest {
   bearer?: string;
   /** http(s): whether to read back the upload. Default: yes, with a warning if the destination does not allow reading. */
   verify?: boolean;
+  /** s3: until when, and how, the store locks the files of the backup. Default: no lock. */
+  retention?: Retention;
   /** transfer: SHA-256 of the manifest of an earlier backup; the archive contains only what was written after it. */
   since?: string;
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { ContainerWriter, StagedSegment } from "../container/container.js";
+import type { Retention } from "../destination/destination.js";
 import type { ChainContent, Engine, Snapshot } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import {
@@ -29,6 +30,8 @@ export interface BackupTask {
   full: boolean;
   /** ZIP: stores files without compression. */
   store: boolean;
+  /** Until when, and how, the store locks the files of the backup. Default: no lock. */
+  retention?: Retention | undefined;
   /** DIRECTORY: always appends a delta to a complete chain, which is merged in the background. Default: false. */
   append?: boolean;
   /** Whether the last verification of the backup with this manifest found damage; such a backup is not extended. */
@@ -141,6 +144,7 @@ async function writeBackup(
     .commit(staged, manifest, {
       signal,
       store: task.store,
+      retention: task.retention,
       readBack: async ({ segment, path }) => {
         // A merged segment is read back when it is created.
         if (segment === task.merged?.segment) return;

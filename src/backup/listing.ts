@@ -28,4 +28,6 @@ export interface PruneResult {
   removedBackups: string[];
   removedFiles: string[];
   freedBytes: number;
+  /** Files that were kept because the store has locked them, with the end of the lock in milliseconds since 1970. */
+  lockedFiles: { name: string; untilMs: number }[];
 }

@@ -1,12 +1,17 @@
 import { openDirectoryReader } from "../container/directory-reader.js";
-import { removeBackups } from "../container/directory-writer.js";
+import { removeBackups, withoutLocked, type Removed } from "../container/directory-writer.js";
 import type { Location } from "../container/open.js";
+import type { Destination } from "../destination/destination.js";
 import { requireCapability } from "../destination/objects.js";
 import { HostError } from "../errors.js";
 import type { Platform } from "../io/platform.js";
+import type { StoredManifest } from "../segment/manifest.js";
 import type { PruneResult } from "./listing.js";
 
-/** Removes backups by name, and the segments that only they list. Removes nothing else. */
+/**
+ * Removes backups by name, and the segments that only they list. Removes nothing else, and keeps what the
+ * store has locked.
+ */
 export async function pruneBackups(
   platform: Platform,
   { destination, object }: Location,
@@ -39,7 +44,6 @@ export async function pruneBackups(
     const unused = readable
       .filter((file) => names.includes(file.name))
       .map((file) => file.manifest);
-    const keep = readable.filter((file) => !names.includes(file.name)).map((file) => file.manifest);
     const damaged = found.filter((each) => "problem" in each);
     if (damaged.some(({ name }) => !names.includes(name))) {
       throw new HostError(
@@ -47,27 +51,42 @@ export async function pruneBackups(
         `The manifest ${damaged[0]?.name} at ${where} cannot be read, so the files that it needs are unknown. Nothing was removed. Prune it too, or repair it.`,
       );
     }
-    const needed = new Set(keep.flatMap(({ segments }) => segments.map(({ name }) => name)));
-    const surplus = new Map(
-      unused
-        .flatMap(({ segments }) => segments)
-        .filter(({ name }) => !needed.has(name))
-        .map((segment) => [segment.name, segment.sizeBytes]),
+    const sizes = new Map(
+      unused.flatMap(({ segments }) => segments).map(({ name, sizeBytes }) => [name, sizeBytes]),
     );
-    const freedBytes = [...surplus.values()].reduce((sum, size) => sum + size, 0);
-    if (validateOnly)
-      return {
-        removedBackups: names,
-        removedFiles: [...names, ...surplus.keys()].sort(),
-        freedBytes,
-      };
-    const removedFiles = await removeBackups(platform, destination, lock, {
-      names,
-      segments: unused.flatMap(({ segments }) => segments.map(({ name }) => name)),
+    const result = ({ removed, locked }: Removed): PruneResult => ({
+      removedBackups: names.filter((name) => removed.includes(name)),
+      removedFiles: [...removed].sort(),
+      freedBytes: removed.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0),
+      lockedFiles: locked,
     });
-    return { removedBackups: names, removedFiles: removedFiles.sort(), freedBytes };
+    if (validateOnly) return result(await planRemoval(platform, destination, names, readable));
+    return result(
+      await removeBackups(platform, destination, lock, { names, segments: [...sizes.keys()] }),
+    );
   } finally {
     await lock.release();
     await destination.close();
   }
+}
+
+/** Returns what removeBackups would remove: locked manifests stay, with the segments that they list. */
+async function planRemoval(
+  platform: Platform,
+  destination: Destination,
+  names: readonly string[],
+  readable: readonly StoredManifest[],
+): Promise<Removed> {
+  const { signal } = new AbortController();
+  const manifests = await withoutLocked(platform, destination, names, signal);
+  const isRemoved = ({ name }: StoredManifest) => manifests.unlocked.includes(name);
+  const segmentsOf = (files: StoredManifest[]) =>
+    new Set(files.flatMap(({ manifest }) => manifest.segments.map(({ name }) => name)));
+  const needed = segmentsOf(readable.filter((file) => !isRemoved(file)));
+  const surplus = [...segmentsOf(readable.filter(isRemoved))].filter((name) => !needed.has(name));
+  const segments = await withoutLocked(platform, destination, surplus, signal);
+  return {
+    removed: [...manifests.unlocked, ...segments.unlocked],
+    locked: [...manifests.locked, ...segments.locked],
+  };
 }

@@ -4,6 +4,7 @@ import { addBackup } from "./commands/backup.js";
 import { addCheck } from "./commands/check.js";
 import { addCompletion } from "./commands/completion.js";
 import { addConfig } from "./commands/config.js";
+import { addDestination } from "./commands/destination.js";
 import { addDiff } from "./commands/diff.js";
 import { addDocuments } from "./commands/documents.js";
 import { addExport } from "./commands/export.js";
@@ -44,6 +45,7 @@ export function createProgram(): Command {
         addDiff,
         addExport,
         addPrune,
+        addDestination,
       ],
     ],
     ["Operations:", [addOperations]],

@@ -43,6 +43,12 @@ export function parseAge(given: string, nowMicros: bigint): bigint {
   return parseTime(duration === undefined ? given : (nowMicros - duration).toString(), nowMicros);
 }
 
+/** Parses a time like parseTime, and also a bare duration: 30d means in 30 days. */
+export function parseUntil(given: string, nowMicros: bigint): bigint {
+  const duration = parseDuration(given);
+  return parseTime(duration === undefined ? given : (nowMicros + duration).toString(), nowMicros);
+}
+
 /**
  * Rejects fewer than 16 digits: they are most likely seconds or milliseconds, and would mean
  * January 1970.

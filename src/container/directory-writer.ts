@@ -42,7 +42,7 @@ export async function openDirectoryWriter(
   try {
     const reader = openDirectoryReader(platform, destination);
     const existing = await reader.manifests(signal);
-    await removeNoted(destination, lock, existing);
+    await removeNoted(platform, destination, lock, existing);
     await destination.removeAbandoned(undefined, lock);
     const staging = await destination.stage({ lock });
     return new DirectoryWriter({ platform, destination, lock, reader, existing, staging, signal });
@@ -111,18 +111,19 @@ class DirectoryWriter implements ContainerWriter {
     return { bytesWritten, verified: true, warnings: [...(destination.warnings?.() ?? [])] };
   }
 
-  removeUnused(unused: readonly StoredManifest[]): Promise<string[]> {
+  async removeUnused(unused: readonly StoredManifest[]): Promise<string[]> {
     const { platform, destination, lock } = this.#opened;
-    return removeBackups(platform, destination, lock, {
+    const { removed } = await removeBackups(platform, destination, lock, {
       names: unused.map(({ name }) => name),
       segments: unused.flatMap(({ manifest }) => manifest.segments.map(({ name }) => name)),
     });
+    return removed;
   }
 
   async close(): Promise<void> {
-    const { destination, lock, staging } = this.#opened;
+    const { platform, destination, lock, staging } = this.#opened;
     await staging.close().catch(() => {});
-    await removeOwnNoted(destination, lock).catch(() => {});
+    await removeOwnNoted(platform, destination, lock).catch(() => {});
     await lock.release();
     await destination.close();
   }
@@ -245,27 +246,47 @@ async function readNote(
 
 /** Removes the unlisted segments in the notes of interrupted writers, and the notes. */
 async function removeNoted(
+  platform: Platform,
   destination: Destination,
   lock: Lock,
   manifests: readonly FoundManifest[],
 ): Promise<void> {
   const names = await namesIn(destination, lock.signal);
   for (const name of names.filter((one) => one.startsWith(notePrefix) && one.endsWith(".json"))) {
+    if (!(await isAbandoned(platform, destination, name, lock.signal))) continue;
     const segments = await readNote(destination, name, lock.signal);
-    await removeSegments(destination, lock, segments, manifests);
-    await removeNote(destination, lock, name);
+    const { locked } = await removeSegments(platform, destination, lock, segments, { manifests });
+    // The note stays as long as the store keeps a file in it.
+    if (locked.length === 0) await removeNote(destination, lock, name);
   }
 }
 
+/** Whether the writer of a note is certainly gone: the lock excludes it, or the note is old. */
+async function isAbandoned(
+  platform: Platform,
+  destination: Destination,
+  name: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (destination.capabilities.lock === "everyone") return true;
+  const found = await destination.stat(name, signal);
+  const ageMs = platform.nowMicros() / 1000 - (found?.modifiedMs ?? 0);
+  return found !== undefined && ageMs > limits.abandonedNoteMs;
+}
+
 /** The same for the note of this writer, with the current manifests. */
-async function removeOwnNoted(destination: Destination, lock: Lock): Promise<void> {
+async function removeOwnNoted(
+  platform: Platform,
+  destination: Destination,
+  lock: Lock,
+): Promise<void> {
   await lock.assertHeld();
   const name = noteOf(lock);
   if ((await destination.stat(name, lock.signal)) === undefined) return;
   const segments = await readNote(destination, name, lock.signal);
   const manifests = await manifestsAt(destination, lock.signal);
-  await removeSegments(destination, lock, segments, manifests);
-  await removeNote(destination, lock);
+  const { locked } = await removeSegments(platform, destination, lock, segments, { manifests });
+  if (locked.length === 0) await removeNote(destination, lock);
 }
 
 /**
@@ -273,13 +294,13 @@ async function removeOwnNoted(destination: Destination, lock: Lock): Promise<voi
  * it may list any.
  */
 async function removeSegments(
+  platform: Platform,
   destination: Destination,
   lock: HeldLease,
   names: readonly string[],
-  manifests: readonly FoundManifest[],
-  durable = false,
-): Promise<string[]> {
-  if (manifests.some((found) => "problem" in found)) return [];
+  { manifests, durable = false }: { manifests: readonly FoundManifest[]; durable?: boolean },
+): Promise<Removed> {
+  if (manifests.some((found) => "problem" in found)) return { removed: [], locked: [] };
   const needed = new Set(
     manifests.flatMap((found) =>
       "file" in found ? found.file.manifest.segments.map(({ name }) => name) : [],
@@ -289,8 +310,43 @@ async function removeSegments(
   const unused = [...new Set(names)].filter(
     (name) => isSegmentName(name) && present.has(name) && !needed.has(name),
   );
-  await destination.remove(unused, { signal: lock.signal, lock, durable });
-  return unused;
+  const { unlocked, locked } = await withoutLocked(platform, destination, unused, lock.signal);
+  await destination.remove(unlocked, { signal: lock.signal, lock, durable });
+  return { removed: unlocked, locked };
+}
+
+/** A file that the store refuses to remove before a time. */
+export interface LockedFile {
+  name: string;
+  /** In milliseconds since 1970. */
+  untilMs: number;
+}
+
+/** Names of removed files, and files that were kept because they are locked. */
+export interface Removed {
+  removed: string[];
+  locked: LockedFile[];
+}
+
+/**
+ * Separates files that the store keeps. A removal would hide them, and their space would stay taken.
+ */
+export async function withoutLocked(
+  platform: Pick<Platform, "nowMicros">,
+  destination: Destination,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<{ unlocked: string[]; locked: LockedFile[] }> {
+  if (!destination.capabilities.objectLock) return { unlocked: [...names], locked: [] };
+  const nowMs = platform.nowMicros() / 1000;
+  const unlocked: string[] = [];
+  const locked: LockedFile[] = [];
+  for (const name of names) {
+    const untilMs = (await destination.stat(name, signal))?.lockedUntilMs ?? 0;
+    if (untilMs > nowMs) locked.push({ name, untilMs });
+    else unlocked.push(name);
+  }
+  return { unlocked, locked };
 }
 
 /** Files to remove. */
@@ -302,26 +358,33 @@ export interface UnusedFiles {
 }
 
 /**
- * Removes manifests, then the segments that no remaining manifest lists. Returns the names of the
- * removed files. Throws DESTINATION_BUSY as soon as the lock is lost.
+ * Removes manifests, then the segments that no remaining manifest lists. Keeps what the store has
+ * locked. Throws DESTINATION_BUSY as soon as the lock is lost.
  */
 export async function removeBackups(
   platform: Platform,
   destination: Destination,
   lock: Lock,
   unused: UnusedFiles,
-): Promise<string[]> {
+): Promise<Removed> {
   await lock.assertHeld();
   const { signal } = lock;
-  const manifests = (await namesIn(destination, signal)).filter(
+  const found = (await namesIn(destination, signal)).filter(
     (name) => unused.names.includes(name) && parseManifestName(name) !== undefined,
   );
-  if (manifests.length === 0) return [];
+  const { unlocked: manifests, locked } = await withoutLocked(platform, destination, found, signal);
+  if (manifests.length === 0) return { removed: [], locked };
   await writeNote(destination, lock, unused.segments);
   await destination.remove(manifests, { signal, lock });
   const remaining = await manifestsAt(destination, signal);
-  const segments = await removeSegments(destination, lock, unused.segments, remaining, true);
-  await removeNote(destination, lock);
+  const segments = await removeSegments(platform, destination, lock, unused.segments, {
+    manifests: remaining,
+    durable: true,
+  });
+  if (segments.locked.length === 0) await removeNote(destination, lock);
   await platform.failpoint("backup:unused-removed");
-  return [...manifests, ...segments];
+  return {
+    removed: [...manifests, ...segments.removed],
+    locked: [...locked, ...segments.locked],
+  };
 }

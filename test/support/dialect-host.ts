@@ -78,7 +78,10 @@ export async function startDialectHost(
   const directory = temporaryDirectory();
   const fileStore = await FileStore.open(options.platform ?? systemPlatform, {
     directory: join(directory, "file-services"),
-    roots: { paths: options.fileRoot === undefined ? [] : [options.fileRoot], what: "file root" },
+    roots: {
+      paths: options.fileRoot === undefined ? undefined : [options.fileRoot],
+      what: "file root",
+    },
     closed: [join(directory, "data")],
     ...(options.pace && { pace: options.pace }),
     onBackgroundError: (thrown) => internal.push(thrown),

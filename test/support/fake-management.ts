@@ -108,6 +108,7 @@ export function createFakeManagement(): FakeManagement {
         return begin("restore", request.indexLink, request.source);
       },
       undoRestore: unused,
+      checkDestination: unused,
       checkIndex: unused,
       verifyBackup: unused,
       describeBackup: unused,

@@ -42,7 +42,7 @@ export class MemoryDestination implements Destination {
     list: true,
     remove: true,
     conditionalPut: true,
-    lock: "host",
+    lock: "everyone",
     localPath: false,
     objectLock: false,
   } as const;

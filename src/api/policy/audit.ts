@@ -17,6 +17,7 @@ export const auditedMethods: ReadonlySet<string> = new Set([
   ),
   ...[
     ...["Backup", "Restore", "UndoRestore", "VerifyBackup", "CheckIndex", "PruneBackups"],
+    ...["CheckDestination"],
     ...[
       "DescribeBackup",
       "ListBackups",

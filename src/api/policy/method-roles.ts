@@ -38,6 +38,7 @@ const rolesByMethod: Readonly<Record<string, RequiredRoles>> = {
   "holdfast.management.v1.ManagementService.CheckIndex": "backup",
   "holdfast.management.v1.ManagementService.DescribeBackup": "backup",
   "holdfast.management.v1.ManagementService.ListBackups": "backup",
+  "holdfast.management.v1.ManagementService.CheckDestination": "backup",
   "holdfast.management.v1.ManagementService.DiffBackups": readers,
   "holdfast.management.v1.ManagementService.ExportBackup": readers,
   "holdfast.management.v1.ManagementService.DescribePointInTime": readers,

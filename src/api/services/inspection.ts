@@ -30,7 +30,8 @@ type InspectionMethod =
   | "listBackups"
   | "diffBackups"
   | "exportBackup"
-  | "describePointInTime";
+  | "describePointInTime"
+  | "checkDestination";
 const levels: Record<VerifyLevel, Level> = {
   [VerifyLevel.UNSPECIFIED]: "FULL",
   [VerifyLevel.METADATA]: "METADATA",
@@ -39,7 +40,7 @@ const levels: Record<VerifyLevel, Level> = {
   [VerifyLevel.TEST_RESTORE]: "TEST_RESTORE",
 };
 
-/** Implements the read-only methods on backups, which require no index of the host. */
+/** Implements the methods on backups and destinations that require no index of the host. */
 export function inspectionMethods(
   management: ManagementService,
   conversion: OperationConversion,
@@ -68,6 +69,14 @@ export function inspectionMethods(
       return {
         backups: page.map(toListedBackup),
         nextPageToken: end < all.length && last ? writePageToken(backupsListing, keyOf(last)) : "",
+      };
+    },
+    async checkDestination({ uri }, { signal }) {
+      const { freeBytes, features, ...check } = await management.checkDestination(uri, signal);
+      return {
+        ...check,
+        features: features.map(({ consequence = "", ...feature }) => ({ ...feature, consequence })),
+        ...(freeBytes !== undefined && { freeBytes: toInt64(freeBytes) }),
       };
     },
     diffBackups: (request, { signal }) => diffStream(inspection, request, signal),

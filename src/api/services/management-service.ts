@@ -51,12 +51,20 @@ export function managementServiceImpl(
     async pruneBackups({ uri, names, validateOnly, requestId }) {
       const prune = () => management.pruneBackups(uri, names, validateOnly);
       // Makes retries safe: pruning a backup that no longer exists is an error.
-      const { removedBackups, removedFiles, freedBytes } = await pruneOnce(
+      const { removedBackups, removedFiles, freedBytes, lockedFiles } = await pruneOnce(
         requestId,
         JSON.stringify([uri, names, validateOnly]),
         prune,
       );
-      return { removedBackups, removedFiles, freedBytes: toInt64(freedBytes) };
+      return {
+        removedBackups,
+        removedFiles,
+        freedBytes: toInt64(freedBytes),
+        lockedFiles: lockedFiles.map(({ name, untilMs }) => ({
+          name,
+          lockedUntilMicros: toInt64(untilMs * 1000),
+        })),
+      };
     },
     streamBackup: (request, { signal }) => streamBackup(streams, request, signal),
     streamRestore: (requests, { signal, requestHeader }) =>

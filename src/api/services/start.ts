@@ -1,5 +1,11 @@
 import type { ServiceImpl } from "@connectrpc/connect";
-import type { ManagementService as ManagementServiceDescriptor } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  LockMode,
+  type BackupRequest,
+  type ManagementService as ManagementServiceDescriptor,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { Retention } from "../../destination/destination.js";
+import { HostError } from "../../errors.js";
 import { durableIndexLink } from "../../service/documents/factories.js";
 import type { ManagementService } from "../../service/backups/management-service.js";
 import { containerKind } from "../convert/backup.js";
@@ -7,6 +13,22 @@ import { fromSelection } from "../convert/inspection.js";
 import { toOperation, type IsLimited, type OperationConversion } from "../convert/operation.js";
 
 type StartMethod = "backup" | "restore" | "undoRestore" | "checkIndex";
+
+/** Throws REQUEST_INVALID for a mode without a time. */
+function retentionOf({
+  lockUntilMicros,
+  lockMode,
+}: Pick<BackupRequest, "lockUntilMicros" | "lockMode">): { retention?: Retention } {
+  if (lockUntilMicros === undefined) {
+    if (lockMode === LockMode.UNSPECIFIED) return {};
+    throw new HostError("REQUEST_INVALID", "lock_mode requires lock_until_micros.", {
+      metadata: { field: "lock_mode" },
+    });
+  }
+  const mode = lockMode === LockMode.COMPLIANCE ? "COMPLIANCE" : "GOVERNANCE";
+  // Stores keep whole seconds, and a lock must not end early.
+  return { retention: { mode, untilMs: Math.ceil(Number(lockUntilMicros) / 1_000_000) * 1000 } };
+}
 
 /** Implements the methods that start an operation on an index. */
 export function startMethods(
@@ -27,6 +49,7 @@ export function startMethods(
         ...(request.bearer !== "" && { bearer: request.bearer }),
         ...(request.verify !== undefined && { verify: request.verify }),
         ...(request.since !== "" && { since: request.since }),
+        ...retentionOf(request),
       });
       return toOperation(view, conversion);
     },

@@ -3,6 +3,7 @@ import {
   BackupPlanKind,
   BackupResultSchema,
   Container,
+  LockMode,
   type BackupPlan,
   type BackupResult,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
@@ -15,6 +16,7 @@ import { formatBytes, formatCount, formatDuration } from "../output/format.js";
 import { list } from "../output/table.js";
 import { displayUri, toUri } from "../destination-uri.js";
 import type { CommandContext } from "../command-context.js";
+import { nowMicros, parseUntil } from "../time.js";
 import { durationOf, warningsOf } from "../output/result.js";
 
 /** Flags of holdfast backup. */
@@ -25,6 +27,8 @@ export interface BackupFlags extends OperationFlags {
   full?: boolean;
   verify: boolean;
   bearerFile?: string;
+  lockUntil?: string;
+  lockMode?: string;
   requestId?: string;
   dryRun?: boolean;
 }
@@ -42,6 +46,7 @@ export async function backup(
 ): Promise<void> {
   const uri = toUri(destination);
   const bearer = readBearer(flags.bearerFile);
+  const lock = lockOf(flags);
   await withHost(context, flags, async (session) => {
     const operation = await runOperation(context, flags, session, {
       start: () =>
@@ -55,6 +60,7 @@ export async function backup(
           validateOnly: flags.dryRun ?? false,
           bearer,
           ...(!flags.verify && { verify: false }),
+          ...lock,
         }),
       afterCancel: {
         state: `No new backup was created at ${displayUri(uri)}; existing backups are unchanged.`,
@@ -67,6 +73,22 @@ export async function backup(
       result.plan ? planText(result.plan, uri) : resultText(context, operation, result),
     );
   });
+}
+
+const lockModes: Record<string, LockMode> = {
+  governance: LockMode.GOVERNANCE,
+  compliance: LockMode.COMPLIANCE,
+};
+
+function lockOf({ lockUntil, lockMode = "" }: BackupFlags) {
+  if (lockUntil === undefined) {
+    if (lockMode === "") return {};
+    throw new HostError("REQUEST_INVALID", "--lock-mode requires --lock-until.");
+  }
+  return {
+    lockUntilMicros: parseUntil(lockUntil, nowMicros()),
+    lockMode: lockModes[lockMode] ?? LockMode.UNSPECIFIED,
+  };
 }
 
 /**

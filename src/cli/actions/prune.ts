@@ -60,6 +60,7 @@ export async function prune(
       return context.printResult(PruneBackupsResponseSchema, plan, () =>
         [
           ...removedItems(plan),
+          ...lockedItems(context, plan),
           `Dry run, nothing was removed. Would remove ${totals(plan)} from ${displayUri(uri)}.`,
         ].join("\n"),
       );
@@ -67,6 +68,7 @@ export async function prune(
       await context.printText(
         [
           ...removedItems(plan),
+          ...lockedItems(context, plan),
           `Will remove ${totals(plan)} from ${displayUri(uri)}. This cannot be undone.`,
         ].join("\n"),
       );
@@ -78,7 +80,11 @@ export async function prune(
       requestId: flags.requestId ?? "",
     });
     await context.printResult(PruneBackupsResponseSchema, result, () =>
-      [...removedItems(result), `Removed ${totals(result)} from ${displayUri(uri)}.`].join("\n"),
+      [
+        ...removedItems(result),
+        ...lockedItems(context, result),
+        `Removed ${totals(result)} from ${displayUri(uri)}.`,
+      ].join("\n"),
     );
   });
 }
@@ -100,6 +106,15 @@ const removedItems = ({ removedBackups, removedFiles }: PruneBackupsResponse) =>
   ...removedBackups.map((name) => `backup ${name}`),
   ...removedFiles.filter((name) => !removedBackups.includes(name)).map((name) => `  file ${name}`),
 ];
+
+const lockedItems = (
+  { formatTime }: CommandContext,
+  { lockedFiles }: PruneBackupsResponse,
+): string[] =>
+  lockedFiles.map(
+    ({ name, lockedUntilMicros }) =>
+      `kept: ${name} is locked until ${formatTime(lockedUntilMicros)}`,
+  );
 
 const totals = ({ removedBackups, removedFiles, freedBytes }: PruneBackupsResponse) =>
   `${formatCount(removedBackups.length, "backup")} with ${formatCount(removedFiles.length, "file")} (${formatBytes(freedBytes)})`;

@@ -9,7 +9,7 @@ export function addBackup(program: Command): void {
     .description("back up an index of a running host, and verify the backup by reading it back")
     .argument(
       "<DEST>",
-      "destination, as seen by the host: a directory, a .zip file, or a file:, http: or https: URI",
+      "destination, as seen by the host: a directory, a .zip file, or a file:, http:, https: or s3: URI",
     )
     .addOption(
       new Option("--type <TYPE>", "container format (default: derived from DEST)").choices([
@@ -20,6 +20,16 @@ export function addBackup(program: Command): void {
     .option("--index <LINK>", "index to back up (default: /core/document-index)")
     .option("--store", "zip: store files without compression")
     .option("--full", "directory: write a new base instead of a delta")
+    .option(
+      "--lock-until <TIME>",
+      "s3: time or duration (30d) until which the store refuses to remove the backup (default: no lock)",
+    )
+    .addOption(
+      new Option(
+        "--lock-mode <MODE>",
+        "s3: whether a user with a special permission can end the lock (default: governance, yes)",
+      ).choices(["governance", "compliance"]),
+    )
     .option("--no-verify", "http(s): skip verification of the uploaded backup")
     .option(
       "--bearer-file <FILE>",

@@ -1,5 +1,6 @@
 import type { BackupDescription } from "../../segment/description.js";
 import type { BackupListing, ListOptions, PruneResult } from "../../backup/listing.js";
+import type { DestinationCheck } from "../../backup/check-destination.js";
 import type { BackupRequest } from "../../backup/backup-request.js";
 import type { HostDescription } from "../host/description.js";
 import type { OperationView } from "../../operation/operation.js";
@@ -24,5 +25,7 @@ export interface ManagementService {
   /** Compares the digests of all files, and returns the listing with damaged backups marked. */
   checkDigests(listings: readonly BackupListing[], signal?: AbortSignal): Promise<BackupListing[]>;
   readonly inspection: InspectionService;
+  /** Checks a destination by writing and removing an object. Throws NOT_SUPPORTED. */
+  checkDestination(uri: string, signal: AbortSignal): Promise<DestinationCheck>;
   pruneBackups(uri: string, names: string[], validateOnly?: boolean): Promise<PruneResult>;
 }

@@ -1,3 +1,4 @@
+import { checkDestination } from "../../backup/check-destination.js";
 import { pruneBackups } from "../../backup/prune.js";
 import { fromFileError } from "../../io/file-error.js";
 import type { ManagementOptions } from "./management-options.js";
@@ -25,6 +26,14 @@ export function createManagementService(options: ManagementOptions): ManagementS
     listBackups: (uri, listOptions) => checks.listBackups(uri, listOptions),
     checkDigests: (listings, signal) => checks.checkDigests(listings, signal),
     inspection: createInspectionService(states),
+    async checkDestination(uri, signal) {
+      const { destination } = await options.registry.open({ uri, purpose: "write objects" });
+      try {
+        return await checkDestination(platform, destination, signal);
+      } catch (error) {
+        throw fromFileError(error, `Checking ${destination.displayName()}`);
+      }
+    },
     async pruneBackups(uri, names, validateOnly = false) {
       const location = await options.registry.open({ uri, purpose: "read" });
       try {

@@ -7,6 +7,7 @@ import { describeManifest, type BackupDescription } from "../../segment/descript
 import type { StoredManifest } from "../../segment/manifest.js";
 import { HostError } from "../../errors.js";
 import { fromFileError } from "../../io/file-error.js";
+import { formatTime } from "../../io/time.js";
 import { limits } from "../../limits.js";
 import { fingerprintOf } from "../../operation/fingerprint.js";
 import type { DocumentIndex } from "../../store/document-index.js";
@@ -25,6 +26,7 @@ export class BackupStarter {
   async start(request: BackupRequest): Promise<OperationView> {
     const { operations } = this.options;
     const index = this.options.indexOf(request.indexLink);
+    requireFuture(request.retention, this.options.platform.nowMicros());
     const target = await resolveTarget(this.options, request);
     const base = await this.baseOf(request);
     const common = { kind: "backup" as const, indexLink: index.link, target: target.target };
@@ -76,6 +78,7 @@ export class BackupStarter {
         productVersion,
         full: request.full ?? false,
         store: request.store ?? false,
+        retention: request.retention,
         isDamaged: this.isDamagedAt(target.uri),
         destination: target.uri,
         written,
@@ -154,6 +157,16 @@ export class BackupStarter {
   private isDamagedAt(uri: string): (manifestSha256: string) => boolean {
     return (manifestSha256) => this.options.verifications.isDamaged({ uri, manifestSha256 });
   }
+}
+
+/** A lock in the past would lock nothing. */
+function requireFuture(retention: BackupRequest["retention"], nowMicros: number): void {
+  if (retention === undefined || retention.untilMs * 1000 > nowMicros) return;
+  throw new HostError(
+    "REQUEST_INVALID",
+    `The lock would end at ${formatTime(retention.untilMs * 1000)}, which is in the past. Use a later time.`,
+    { metadata: { field: "lock_until_micros" } },
+  );
 }
 
 async function openWriter(

@@ -233,6 +233,7 @@ function fakeManagement(
     pruneBackups: async (_uri, names) => ({
       removedBackups: names,
       removedFiles: [],
+      lockedFiles: [],
       freedBytes: 7,
     }),
   };

@@ -381,6 +381,59 @@ func (BackupState) EnumDescriptor() ([]byte, []int) {
 	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{5}
 }
 
+// How a store locks the files of a backup.
+type LockMode int32
+
+const (
+	// GOVERNANCE, if the request locks the backup.
+	LockMode_LOCK_MODE_UNSPECIFIED LockMode = 0
+	// A user with a special permission can shorten or remove the lock.
+	LockMode_LOCK_MODE_GOVERNANCE LockMode = 1
+	// Nobody can shorten or remove the lock.
+	LockMode_LOCK_MODE_COMPLIANCE LockMode = 2
+)
+
+// Enum value maps for LockMode.
+var (
+	LockMode_name = map[int32]string{
+		0: "LOCK_MODE_UNSPECIFIED",
+		1: "LOCK_MODE_GOVERNANCE",
+		2: "LOCK_MODE_COMPLIANCE",
+	}
+	LockMode_value = map[string]int32{
+		"LOCK_MODE_UNSPECIFIED": 0,
+		"LOCK_MODE_GOVERNANCE":  1,
+		"LOCK_MODE_COMPLIANCE":  2,
+	}
+)
+
+func (x LockMode) Enum() *LockMode {
+	p := new(LockMode)
+	*p = x
+	return p
+}
+
+func (x LockMode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LockMode) Descriptor() protoreflect.EnumDescriptor {
+	return file_holdfast_management_v1_management_proto_enumTypes[6].Descriptor()
+}
+
+func (LockMode) Type() protoreflect.EnumType {
+	return &file_holdfast_management_v1_management_proto_enumTypes[6]
+}
+
+func (x LockMode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LockMode.Descriptor instead.
+func (LockMode) EnumDescriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{6}
+}
+
 // Method that started an operation.
 type OperationKind int32
 
@@ -430,11 +483,11 @@ func (x OperationKind) String() string {
 }
 
 func (OperationKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[6].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[7].Descriptor()
 }
 
 func (OperationKind) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[6]
+	return &file_holdfast_management_v1_management_proto_enumTypes[7]
 }
 
 func (x OperationKind) Number() protoreflect.EnumNumber {
@@ -443,7 +496,7 @@ func (x OperationKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OperationKind.Descriptor instead.
 func (OperationKind) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{6}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{7}
 }
 
 // What a backup would write.
@@ -487,11 +540,11 @@ func (x BackupPlanKind) String() string {
 }
 
 func (BackupPlanKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[7].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[8].Descriptor()
 }
 
 func (BackupPlanKind) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[7]
+	return &file_holdfast_management_v1_management_proto_enumTypes[8]
 }
 
 func (x BackupPlanKind) Number() protoreflect.EnumNumber {
@@ -500,7 +553,7 @@ func (x BackupPlanKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use BackupPlanKind.Descriptor instead.
 func (BackupPlanKind) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{7}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{8}
 }
 
 // Direction of a transfer.
@@ -540,11 +593,11 @@ func (x TransferDirection) String() string {
 }
 
 func (TransferDirection) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[8].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[9].Descriptor()
 }
 
 func (TransferDirection) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[8]
+	return &file_holdfast_management_v1_management_proto_enumTypes[9]
 }
 
 func (x TransferDirection) Number() protoreflect.EnumNumber {
@@ -553,7 +606,7 @@ func (x TransferDirection) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TransferDirection.Descriptor instead.
 func (TransferDirection) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{8}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{9}
 }
 
 // Request of GetHost.
@@ -2226,7 +2279,7 @@ func (x *RestorableWindow) GetHistoryStartMicros() int64 {
 // Request of Backup.
 type BackupRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// URI of the destination, file:, http: or https:. "transfer:" keeps the archive on the host, to
+	// URI of the destination, file:, http:, https: or s3:. "transfer:" keeps the archive on the host, to
 	// be downloaded from /v1/transfers or with StreamBackup. Required.
 	Destination string `protobuf:"bytes,1,opt,name=destination,proto3" json:"destination,omitempty"`
 	// Container format. http(s) destinations always use STREAM.
@@ -2250,7 +2303,12 @@ type BackupRequest struct {
 	// transfer: SHA-256 of the manifest of an earlier transfer; the archive contains only what was
 	// written after it. If the index does not extend that backup, the archive is complete and the
 	// result has a warning. Default: complete.
-	Since         string `protobuf:"bytes,10,opt,name=since,proto3" json:"since,omitempty"`
+	Since string `protobuf:"bytes,10,opt,name=since,proto3" json:"since,omitempty"`
+	// s3: the store refuses to remove the files of the backup before this time, in microseconds since
+	// 1970. Requires a bucket with object lock. Default: no lock.
+	LockUntilMicros *int64 `protobuf:"varint,11,opt,name=lock_until_micros,json=lockUntilMicros,proto3,oneof" json:"lock_until_micros,omitempty"`
+	// s3: how the files are locked. Default: GOVERNANCE.
+	LockMode      LockMode `protobuf:"varint,12,opt,name=lock_mode,json=lockMode,proto3,enum=holdfast.management.v1.LockMode" json:"lock_mode,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2353,6 +2411,20 @@ func (x *BackupRequest) GetSince() string {
 		return x.Since
 	}
 	return ""
+}
+
+func (x *BackupRequest) GetLockUntilMicros() int64 {
+	if x != nil && x.LockUntilMicros != nil {
+		return *x.LockUntilMicros
+	}
+	return 0
+}
+
+func (x *BackupRequest) GetLockMode() LockMode {
+	if x != nil {
+		return x.LockMode
+	}
+	return LockMode_LOCK_MODE_UNSPECIFIED
 }
 
 // Request of Restore.
@@ -4262,7 +4334,9 @@ type PruneBackupsResponse struct {
 	// Names of the removed files.
 	RemovedFiles []string `protobuf:"bytes,2,rep,name=removed_files,json=removedFiles,proto3" json:"removed_files,omitempty"`
 	// Total size of the removed files in bytes.
-	FreedBytes    int64 `protobuf:"varint,3,opt,name=freed_bytes,json=freedBytes,proto3" json:"freed_bytes,omitempty"`
+	FreedBytes int64 `protobuf:"varint,3,opt,name=freed_bytes,json=freedBytes,proto3" json:"freed_bytes,omitempty"`
+	// Files that were kept because the store has locked them.
+	LockedFiles   []*LockedFile `protobuf:"bytes,4,rep,name=locked_files,json=lockedFiles,proto3" json:"locked_files,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4318,6 +4392,251 @@ func (x *PruneBackupsResponse) GetFreedBytes() int64 {
 	return 0
 }
 
+func (x *PruneBackupsResponse) GetLockedFiles() []*LockedFile {
+	if x != nil {
+		return x.LockedFiles
+	}
+	return nil
+}
+
+// A file that its store refuses to remove before a time.
+type LockedFile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the file.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// End of the lock, in microseconds since 1970.
+	LockedUntilMicros int64 `protobuf:"varint,2,opt,name=locked_until_micros,json=lockedUntilMicros,proto3" json:"locked_until_micros,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *LockedFile) Reset() {
+	*x = LockedFile{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LockedFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LockedFile) ProtoMessage() {}
+
+func (x *LockedFile) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LockedFile.ProtoReflect.Descriptor instead.
+func (*LockedFile) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *LockedFile) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *LockedFile) GetLockedUntilMicros() int64 {
+	if x != nil {
+		return x.LockedUntilMicros
+	}
+	return 0
+}
+
+// Request of CheckDestination.
+type CheckDestinationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// URI of the destination. Required.
+	Uri           string `protobuf:"bytes,1,opt,name=uri,proto3" json:"uri,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckDestinationRequest) Reset() {
+	*x = CheckDestinationRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckDestinationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckDestinationRequest) ProtoMessage() {}
+
+func (x *CheckDestinationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckDestinationRequest.ProtoReflect.Descriptor instead.
+func (*CheckDestinationRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *CheckDestinationRequest) GetUri() string {
+	if x != nil {
+		return x.Uri
+	}
+	return ""
+}
+
+// Response of CheckDestination.
+type CheckDestinationResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// URI of the destination, without credentials.
+	Uri string `protobuf:"bytes,1,opt,name=uri,proto3" json:"uri,omitempty"`
+	// Guarantees that backups rely on, and whether the destination gives them.
+	Features []*DestinationFeature `protobuf:"bytes,2,rep,name=features,proto3" json:"features,omitempty"`
+	// Whether other hosts cannot back up to the destination at the same time.
+	Exclusive bool `protobuf:"varint,3,opt,name=exclusive,proto3" json:"exclusive,omitempty"`
+	// Free bytes at the destination. Absent if unknown.
+	FreeBytes     *int64 `protobuf:"varint,4,opt,name=free_bytes,json=freeBytes,proto3,oneof" json:"free_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckDestinationResponse) Reset() {
+	*x = CheckDestinationResponse{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckDestinationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckDestinationResponse) ProtoMessage() {}
+
+func (x *CheckDestinationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckDestinationResponse.ProtoReflect.Descriptor instead.
+func (*CheckDestinationResponse) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *CheckDestinationResponse) GetUri() string {
+	if x != nil {
+		return x.Uri
+	}
+	return ""
+}
+
+func (x *CheckDestinationResponse) GetFeatures() []*DestinationFeature {
+	if x != nil {
+		return x.Features
+	}
+	return nil
+}
+
+func (x *CheckDestinationResponse) GetExclusive() bool {
+	if x != nil {
+		return x.Exclusive
+	}
+	return false
+}
+
+func (x *CheckDestinationResponse) GetFreeBytes() int64 {
+	if x != nil && x.FreeBytes != nil {
+		return *x.FreeBytes
+	}
+	return 0
+}
+
+// A guarantee of a destination.
+type DestinationFeature struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For example "conditional create".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Whether the destination gives it.
+	Enforced bool `protobuf:"varint,2,opt,name=enforced,proto3" json:"enforced,omitempty"`
+	// What follows if not. Empty if enforced.
+	Consequence   string `protobuf:"bytes,3,opt,name=consequence,proto3" json:"consequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DestinationFeature) Reset() {
+	*x = DestinationFeature{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DestinationFeature) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DestinationFeature) ProtoMessage() {}
+
+func (x *DestinationFeature) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DestinationFeature.ProtoReflect.Descriptor instead.
+func (*DestinationFeature) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *DestinationFeature) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DestinationFeature) GetEnforced() bool {
+	if x != nil {
+		return x.Enforced
+	}
+	return false
+}
+
+func (x *DestinationFeature) GetConsequence() string {
+	if x != nil {
+		return x.Consequence
+	}
+	return ""
+}
+
 // Metadata of an operation, with its progress.
 type OperationMetadata struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -4353,7 +4672,7 @@ type OperationMetadata struct {
 
 func (x *OperationMetadata) Reset() {
 	*x = OperationMetadata{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4365,7 +4684,7 @@ func (x *OperationMetadata) String() string {
 func (*OperationMetadata) ProtoMessage() {}
 
 func (x *OperationMetadata) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4378,7 +4697,7 @@ func (x *OperationMetadata) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationMetadata.ProtoReflect.Descriptor instead.
 func (*OperationMetadata) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{48}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *OperationMetadata) GetKind() OperationKind {
@@ -4494,7 +4813,7 @@ type BackupResult struct {
 
 func (x *BackupResult) Reset() {
 	*x = BackupResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4506,7 +4825,7 @@ func (x *BackupResult) String() string {
 func (*BackupResult) ProtoMessage() {}
 
 func (x *BackupResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4519,7 +4838,7 @@ func (x *BackupResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupResult.ProtoReflect.Descriptor instead.
 func (*BackupResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{49}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *BackupResult) GetBackup() *BackupDescription {
@@ -4587,7 +4906,7 @@ type BackupPlan struct {
 
 func (x *BackupPlan) Reset() {
 	*x = BackupPlan{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4599,7 +4918,7 @@ func (x *BackupPlan) String() string {
 func (*BackupPlan) ProtoMessage() {}
 
 func (x *BackupPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4612,7 +4931,7 @@ func (x *BackupPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupPlan.ProtoReflect.Descriptor instead.
 func (*BackupPlan) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{50}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *BackupPlan) GetKind() BackupPlanKind {
@@ -4691,7 +5010,7 @@ type RestoreResult struct {
 
 func (x *RestoreResult) Reset() {
 	*x = RestoreResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4703,7 +5022,7 @@ func (x *RestoreResult) String() string {
 func (*RestoreResult) ProtoMessage() {}
 
 func (x *RestoreResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4716,7 +5035,7 @@ func (x *RestoreResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreResult.ProtoReflect.Descriptor instead.
 func (*RestoreResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{51}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *RestoreResult) GetIndexLink() string {
@@ -4804,7 +5123,7 @@ type SelectionResult struct {
 
 func (x *SelectionResult) Reset() {
 	*x = SelectionResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4816,7 +5135,7 @@ func (x *SelectionResult) String() string {
 func (*SelectionResult) ProtoMessage() {}
 
 func (x *SelectionResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4829,7 +5148,7 @@ func (x *SelectionResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelectionResult.ProtoReflect.Descriptor instead.
 func (*SelectionResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{52}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *SelectionResult) GetCreated() int64 {
@@ -4900,7 +5219,7 @@ type RestorePlan struct {
 
 func (x *RestorePlan) Reset() {
 	*x = RestorePlan{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4912,7 +5231,7 @@ func (x *RestorePlan) String() string {
 func (*RestorePlan) ProtoMessage() {}
 
 func (x *RestorePlan) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4925,7 +5244,7 @@ func (x *RestorePlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestorePlan.ProtoReflect.Descriptor instead.
 func (*RestorePlan) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{53}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *RestorePlan) GetBackup() *BackupDescription {
@@ -5005,7 +5324,7 @@ type VerifyResult struct {
 
 func (x *VerifyResult) Reset() {
 	*x = VerifyResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5017,7 +5336,7 @@ func (x *VerifyResult) String() string {
 func (*VerifyResult) ProtoMessage() {}
 
 func (x *VerifyResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5030,7 +5349,7 @@ func (x *VerifyResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResult.ProtoReflect.Descriptor instead.
 func (*VerifyResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{54}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *VerifyResult) GetBackup() *BackupDescription {
@@ -5094,7 +5413,7 @@ type CheckIndexResult struct {
 
 func (x *CheckIndexResult) Reset() {
 	*x = CheckIndexResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5106,7 +5425,7 @@ func (x *CheckIndexResult) String() string {
 func (*CheckIndexResult) ProtoMessage() {}
 
 func (x *CheckIndexResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5119,7 +5438,7 @@ func (x *CheckIndexResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckIndexResult.ProtoReflect.Descriptor instead.
 func (*CheckIndexResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{55}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *CheckIndexResult) GetIndexLink() string {
@@ -5181,7 +5500,7 @@ type StreamBackupRequest struct {
 
 func (x *StreamBackupRequest) Reset() {
 	*x = StreamBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5193,7 +5512,7 @@ func (x *StreamBackupRequest) String() string {
 func (*StreamBackupRequest) ProtoMessage() {}
 
 func (x *StreamBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5206,7 +5525,7 @@ func (x *StreamBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupRequest.ProtoReflect.Descriptor instead.
 func (*StreamBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{56}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *StreamBackupRequest) GetIndexLink() string {
@@ -5268,7 +5587,7 @@ type StreamBackupResponse struct {
 
 func (x *StreamBackupResponse) Reset() {
 	*x = StreamBackupResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5280,7 +5599,7 @@ func (x *StreamBackupResponse) String() string {
 func (*StreamBackupResponse) ProtoMessage() {}
 
 func (x *StreamBackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5293,7 +5612,7 @@ func (x *StreamBackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupResponse.ProtoReflect.Descriptor instead.
 func (*StreamBackupResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{57}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *StreamBackupResponse) GetMessage() isStreamBackupResponse_Message {
@@ -5368,7 +5687,7 @@ type StreamBackupHeader struct {
 
 func (x *StreamBackupHeader) Reset() {
 	*x = StreamBackupHeader{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5380,7 +5699,7 @@ func (x *StreamBackupHeader) String() string {
 func (*StreamBackupHeader) ProtoMessage() {}
 
 func (x *StreamBackupHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5393,7 +5712,7 @@ func (x *StreamBackupHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupHeader.ProtoReflect.Descriptor instead.
 func (*StreamBackupHeader) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{58}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *StreamBackupHeader) GetTransfer() *Transfer {
@@ -5425,7 +5744,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5437,7 +5756,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5450,7 +5769,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{59}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Chunk) GetOffset() int64 {
@@ -5487,7 +5806,7 @@ type TransferTrailer struct {
 
 func (x *TransferTrailer) Reset() {
 	*x = TransferTrailer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5499,7 +5818,7 @@ func (x *TransferTrailer) String() string {
 func (*TransferTrailer) ProtoMessage() {}
 
 func (x *TransferTrailer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5512,7 +5831,7 @@ func (x *TransferTrailer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferTrailer.ProtoReflect.Descriptor instead.
 func (*TransferTrailer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{60}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *TransferTrailer) GetSizeBytes() int64 {
@@ -5546,7 +5865,7 @@ type StreamRestoreRequest struct {
 
 func (x *StreamRestoreRequest) Reset() {
 	*x = StreamRestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5558,7 +5877,7 @@ func (x *StreamRestoreRequest) String() string {
 func (*StreamRestoreRequest) ProtoMessage() {}
 
 func (x *StreamRestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5571,7 +5890,7 @@ func (x *StreamRestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreRequest.ProtoReflect.Descriptor instead.
 func (*StreamRestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{61}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *StreamRestoreRequest) GetMessage() isStreamRestoreRequest_Message {
@@ -5658,7 +5977,7 @@ type StreamRestoreHeader struct {
 
 func (x *StreamRestoreHeader) Reset() {
 	*x = StreamRestoreHeader{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5670,7 +5989,7 @@ func (x *StreamRestoreHeader) String() string {
 func (*StreamRestoreHeader) ProtoMessage() {}
 
 func (x *StreamRestoreHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5683,7 +6002,7 @@ func (x *StreamRestoreHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreHeader.ProtoReflect.Descriptor instead.
 func (*StreamRestoreHeader) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{62}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *StreamRestoreHeader) GetIndexLink() string {
@@ -5750,7 +6069,7 @@ type StreamRestoreResponse struct {
 
 func (x *StreamRestoreResponse) Reset() {
 	*x = StreamRestoreResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5762,7 +6081,7 @@ func (x *StreamRestoreResponse) String() string {
 func (*StreamRestoreResponse) ProtoMessage() {}
 
 func (x *StreamRestoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5775,7 +6094,7 @@ func (x *StreamRestoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreResponse.ProtoReflect.Descriptor instead.
 func (*StreamRestoreResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{63}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *StreamRestoreResponse) GetResult() *RestoreResult {
@@ -5827,7 +6146,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5839,7 +6158,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5852,7 +6171,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{64}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Transfer) GetName() string {
@@ -5929,7 +6248,7 @@ type GetTransferRequest struct {
 
 func (x *GetTransferRequest) Reset() {
 	*x = GetTransferRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5941,7 +6260,7 @@ func (x *GetTransferRequest) String() string {
 func (*GetTransferRequest) ProtoMessage() {}
 
 func (x *GetTransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5954,7 +6273,7 @@ func (x *GetTransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTransferRequest.ProtoReflect.Descriptor instead.
 func (*GetTransferRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{65}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *GetTransferRequest) GetName() string {
@@ -5973,7 +6292,7 @@ type ListTransfersRequest struct {
 
 func (x *ListTransfersRequest) Reset() {
 	*x = ListTransfersRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5985,7 +6304,7 @@ func (x *ListTransfersRequest) String() string {
 func (*ListTransfersRequest) ProtoMessage() {}
 
 func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5998,7 +6317,7 @@ func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersRequest.ProtoReflect.Descriptor instead.
 func (*ListTransfersRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{66}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{70}
 }
 
 // Response of ListTransfers.
@@ -6012,7 +6331,7 @@ type ListTransfersResponse struct {
 
 func (x *ListTransfersResponse) Reset() {
 	*x = ListTransfersResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6024,7 +6343,7 @@ func (x *ListTransfersResponse) String() string {
 func (*ListTransfersResponse) ProtoMessage() {}
 
 func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6037,7 +6356,7 @@ func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersResponse.ProtoReflect.Descriptor instead.
 func (*ListTransfersResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{67}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *ListTransfersResponse) GetTransfers() []*Transfer {
@@ -6058,7 +6377,7 @@ type DeleteTransferRequest struct {
 
 func (x *DeleteTransferRequest) Reset() {
 	*x = DeleteTransferRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6070,7 +6389,7 @@ func (x *DeleteTransferRequest) String() string {
 func (*DeleteTransferRequest) ProtoMessage() {}
 
 func (x *DeleteTransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6083,7 +6402,7 @@ func (x *DeleteTransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTransferRequest.ProtoReflect.Descriptor instead.
 func (*DeleteTransferRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{68}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *DeleteTransferRequest) GetName() string {
@@ -6102,7 +6421,7 @@ type DeleteTransferResponse struct {
 
 func (x *DeleteTransferResponse) Reset() {
 	*x = DeleteTransferResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6114,7 +6433,7 @@ func (x *DeleteTransferResponse) String() string {
 func (*DeleteTransferResponse) ProtoMessage() {}
 
 func (x *DeleteTransferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6127,7 +6446,7 @@ func (x *DeleteTransferResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTransferResponse.ProtoReflect.Descriptor instead.
 func (*DeleteTransferResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{69}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{73}
 }
 
 // Request of WatchOperation.
@@ -6141,7 +6460,7 @@ type WatchOperationRequest struct {
 
 func (x *WatchOperationRequest) Reset() {
 	*x = WatchOperationRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6153,7 +6472,7 @@ func (x *WatchOperationRequest) String() string {
 func (*WatchOperationRequest) ProtoMessage() {}
 
 func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6166,7 +6485,7 @@ func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOperationRequest.ProtoReflect.Descriptor instead.
 func (*WatchOperationRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{70}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *WatchOperationRequest) GetName() string {
@@ -6320,7 +6639,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x0fearliest_micros\x18\x01 \x01(\x03R\x0eearliestMicros\x12#\n" +
 	"\rlatest_micros\x18\x02 \x01(\x03R\flatestMicros\x12#\n" +
 	"\rbounding_link\x18\x03 \x01(\tR\fboundingLink\x120\n" +
-	"\x14history_start_micros\x18\x04 \x01(\x03R\x12historyStartMicros\"\xc1\x03\n" +
+	"\x14history_start_micros\x18\x04 \x01(\x03R\x12historyStartMicros\"\xe3\x04\n" +
 	"\rBackupRequest\x12,\n" +
 	"\vdestination\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\vdestination\x12I\n" +
@@ -6335,8 +6654,11 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x06bearer\x18\b \x01(\tB\x12\xbaH\x0fr\r(\x80@2\b^[!-~]*$R\x06bearer\x12\x1b\n" +
 	"\x06verify\x18\t \x01(\bH\x00R\x06verify\x88\x01\x01\x12.\n" +
 	"\x05since\x18\n" +
-	" \x01(\tB\x18\xbaH\x15r\x132\x11^([0-9a-f]{64})?$R\x05sinceB\t\n" +
-	"\a_verify\"\xcd\x04\n" +
+	" \x01(\tB\x18\xbaH\x15r\x132\x11^([0-9a-f]{64})?$R\x05since\x12A\n" +
+	"\x11lock_until_micros\x18\v \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00H\x01R\x0flockUntilMicros\x88\x01\x01\x12G\n" +
+	"\tlock_mode\x18\f \x01(\x0e2 .holdfast.management.v1.LockModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\blockModeB\t\n" +
+	"\a_verifyB\x14\n" +
+	"\x12_lock_until_micros\"\xcd\x04\n" +
 	"\x0eRestoreRequest\x12\"\n" +
 	"\x06source\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\x06source\x12'\n" +
@@ -6505,12 +6827,31 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x05names\x18\x02 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\b\x01\x10\xe8\a\"\ar\x05 \x01(\xff\x01R\x05names\x12#\n" +
 	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12;\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tB\x1c\xbaH\x19r\x17(\x80\x012\x12^[A-Za-z0-9._:-]*$R\trequestId\"\x85\x01\n" +
+	"request_id\x18\x04 \x01(\tB\x1c\xbaH\x19r\x17(\x80\x012\x12^[A-Za-z0-9._:-]*$R\trequestId\"\xcc\x01\n" +
 	"\x14PruneBackupsResponse\x12'\n" +
 	"\x0fremoved_backups\x18\x01 \x03(\tR\x0eremovedBackups\x12#\n" +
 	"\rremoved_files\x18\x02 \x03(\tR\fremovedFiles\x12\x1f\n" +
 	"\vfreed_bytes\x18\x03 \x01(\x03R\n" +
-	"freedBytes\"\xa3\x04\n" +
+	"freedBytes\x12E\n" +
+	"\flocked_files\x18\x04 \x03(\v2\".holdfast.management.v1.LockedFileR\vlockedFiles\"P\n" +
+	"\n" +
+	"LockedFile\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12.\n" +
+	"\x13locked_until_micros\x18\x02 \x01(\x03R\x11lockedUntilMicros\"7\n" +
+	"\x17CheckDestinationRequest\x12\x1c\n" +
+	"\x03uri\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05 \x01(\x80@R\x03uri\"\xc5\x01\n" +
+	"\x18CheckDestinationResponse\x12\x10\n" +
+	"\x03uri\x18\x01 \x01(\tR\x03uri\x12F\n" +
+	"\bfeatures\x18\x02 \x03(\v2*.holdfast.management.v1.DestinationFeatureR\bfeatures\x12\x1c\n" +
+	"\texclusive\x18\x03 \x01(\bR\texclusive\x12\"\n" +
+	"\n" +
+	"free_bytes\x18\x04 \x01(\x03H\x00R\tfreeBytes\x88\x01\x01B\r\n" +
+	"\v_free_bytes\"f\n" +
+	"\x12DestinationFeature\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\benforced\x18\x02 \x01(\bR\benforced\x12 \n" +
+	"\vconsequence\x18\x03 \x01(\tR\vconsequence\"\xa3\x04\n" +
 	"\x11OperationMetadata\x129\n" +
 	"\x04kind\x18\x01 \x01(\x0e2%.holdfast.management.v1.OperationKindR\x04kind\x12\x1d\n" +
 	"\n" +
@@ -6697,7 +7038,11 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x15BACKUP_STATE_COMPLETE\x10\x01\x12\x18\n" +
 	"\x14BACKUP_STATE_DAMAGED\x10\x02\x12\x1b\n" +
 	"\x17BACKUP_STATE_INCOMPLETE\x10\x03\x12\x18\n" +
-	"\x14BACKUP_STATE_FOREIGN\x10\x04*\xc9\x01\n" +
+	"\x14BACKUP_STATE_FOREIGN\x10\x04*Y\n" +
+	"\bLockMode\x12\x19\n" +
+	"\x15LOCK_MODE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14LOCK_MODE_GOVERNANCE\x10\x01\x12\x18\n" +
+	"\x14LOCK_MODE_COMPLIANCE\x10\x02*\xc9\x01\n" +
 	"\rOperationKind\x12\x1e\n" +
 	"\x1aOPERATION_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15OPERATION_KIND_BACKUP\x10\x01\x12\x1a\n" +
@@ -6713,7 +7058,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x11TransferDirection\x12\"\n" +
 	"\x1eTRANSFER_DIRECTION_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bTRANSFER_DIRECTION_DOWNLOAD\x10\x01\x12\x1d\n" +
-	"\x19TRANSFER_DIRECTION_UPLOAD\x10\x022\xeb\x1a\n" +
+	"\x19TRANSFER_DIRECTION_UPLOAD\x10\x022\x86\x1c\n" +
 	"\x11ManagementService\x12a\n" +
 	"\aGetHost\x12&.holdfast.management.v1.GetHostRequest\x1a\x1c.holdfast.management.v1.Host\"\x10\x82\xd3\xe4\x93\x02\n" +
 	"\x12\b/v1/host\x12\x8a\x01\n" +
@@ -6733,7 +7078,8 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\vDiffBackups\x12*.holdfast.management.v1.DiffBackupsRequest\x1a+.holdfast.management.v1.DiffBackupsResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/backups:diff0\x01\x12\x8a\x01\n" +
 	"\fExportBackup\x12+.holdfast.management.v1.ExportBackupRequest\x1a,.holdfast.management.v1.ExportBackupResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/backups:export0\x01\x12\xaa\x01\n" +
 	"\x13DescribePointInTime\x122.holdfast.management.v1.DescribePointInTimeRequest\x1a3.holdfast.management.v1.DescribePointInTimeResponse\"*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/backups:describePointInTime\x12\x87\x01\n" +
-	"\fPruneBackups\x12+.holdfast.management.v1.PruneBackupsRequest\x1a,.holdfast.management.v1.PruneBackupsResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/backups:prune\x12\x8a\x01\n" +
+	"\fPruneBackups\x12+.holdfast.management.v1.PruneBackupsRequest\x1a,.holdfast.management.v1.PruneBackupsResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/backups:prune\x12\x98\x01\n" +
+	"\x10CheckDestination\x12/.holdfast.management.v1.CheckDestinationRequest\x1a0.holdfast.management.v1.CheckDestinationResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/destinations:check\x12\x8a\x01\n" +
 	"\fStreamBackup\x12+.holdfast.management.v1.StreamBackupRequest\x1a,.holdfast.management.v1.StreamBackupResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/backups:stream0\x01\x12n\n" +
 	"\rStreamRestore\x12,.holdfast.management.v1.StreamRestoreRequest\x1a-.holdfast.management.v1.StreamRestoreResponse(\x01\x12{\n" +
 	"\vGetTransfer\x12*.holdfast.management.v1.GetTransferRequest\x1a .holdfast.management.v1.Transfer\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/{name=transfers/*}\x12\x83\x01\n" +
@@ -6759,8 +7105,8 @@ func file_holdfast_management_v1_management_proto_rawDescGZIP() []byte {
 	return file_holdfast_management_v1_management_proto_rawDescData
 }
 
-var file_holdfast_management_v1_management_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_holdfast_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 71)
+var file_holdfast_management_v1_management_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
+var file_holdfast_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 75)
 var file_holdfast_management_v1_management_proto_goTypes = []any{
 	(AutoBackupState)(0),                     // 0: holdfast.management.v1.AutoBackupState
 	(Container)(0),                           // 1: holdfast.management.v1.Container
@@ -6768,196 +7114,206 @@ var file_holdfast_management_v1_management_proto_goTypes = []any{
 	(DocumentChange)(0),                      // 3: holdfast.management.v1.DocumentChange
 	(SegmentKind)(0),                         // 4: holdfast.management.v1.SegmentKind
 	(BackupState)(0),                         // 5: holdfast.management.v1.BackupState
-	(OperationKind)(0),                       // 6: holdfast.management.v1.OperationKind
-	(BackupPlanKind)(0),                      // 7: holdfast.management.v1.BackupPlanKind
-	(TransferDirection)(0),                   // 8: holdfast.management.v1.TransferDirection
-	(*GetHostRequest)(nil),                   // 9: holdfast.management.v1.GetHostRequest
-	(*Host)(nil),                             // 10: holdfast.management.v1.Host
-	(*BackupRecord)(nil),                     // 11: holdfast.management.v1.BackupRecord
-	(*AutoBackup)(nil),                       // 12: holdfast.management.v1.AutoBackup
-	(*ConfigureAutoBackupRequest)(nil),       // 13: holdfast.management.v1.ConfigureAutoBackupRequest
-	(*RequestLogging)(nil),                   // 14: holdfast.management.v1.RequestLogging
-	(*ConfigureRequestLoggingRequest)(nil),   // 15: holdfast.management.v1.ConfigureRequestLoggingRequest
-	(*OperationTracing)(nil),                 // 16: holdfast.management.v1.OperationTracing
-	(*ConfigureOperationTracingRequest)(nil), // 17: holdfast.management.v1.ConfigureOperationTracingRequest
-	(*SynchronizeWithPeersRequest)(nil),      // 18: holdfast.management.v1.SynchronizeWithPeersRequest
-	(*SynchronizeWithPeersResponse)(nil),     // 19: holdfast.management.v1.SynchronizeWithPeersResponse
-	(*Peer)(nil),                             // 20: holdfast.management.v1.Peer
-	(*GetStatsRequest)(nil),                  // 21: holdfast.management.v1.GetStatsRequest
-	(*Stats)(nil),                            // 22: holdfast.management.v1.Stats
-	(*Stat)(nil),                             // 23: holdfast.management.v1.Stat
-	(*TimeSeries)(nil),                       // 24: holdfast.management.v1.TimeSeries
-	(*TimeBin)(nil),                          // 25: holdfast.management.v1.TimeBin
-	(*ShutdownRequest)(nil),                  // 26: holdfast.management.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),                 // 27: holdfast.management.v1.ShutdownResponse
-	(*Index)(nil),                            // 28: holdfast.management.v1.Index
-	(*LineageParent)(nil),                    // 29: holdfast.management.v1.LineageParent
-	(*RestorableWindow)(nil),                 // 30: holdfast.management.v1.RestorableWindow
-	(*BackupRequest)(nil),                    // 31: holdfast.management.v1.BackupRequest
-	(*RestoreRequest)(nil),                   // 32: holdfast.management.v1.RestoreRequest
-	(*DocumentSelection)(nil),                // 33: holdfast.management.v1.DocumentSelection
-	(*UndoRestoreRequest)(nil),               // 34: holdfast.management.v1.UndoRestoreRequest
-	(*CheckIndexRequest)(nil),                // 35: holdfast.management.v1.CheckIndexRequest
-	(*VerifyBackupRequest)(nil),              // 36: holdfast.management.v1.VerifyBackupRequest
-	(*Verification)(nil),                     // 37: holdfast.management.v1.Verification
-	(*IndexPointInTime)(nil),                 // 38: holdfast.management.v1.IndexPointInTime
-	(*DiffBackupsRequest)(nil),               // 39: holdfast.management.v1.DiffBackupsRequest
-	(*DiffBackupsResponse)(nil),              // 40: holdfast.management.v1.DiffBackupsResponse
-	(*DiffProgress)(nil),                     // 41: holdfast.management.v1.DiffProgress
-	(*DocumentDifference)(nil),               // 42: holdfast.management.v1.DocumentDifference
-	(*DiffSummary)(nil),                      // 43: holdfast.management.v1.DiffSummary
-	(*ExportBackupRequest)(nil),              // 44: holdfast.management.v1.ExportBackupRequest
-	(*ExportBackupResponse)(nil),             // 45: holdfast.management.v1.ExportBackupResponse
-	(*DescribePointInTimeRequest)(nil),       // 46: holdfast.management.v1.DescribePointInTimeRequest
-	(*DescribePointInTimeResponse)(nil),      // 47: holdfast.management.v1.DescribePointInTimeResponse
-	(*LogEntry)(nil),                         // 48: holdfast.management.v1.LogEntry
-	(*DescribeBackupRequest)(nil),            // 49: holdfast.management.v1.DescribeBackupRequest
-	(*BackupDescription)(nil),                // 50: holdfast.management.v1.BackupDescription
-	(*Segment)(nil),                          // 51: holdfast.management.v1.Segment
-	(*ListBackupsRequest)(nil),               // 52: holdfast.management.v1.ListBackupsRequest
-	(*ListBackupsResponse)(nil),              // 53: holdfast.management.v1.ListBackupsResponse
-	(*ListedBackup)(nil),                     // 54: holdfast.management.v1.ListedBackup
-	(*PruneBackupsRequest)(nil),              // 55: holdfast.management.v1.PruneBackupsRequest
-	(*PruneBackupsResponse)(nil),             // 56: holdfast.management.v1.PruneBackupsResponse
-	(*OperationMetadata)(nil),                // 57: holdfast.management.v1.OperationMetadata
-	(*BackupResult)(nil),                     // 58: holdfast.management.v1.BackupResult
-	(*BackupPlan)(nil),                       // 59: holdfast.management.v1.BackupPlan
-	(*RestoreResult)(nil),                    // 60: holdfast.management.v1.RestoreResult
-	(*SelectionResult)(nil),                  // 61: holdfast.management.v1.SelectionResult
-	(*RestorePlan)(nil),                      // 62: holdfast.management.v1.RestorePlan
-	(*VerifyResult)(nil),                     // 63: holdfast.management.v1.VerifyResult
-	(*CheckIndexResult)(nil),                 // 64: holdfast.management.v1.CheckIndexResult
-	(*StreamBackupRequest)(nil),              // 65: holdfast.management.v1.StreamBackupRequest
-	(*StreamBackupResponse)(nil),             // 66: holdfast.management.v1.StreamBackupResponse
-	(*StreamBackupHeader)(nil),               // 67: holdfast.management.v1.StreamBackupHeader
-	(*Chunk)(nil),                            // 68: holdfast.management.v1.Chunk
-	(*TransferTrailer)(nil),                  // 69: holdfast.management.v1.TransferTrailer
-	(*StreamRestoreRequest)(nil),             // 70: holdfast.management.v1.StreamRestoreRequest
-	(*StreamRestoreHeader)(nil),              // 71: holdfast.management.v1.StreamRestoreHeader
-	(*StreamRestoreResponse)(nil),            // 72: holdfast.management.v1.StreamRestoreResponse
-	(*Transfer)(nil),                         // 73: holdfast.management.v1.Transfer
-	(*GetTransferRequest)(nil),               // 74: holdfast.management.v1.GetTransferRequest
-	(*ListTransfersRequest)(nil),             // 75: holdfast.management.v1.ListTransfersRequest
-	(*ListTransfersResponse)(nil),            // 76: holdfast.management.v1.ListTransfersResponse
-	(*DeleteTransferRequest)(nil),            // 77: holdfast.management.v1.DeleteTransferRequest
-	(*DeleteTransferResponse)(nil),           // 78: holdfast.management.v1.DeleteTransferResponse
-	(*WatchOperationRequest)(nil),            // 79: holdfast.management.v1.WatchOperationRequest
-	(*longrunningpb.Operation)(nil),          // 80: google.longrunning.Operation
+	(LockMode)(0),                            // 6: holdfast.management.v1.LockMode
+	(OperationKind)(0),                       // 7: holdfast.management.v1.OperationKind
+	(BackupPlanKind)(0),                      // 8: holdfast.management.v1.BackupPlanKind
+	(TransferDirection)(0),                   // 9: holdfast.management.v1.TransferDirection
+	(*GetHostRequest)(nil),                   // 10: holdfast.management.v1.GetHostRequest
+	(*Host)(nil),                             // 11: holdfast.management.v1.Host
+	(*BackupRecord)(nil),                     // 12: holdfast.management.v1.BackupRecord
+	(*AutoBackup)(nil),                       // 13: holdfast.management.v1.AutoBackup
+	(*ConfigureAutoBackupRequest)(nil),       // 14: holdfast.management.v1.ConfigureAutoBackupRequest
+	(*RequestLogging)(nil),                   // 15: holdfast.management.v1.RequestLogging
+	(*ConfigureRequestLoggingRequest)(nil),   // 16: holdfast.management.v1.ConfigureRequestLoggingRequest
+	(*OperationTracing)(nil),                 // 17: holdfast.management.v1.OperationTracing
+	(*ConfigureOperationTracingRequest)(nil), // 18: holdfast.management.v1.ConfigureOperationTracingRequest
+	(*SynchronizeWithPeersRequest)(nil),      // 19: holdfast.management.v1.SynchronizeWithPeersRequest
+	(*SynchronizeWithPeersResponse)(nil),     // 20: holdfast.management.v1.SynchronizeWithPeersResponse
+	(*Peer)(nil),                             // 21: holdfast.management.v1.Peer
+	(*GetStatsRequest)(nil),                  // 22: holdfast.management.v1.GetStatsRequest
+	(*Stats)(nil),                            // 23: holdfast.management.v1.Stats
+	(*Stat)(nil),                             // 24: holdfast.management.v1.Stat
+	(*TimeSeries)(nil),                       // 25: holdfast.management.v1.TimeSeries
+	(*TimeBin)(nil),                          // 26: holdfast.management.v1.TimeBin
+	(*ShutdownRequest)(nil),                  // 27: holdfast.management.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),                 // 28: holdfast.management.v1.ShutdownResponse
+	(*Index)(nil),                            // 29: holdfast.management.v1.Index
+	(*LineageParent)(nil),                    // 30: holdfast.management.v1.LineageParent
+	(*RestorableWindow)(nil),                 // 31: holdfast.management.v1.RestorableWindow
+	(*BackupRequest)(nil),                    // 32: holdfast.management.v1.BackupRequest
+	(*RestoreRequest)(nil),                   // 33: holdfast.management.v1.RestoreRequest
+	(*DocumentSelection)(nil),                // 34: holdfast.management.v1.DocumentSelection
+	(*UndoRestoreRequest)(nil),               // 35: holdfast.management.v1.UndoRestoreRequest
+	(*CheckIndexRequest)(nil),                // 36: holdfast.management.v1.CheckIndexRequest
+	(*VerifyBackupRequest)(nil),              // 37: holdfast.management.v1.VerifyBackupRequest
+	(*Verification)(nil),                     // 38: holdfast.management.v1.Verification
+	(*IndexPointInTime)(nil),                 // 39: holdfast.management.v1.IndexPointInTime
+	(*DiffBackupsRequest)(nil),               // 40: holdfast.management.v1.DiffBackupsRequest
+	(*DiffBackupsResponse)(nil),              // 41: holdfast.management.v1.DiffBackupsResponse
+	(*DiffProgress)(nil),                     // 42: holdfast.management.v1.DiffProgress
+	(*DocumentDifference)(nil),               // 43: holdfast.management.v1.DocumentDifference
+	(*DiffSummary)(nil),                      // 44: holdfast.management.v1.DiffSummary
+	(*ExportBackupRequest)(nil),              // 45: holdfast.management.v1.ExportBackupRequest
+	(*ExportBackupResponse)(nil),             // 46: holdfast.management.v1.ExportBackupResponse
+	(*DescribePointInTimeRequest)(nil),       // 47: holdfast.management.v1.DescribePointInTimeRequest
+	(*DescribePointInTimeResponse)(nil),      // 48: holdfast.management.v1.DescribePointInTimeResponse
+	(*LogEntry)(nil),                         // 49: holdfast.management.v1.LogEntry
+	(*DescribeBackupRequest)(nil),            // 50: holdfast.management.v1.DescribeBackupRequest
+	(*BackupDescription)(nil),                // 51: holdfast.management.v1.BackupDescription
+	(*Segment)(nil),                          // 52: holdfast.management.v1.Segment
+	(*ListBackupsRequest)(nil),               // 53: holdfast.management.v1.ListBackupsRequest
+	(*ListBackupsResponse)(nil),              // 54: holdfast.management.v1.ListBackupsResponse
+	(*ListedBackup)(nil),                     // 55: holdfast.management.v1.ListedBackup
+	(*PruneBackupsRequest)(nil),              // 56: holdfast.management.v1.PruneBackupsRequest
+	(*PruneBackupsResponse)(nil),             // 57: holdfast.management.v1.PruneBackupsResponse
+	(*LockedFile)(nil),                       // 58: holdfast.management.v1.LockedFile
+	(*CheckDestinationRequest)(nil),          // 59: holdfast.management.v1.CheckDestinationRequest
+	(*CheckDestinationResponse)(nil),         // 60: holdfast.management.v1.CheckDestinationResponse
+	(*DestinationFeature)(nil),               // 61: holdfast.management.v1.DestinationFeature
+	(*OperationMetadata)(nil),                // 62: holdfast.management.v1.OperationMetadata
+	(*BackupResult)(nil),                     // 63: holdfast.management.v1.BackupResult
+	(*BackupPlan)(nil),                       // 64: holdfast.management.v1.BackupPlan
+	(*RestoreResult)(nil),                    // 65: holdfast.management.v1.RestoreResult
+	(*SelectionResult)(nil),                  // 66: holdfast.management.v1.SelectionResult
+	(*RestorePlan)(nil),                      // 67: holdfast.management.v1.RestorePlan
+	(*VerifyResult)(nil),                     // 68: holdfast.management.v1.VerifyResult
+	(*CheckIndexResult)(nil),                 // 69: holdfast.management.v1.CheckIndexResult
+	(*StreamBackupRequest)(nil),              // 70: holdfast.management.v1.StreamBackupRequest
+	(*StreamBackupResponse)(nil),             // 71: holdfast.management.v1.StreamBackupResponse
+	(*StreamBackupHeader)(nil),               // 72: holdfast.management.v1.StreamBackupHeader
+	(*Chunk)(nil),                            // 73: holdfast.management.v1.Chunk
+	(*TransferTrailer)(nil),                  // 74: holdfast.management.v1.TransferTrailer
+	(*StreamRestoreRequest)(nil),             // 75: holdfast.management.v1.StreamRestoreRequest
+	(*StreamRestoreHeader)(nil),              // 76: holdfast.management.v1.StreamRestoreHeader
+	(*StreamRestoreResponse)(nil),            // 77: holdfast.management.v1.StreamRestoreResponse
+	(*Transfer)(nil),                         // 78: holdfast.management.v1.Transfer
+	(*GetTransferRequest)(nil),               // 79: holdfast.management.v1.GetTransferRequest
+	(*ListTransfersRequest)(nil),             // 80: holdfast.management.v1.ListTransfersRequest
+	(*ListTransfersResponse)(nil),            // 81: holdfast.management.v1.ListTransfersResponse
+	(*DeleteTransferRequest)(nil),            // 82: holdfast.management.v1.DeleteTransferRequest
+	(*DeleteTransferResponse)(nil),           // 83: holdfast.management.v1.DeleteTransferResponse
+	(*WatchOperationRequest)(nil),            // 84: holdfast.management.v1.WatchOperationRequest
+	(*longrunningpb.Operation)(nil),          // 85: google.longrunning.Operation
 }
 var file_holdfast_management_v1_management_proto_depIdxs = []int32{
-	28, // 0: holdfast.management.v1.Host.indexes:type_name -> holdfast.management.v1.Index
-	12, // 1: holdfast.management.v1.Host.auto_backup:type_name -> holdfast.management.v1.AutoBackup
-	14, // 2: holdfast.management.v1.Host.request_logging:type_name -> holdfast.management.v1.RequestLogging
-	16, // 3: holdfast.management.v1.Host.operation_tracing:type_name -> holdfast.management.v1.OperationTracing
-	11, // 4: holdfast.management.v1.Host.backups:type_name -> holdfast.management.v1.BackupRecord
-	30, // 5: holdfast.management.v1.BackupRecord.window:type_name -> holdfast.management.v1.RestorableWindow
+	29, // 0: holdfast.management.v1.Host.indexes:type_name -> holdfast.management.v1.Index
+	13, // 1: holdfast.management.v1.Host.auto_backup:type_name -> holdfast.management.v1.AutoBackup
+	15, // 2: holdfast.management.v1.Host.request_logging:type_name -> holdfast.management.v1.RequestLogging
+	17, // 3: holdfast.management.v1.Host.operation_tracing:type_name -> holdfast.management.v1.OperationTracing
+	12, // 4: holdfast.management.v1.Host.backups:type_name -> holdfast.management.v1.BackupRecord
+	31, // 5: holdfast.management.v1.BackupRecord.window:type_name -> holdfast.management.v1.RestorableWindow
 	0,  // 6: holdfast.management.v1.AutoBackup.state:type_name -> holdfast.management.v1.AutoBackupState
-	20, // 7: holdfast.management.v1.SynchronizeWithPeersResponse.peers:type_name -> holdfast.management.v1.Peer
-	23, // 8: holdfast.management.v1.Stats.stats:type_name -> holdfast.management.v1.Stat
-	24, // 9: holdfast.management.v1.Stat.series:type_name -> holdfast.management.v1.TimeSeries
-	25, // 10: holdfast.management.v1.TimeSeries.bins:type_name -> holdfast.management.v1.TimeBin
-	29, // 11: holdfast.management.v1.Index.parents:type_name -> holdfast.management.v1.LineageParent
-	30, // 12: holdfast.management.v1.Index.window:type_name -> holdfast.management.v1.RestorableWindow
+	21, // 7: holdfast.management.v1.SynchronizeWithPeersResponse.peers:type_name -> holdfast.management.v1.Peer
+	24, // 8: holdfast.management.v1.Stats.stats:type_name -> holdfast.management.v1.Stat
+	25, // 9: holdfast.management.v1.Stat.series:type_name -> holdfast.management.v1.TimeSeries
+	26, // 10: holdfast.management.v1.TimeSeries.bins:type_name -> holdfast.management.v1.TimeBin
+	30, // 11: holdfast.management.v1.Index.parents:type_name -> holdfast.management.v1.LineageParent
+	31, // 12: holdfast.management.v1.Index.window:type_name -> holdfast.management.v1.RestorableWindow
 	1,  // 13: holdfast.management.v1.BackupRequest.container:type_name -> holdfast.management.v1.Container
-	33, // 14: holdfast.management.v1.RestoreRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
-	2,  // 15: holdfast.management.v1.VerifyBackupRequest.level:type_name -> holdfast.management.v1.VerifyLevel
-	2,  // 16: holdfast.management.v1.Verification.level:type_name -> holdfast.management.v1.VerifyLevel
-	38, // 17: holdfast.management.v1.DiffBackupsRequest.from:type_name -> holdfast.management.v1.IndexPointInTime
-	38, // 18: holdfast.management.v1.DiffBackupsRequest.to:type_name -> holdfast.management.v1.IndexPointInTime
-	33, // 19: holdfast.management.v1.DiffBackupsRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
-	42, // 20: holdfast.management.v1.DiffBackupsResponse.differences:type_name -> holdfast.management.v1.DocumentDifference
-	43, // 21: holdfast.management.v1.DiffBackupsResponse.summary:type_name -> holdfast.management.v1.DiffSummary
-	41, // 22: holdfast.management.v1.DiffBackupsResponse.progress:type_name -> holdfast.management.v1.DiffProgress
-	3,  // 23: holdfast.management.v1.DocumentDifference.change:type_name -> holdfast.management.v1.DocumentChange
-	38, // 24: holdfast.management.v1.ExportBackupRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
-	33, // 25: holdfast.management.v1.ExportBackupRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
-	38, // 26: holdfast.management.v1.DescribePointInTimeRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
-	48, // 27: holdfast.management.v1.DescribePointInTimeResponse.before:type_name -> holdfast.management.v1.LogEntry
-	48, // 28: holdfast.management.v1.DescribePointInTimeResponse.after:type_name -> holdfast.management.v1.LogEntry
-	30, // 29: holdfast.management.v1.DescribePointInTimeResponse.window:type_name -> holdfast.management.v1.RestorableWindow
-	1,  // 30: holdfast.management.v1.BackupDescription.container:type_name -> holdfast.management.v1.Container
-	30, // 31: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
-	51, // 32: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
-	29, // 33: holdfast.management.v1.BackupDescription.parents:type_name -> holdfast.management.v1.LineageParent
-	4,  // 34: holdfast.management.v1.Segment.kind:type_name -> holdfast.management.v1.SegmentKind
-	54, // 35: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
-	5,  // 36: holdfast.management.v1.ListedBackup.state:type_name -> holdfast.management.v1.BackupState
-	50, // 37: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
-	37, // 38: holdfast.management.v1.ListedBackup.last_verification:type_name -> holdfast.management.v1.Verification
-	6,  // 39: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
-	50, // 40: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	59, // 41: holdfast.management.v1.BackupResult.plan:type_name -> holdfast.management.v1.BackupPlan
-	7,  // 42: holdfast.management.v1.BackupPlan.kind:type_name -> holdfast.management.v1.BackupPlanKind
-	61, // 43: holdfast.management.v1.RestoreResult.selection:type_name -> holdfast.management.v1.SelectionResult
-	62, // 44: holdfast.management.v1.RestoreResult.plan:type_name -> holdfast.management.v1.RestorePlan
-	42, // 45: holdfast.management.v1.SelectionResult.differences:type_name -> holdfast.management.v1.DocumentDifference
-	50, // 46: holdfast.management.v1.RestorePlan.backup:type_name -> holdfast.management.v1.BackupDescription
-	50, // 47: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	2,  // 48: holdfast.management.v1.VerifyResult.level:type_name -> holdfast.management.v1.VerifyLevel
-	67, // 49: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
-	68, // 50: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
-	69, // 51: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
-	73, // 52: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
-	71, // 53: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
-	68, // 54: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
-	69, // 55: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
-	60, // 56: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
-	8,  // 57: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
-	50, // 58: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
-	73, // 59: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
-	9,  // 60: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
-	31, // 61: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
-	32, // 62: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
-	34, // 63: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
-	36, // 64: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
-	35, // 65: holdfast.management.v1.ManagementService.CheckIndex:input_type -> holdfast.management.v1.CheckIndexRequest
-	49, // 66: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
-	52, // 67: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
-	39, // 68: holdfast.management.v1.ManagementService.DiffBackups:input_type -> holdfast.management.v1.DiffBackupsRequest
-	44, // 69: holdfast.management.v1.ManagementService.ExportBackup:input_type -> holdfast.management.v1.ExportBackupRequest
-	46, // 70: holdfast.management.v1.ManagementService.DescribePointInTime:input_type -> holdfast.management.v1.DescribePointInTimeRequest
-	55, // 71: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
-	65, // 72: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
-	70, // 73: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
-	74, // 74: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
-	75, // 75: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
-	77, // 76: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
-	13, // 77: holdfast.management.v1.ManagementService.ConfigureAutoBackup:input_type -> holdfast.management.v1.ConfigureAutoBackupRequest
-	15, // 78: holdfast.management.v1.ManagementService.ConfigureRequestLogging:input_type -> holdfast.management.v1.ConfigureRequestLoggingRequest
-	17, // 79: holdfast.management.v1.ManagementService.ConfigureOperationTracing:input_type -> holdfast.management.v1.ConfigureOperationTracingRequest
-	18, // 80: holdfast.management.v1.ManagementService.SynchronizeWithPeers:input_type -> holdfast.management.v1.SynchronizeWithPeersRequest
-	21, // 81: holdfast.management.v1.ManagementService.GetStats:input_type -> holdfast.management.v1.GetStatsRequest
-	26, // 82: holdfast.management.v1.ManagementService.Shutdown:input_type -> holdfast.management.v1.ShutdownRequest
-	79, // 83: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
-	10, // 84: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
-	80, // 85: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
-	80, // 86: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
-	80, // 87: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
-	80, // 88: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
-	80, // 89: holdfast.management.v1.ManagementService.CheckIndex:output_type -> google.longrunning.Operation
-	50, // 90: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
-	53, // 91: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
-	40, // 92: holdfast.management.v1.ManagementService.DiffBackups:output_type -> holdfast.management.v1.DiffBackupsResponse
-	45, // 93: holdfast.management.v1.ManagementService.ExportBackup:output_type -> holdfast.management.v1.ExportBackupResponse
-	47, // 94: holdfast.management.v1.ManagementService.DescribePointInTime:output_type -> holdfast.management.v1.DescribePointInTimeResponse
-	56, // 95: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
-	66, // 96: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
-	72, // 97: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
-	73, // 98: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
-	76, // 99: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
-	78, // 100: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
-	12, // 101: holdfast.management.v1.ManagementService.ConfigureAutoBackup:output_type -> holdfast.management.v1.AutoBackup
-	14, // 102: holdfast.management.v1.ManagementService.ConfigureRequestLogging:output_type -> holdfast.management.v1.RequestLogging
-	16, // 103: holdfast.management.v1.ManagementService.ConfigureOperationTracing:output_type -> holdfast.management.v1.OperationTracing
-	19, // 104: holdfast.management.v1.ManagementService.SynchronizeWithPeers:output_type -> holdfast.management.v1.SynchronizeWithPeersResponse
-	22, // 105: holdfast.management.v1.ManagementService.GetStats:output_type -> holdfast.management.v1.Stats
-	27, // 106: holdfast.management.v1.ManagementService.Shutdown:output_type -> holdfast.management.v1.ShutdownResponse
-	80, // 107: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
-	84, // [84:108] is the sub-list for method output_type
-	60, // [60:84] is the sub-list for method input_type
-	60, // [60:60] is the sub-list for extension type_name
-	60, // [60:60] is the sub-list for extension extendee
-	0,  // [0:60] is the sub-list for field type_name
+	6,  // 14: holdfast.management.v1.BackupRequest.lock_mode:type_name -> holdfast.management.v1.LockMode
+	34, // 15: holdfast.management.v1.RestoreRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	2,  // 16: holdfast.management.v1.VerifyBackupRequest.level:type_name -> holdfast.management.v1.VerifyLevel
+	2,  // 17: holdfast.management.v1.Verification.level:type_name -> holdfast.management.v1.VerifyLevel
+	39, // 18: holdfast.management.v1.DiffBackupsRequest.from:type_name -> holdfast.management.v1.IndexPointInTime
+	39, // 19: holdfast.management.v1.DiffBackupsRequest.to:type_name -> holdfast.management.v1.IndexPointInTime
+	34, // 20: holdfast.management.v1.DiffBackupsRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	43, // 21: holdfast.management.v1.DiffBackupsResponse.differences:type_name -> holdfast.management.v1.DocumentDifference
+	44, // 22: holdfast.management.v1.DiffBackupsResponse.summary:type_name -> holdfast.management.v1.DiffSummary
+	42, // 23: holdfast.management.v1.DiffBackupsResponse.progress:type_name -> holdfast.management.v1.DiffProgress
+	3,  // 24: holdfast.management.v1.DocumentDifference.change:type_name -> holdfast.management.v1.DocumentChange
+	39, // 25: holdfast.management.v1.ExportBackupRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
+	34, // 26: holdfast.management.v1.ExportBackupRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	39, // 27: holdfast.management.v1.DescribePointInTimeRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
+	49, // 28: holdfast.management.v1.DescribePointInTimeResponse.before:type_name -> holdfast.management.v1.LogEntry
+	49, // 29: holdfast.management.v1.DescribePointInTimeResponse.after:type_name -> holdfast.management.v1.LogEntry
+	31, // 30: holdfast.management.v1.DescribePointInTimeResponse.window:type_name -> holdfast.management.v1.RestorableWindow
+	1,  // 31: holdfast.management.v1.BackupDescription.container:type_name -> holdfast.management.v1.Container
+	31, // 32: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
+	52, // 33: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
+	30, // 34: holdfast.management.v1.BackupDescription.parents:type_name -> holdfast.management.v1.LineageParent
+	4,  // 35: holdfast.management.v1.Segment.kind:type_name -> holdfast.management.v1.SegmentKind
+	55, // 36: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
+	5,  // 37: holdfast.management.v1.ListedBackup.state:type_name -> holdfast.management.v1.BackupState
+	51, // 38: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
+	38, // 39: holdfast.management.v1.ListedBackup.last_verification:type_name -> holdfast.management.v1.Verification
+	58, // 40: holdfast.management.v1.PruneBackupsResponse.locked_files:type_name -> holdfast.management.v1.LockedFile
+	61, // 41: holdfast.management.v1.CheckDestinationResponse.features:type_name -> holdfast.management.v1.DestinationFeature
+	7,  // 42: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
+	51, // 43: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	64, // 44: holdfast.management.v1.BackupResult.plan:type_name -> holdfast.management.v1.BackupPlan
+	8,  // 45: holdfast.management.v1.BackupPlan.kind:type_name -> holdfast.management.v1.BackupPlanKind
+	66, // 46: holdfast.management.v1.RestoreResult.selection:type_name -> holdfast.management.v1.SelectionResult
+	67, // 47: holdfast.management.v1.RestoreResult.plan:type_name -> holdfast.management.v1.RestorePlan
+	43, // 48: holdfast.management.v1.SelectionResult.differences:type_name -> holdfast.management.v1.DocumentDifference
+	51, // 49: holdfast.management.v1.RestorePlan.backup:type_name -> holdfast.management.v1.BackupDescription
+	51, // 50: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	2,  // 51: holdfast.management.v1.VerifyResult.level:type_name -> holdfast.management.v1.VerifyLevel
+	72, // 52: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
+	73, // 53: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
+	74, // 54: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	78, // 55: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
+	76, // 56: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
+	73, // 57: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
+	74, // 58: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	65, // 59: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
+	9,  // 60: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
+	51, // 61: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
+	78, // 62: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
+	10, // 63: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
+	32, // 64: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
+	33, // 65: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
+	35, // 66: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
+	37, // 67: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
+	36, // 68: holdfast.management.v1.ManagementService.CheckIndex:input_type -> holdfast.management.v1.CheckIndexRequest
+	50, // 69: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
+	53, // 70: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
+	40, // 71: holdfast.management.v1.ManagementService.DiffBackups:input_type -> holdfast.management.v1.DiffBackupsRequest
+	45, // 72: holdfast.management.v1.ManagementService.ExportBackup:input_type -> holdfast.management.v1.ExportBackupRequest
+	47, // 73: holdfast.management.v1.ManagementService.DescribePointInTime:input_type -> holdfast.management.v1.DescribePointInTimeRequest
+	56, // 74: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
+	59, // 75: holdfast.management.v1.ManagementService.CheckDestination:input_type -> holdfast.management.v1.CheckDestinationRequest
+	70, // 76: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
+	75, // 77: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
+	79, // 78: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
+	80, // 79: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
+	82, // 80: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
+	14, // 81: holdfast.management.v1.ManagementService.ConfigureAutoBackup:input_type -> holdfast.management.v1.ConfigureAutoBackupRequest
+	16, // 82: holdfast.management.v1.ManagementService.ConfigureRequestLogging:input_type -> holdfast.management.v1.ConfigureRequestLoggingRequest
+	18, // 83: holdfast.management.v1.ManagementService.ConfigureOperationTracing:input_type -> holdfast.management.v1.ConfigureOperationTracingRequest
+	19, // 84: holdfast.management.v1.ManagementService.SynchronizeWithPeers:input_type -> holdfast.management.v1.SynchronizeWithPeersRequest
+	22, // 85: holdfast.management.v1.ManagementService.GetStats:input_type -> holdfast.management.v1.GetStatsRequest
+	27, // 86: holdfast.management.v1.ManagementService.Shutdown:input_type -> holdfast.management.v1.ShutdownRequest
+	84, // 87: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
+	11, // 88: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
+	85, // 89: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
+	85, // 90: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
+	85, // 91: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
+	85, // 92: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
+	85, // 93: holdfast.management.v1.ManagementService.CheckIndex:output_type -> google.longrunning.Operation
+	51, // 94: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
+	54, // 95: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
+	41, // 96: holdfast.management.v1.ManagementService.DiffBackups:output_type -> holdfast.management.v1.DiffBackupsResponse
+	46, // 97: holdfast.management.v1.ManagementService.ExportBackup:output_type -> holdfast.management.v1.ExportBackupResponse
+	48, // 98: holdfast.management.v1.ManagementService.DescribePointInTime:output_type -> holdfast.management.v1.DescribePointInTimeResponse
+	57, // 99: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
+	60, // 100: holdfast.management.v1.ManagementService.CheckDestination:output_type -> holdfast.management.v1.CheckDestinationResponse
+	71, // 101: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
+	77, // 102: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
+	78, // 103: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
+	81, // 104: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
+	83, // 105: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
+	13, // 106: holdfast.management.v1.ManagementService.ConfigureAutoBackup:output_type -> holdfast.management.v1.AutoBackup
+	15, // 107: holdfast.management.v1.ManagementService.ConfigureRequestLogging:output_type -> holdfast.management.v1.RequestLogging
+	17, // 108: holdfast.management.v1.ManagementService.ConfigureOperationTracing:output_type -> holdfast.management.v1.OperationTracing
+	20, // 109: holdfast.management.v1.ManagementService.SynchronizeWithPeers:output_type -> holdfast.management.v1.SynchronizeWithPeersResponse
+	23, // 110: holdfast.management.v1.ManagementService.GetStats:output_type -> holdfast.management.v1.Stats
+	28, // 111: holdfast.management.v1.ManagementService.Shutdown:output_type -> holdfast.management.v1.ShutdownResponse
+	85, // 112: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
+	88, // [88:113] is the sub-list for method output_type
+	63, // [63:88] is the sub-list for method input_type
+	63, // [63:63] is the sub-list for extension type_name
+	63, // [63:63] is the sub-list for extension extendee
+	0,  // [0:63] is the sub-list for field type_name
 }
 
 func init() { file_holdfast_management_v1_management_proto_init() }
@@ -6972,29 +7328,30 @@ func file_holdfast_management_v1_management_proto_init() {
 	file_holdfast_management_v1_management_proto_msgTypes[29].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[33].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[36].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[48].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[50].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[51].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[53].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[57].OneofWrappers = []any{
+	file_holdfast_management_v1_management_proto_msgTypes[52].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[54].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[55].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[57].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[61].OneofWrappers = []any{
 		(*StreamBackupResponse_Header)(nil),
 		(*StreamBackupResponse_Chunk)(nil),
 		(*StreamBackupResponse_Trailer)(nil),
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[59].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[61].OneofWrappers = []any{
+	file_holdfast_management_v1_management_proto_msgTypes[63].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[65].OneofWrappers = []any{
 		(*StreamRestoreRequest_Header)(nil),
 		(*StreamRestoreRequest_Chunk)(nil),
 		(*StreamRestoreRequest_Trailer)(nil),
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[62].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[66].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holdfast_management_v1_management_proto_rawDesc), len(file_holdfast_management_v1_management_proto_rawDesc)),
-			NumEnums:      9,
-			NumMessages:   71,
+			NumEnums:      10,
+			NumMessages:   75,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

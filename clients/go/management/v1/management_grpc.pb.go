@@ -34,6 +34,7 @@ const (
 	ManagementService_ExportBackup_FullMethodName              = "/holdfast.management.v1.ManagementService/ExportBackup"
 	ManagementService_DescribePointInTime_FullMethodName       = "/holdfast.management.v1.ManagementService/DescribePointInTime"
 	ManagementService_PruneBackups_FullMethodName              = "/holdfast.management.v1.ManagementService/PruneBackups"
+	ManagementService_CheckDestination_FullMethodName          = "/holdfast.management.v1.ManagementService/CheckDestination"
 	ManagementService_StreamBackup_FullMethodName              = "/holdfast.management.v1.ManagementService/StreamBackup"
 	ManagementService_StreamRestore_FullMethodName             = "/holdfast.management.v1.ManagementService/StreamRestore"
 	ManagementService_GetTransfer_FullMethodName               = "/holdfast.management.v1.ManagementService/GetTransfer"
@@ -93,6 +94,9 @@ type ManagementServiceClient interface {
 	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
 	// effect, if one of the names does not exist.
 	PruneBackups(ctx context.Context, in *PruneBackupsRequest, opts ...grpc.CallOption) (*PruneBackupsResponse, error)
+	// Checks a destination by writing, reading, listing and removing a small object, and finds out
+	// what it enforces. UNIMPLEMENTED if the destination cannot list and remove objects.
+	CheckDestination(ctx context.Context, in *CheckDestinationRequest, opts ...grpc.CallOption) (*CheckDestinationResponse, error)
 	// Streams a backup: a header, chunks, and a trailer; without the trailer the stream is
 	// incomplete. The host keeps the archive as a transfer, so that an interrupted stream resumes
 	// from the transfer name and offset, also after a restart of the host.
@@ -269,6 +273,16 @@ func (c *managementServiceClient) PruneBackups(ctx context.Context, in *PruneBac
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(PruneBackupsResponse)
 	err := c.cc.Invoke(ctx, ManagementService_PruneBackups_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) CheckDestination(ctx context.Context, in *CheckDestinationRequest, opts ...grpc.CallOption) (*CheckDestinationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckDestinationResponse)
+	err := c.cc.Invoke(ctx, ManagementService_CheckDestination_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -461,6 +475,9 @@ type ManagementServiceServer interface {
 	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
 	// effect, if one of the names does not exist.
 	PruneBackups(context.Context, *PruneBackupsRequest) (*PruneBackupsResponse, error)
+	// Checks a destination by writing, reading, listing and removing a small object, and finds out
+	// what it enforces. UNIMPLEMENTED if the destination cannot list and remove objects.
+	CheckDestination(context.Context, *CheckDestinationRequest) (*CheckDestinationResponse, error)
 	// Streams a backup: a header, chunks, and a trailer; without the trailer the stream is
 	// incomplete. The host keeps the archive as a transfer, so that an interrupted stream resumes
 	// from the transfer name and offset, also after a restart of the host.
@@ -540,6 +557,9 @@ func (UnimplementedManagementServiceServer) DescribePointInTime(context.Context,
 }
 func (UnimplementedManagementServiceServer) PruneBackups(context.Context, *PruneBackupsRequest) (*PruneBackupsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PruneBackups not implemented")
+}
+func (UnimplementedManagementServiceServer) CheckDestination(context.Context, *CheckDestinationRequest) (*CheckDestinationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckDestination not implemented")
 }
 func (UnimplementedManagementServiceServer) StreamBackup(*StreamBackupRequest, grpc.ServerStreamingServer[StreamBackupResponse]) error {
 	return status.Error(codes.Unimplemented, "method StreamBackup not implemented")
@@ -800,6 +820,24 @@ func _ManagementService_PruneBackups_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ManagementService_CheckDestination_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckDestinationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).CheckDestination(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_CheckDestination_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).CheckDestination(ctx, req.(*CheckDestinationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ManagementService_StreamBackup_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(StreamBackupRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -1037,6 +1075,10 @@ var ManagementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PruneBackups",
 			Handler:    _ManagementService_PruneBackups_Handler,
+		},
+		{
+			MethodName: "CheckDestination",
+			Handler:    _ManagementService_CheckDestination_Handler,
 		},
 		{
 			MethodName: "GetTransfer",

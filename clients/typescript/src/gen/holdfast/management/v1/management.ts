@@ -354,6 +354,49 @@ export function backupStateToJSON(object: BackupState): string {
   }
 }
 
+/** How a store locks the files of a backup. */
+export enum LockMode {
+  /** LOCK_MODE_UNSPECIFIED - GOVERNANCE, if the request locks the backup. */
+  LOCK_MODE_UNSPECIFIED = 0,
+  /** LOCK_MODE_GOVERNANCE - A user with a special permission can shorten or remove the lock. */
+  LOCK_MODE_GOVERNANCE = 1,
+  /** LOCK_MODE_COMPLIANCE - Nobody can shorten or remove the lock. */
+  LOCK_MODE_COMPLIANCE = 2,
+  UNRECOGNIZED = -1,
+}
+
+export function lockModeFromJSON(object: any): LockMode {
+  switch (object) {
+    case 0:
+    case "LOCK_MODE_UNSPECIFIED":
+      return LockMode.LOCK_MODE_UNSPECIFIED;
+    case 1:
+    case "LOCK_MODE_GOVERNANCE":
+      return LockMode.LOCK_MODE_GOVERNANCE;
+    case 2:
+    case "LOCK_MODE_COMPLIANCE":
+      return LockMode.LOCK_MODE_COMPLIANCE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return LockMode.UNRECOGNIZED;
+  }
+}
+
+export function lockModeToJSON(object: LockMode): string {
+  switch (object) {
+    case LockMode.LOCK_MODE_UNSPECIFIED:
+      return "LOCK_MODE_UNSPECIFIED";
+    case LockMode.LOCK_MODE_GOVERNANCE:
+      return "LOCK_MODE_GOVERNANCE";
+    case LockMode.LOCK_MODE_COMPLIANCE:
+      return "LOCK_MODE_COMPLIANCE";
+    case LockMode.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** Method that started an operation. */
 export enum OperationKind {
   /** OPERATION_KIND_UNSPECIFIED - Not used. */
@@ -831,7 +874,7 @@ export interface RestorableWindow {
 /** Request of Backup. */
 export interface BackupRequest {
   /**
-   * URI of the destination, file:, http: or https:. "transfer:" keeps the archive on the host, to
+   * URI of the destination, file:, http:, https: or s3:. "transfer:" keeps the archive on the host, to
    * be downloaded from /v1/transfers or with StreamBackup. Required.
    */
   destination: string;
@@ -865,6 +908,15 @@ export interface BackupRequest {
    * result has a warning. Default: complete.
    */
   since: string;
+  /**
+   * s3: the store refuses to remove the files of the backup before this time, in microseconds since
+   * 1970. Requires a bucket with object lock. Default: no lock.
+   */
+  lockUntilMicros?:
+    | bigint
+    | undefined;
+  /** s3: how the files are locked. Default: GOVERNANCE. */
+  lockMode: LockMode;
 }
 
 /** Request of Restore. */
@@ -1263,6 +1315,44 @@ export interface PruneBackupsResponse {
   removedFiles: string[];
   /** Total size of the removed files in bytes. */
   freedBytes: bigint;
+  /** Files that were kept because the store has locked them. */
+  lockedFiles: LockedFile[];
+}
+
+/** A file that its store refuses to remove before a time. */
+export interface LockedFile {
+  /** Name of the file. */
+  name: string;
+  /** End of the lock, in microseconds since 1970. */
+  lockedUntilMicros: bigint;
+}
+
+/** Request of CheckDestination. */
+export interface CheckDestinationRequest {
+  /** URI of the destination. Required. */
+  uri: string;
+}
+
+/** Response of CheckDestination. */
+export interface CheckDestinationResponse {
+  /** URI of the destination, without credentials. */
+  uri: string;
+  /** Guarantees that backups rely on, and whether the destination gives them. */
+  features: DestinationFeature[];
+  /** Whether other hosts cannot back up to the destination at the same time. */
+  exclusive: boolean;
+  /** Free bytes at the destination. Absent if unknown. */
+  freeBytes?: bigint | undefined;
+}
+
+/** A guarantee of a destination. */
+export interface DestinationFeature {
+  /** For example "conditional create". */
+  name: string;
+  /** Whether the destination gives it. */
+  enforced: boolean;
+  /** What follows if not. Empty if enforced. */
+  consequence: string;
 }
 
 /** Metadata of an operation, with its progress. */
@@ -4724,6 +4814,8 @@ function createBaseBackupRequest(): BackupRequest {
     bearer: "",
     verify: undefined,
     since: "",
+    lockUntilMicros: undefined,
+    lockMode: 0,
   };
 }
 
@@ -4758,6 +4850,15 @@ export const BackupRequest: MessageFns<BackupRequest> = {
     }
     if (message.since !== "") {
       writer.uint32(82).string(message.since);
+    }
+    if (message.lockUntilMicros !== undefined) {
+      if (BigInt.asIntN(64, message.lockUntilMicros) !== message.lockUntilMicros) {
+        throw new globalThis.Error("value provided for field message.lockUntilMicros of type int64 too large");
+      }
+      writer.uint32(88).int64(message.lockUntilMicros);
+    }
+    if (message.lockMode !== 0) {
+      writer.uint32(96).int32(message.lockMode);
     }
     return writer;
   },
@@ -4855,6 +4956,22 @@ export const BackupRequest: MessageFns<BackupRequest> = {
             message.since = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.lockUntilMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.lockMode = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4891,6 +5008,16 @@ export const BackupRequest: MessageFns<BackupRequest> = {
       bearer: isSet(object.bearer) ? globalThis.String(object.bearer) : "",
       verify: isSet(object.verify) ? globalThis.Boolean(object.verify) : undefined,
       since: isSet(object.since) ? globalThis.String(object.since) : "",
+      lockUntilMicros: isSet(object.lockUntilMicros)
+        ? BigInt(object.lockUntilMicros)
+        : isSet(object.lock_until_micros)
+        ? BigInt(object.lock_until_micros)
+        : undefined,
+      lockMode: isSet(object.lockMode)
+        ? lockModeFromJSON(object.lockMode)
+        : isSet(object.lock_mode)
+        ? lockModeFromJSON(object.lock_mode)
+        : 0,
     };
   },
 
@@ -4926,6 +5053,12 @@ export const BackupRequest: MessageFns<BackupRequest> = {
     if (message.since !== "") {
       obj.since = message.since;
     }
+    if (message.lockUntilMicros !== undefined) {
+      obj.lockUntilMicros = message.lockUntilMicros.toString();
+    }
+    if (message.lockMode !== 0) {
+      obj.lockMode = lockModeToJSON(message.lockMode);
+    }
     return obj;
   },
 
@@ -4944,6 +5077,10 @@ export const BackupRequest: MessageFns<BackupRequest> = {
     message.bearer = object.bearer ?? "";
     message.verify = object.verify ?? undefined;
     message.since = object.since ?? "";
+    message.lockUntilMicros = (object.lockUntilMicros !== undefined && object.lockUntilMicros !== null)
+      ? BigInt(object.lockUntilMicros)
+      : undefined;
+    message.lockMode = object.lockMode ?? 0;
     return message;
   },
 };
@@ -8393,7 +8530,7 @@ export const PruneBackupsRequest: MessageFns<PruneBackupsRequest> = {
 };
 
 function createBasePruneBackupsResponse(): PruneBackupsResponse {
-  return { removedBackups: [], removedFiles: [], freedBytes: 0n };
+  return { removedBackups: [], removedFiles: [], freedBytes: 0n, lockedFiles: [] };
 }
 
 export const PruneBackupsResponse: MessageFns<PruneBackupsResponse> = {
@@ -8409,6 +8546,9 @@ export const PruneBackupsResponse: MessageFns<PruneBackupsResponse> = {
         throw new globalThis.Error("value provided for field message.freedBytes of type int64 too large");
       }
       writer.uint32(24).int64(message.freedBytes);
+    }
+    for (const v of message.lockedFiles) {
+      LockedFile.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -8450,6 +8590,14 @@ export const PruneBackupsResponse: MessageFns<PruneBackupsResponse> = {
             message.freedBytes = reader.int64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.lockedFiles.push(LockedFile.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8479,6 +8627,11 @@ export const PruneBackupsResponse: MessageFns<PruneBackupsResponse> = {
         : isSet(object.freed_bytes)
         ? BigInt(object.freed_bytes)
         : 0n,
+      lockedFiles: globalThis.Array.isArray(object?.lockedFiles)
+        ? object.lockedFiles.map((e: any) => LockedFile.fromJSON(e))
+        : globalThis.Array.isArray(object?.locked_files)
+        ? object.locked_files.map((e: any) => LockedFile.fromJSON(e))
+        : [],
     };
   },
 
@@ -8493,6 +8646,9 @@ export const PruneBackupsResponse: MessageFns<PruneBackupsResponse> = {
     if (message.freedBytes !== 0n) {
       obj.freedBytes = message.freedBytes.toString();
     }
+    if (message.lockedFiles?.length) {
+      obj.lockedFiles = message.lockedFiles.map((e) => LockedFile.toJSON(e));
+    }
     return obj;
   },
 
@@ -8506,6 +8662,397 @@ export const PruneBackupsResponse: MessageFns<PruneBackupsResponse> = {
     message.freedBytes = (object.freedBytes !== undefined && object.freedBytes !== null)
       ? BigInt(object.freedBytes)
       : 0n;
+    message.lockedFiles = object.lockedFiles?.map((e) => LockedFile.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLockedFile(): LockedFile {
+  return { name: "", lockedUntilMicros: 0n };
+}
+
+export const LockedFile: MessageFns<LockedFile> = {
+  encode(message: LockedFile, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.lockedUntilMicros !== 0n) {
+      if (BigInt.asIntN(64, message.lockedUntilMicros) !== message.lockedUntilMicros) {
+        throw new globalThis.Error("value provided for field message.lockedUntilMicros of type int64 too large");
+      }
+      writer.uint32(16).int64(message.lockedUntilMicros);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LockedFile {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLockedFile();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.lockedUntilMicros = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LockedFile {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      lockedUntilMicros: isSet(object.lockedUntilMicros)
+        ? BigInt(object.lockedUntilMicros)
+        : isSet(object.locked_until_micros)
+        ? BigInt(object.locked_until_micros)
+        : 0n,
+    };
+  },
+
+  toJSON(message: LockedFile): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.lockedUntilMicros !== 0n) {
+      obj.lockedUntilMicros = message.lockedUntilMicros.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LockedFile>): LockedFile {
+    return LockedFile.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LockedFile>): LockedFile {
+    const message = createBaseLockedFile();
+    message.name = object.name ?? "";
+    message.lockedUntilMicros = (object.lockedUntilMicros !== undefined && object.lockedUntilMicros !== null)
+      ? BigInt(object.lockedUntilMicros)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseCheckDestinationRequest(): CheckDestinationRequest {
+  return { uri: "" };
+}
+
+export const CheckDestinationRequest: MessageFns<CheckDestinationRequest> = {
+  encode(message: CheckDestinationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uri !== "") {
+      writer.uint32(10).string(message.uri);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckDestinationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckDestinationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CheckDestinationRequest {
+    return { uri: isSet(object.uri) ? globalThis.String(object.uri) : "" };
+  },
+
+  toJSON(message: CheckDestinationRequest): unknown {
+    const obj: any = {};
+    if (message.uri !== "") {
+      obj.uri = message.uri;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CheckDestinationRequest>): CheckDestinationRequest {
+    return CheckDestinationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckDestinationRequest>): CheckDestinationRequest {
+    const message = createBaseCheckDestinationRequest();
+    message.uri = object.uri ?? "";
+    return message;
+  },
+};
+
+function createBaseCheckDestinationResponse(): CheckDestinationResponse {
+  return { uri: "", features: [], exclusive: false, freeBytes: undefined };
+}
+
+export const CheckDestinationResponse: MessageFns<CheckDestinationResponse> = {
+  encode(message: CheckDestinationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uri !== "") {
+      writer.uint32(10).string(message.uri);
+    }
+    for (const v of message.features) {
+      DestinationFeature.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.exclusive !== false) {
+      writer.uint32(24).bool(message.exclusive);
+    }
+    if (message.freeBytes !== undefined) {
+      if (BigInt.asIntN(64, message.freeBytes) !== message.freeBytes) {
+        throw new globalThis.Error("value provided for field message.freeBytes of type int64 too large");
+      }
+      writer.uint32(32).int64(message.freeBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckDestinationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckDestinationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.features.push(DestinationFeature.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.exclusive = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.freeBytes = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CheckDestinationResponse {
+    return {
+      uri: isSet(object.uri) ? globalThis.String(object.uri) : "",
+      features: globalThis.Array.isArray(object?.features)
+        ? object.features.map((e: any) => DestinationFeature.fromJSON(e))
+        : [],
+      exclusive: isSet(object.exclusive) ? globalThis.Boolean(object.exclusive) : false,
+      freeBytes: isSet(object.freeBytes)
+        ? BigInt(object.freeBytes)
+        : isSet(object.free_bytes)
+        ? BigInt(object.free_bytes)
+        : undefined,
+    };
+  },
+
+  toJSON(message: CheckDestinationResponse): unknown {
+    const obj: any = {};
+    if (message.uri !== "") {
+      obj.uri = message.uri;
+    }
+    if (message.features?.length) {
+      obj.features = message.features.map((e) => DestinationFeature.toJSON(e));
+    }
+    if (message.exclusive !== false) {
+      obj.exclusive = message.exclusive;
+    }
+    if (message.freeBytes !== undefined) {
+      obj.freeBytes = message.freeBytes.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CheckDestinationResponse>): CheckDestinationResponse {
+    return CheckDestinationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckDestinationResponse>): CheckDestinationResponse {
+    const message = createBaseCheckDestinationResponse();
+    message.uri = object.uri ?? "";
+    message.features = object.features?.map((e) => DestinationFeature.fromPartial(e)) || [];
+    message.exclusive = object.exclusive ?? false;
+    message.freeBytes = (object.freeBytes !== undefined && object.freeBytes !== null)
+      ? BigInt(object.freeBytes)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDestinationFeature(): DestinationFeature {
+  return { name: "", enforced: false, consequence: "" };
+}
+
+export const DestinationFeature: MessageFns<DestinationFeature> = {
+  encode(message: DestinationFeature, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.enforced !== false) {
+      writer.uint32(16).bool(message.enforced);
+    }
+    if (message.consequence !== "") {
+      writer.uint32(26).string(message.consequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DestinationFeature {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDestinationFeature();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.enforced = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.consequence = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DestinationFeature {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      enforced: isSet(object.enforced) ? globalThis.Boolean(object.enforced) : false,
+      consequence: isSet(object.consequence) ? globalThis.String(object.consequence) : "",
+    };
+  },
+
+  toJSON(message: DestinationFeature): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.enforced !== false) {
+      obj.enforced = message.enforced;
+    }
+    if (message.consequence !== "") {
+      obj.consequence = message.consequence;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DestinationFeature>): DestinationFeature {
+    return DestinationFeature.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DestinationFeature>): DestinationFeature {
+    const message = createBaseDestinationFeature();
+    message.name = object.name ?? "";
+    message.enforced = object.enforced ?? false;
+    message.consequence = object.consequence ?? "";
     return message;
   },
 };
@@ -11981,6 +12528,18 @@ export const ManagementServiceDefinition = {
       options: {},
     },
     /**
+     * Checks a destination by writing, reading, listing and removing a small object, and finds out
+     * what it enforces. UNIMPLEMENTED if the destination cannot list and remove objects.
+     */
+    checkDestination: {
+      name: "CheckDestination",
+      requestType: CheckDestinationRequest as typeof CheckDestinationRequest,
+      requestStream: false,
+      responseType: CheckDestinationResponse as typeof CheckDestinationResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
      * Streams a backup: a header, chunks, and a trailer; without the trailer the stream is
      * incomplete. The host keeps the archive as a transfer, so that an interrupted stream resumes
      * from the transfer name and offset, also after a restart of the host.
@@ -12277,6 +12836,21 @@ export const ManagementServiceService = {
     responseDeserialize: (value: Buffer): PruneBackupsResponse => PruneBackupsResponse.decode(value),
   },
   /**
+   * Checks a destination by writing, reading, listing and removing a small object, and finds out
+   * what it enforces. UNIMPLEMENTED if the destination cannot list and remove objects.
+   */
+  checkDestination: {
+    path: "/holdfast.management.v1.ManagementService/CheckDestination" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckDestinationRequest): Buffer =>
+      Buffer.from(CheckDestinationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckDestinationRequest => CheckDestinationRequest.decode(value),
+    responseSerialize: (value: CheckDestinationResponse): Buffer =>
+      Buffer.from(CheckDestinationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckDestinationResponse => CheckDestinationResponse.decode(value),
+  },
+  /**
    * Streams a backup: a header, chunks, and a trailer; without the trailer the stream is
    * incomplete. The host keeps the archive as a transfer, so that an interrupted stream resumes
    * from the transfer name and offset, also after a restart of the host.
@@ -12488,6 +13062,11 @@ export interface ManagementServiceServer extends UntypedServiceImplementation {
    * effect, if one of the names does not exist.
    */
   pruneBackups: handleUnaryCall<PruneBackupsRequest, PruneBackupsResponse>;
+  /**
+   * Checks a destination by writing, reading, listing and removing a small object, and finds out
+   * what it enforces. UNIMPLEMENTED if the destination cannot list and remove objects.
+   */
+  checkDestination: handleUnaryCall<CheckDestinationRequest, CheckDestinationResponse>;
   /**
    * Streams a backup: a header, chunks, and a trailer; without the trailer the stream is
    * incomplete. The host keeps the archive as a transfer, so that an interrupted stream resumes
@@ -12738,6 +13317,25 @@ export interface ManagementServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PruneBackupsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Checks a destination by writing, reading, listing and removing a small object, and finds out
+   * what it enforces. UNIMPLEMENTED if the destination cannot list and remove objects.
+   */
+  checkDestination(
+    request: CheckDestinationRequest,
+    callback: (error: ServiceError | null, response: CheckDestinationResponse) => void,
+  ): ClientUnaryCall;
+  checkDestination(
+    request: CheckDestinationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckDestinationResponse) => void,
+  ): ClientUnaryCall;
+  checkDestination(
+    request: CheckDestinationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckDestinationResponse) => void,
   ): ClientUnaryCall;
   /**
    * Streams a backup: a header, chunks, and a trailer; without the trailer the stream is
