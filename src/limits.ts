@@ -529,6 +529,33 @@ export const limits = {
   /** The subject in a line of the audit log. */
   auditSubjectChars: 2_000,
 
+  // Encryption
+
+  /**
+   * Recipients of an encrypted file. Wrapping the key for a post-quantum recipient takes 4 ms of the
+   * event loop.
+   */
+  ageRecipients: 20,
+  /** Identities that are tried on a file. Each is tried on every stanza of its header. */
+  ageIdentities: 20,
+  /** Stanzas in the header of an encrypted file: ageRecipients, and some of other programs. */
+  ageStanzas: 32,
+  /** The header of an encrypted file. A post-quantum stanza has 1.6 KiB. */
+  ageHeaderBytes: 64 * KiB,
+  /** A list of recipients. A post-quantum recipient has 2 KiB; the rest is for comments. */
+  ageRecipientsBytes: 128 * KiB,
+  /** A passphrase, so that hashing it takes no noticeable time. */
+  passphraseBytes: 4 * KiB,
+  /** Work factor of a new passphrase, as log2(N) of scrypt, as in age: 256 MiB for about a second. */
+  scryptWorkFactor: 18,
+  /** Largest accepted work factor: 1 GiB for about 4 seconds. */
+  scryptWorkFactorMax: 20,
+  /**
+   * Encrypted bytes that are passed on as one buffer. Writing a file in buffers of 64 KiB takes twice
+   * as long (measured).
+   */
+  encryptedBlockBytes: MiB,
+
   // Retention and maintenance
 
   /** Default number of versions of a document that are kept regardless of their age. */
