@@ -14,6 +14,7 @@ const arrows = {
   document: {},
   security: {},
   encryption: { parts: ["io"] },
+  signature: { parts: ["io"] },
   engine: { types: ["document"] },
   "engine/registry.ts": { parts: ["engine/sqlite"], types: ["engine", "io"] },
   "engine/sqlite": { parts: ["engine", "segment", "document", "io"] },

@@ -529,7 +529,7 @@ export const limits = {
   /** The subject in a line of the audit log. */
   auditSubjectChars: 2_000,
 
-  // Encryption
+  // Encryption and signatures
 
   /**
    * Recipients of an encrypted file. Wrapping the key for a post-quantum recipient takes 4 ms of the
@@ -555,6 +555,18 @@ export const limits = {
    * as long (measured).
    */
   encryptedBlockBytes: MiB,
+  /** A file with a signature. One by the longest RSA keys has 5 KiB. */
+  signatureBytes: 16 * KiB,
+  /** A file with a signing key. */
+  signingKeyBytes: 16 * KiB,
+  /** The comment of a signing key. */
+  signingKeyCommentChars: 200,
+  /** A list of trusted signers. */
+  trustedSignersBytes: 256 * KiB,
+  /** A line of such a list. Matching a name with its patterns takes less than 1 ms. */
+  trustedSignerLineChars: 8 * KiB,
+  /** Name that is matched with the patterns of a trusted signer. */
+  principalChars: 256,
 
   // Retention and maintenance
 
