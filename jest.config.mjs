@@ -13,7 +13,7 @@ export default {
     ],
   },
   transformIgnorePatterns: [
-    "/node_modules/(?!(archiver|zip-stream|compress-commons|crc32-stream|readdir-glob|is-stream|@bufbuild|@connectrpc)/)",
+    "/node_modules/(?!(archiver|zip-stream|compress-commons|crc32-stream|readdir-glob|is-stream|@bufbuild|@connectrpc|age-encryption|@noble|@scure)/)",
   ],
   testTimeout: 60000,
   // More than cores of the smallest machine: most of the time a test waits for a host, a child or a disk.

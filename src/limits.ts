@@ -574,6 +574,45 @@ export const limits = {
   /** The subject in a line of the audit log. */
   auditSubjectChars: 2_000,
 
+  // Encryption and signatures
+
+  /**
+   * Recipients of an encrypted file. Wrapping the key for a post-quantum recipient takes 4 ms of the
+   * event loop.
+   */
+  ageRecipients: 20,
+  /** Identities that are tried on a file. Each is tried on every stanza of its header. */
+  ageIdentities: 20,
+  /** Stanzas in the header of an encrypted file: ageRecipients, and some of other programs. */
+  ageStanzas: 32,
+  /** The header of an encrypted file. A post-quantum stanza has 1.6 KiB. */
+  ageHeaderBytes: 64 * KiB,
+  /** A list of recipients. A post-quantum recipient has 2 KiB; the rest is for comments. */
+  ageRecipientsBytes: 128 * KiB,
+  /** A passphrase, so that hashing it takes no noticeable time. */
+  passphraseBytes: 4 * KiB,
+  /** Work factor of a new passphrase, as log2(N) of scrypt, as in age: 256 MiB for about a second. */
+  scryptWorkFactor: 18,
+  /** Largest accepted work factor: 1 GiB for about 4 seconds. */
+  scryptWorkFactorMax: 20,
+  /**
+   * Encrypted bytes that are passed on as one buffer. Writing a file in buffers of 64 KiB takes twice
+   * as long (measured).
+   */
+  encryptedBlockBytes: MiB,
+  /** A file with a signature. One by the longest RSA keys has 5 KiB. */
+  signatureBytes: 16 * KiB,
+  /** A file with a signing key. */
+  signingKeyBytes: 16 * KiB,
+  /** The comment of a signing key. */
+  signingKeyCommentChars: 200,
+  /** A list of trusted signers. */
+  trustedSignersBytes: 256 * KiB,
+  /** A line of such a list. Matching a name with its patterns takes less than 1 ms. */
+  trustedSignerLineChars: 8 * KiB,
+  /** Name that is matched with the patterns of a trusted signer. */
+  principalChars: 256,
+
   // Retention and maintenance
 
   /** Default number of versions of a document that are kept regardless of their age. */

@@ -87,6 +87,16 @@ const snippets: Snippet[] = [
     problem: /src\/cli may not import src\/engine\/sqlite/,
   },
   {
+    file: "src/encryption/encryption.ts",
+    code: `import { a } from "../segment/format.js";`,
+    problem: /src\/encryption may not import src\/segment/,
+  },
+  {
+    file: "src/backup/plan.ts",
+    code: `export const a = import("age-encryption");`,
+    problem: /age-encryption may not be imported in src\/backup/,
+  },
+  {
     file: "src/store/document-index.ts",
     code: `import Database from "better-sqlite3";`,
     problem: /better-sqlite3 may not be imported in src\/store/,

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { HostError } from "../errors.js";
+import { HostError, type Reason } from "../errors.js";
 import { limits } from "../limits.js";
 import type { FileSystem, OpenFile } from "./file-system.js";
 import { requireFreeSpace } from "./free-space.js";
@@ -22,6 +22,39 @@ export async function readSmallFile(
     return buffer.subarray(0, await file.read(buffer, 0));
   } finally {
     await file.close();
+  }
+}
+
+/**
+ * Reads a small file that a user has named, such as a list of keys. Throws `reason` if it cannot be
+ * read or exceeds `maxBytes`.
+ *
+ * @param what What the file is, for errors.
+ */
+export async function readNamedFile(
+  files: Pick<FileSystem, "openToRead">,
+  path: string,
+  { reason, what, maxBytes }: { reason: Reason; what: string; maxBytes: number },
+): Promise<Buffer> {
+  try {
+    const file = await files.openToRead(path);
+    try {
+      // Whatever size the file system states, the file may grow.
+      const buffer = Buffer.alloc(maxBytes + 1);
+      const size = await file.read(buffer, 0);
+      if (size > maxBytes)
+        throw new HostError(reason, `The ${what} ${path} exceeds the limit of ${maxBytes} bytes.`);
+      return buffer.subarray(0, size);
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    if (cause instanceof HostError && cause.reason === reason) throw cause;
+    throw new HostError(
+      reason,
+      `Cannot read the ${what} ${path}. Check that it is a regular file and that this user may read it.`,
+      { cause },
+    );
   }
 }
 
