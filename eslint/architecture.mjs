@@ -19,11 +19,12 @@ const arrows = {
   "engine/registry.ts": { parts: ["engine/sqlite"], types: ["engine", "io"] },
   "engine/sqlite": { parts: ["engine", "segment", "document", "io"] },
   segment: { parts: ["document", "io", "gen"], types: ["engine"] },
+  encoding: { parts: ["encryption", "io"], types: ["segment"] },
   destination: { parts: ["security", "io"], types: ["segment"] },
-  container: { parts: ["destination", "segment", "io"], types: ["engine"] },
+  container: { parts: ["destination", "encoding", "segment", "io"], types: ["engine"] },
   store: { parts: ["io"], types: ["engine", "document"] },
   backup: {
-    parts: ["container", "destination", "segment", "document", "io"],
+    parts: ["container", "destination", "encoding", "segment", "document", "io"],
     types: ["engine", "store"],
   },
   "backup/retention.ts": {},
@@ -41,12 +42,12 @@ const arrows = {
       "security",
       "io",
     ],
-    types: ["engine", "store"],
+    types: ["encoding", "engine", "store"],
   },
   metrics: { parts: ["service"], types: ["operation", "backup", "stats"] },
   api: {
     parts: ["service", "document", "security", "gen"],
-    types: ["operation", "backup", "destination", "segment", "engine", "stats"],
+    types: ["encoding", "operation", "backup", "destination", "segment", "engine", "stats"],
   },
   transport: { parts: ["api", "service", "destination", "document", "security", "io", "gen"] },
   xenon: {
@@ -66,7 +67,7 @@ const arrows = {
   host: { parts: ["*"] },
   offline: { parts: ["*"] },
   client: { parts: ["gen"] },
-  cli: { parts: ["client", "offline", "host", "backup/retention.ts", "io", "gen"] },
+  cli: { parts: ["client", "offline", "host", "backup/retention.ts", "encryption", "io", "gen"] },
   "index.ts": {
     parts: ["host"],
     types: ["service", "operation", "backup", "destination", "segment", "document"],

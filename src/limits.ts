@@ -421,6 +421,13 @@ export const limits = {
   /** Sources that are fetched at the same time. Each takes disk space. */
   httpSources: 16,
 
+  // Stored files
+
+  /** Window of a compressed segment, as a power of two: 8 MiB, what RFC 8878 asks every reader to support. */
+  zstdWindowLog: 23,
+  /** Compressed bytes given to the script decoder at a time. Each block of 3 bytes may stand for 128 KiB. */
+  zstdPieceBytes: 1 * KiB,
+
   // Object stores
 
   /** Segments of a remote destination that are fetched at the same time. */

@@ -1,5 +1,17 @@
+import type { EncryptTo } from "../encoding/encoding-call.js";
+import type { Compression } from "../segment/format.js";
 import type { Retention } from "../destination/destination.js";
 import type { BackupDescription, ContainerKind } from "../segment/description.js";
+
+/** Encryption of a backup. */
+export interface EncryptionRequest {
+  /** Default: those of the host. A passphrase is never logged or returned. */
+  encryptTo?: EncryptTo;
+  /** DIRECTORY: continues a chain that is encrypted otherwise, or not at all. */
+  keepChain?: boolean;
+  /** Writes in the clear although the host has recipients or the chain is encrypted. */
+  disabled?: boolean;
+}
 
 /** Request for a backup. */
 export interface BackupRequest {
@@ -19,6 +31,10 @@ export interface BackupRequest {
   verify?: boolean;
   /** s3: until when, and how, the store locks the files of the backup. Default: no lock. */
   retention?: Retention;
+  /** Default: the recipients of the host, if it has any. */
+  encryption?: EncryptionRequest;
+  /** DIRECTORY: compression of new segments. Default: none in a local directory, otherwise the best that Node has. */
+  compression?: Compression;
   /** transfer: SHA-256 of the manifest of an earlier backup; the archive contains only what was written after it. */
   since?: string;
 }

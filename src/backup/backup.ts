@@ -1,21 +1,24 @@
 import { join } from "node:path";
 import type { ContainerWriter, StagedSegment } from "../container/container.js";
 import type { Retention } from "../destination/destination.js";
-import type { ChainContent, Engine, Snapshot } from "../engine/engine.js";
+import type { ChainContent, Engine, RestorableWindow, Snapshot } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import {
   encodeManifest,
+  fileBytesOf,
   type ManifestFile,
   type Segment,
+  type SegmentEncryption,
   type StoredManifest,
 } from "../segment/manifest.js";
-import { parseManifestName, segmentName } from "../segment/format.js";
+import { parseManifestName } from "../segment/format.js";
 import { temporaryName } from "../io/durable-file.js";
 import { fromFileError } from "../io/file-error.js";
 import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { replaceMerged } from "./schedule/merge-plan.js";
+import { encodeSegment, encryptionOf, isPlain, type SegmentEncoding } from "./encode-segment.js";
 import { planBackup, type BackupPlan } from "./plan.js";
 import type { Report } from "./progress.js";
 import type { WrittenManifests } from "./written-manifests.js";
@@ -32,6 +35,12 @@ export interface BackupTask {
   store: boolean;
   /** Until when, and how, the store locks the files of the backup. Default: no lock. */
   retention?: Retention | undefined;
+  /** How new segments are stored. */
+  encoding: SegmentEncoding;
+  /** DIRECTORY: continues a chain whose segments are encrypted otherwise, or not at all. Default: a new base. */
+  keepChain?: boolean;
+  /** Writes in the clear although the existing chain is encrypted. Default: ENCRYPTION_REQUIRED. */
+  unencrypted?: boolean;
   /** DIRECTORY: always appends a delta to a complete chain, which is merged in the background. Default: false. */
   append?: boolean;
   /** Whether the last verification of the backup with this manifest found damage; such a backup is not extended. */
@@ -111,6 +120,7 @@ async function writeBackup(
     strangers: strangers.length,
     full: task.full,
     append: task.append ?? false,
+    newBase: encryptionChange(task, chainThere?.file),
   });
   warnings.push(
     ...strangerWarnings(strangers, plan),
@@ -130,11 +140,14 @@ async function writeBackup(
   ]);
   report({
     stage: "writing",
-    bytesTotal: staged.reduce((sum, { segment }) => sum + segment.sizeBytes, 0),
+    bytesTotal: staged.reduce((sum, { segment }) => sum + fileBytesOf(segment), 0),
   });
   let bytesDone = 0;
   // Before the manifest is written: a backup that is not in the record is never extended, and an entry without a backup does no harm.
-  const unrecorded = await task.written.add(task.destination, manifest.sha256);
+  const unrecorded = await task.written.add(task.destination, {
+    sha256: manifest.sha256,
+    lastRecord: snapshot.lastRecord,
+  });
   if (unrecorded !== undefined) warnings.push(unrecorded);
   const {
     bytesWritten,
@@ -179,6 +192,7 @@ async function writeBackup(
 }
 
 function manifestOf(task: BackupTask, snapshot: Snapshot, segments: Segment[]): ManifestFile {
+  const encryption = encryptionOf(task.encoding);
   const before = task.writer.existing[0];
   return encodeManifest({
     number: nextNumber(task.writer),
@@ -190,13 +204,54 @@ function manifestOf(task: BackupTask, snapshot: Snapshot, segments: Segment[]): 
     parents: snapshot.parents,
     createTimeMicros: snapshot.wallTimeMicros,
     positionMicros: snapshot.positionMicros,
-    window: { ...snapshot.window, latestMicros: snapshot.wallTimeMicros },
+    window: windowOf(snapshot, encryption),
     documents: snapshot.documents,
     versions: snapshot.versions,
     segments,
     previousManifestSha256: before && "file" in before ? before.file.sha256 : "",
-    ...(snapshot.lastRecord && { lastRecord: snapshot.lastRecord }),
+    ...(encryption ? { encryption } : snapshot.lastRecord && { lastRecord: snapshot.lastRecord }),
   });
+}
+
+/** The manifest of an encrypted backup names no document. */
+function windowOf(
+  { window, wallTimeMicros }: Snapshot,
+  encryption: SegmentEncryption | undefined,
+): RestorableWindow {
+  const { boundingLink, ...times } = window;
+  return {
+    ...times,
+    latestMicros: wallTimeMicros,
+    ...(!encryption && boundingLink !== undefined && { boundingLink }),
+  };
+}
+
+/**
+ * Returns why the encryption of the task requires a new base. Throws ENCRYPTION_REQUIRED for a backup in
+ * the clear beside encrypted ones.
+ */
+function encryptionChange(
+  { encoding, keepChain = false, unencrypted = false, writer, destination }: BackupTask,
+  previous: StoredManifest | undefined,
+): string | undefined {
+  const wanted = encryptionOf(encoding);
+  const before = previous?.manifest.encryption;
+  const isEncrypted = writer.existing.some((one) => "file" in one && one.file.manifest.encryption);
+  if (!wanted && isEncrypted && !unencrypted) {
+    throw new HostError(
+      "ENCRYPTION_REQUIRED",
+      `The backups at ${destination} are encrypted, and this request has neither recipients nor a passphrase. Add them, or ask for a backup in the clear explicitly.`,
+    );
+  }
+  if (!previous || (!wanted && !before)) return undefined;
+  if (!wanted) return "the chain is encrypted, and a backup in the clear was requested";
+  if (keepChain) return undefined;
+  if (!before) return "the chain is not encrypted";
+  if (wanted.recipients.length === 0)
+    return "the backup is encrypted with a passphrase, which cannot be compared with that of the chain";
+  return wanted.recipients.join() === before.recipients.join()
+    ? undefined
+    : "the recipients differ from those of the chain";
 }
 
 /** INDEX_DAMAGED if the counts of the index, which the manifest will state, differ from its log, which a restore counts. */
@@ -247,7 +302,7 @@ export async function ownManifests(
   writer: Pick<ContainerWriter, "existing" | "existingIsOwn">,
   engine: Engine,
   snapshot: Pick<Snapshot, "indexId" | "lineage">,
-  written: Pick<WrittenManifests, "has">,
+  written: Pick<WrittenManifests, "find">,
 ): Promise<{ own: StoredManifest[]; strangers: StoredManifest[] }> {
   const own: StoredManifest[] = [];
   const strangers: StoredManifest[] = [];
@@ -255,9 +310,11 @@ export async function ownManifests(
     if (!("file" in found)) continue;
     const { indexId, lineage, lastRecord } = found.file.manifest;
     if (indexId !== snapshot.indexId || lineage !== snapshot.lineage) continue;
-    const known = writer.existingIsOwn === true || written.has(found.file.sha256);
-    if (known && (lastRecord === undefined || (await engine.contains(lastRecord))))
-      own.push(found.file);
+    const entry = written.find(found.file.sha256);
+    const known = writer.existingIsOwn === true || entry !== undefined;
+    // The manifest of an encrypted backup does not name its last row; the record does.
+    const row = lastRecord ?? entry?.lastRecord;
+    if (known && (row === undefined || (await engine.contains(row)))) own.push(found.file);
     else strangers.push(found.file);
   }
   return { own, strangers };
@@ -294,8 +351,10 @@ async function stage(
     onProgress: (rows) => report({ documentsDone: rows }),
   });
   await platform.failpoint("backup:segment-staged");
-  const segment: Segment = { ...content, name: segmentName(content) };
-  return [{ segment, path }];
+  // The rows of a stored form cannot be verified later.
+  if (!isPlain(task.encoding))
+    requireCounts(await engine.readBack({ ...content, path }, signal), snapshot);
+  return [await encodeSegment(platform, { content, path }, task.encoding, signal)];
 }
 
 /** Returns the next number. Names are unique by number and digest, so the greatest number can repeat. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { ContainerReader } from "../container/container.js";
 import { HostError } from "../errors.js";
 import { fromFileError } from "../io/file-error.js";
-import type { Segment } from "../segment/manifest.js";
+import { fileOf, type Segment } from "../segment/manifest.js";
 import { findManifest } from "./inspect.js";
 import type { BackupListing } from "./listing.js";
 
@@ -22,7 +22,10 @@ export async function checkDigests(
   const complete = listings.filter(({ state }) => state === "COMPLETE");
   const sizes = new Map(
     complete.flatMap(({ uri, backup }) =>
-      (backup?.segments ?? []).map((segment) => [keyOf(uri, segment.name), segment.sizeBytes]),
+      (backup?.segments ?? []).map((segment) => [
+        keyOf(uri, segment.name),
+        segment.storedBytes ?? segment.sizeBytes,
+      ]),
     ),
   );
   const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
@@ -96,7 +99,6 @@ async function digestProblem(
     throw error;
   }
   const digest = hash.digest("hex");
-  return digest === segment.sha256
-    ? undefined
-    : `${segment.name} has the sha256 ${digest}, not ${segment.sha256}`;
+  const { sha256 } = fileOf(segment);
+  return digest === sha256 ? undefined : `${segment.name} has the sha256 ${digest}, not ${sha256}`;
 }

@@ -7,6 +7,7 @@ import { findChain, ownManifests } from "./backup.js";
 import type { BackupDescription, ContainerKind } from "../segment/description.js";
 import type { BackupDryRunPlan } from "./backup-request.js";
 import type { RestoreDryRunPlan } from "./restore-request.js";
+import { fileBytesOf, type Segment } from "../segment/manifest.js";
 import { planBackup } from "./plan.js";
 import type { WrittenManifests } from "./written-manifests.js";
 
@@ -25,7 +26,7 @@ export interface DryRunBackupTask {
   container: ContainerKind;
   full: boolean;
   isDamaged: (manifestSha256: string) => boolean;
-  written: Pick<WrittenManifests, "has">;
+  written: Pick<WrittenManifests, "find">;
   /** Existing backups at the destination; absent if there are none, or they do not matter. */
   reader?: ContainerReader;
   freeBytes?: number;
@@ -43,10 +44,10 @@ export async function dryRunBackup(
     const existing = reader === undefined ? [] : await reader.manifests(signal);
     const writer = {
       existing,
-      async contains(segments: readonly { name: string; sizeBytes: number }[]) {
+      async contains(segments: readonly Segment[]) {
         const names = segments.map(({ name }) => name);
         const sizes = await reader?.sizesOf(names, signal);
-        return segments.every(({ name, sizeBytes }) => sizes?.get(name) === sizeBytes);
+        return segments.every((segment) => sizes?.get(segment.name) === fileBytesOf(segment));
       },
     };
     const { own, strangers } = await ownManifests(writer, engine, state, task.written);

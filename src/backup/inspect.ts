@@ -3,7 +3,7 @@ import { historyKey } from "../container/newest-first.js";
 import { HostError } from "../errors.js";
 import { formatTime } from "../io/time.js";
 import { describeManifest, type BackupLocation } from "../segment/description.js";
-import type { Manifest, StoredManifest } from "../segment/manifest.js";
+import { fileBytesOf, type Manifest, type StoredManifest } from "../segment/manifest.js";
 import type { BackupListing } from "./listing.js";
 
 export interface WantedManifest {
@@ -181,7 +181,9 @@ function missingSegment(
   manifest: Manifest,
   sizes: ReadonlyMap<string, number>,
 ): string | undefined {
-  for (const { name, sizeBytes } of manifest.segments) {
+  for (const segment of manifest.segments) {
+    const { name } = segment;
+    const sizeBytes = fileBytesOf(segment);
     const size = sizes.get(name);
     if (size === undefined) return `${name} is missing`;
     if (size !== sizeBytes) return `${name} has ${size} bytes, not ${sizeBytes}`;

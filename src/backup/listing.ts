@@ -1,3 +1,4 @@
+import type { DecryptWith } from "../encoding/encoding-call.js";
 import type { Verification } from "./verification.js";
 import type { BackupDescription } from "../segment/description.js";
 
@@ -22,6 +23,8 @@ export interface ListOptions {
   /** file: also lists subdirectories. */
   recursive?: boolean;
   signal?: AbortSignal;
+  /** Keys for encrypted archives. */
+  decryptWith?: DecryptWith | undefined;
 }
 
 export interface PruneResult {

@@ -21,6 +21,8 @@ export interface PlanInput {
   strangers?: number;
   /** Writes a new base instead of a delta. */
   full: boolean;
+  /** Why a new base is required in any case. Absent: it is not. */
+  newBase?: string | undefined;
   /** Adds a delta regardless of the length of the chain, which is merged in the background. */
   append: boolean;
 }
@@ -32,6 +34,7 @@ export function planBackup({
   strangers = 0,
   full,
   append,
+  newBase,
 }: PlanInput): BackupPlan {
   if (!chain)
     return {
@@ -46,6 +49,7 @@ export function planBackup({
   const base = segments[0];
   const because = (reason: string): BackupPlan => ({ kind: "base", reason, previous: file });
   if (full) return because("a full backup was requested");
+  if (newBase !== undefined) return because(newBase);
   if (damaged) return because("the last verification of the chain found damage");
   if (!whole || !base) return because("a segment of the chain is missing or has another size");
   if (positionMicros > snapshot.positionMicros)

@@ -1,3 +1,5 @@
+import type { DecryptWith } from "../encoding/encoding-call.js";
+
 /** A state of an index: a backup or the live index, at its end or at a point in time. */
 export interface IndexPointInTime {
   /** URI of the backup. Default: the live index. */
@@ -10,6 +12,8 @@ export interface IndexPointInTime {
   indexLink: string;
   /** http(s): bearer token, sent only to the origin of the URI. */
   bearer?: string;
+  /** Keys for an encrypted backup. */
+  decryptWith?: DecryptWith;
 }
 
 /** Selects documents that match any link or any prefix, and any kind. Without links and prefixes all links match, without kinds all kinds. */

@@ -5,7 +5,7 @@ import type { Destination } from "../destination/destination.js";
 import { requireCapability } from "../destination/objects.js";
 import { HostError } from "../errors.js";
 import type { Platform } from "../io/platform.js";
-import type { StoredManifest } from "../segment/manifest.js";
+import { fileBytesOf, type StoredManifest } from "../segment/manifest.js";
 import type { PruneResult } from "./listing.js";
 
 /**
@@ -52,7 +52,9 @@ export async function pruneBackups(
       );
     }
     const sizes = new Map(
-      unused.flatMap(({ segments }) => segments).map(({ name, sizeBytes }) => [name, sizeBytes]),
+      unused
+        .flatMap(({ segments }) => segments)
+        .map((segment) => [segment.name, fileBytesOf(segment)]),
     );
     const result = ({ removed, locked }: Removed): PruneResult => ({
       removedBackups: names.filter((name) => removed.includes(name)),

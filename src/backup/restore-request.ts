@@ -1,4 +1,5 @@
 import type { DocumentDifference, DocumentSelection } from "./point-in-time.js";
+import type { DecryptWith } from "../encoding/encoding-call.js";
 import type { BackupDescription } from "../segment/description.js";
 
 /** Request for a restore. */
@@ -18,6 +19,8 @@ export interface RestoreRequest {
   validateOnly?: boolean;
   /** http(s): bearer token, sent only to the origin of the source. */
   bearer?: string;
+  /** Keys for an encrypted backup. Never logged or returned. */
+  decryptWith?: DecryptWith;
   /** Expected position of the index at the switch; INDEX_CHANGED, without any effect, if it differs. */
   ifPositionMicros?: number;
   /** Restores only these documents, as new versions in the live index. */

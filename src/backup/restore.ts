@@ -3,7 +3,8 @@ import type { ContainerReader } from "../container/container.js";
 import { errorWithDisplayName } from "../container/display-name.js";
 import type { BuildResult, IndexIdentity, SegmentSource } from "../engine/engine.js";
 import { HostError } from "../errors.js";
-import type { Manifest } from "../segment/manifest.js";
+import { fileBytesOf, type Manifest } from "../segment/manifest.js";
+import { fetchedBytes, fetchSegments } from "./segment-files.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import type { Platform } from "../io/platform.js";
 import type { DocumentIndex } from "../store/document-index.js";
@@ -82,7 +83,7 @@ export async function planOf(
   const target = resolveTargetTime(task.targetTimeMicros, manifest.window, task.lenientTargetTime);
   const bytes = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   // The fetched copy, the new index with its keys, and the space for sorting the keys.
-  const neededBytes = Math.ceil(bytes * 2.5);
+  const neededBytes = Math.ceil(fetchedBytes(manifest.segments) + bytes * 1.5);
   const freeBytes = await platform.files.freeBytes(task.temporaryDirectory);
   if (freeBytes < neededBytes) {
     throw new HostError(
@@ -116,14 +117,7 @@ export async function runRestore(
         await platform.files.makeDirectory(source);
         return {
           ...plan,
-          segments: await fetchSegments(
-            platform,
-            task.reader,
-            chosen.manifest,
-            source,
-            signal,
-            report,
-          ),
+          segments: await fetchReporting(platform, task.reader, chosen, source, signal, report),
         };
       },
     );
@@ -178,26 +172,22 @@ export async function runRestore(
   }
 }
 
-async function fetchSegments(
+async function fetchReporting(
   platform: Platform,
   reader: ContainerReader,
-  manifest: Manifest,
+  { manifest: { segments } }: ChosenManifest,
   directory: string,
   signal: AbortSignal,
   report: Report,
 ): Promise<SegmentSource[]> {
   report({
     stage: "fetching",
-    bytesTotal: manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    bytesTotal: segments.reduce((sum, segment) => sum + fileBytesOf(segment), 0),
   });
-  const wanted = manifest.segments.map((segment) => ({
-    segment,
-    path: join(directory, segment.name),
-  }));
   let bytesDone = 0;
-  await reader.fetch(wanted, signal, (count) => report({ bytesDone: (bytesDone += count) }));
-  await platform.files.syncDirectory(directory);
-  return wanted.map(({ segment, path }) => ({ ...segment, path }));
+  return fetchSegments(platform, reader, segments, directory, signal, (count) =>
+    report({ bytesDone: (bytesDone += count) }),
+  );
 }
 
 /** Reverts the last restore. The reverted index has a new lineage, so the undo can be undone. */

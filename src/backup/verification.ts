@@ -1,3 +1,4 @@
+import type { DecryptWith } from "../encoding/encoding-call.js";
 import type { BackupDescription } from "../segment/description.js";
 
 /** Extent of a verification. Each level includes the previous one. */
@@ -8,6 +9,8 @@ export interface VerifyDepth {
   level: VerifyLevel;
   /** SAMPLE: percentage of rows to read, 1 to 100. */
   samplePercent: number;
+  /** Keys for an encrypted backup. */
+  decryptWith?: DecryptWith | undefined;
 }
 
 /** Result of a successful verification. */

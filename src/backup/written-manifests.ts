@@ -2,6 +2,7 @@ import { fromFileError } from "../io/file-error.js";
 import { JsonFile } from "../io/json-file.js";
 import type { Platform } from "../io/platform.js";
 import { HostError } from "../errors.js";
+import type { RowId } from "../engine/engine.js";
 import { limits } from "../limits.js";
 
 /**
@@ -9,11 +10,19 @@ import { limits } from "../limits.js";
  * manifest may be forged or of a host that started as a copy of this one, which a log position cannot detect.
  */
 export interface WrittenManifests {
-  has(sha256: string): boolean;
+  /** Returns the entry of a manifest, or undefined if this host did not write it. */
+  find(sha256: string): WrittenManifest | undefined;
   /** Resolves when the entry is durable, or with a warning if it cannot be written; the next backup after a restart is then a new base. */
-  add(destination: string, sha256: string): Promise<string | undefined>;
+  add(destination: string, entry: WrittenManifest): Promise<string | undefined>;
   /** Removes the entry of a manifest that was not written. */
   drop(destination: string, sha256: string): void;
+}
+
+/** A manifest that this host wrote. */
+export interface WrittenManifest {
+  sha256: string;
+  /** The last version in the log at its position, which the manifest of an encrypted backup does not name. */
+  lastRecord?: RowId | undefined;
 }
 
 const fileBytes = 4 * 1024 * 1024;
@@ -24,23 +33,29 @@ export async function openWrittenManifests(
   path: string,
   onError: (error: unknown) => void,
 ): Promise<WrittenManifests> {
-  const file = new JsonFile<[string, string[]][]>({
+  const file = new JsonFile<[string, WrittenManifest[]][]>({
     platform,
     path,
     maxBytes: fileBytes,
-    parse: (value) => (Array.isArray(value) ? value.filter(isEntry) : undefined),
+    parse: (value) => (Array.isArray(value) ? value.flatMap(toEntry) : undefined),
   });
   const content = await file.read();
   if ("error" in content) onError(content.error);
   /** Manifests by destination, both ordered by the last write. */
-  const known = new Map<string, string[]>(content.state === "read" ? content.value : []);
+  const known = new Map<string, WrittenManifest[]>(content.state === "read" ? content.value : []);
 
   return {
-    has: (sha256) => [...known.values()].some((list) => list.includes(sha256)),
-    async add(destination, sha256) {
+    find(sha256) {
+      for (const list of known.values()) {
+        const found = list.find((one) => one.sha256 === sha256);
+        if (found) return found;
+      }
+      return undefined;
+    },
+    async add(destination, entry) {
       const list = [
-        ...(known.get(destination) ?? []).filter((one) => one !== sha256),
-        sha256,
+        ...(known.get(destination) ?? []).filter((one) => one.sha256 !== entry.sha256),
+        entry,
       ].slice(-limits.writtenManifests);
       known.delete(destination);
       known.set(destination, list);
@@ -59,17 +74,26 @@ export async function openWrittenManifests(
     drop(destination, sha256) {
       known.set(
         destination,
-        (known.get(destination) ?? []).filter((one) => one !== sha256),
+        (known.get(destination) ?? []).filter((one) => one.sha256 !== sha256),
       );
     },
   };
 }
 
-function isEntry(value: unknown): value is [string, string[]] {
+/** Returns the entry of a destination, or nothing if it is invalid. Earlier versions stored digests alone. */
+function toEntry(value: unknown): [string, WrittenManifest[]][] {
+  if (!Array.isArray(value) || typeof value[0] !== "string" || !Array.isArray(value[1])) return [];
+  const manifests = (value[1] as unknown[]).map((one) =>
+    typeof one === "string" ? { sha256: one } : one,
+  );
+  return manifests.every(isWritten) ? [[value[0], manifests]] : [];
+}
+
+function isWritten(value: unknown): value is WrittenManifest {
   return (
-    Array.isArray(value) &&
-    typeof value[0] === "string" &&
-    Array.isArray(value[1]) &&
-    value[1].every((one) => typeof one === "string")
+    typeof value === "object" &&
+    value !== null &&
+    "sha256" in value &&
+    typeof value.sha256 === "string"
   );
 }

@@ -32,8 +32,10 @@ export function toBackupView(message: BackupDescription): BackupView {
       ...parent,
       positionMicros: Number(parent.positionMicros),
     })),
-    segments: message.segments.map((segment) => ({
+    ...(message.encrypted && { encryption: { recipients: message.recipients } }),
+    segments: message.segments.map(({ compression: _compression, ...segment }) => ({
       ...segment,
+      storedBytes: Number(segment.storedBytes),
       kind: segment.kind === SegmentKind.BASE ? ("base" as const) : ("delta" as const),
       sizeBytes: Number(segment.sizeBytes),
       firstMicros: Number(segment.firstMicros),

@@ -1,7 +1,5 @@
-import type {
-  ListBackupsRequest,
-  ListedBackup,
-} from "../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { ListedBackup } from "../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { readDecryption } from "./keys.js";
 import type { Session } from "./connect/session.js";
 
 /**
@@ -10,8 +8,9 @@ import type { Session } from "./connect/session.js";
  */
 export async function listAllBackups(
   { management }: Session,
-  request: Pick<ListBackupsRequest, "uri"> &
-    Partial<Pick<ListBackupsRequest, "recursive" | "checkDigests">>,
+  request: { uri: string; recursive?: boolean; checkDigests?: boolean } & Awaited<
+    ReturnType<typeof readDecryption>
+  >,
   signal: AbortSignal,
 ): Promise<ListedBackup[]> {
   const all: ListedBackup[] = [];

@@ -10,6 +10,7 @@ import { addDocuments } from "./commands/documents.js";
 import { addExport } from "./commands/export.js";
 import { addImport } from "./commands/import.js";
 import { addInspect } from "./commands/inspect.js";
+import { addKeygen } from "./commands/keygen.js";
 import { addList } from "./commands/list.js";
 import { addOperations } from "./commands/operations.js";
 import { addPrune } from "./commands/prune.js";
@@ -46,6 +47,7 @@ export function createProgram(): Command {
         addExport,
         addPrune,
         addDestination,
+        addKeygen,
       ],
     ],
     ["Operations:", [addOperations]],

@@ -18,6 +18,7 @@ export function compositeReader(
   return {
     kind: "ZIP",
     displayName: first.displayName,
+    decryptWith: first.decryptWith,
     manifests: (signal) => first.manifests(signal),
     async sizesOf(names, signal) {
       const sizes = new Map<string, number>();

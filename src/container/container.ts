@@ -1,4 +1,5 @@
 import type { ManifestFile, Segment, StoredManifest } from "../segment/manifest.js";
+import type { DecryptWith } from "../encoding/encoding-call.js";
 import type { Retention } from "../destination/destination.js";
 import type { HeldLease } from "../io/lease.js";
 
@@ -12,33 +13,35 @@ export interface ContainerReader {
   /** Name for messages: a local path, or a URI without credentials. */
   readonly displayName: string;
   /**
-   * Optional: returns the local path of a segment, so that it can be read directly. Absent if
-   * segments must be fetched.
+   * Optional: returns the local path of a segment, so that it can be read directly. Absent or undefined
+   * if it must be fetched.
    */
-  localPath?(segment: string): string;
+  localPath?(segment: Segment): string | undefined;
+  /** What decrypts its segments. Absent: only segments that are not encrypted can be read. Secret. */
+  readonly decryptWith?: DecryptWith | undefined;
   /** Reads all manifests, newest first. Throws FORMAT_TOO_NEW if one has a newer format. */
   manifests(signal: AbortSignal): Promise<FoundManifest[]>;
   /** Returns the sizes of files by their names, without those that do not exist. */
   sizesOf(names: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
   /**
-   * Copies segments to new files and checks only their sizes. `onBytes` receives the number of
-   * bytes copied since the last call.
+   * Copies the files of segments to new files, as they are stored, and checks only their sizes.
+   * `onBytes` receives the number of bytes copied since the last call.
    */
   fetch(
     wanted: StagedSegment[],
     signal: AbortSignal,
     onBytes?: (count: number) => void,
   ): Promise<void>;
-  /** Reads a segment, uncompressed. Throws BACKUP_DAMAGED if it cannot be read. */
+  /** Reads the file of a segment as it is stored. Throws BACKUP_DAMAGED if it cannot be read. */
   bytesOf(
-    segment: Pick<Segment, "name" | "sizeBytes">,
+    segment: Pick<Segment, "name" | "sizeBytes" | "stored">,
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array>;
   /** Closes the container and its destination. */
   close(): Promise<void>;
 }
 
-/** A segment and its local file, which is in the staging directory or will be fetched. */
+/** A segment and its local file as it is stored, which is in the staging directory or will be fetched. */
 export interface StagedSegment {
   segment: Segment;
   path: string;
@@ -95,7 +98,10 @@ export interface CommitOptions {
   store: boolean;
   /** Locks the stored files. Requires a destination with object lock. Default: no lock. */
   retention?: Retention | undefined;
-  /** Verifies a segment file: digest, size, counts and the checksum of each row. */
+  /**
+   * Verifies a segment file that is the SQLite database: digest, size, counts and the checksum of each
+   * row. The rows of a compressed or encrypted segment were verified before.
+   */
   readBack(staged: StagedSegment): Promise<void>;
   /** Receives the number of bytes written since the last call. */
   onBytes(count: number): void;

@@ -4,6 +4,7 @@ import { HostError } from "../errors.js";
 import { eachConcurrently } from "../io/each-concurrently.js";
 import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
+import { fileBytesOf, type Segment } from "../segment/manifest.js";
 import type { ContainerReader, FoundManifest } from "./container.js";
 import { isXenonFile, readManifests, xenonBackup } from "./manifests.js";
 
@@ -15,24 +16,28 @@ export function openDirectoryReader(
   { files }: Pick<Platform, "files">,
   destination: Destination,
 ): ContainerReader {
-  const localPath = destination.localPath?.bind(destination);
+  const pathOf = destination.localPath?.bind(destination);
   return {
     kind: "DIRECTORY",
     displayName: destination.displayName(),
-    ...(localPath && { localPath }),
+    ...(pathOf && {
+      localPath: ({ name, stored }: Segment) => (stored ? undefined : pathOf(name)),
+    }),
     manifests: (signal) => manifestsAt(destination, signal),
     sizesOf: (names, signal) => sizesIn(destination, names, signal),
     async fetch(wanted, signal, onBytes) {
       // Small segments of a remote destination take the time of their requests, not of their bytes.
       const atOnce = destination.localPath ? 1 : limits.segmentFetches;
       await eachConcurrently(wanted, atOnce, signal, async ({ segment, path }, either) => {
-        const { name, sizeBytes } = segment;
+        const { name } = segment;
+        const sizeBytes = fileBytesOf(segment);
         const options = { signal: either, maxBytes: sizeBytes };
         await fetchObject({ files }, destination, name, path, options);
         onBytes?.(sizeBytes);
       });
     },
-    bytesOf: ({ name, sizeBytes }, signal) => destination.get(name, { signal, end: sizeBytes }),
+    bytesOf: (segment, signal) =>
+      destination.get(segment.name, { signal, end: fileBytesOf(segment) }),
     close: () => destination.close(),
   };
 }

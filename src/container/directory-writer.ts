@@ -9,7 +9,13 @@ import { HostError } from "../errors.js";
 import { unsharedLease, type HeldLease } from "../io/lease.js";
 import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
-import type { ManifestFile, Segment, StoredManifest } from "../segment/manifest.js";
+import {
+  fileBytesOf,
+  fileOf,
+  type ManifestFile,
+  type Segment,
+  type StoredManifest,
+} from "../segment/manifest.js";
 import { isSegmentName, parseManifestName } from "../segment/format.js";
 import type {
   CommitOptions,
@@ -98,8 +104,8 @@ class DirectoryWriter implements ContainerWriter {
     for (const each of staged) {
       await lock.assertHeld();
       await this.#putSegment(each, options);
-      bytesWritten += each.segment.sizeBytes;
-      options.onBytes(each.segment.sizeBytes);
+      bytesWritten += fileBytesOf(each.segment);
+      options.onBytes(fileBytesOf(each.segment));
     }
     options.signal.throwIfAborted();
     await lock.assertHeld();
@@ -135,15 +141,16 @@ class DirectoryWriter implements ContainerWriter {
   async #putSegment(staged: StagedSegment, options: CommitOptions): Promise<void> {
     const { platform, destination } = this.#opened;
     const { segment, path } = staged;
-    const { name, sizeBytes, sha256 } = segment;
+    const { name, stored } = segment;
     const { signal, retention } = options;
-    if (!destination.localPath) await options.readBack(staged);
-    const put = { sizeBytes, sha256, signal, retention };
-    const { verified } = await destination.put(name, { path }, put);
+    const isDatabase = stored === undefined;
+    if (isDatabase && !destination.localPath) await options.readBack(staged);
+    const file = fileOf(segment);
+    const { verified } = await destination.put(name, { path }, { ...file, signal, retention });
     await platform.failpoint("backup:segment-renamed");
-    if (destination.localPath)
+    if (isDatabase && destination.localPath)
       await options.readBack({ segment, path: destination.localPath(name) });
-    else if (!verified) await readBack(destination, name, segment, signal);
+    else if (!verified) await readBack(destination, name, file, signal);
     await platform.failpoint("backup:segment-read-back");
   }
 
@@ -203,7 +210,7 @@ async function firstMissing(
 ): Promise<Segment | undefined> {
   const names = segments.map(({ name }) => name);
   const sizes = await reader.sizesOf(names, signal);
-  return segments.find(({ name, sizeBytes }) => sizes.get(name) !== sizeBytes);
+  return segments.find((segment) => sizes.get(segment.name) !== fileBytesOf(segment));
 }
 
 async function writeNote(

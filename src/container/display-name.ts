@@ -35,6 +35,7 @@ export function withDisplayName(
   return {
     kind: reader.kind,
     displayName,
+    decryptWith: reader.decryptWith,
     manifests: (signal) => withName(reader.manifests(signal)),
     sizesOf: (names, signal) => withName(reader.sizesOf(names, signal)),
     fetch: (wanted, signal, onBytes) => withName(reader.fetch(wanted, signal, onBytes)),

@@ -1,10 +1,13 @@
 import { join } from "node:path";
 import type { Destination, ObjectInfo } from "../destination/destination.js";
 import { fetchObject } from "../destination/objects.js";
+import type { DecryptWith } from "../encoding/encoding-call.js";
 import { HostError } from "../errors.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import { fromFileError } from "../io/file-error.js";
 import type { Platform } from "../io/platform.js";
+import { decryptArchive, isAgeFile, readHead, readLocalHead } from "./age-archive.js";
+import type { Segment } from "../segment/manifest.js";
 import type { ContainerReader, FoundManifest, StagedSegment } from "./container.js";
 import { openDirectoryReader } from "./directory-reader.js";
 import { errorWithDisplayName, withDisplayName } from "./display-name.js";
@@ -22,6 +25,8 @@ export interface OpenReaderOptions {
   /** Directory to which an archive is fetched unless it is a local file. */
   temporaryDirectory: string;
   signal: AbortSignal;
+  /** Keys for an encrypted backup. */
+  decryptWith?: DecryptWith | undefined;
   /** Receives the bytes fetched so far and the size, which is 0 if unknown. */
   onFetchedBytes?(done: number, total: number): void;
 }
@@ -35,11 +40,16 @@ export async function openReader(
   { destination, object }: Location,
   options: OpenReaderOptions,
 ): Promise<ContainerReader> {
-  if (object === undefined) return openDirectoryReader(platform, destination);
+  const { decryptWith } = options;
+  if (object === undefined) return { ...openDirectoryReader(platform, destination), decryptWith };
   const close = () => destination.close();
   try {
     const reader = await openArchive(platform, destination, object, options);
-    return withDisplayName(reader, destination.displayName(object), close);
+    // A directory that was packed has encrypted segments.
+    return {
+      ...withDisplayName(reader, destination.displayName(object), close),
+      decryptWith,
+    };
   } catch (error) {
     await close();
     throw fromFileError(error, `Reading the backup ${destination.displayName(object)}`);
@@ -58,7 +68,9 @@ async function openArchive(
   const info = await destination.stat(object, options.signal);
   if (!localPath || !openLocal) {
     // A server that only serves files does not tell their size without reading them.
-    return info === undefined
+    if (info === undefined) return openFetched(platform, destination, object, options);
+    const head = await readHead(destination, object, info.sizeBytes, options.signal);
+    return isAgeFile(head)
       ? openFetched(platform, destination, object, options)
       : RemoteArchive.open(platform, destination, object, info, options);
   }
@@ -70,6 +82,11 @@ async function openArchive(
   }
   const path = localPath.call(destination, object);
   const { openZipReader } = await import("./zip-reader.js");
+  if (
+    info.sizeBytes > 0 &&
+    isAgeFile(await readHead(destination, object, info.sizeBytes, options.signal))
+  )
+    return openDecrypted(platform, { path, name }, options);
   return openZipReader(path, () => openLocal.call(destination, object)).catch((error: unknown) => {
     throw errorWithDisplayName(error, path, name);
   });
@@ -80,8 +97,9 @@ async function openFetched(
   { files, randomHex }: ReaderPlatform,
   destination: Destination,
   object: string,
-  { temporaryDirectory, signal, onFetchedBytes: onBytes }: OpenReaderOptions,
+  options: OpenReaderOptions,
 ): Promise<ContainerReader> {
+  const { temporaryDirectory, signal, onFetchedBytes: onBytes } = options;
   const path = join(temporaryDirectory, `${temporaryPrefix}fetched-${randomHex(8)}.zip`);
   const remove = () => files.remove(path).catch(() => {});
   await fetchObject({ files }, destination, object, path, {
@@ -91,11 +109,36 @@ async function openFetched(
   });
   try {
     const { openZipReader } = await import("./zip-reader.js");
+    if (isAgeFile(await readLocalHead({ files }, path))) {
+      const encrypted = { path, name: destination.displayName(object) };
+      const reader = await openDecrypted({ files, randomHex }, encrypted, options);
+      await remove();
+      return reader;
+    }
     const reader = await openZipReader(path, () => files.openToRead(path));
     return withDisplayName(reader, destination.displayName(object), remove);
   } catch (error) {
     await remove();
     throw errorWithDisplayName(error, path, destination.displayName(object));
+  }
+}
+
+/** Decrypts an archive that is a local file. Closing the reader removes the decrypted copy. */
+async function openDecrypted(
+  platform: ReaderPlatform,
+  { path, name }: { path: string; name: string },
+  { temporaryDirectory, signal, decryptWith }: OpenReaderOptions,
+): Promise<ContainerReader> {
+  const { openZipReader } = await import("./zip-reader.js");
+  const encrypted = { path, name, decryptWith };
+  const decrypted = await decryptArchive(platform, encrypted, temporaryDirectory, signal);
+  const remove = () => platform.files.remove(decrypted).catch(() => {});
+  try {
+    const reader = await openZipReader(decrypted, () => platform.files.openToRead(decrypted));
+    return withDisplayName(reader, name, remove);
+  } catch (error) {
+    await remove();
+    throw errorWithDisplayName(error, decrypted, name);
   }
 }
 
@@ -156,7 +199,7 @@ class RemoteArchive implements ContainerReader {
   }
 
   async *bytesOf(
-    segment: Pick<StagedSegment["segment"], "name" | "sizeBytes">,
+    segment: Pick<Segment, "name" | "sizeBytes" | "stored">,
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
     yield* (await this.#opened()).bytesOf(segment, signal);

@@ -1,10 +1,12 @@
 import type { Destination } from "../destination/destination.js";
 import type { DestinationRegistry, OpenedUri } from "../destination/registry.js";
+import type { DecryptWith, EncryptTo } from "../encoding/encoding-call.js";
 import type { IndexIdentity } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { Platform } from "../io/platform.js";
 import type { ContainerKind } from "../segment/description.js";
 import type { StoredManifest } from "../segment/manifest.js";
+import type { OwnArchives } from "./zip-writer.js";
 import type { ContainerReader, ContainerWriter } from "./container.js";
 import { openDirectoryWriter } from "./directory-writer.js";
 import { openReader, type Location } from "./open.js";
@@ -54,6 +56,10 @@ export interface OpenTargetOptions {
   expectedBytes: number;
   /** Backup that `since` names. */
   base?: StoredManifest | undefined;
+  /** Encrypts an archive. The segments of a directory are encrypted before they are stored. */
+  encryptTo?: EncryptTo | undefined;
+  /** Archives that this host encrypted, which may be replaced although they cannot be read. */
+  ownArchives?: OwnArchives | undefined;
   /** As in ZipWriterOptions. */
   onStage?(stage: string, bytesDone: number, bytesTotal: number): void;
 }
@@ -101,7 +107,7 @@ async function openWriter(
   platform: Platform,
   { destination, object }: OpenedUri,
   { verify }: TargetRequest,
-  { index, expectedBytes, base, onStage }: OpenTargetOptions,
+  { index, expectedBytes, base, encryptTo, ownArchives, onStage }: OpenTargetOptions,
   signal: AbortSignal,
 ): Promise<ContainerWriter> {
   // The capabilities of a store are known only then.
@@ -116,6 +122,8 @@ async function openWriter(
       expectedBytes,
       ...(destination.capabilities.conditionalPut && { index }),
       ...(base !== undefined && { base }),
+      encryptTo,
+      ownArchives,
       ...(verify !== undefined && { verify }),
       ...(onStage && { onStage }),
     },
@@ -160,13 +168,21 @@ export interface OpenSourceOptions {
   onFetchedBytes?(done: number, total: number): void;
 }
 
+/** Secrets for reading a backup. */
+export interface SourceAccess {
+  /** Bearer token for the origin of the URI. */
+  bearer?: string | undefined;
+  /** Keys for an encrypted backup. */
+  decryptWith?: DecryptWith | undefined;
+}
+
 /**
  * Resolves the URI of an existing backup. Throws DESTINATION_INVALID and the errors of the scheme.
  */
 export async function resolveSource(
   { platform, registry, temporaryDirectory }: ContainerOptions,
   uri: string,
-  bearer?: string,
+  { bearer, decryptWith }: SourceAccess = {},
 ): Promise<BackupSource> {
   const scheme = registry.schemeOf(uri);
   const opened = await scheme.open({ uri, purpose: "read", bearer });
@@ -176,7 +192,7 @@ export async function resolveSource(
     container: containerFor(scheme.containers, wanted),
     location: opened,
     open: (options, signal) =>
-      openReader(platform, opened, { ...options, temporaryDirectory, signal }),
+      openReader(platform, opened, { ...options, decryptWith, temporaryDirectory, signal }),
   };
 }
 

@@ -3,7 +3,7 @@ import { crc32 } from "node:zlib";
 import { Readable } from "node:stream";
 import type { CentralDirectory, File as ZipEntry } from "unzipper";
 import { HostError } from "../errors.js";
-import type { Segment } from "../segment/manifest.js";
+import { fileBytesOf, type Segment } from "../segment/manifest.js";
 import { isSegmentName, parseManifestName } from "../segment/format.js";
 import { fromFileError } from "../io/file-error.js";
 import { errnoOf, type OpenFile } from "../io/file-system.js";
@@ -81,7 +81,7 @@ async function* entryBytes(
   if (crc >>> 0 !== entry.crc32 >>> 0) throw damaged("does not match its checksum");
 }
 
-type SizedEntry = Pick<Segment, "name" | "sizeBytes">;
+type SizedEntry = Pick<Segment, "name" | "sizeBytes" | "stored">;
 
 /** Reads a backup in a ZIP archive. */
 export interface ZipReader extends ContainerReader {
@@ -272,12 +272,13 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
       );
     return entry;
   };
-  const checkSize = (segment: Pick<Segment, "name" | "sizeBytes">): ZipEntry => {
+  const checkSize = (segment: SizedEntry): ZipEntry => {
+    const sizeBytes = fileBytesOf(segment);
     const entry = entryOf(segment.name);
-    if (entry.uncompressedSize === segment.sizeBytes) return entry;
+    if (entry.uncompressedSize === sizeBytes) return entry;
     throw new HostError(
       "BACKUP_DAMAGED",
-      `The archive ${path} is damaged: ${segment.name} has ${entry.uncompressedSize} bytes, not ${segment.sizeBytes}. Use another backup.`,
+      `The archive ${path} is damaged: ${segment.name} has ${entry.uncompressedSize} bytes, not ${sizeBytes}. Use another backup.`,
     );
   };
 
@@ -312,7 +313,7 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
     async fetch(wanted, signal, onBytes) {
       const segments = wanted.map(({ segment, path: target }) => {
         checkSize(segment);
-        return { name: segment.name, sizeBytes: segment.sizeBytes, target };
+        return { name: segment.name, sizeBytes: fileBytesOf(segment), target };
       });
       await runZip({ kind: "extract", path, segments }, signal, onBytes);
     },

@@ -1,11 +1,19 @@
 import { join } from "node:path";
 import type { Destination, Lock, StagingArea } from "../destination/destination.js";
 import { readBack, requireCapability } from "../destination/objects.js";
+import { runEncoding, type EncryptTo } from "../encoding/encoding-call.js";
 import type { IndexIdentity } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { HeldLease } from "../io/lease.js";
 import type { Platform } from "../io/platform.js";
-import type { Manifest, ManifestFile, Segment, StoredManifest } from "../segment/manifest.js";
+import {
+  fileBytesOf,
+  fileOf,
+  type Manifest,
+  type ManifestFile,
+  type Segment,
+  type StoredManifest,
+} from "../segment/manifest.js";
 import type {
   CommitOptions,
   Committed,
@@ -14,6 +22,7 @@ import type {
   StagedSegment,
 } from "./container.js";
 import { runZip } from "./zip-call.js";
+import { digestOf, isAgeFile, readHead, readLocalHead } from "./age-archive.js";
 import { openRemoteFile } from "./remote-file.js";
 import { readPredecessor } from "./zip-predecessor.js";
 
@@ -36,8 +45,21 @@ export interface ZipWriterOptions {
    * a warning if the destination does not allow reading. True: fail instead of warning.
    */
   verify?: boolean;
+  /** Encrypts the archive as a whole. Default: not encrypted. */
+  encryptTo?: EncryptTo | undefined;
+  /** Encrypted archives that may be replaced. Default: none. */
+  ownArchives?: OwnArchives | undefined;
   /** Receives the progress of uploading and verifying. */
   onStage?(stage: "uploading" | "reading back", bytesDone: number, bytesTotal: number): void;
+}
+
+/**
+ * Record of the encrypted archives that this host wrote, by the SHA-256 of their headers. Their manifests
+ * cannot be read to see of which index they are.
+ */
+export interface OwnArchives {
+  has(sha256: string): boolean;
+  add(sha256: string): Promise<void>;
 }
 
 /**
@@ -55,7 +77,7 @@ export async function openZipWriter(
   let staging: StagingArea | undefined;
   try {
     // Read under the lock, because another backup may have replaced the archive before.
-    const replaced = index && (await replacedArchive(destination, object, index, signal));
+    const replaced = index && (await replacedArchive({ ...options, index }, signal));
     await destination.removeAbandoned(object, lock);
     staging = await destination.stage({
       object,
@@ -80,14 +102,21 @@ interface Replaced {
 }
 
 async function replacedArchive(
-  destination: Destination,
-  object: string,
-  index: IndexIdentity,
+  { destination, object, index, ownArchives }: ZipWriterOptions & { index: IndexIdentity },
   signal: AbortSignal,
 ): Promise<Replaced> {
   const info = await destination.stat(object, signal);
   if (!info) return { manifests: [], version: null };
   if (info.sizeBytes === 0) return { manifests: [], version: info.version };
+  const head = await readHead(destination, object, info.sizeBytes, signal);
+  if (isAgeFile(head)) {
+    if (ownArchives?.has(digestOf(head))) return { manifests: [], version: info.version };
+    throw new HostError(
+      "DESTINATION_OCCUPIED",
+      `Cannot replace ${destination.displayName(object)}: it is encrypted, and this host has no record of writing it. It was not changed. Use another name, or move it away.`,
+      { metadata: { path: destination.displayName(object) } },
+    );
+  }
   const { localPath, openLocal } = destination;
   const [path, open] =
     localPath && openLocal
@@ -144,8 +173,7 @@ class ZipWriter implements ContainerWriter {
     if (retention) requireCapability(destination, "objectLock", "lock backups");
     for (const each of staged) await commit.readBack(each);
     await this.#requireFreeSpace(staged, manifest);
-    const path = join(this.stagingDirectory, "archive.zip");
-    const { sizeBytes, sha256 } = await this.#pack(path, staged, manifest, commit);
+    const { path, sizeBytes, sha256 } = await this.#prepare(staged, manifest, commit);
     await this.#platform.failpoint("backup:archive-read-back");
     signal.throwIfAborted();
     await this.#lock.assertHeld();
@@ -177,6 +205,28 @@ class ZipWriter implements ContainerWriter {
     return { bytesWritten: sizeBytes, verified: verified.verified, warnings };
   }
 
+  /** Packs the archive, and encrypts it if requested. Both are verified by reading them back. */
+  async #prepare(
+    staged: StagedSegment[],
+    manifest: ManifestFile,
+    commit: CommitOptions,
+  ): Promise<{ path: string; sizeBytes: number; sha256: string }> {
+    const { encryptTo, ownArchives, destination, object } = this.#options;
+    const path = join(this.stagingDirectory, "archive.zip");
+    const packed = await this.#pack(path, staged, manifest, commit);
+    if (encryptTo === undefined) return { path, ...packed };
+    const target = `${path}.age`;
+    const name = destination.displayName(object);
+    const [encrypted] = await runEncoding(
+      { kind: "encode", source: path, target, name, compression: "none", encryptTo },
+      commit.signal,
+    );
+    await this.#platform.files.remove(path);
+    // Before the archive exists: an entry without an archive does no harm.
+    await ownArchives?.add(digestOf(await readLocalHead(this.#platform, target)));
+    return { path: target, sizeBytes: 0, sha256: "", ...encrypted };
+  }
+
   /** An archive is replaced as a whole, so it never has unused files. */
   async removeUnused(): Promise<string[]> {
     return [];
@@ -196,8 +246,7 @@ class ZipWriter implements ContainerWriter {
   ): Promise<{ sizeBytes: number; sha256: string }> {
     const segments = staged.map(({ segment, path: from }) => ({
       name: segment.name,
-      sizeBytes: segment.sizeBytes,
-      sha256: segment.sha256,
+      ...fileOf(segment),
       path: from,
     }));
     const modifiedMs = Math.floor(manifest.createTimeMicros / 1000);
@@ -212,7 +261,8 @@ class ZipWriter implements ContainerWriter {
   /** Checks the free space for packing an archive on this machine, assuming no compression. */
   async #requireFreeSpace(staged: StagedSegment[], { bytes }: ManifestFile): Promise<void> {
     if (this.#options.destination.localPath) return;
-    const needed = staged.reduce((sum, { segment }) => sum + segment.sizeBytes, bytes.length);
+    const packed = staged.reduce((sum, { segment }) => sum + fileBytesOf(segment), bytes.length);
+    const needed = this.#options.encryptTo ? packed * 2 : packed;
     const free = await this.#platform.files.freeBytes(this.stagingDirectory);
     if (free >= needed) return;
     throw new HostError(

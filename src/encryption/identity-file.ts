@@ -24,32 +24,47 @@ export async function parseIdentities(
   askPassphrase: AskPassphrase,
   where = "the identities",
 ): Promise<Identities> {
+  return Identities.parse(await identityText(file, askPassphrase, where), where);
+}
+
+/** Returns the text of an identity file, decrypted if necessary. */
+async function identityText(
+  file: Uint8Array,
+  askPassphrase: AskPassphrase,
+  where: string,
+): Promise<string> {
   if (file.length > limits.secretFileBytes)
     throw invalid(where, `the file exceeds ${limits.secretFileBytes} bytes.`);
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.length);
   const encrypted = await findEncrypted(bytes, where);
-  if (encrypted === undefined) return Identities.parse(bytes.toString("utf8"), where);
+  if (encrypted === undefined) return bytes.toString("utf8");
   const text = await decryptText(encrypted, await askPassphrase(), where);
   try {
-    return await Identities.parse(text.toString("utf8"), where);
+    return text.toString("utf8");
   } finally {
     text.fill(0);
   }
 }
 
-/** Reads an identity file as parseIdentities does. IDENTITY_INVALID, also if it cannot be read. */
-export async function readIdentitiesFile(
+/**
+ * Reads an identity file as parseIdentities does, and returns its decrypted text, which is secret. Throws
+ * IDENTITY_INVALID, also if the file cannot be read.
+ */
+export async function readIdentityText(
   files: Pick<FileSystem, "openToRead">,
   path: string,
   askPassphrase: AskPassphrase,
-): Promise<Identities> {
+): Promise<string> {
   const bytes = await readNamedFile(files, path, {
     reason: "IDENTITY_INVALID",
     what: "identity file",
     maxBytes: limits.secretFileBytes,
   });
   try {
-    return await parseIdentities(bytes, askPassphrase, `the identity file ${path}`);
+    const where = `the identity file ${path}`;
+    const text = await identityText(bytes, askPassphrase, where);
+    await Identities.parse(text, where);
+    return text;
   } finally {
     bytes.fill(0);
   }

@@ -7,7 +7,7 @@ import { nodeFileSystem } from "../io/node-file-system.js";
 import { limits } from "../limits.js";
 import { createEncryption } from "./encryption.js";
 import { generateIdentity, Identities } from "./identities.js";
-import { parseIdentities, readIdentitiesFile } from "./identity-file.js";
+import { parseIdentities, readIdentityText } from "./identity-file.js";
 import { parseRecipients, readRecipientsFile, recipientsDigest } from "./recipients.js";
 
 const createdMs = Date.parse("2026-03-04T05:06:07.890Z");
@@ -194,16 +194,14 @@ describe("an identity file", () => {
     for (const file of [binary, armored]) {
       writeFileSync(path, file);
       chmodSync(path, 0o600);
-      const identities = await readIdentitiesFile(
-        nodeFileSystem,
-        path,
-        async () => "correct horse",
+      const identities = await Identities.parse(
+        await readIdentityText(nodeFileSystem, path, async () => "correct horse"),
       );
       expect(await identities.recipients()).toEqual([a.recipient]);
     }
     expect(
       await refused(
-        readIdentitiesFile(nodeFileSystem, path, async () => "wrong"),
+        readIdentityText(nodeFileSystem, path, async () => "wrong"),
         "IDENTITY_INVALID",
       ),
     ).toBe(`Cannot decrypt the identity file ${path}: the passphrase is wrong.`);

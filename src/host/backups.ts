@@ -9,6 +9,8 @@ import { clientTls } from "../destination/network/tls.js";
 import { DestinationRegistry } from "../destination/registry.js";
 import { openRemoteSchemes } from "../destination/remote-schemes.js";
 import { schemeOf } from "../destination/file/uri.js";
+import type { EncryptTo } from "../encoding/encoding-call.js";
+import { parseRecipients } from "../encryption/recipients.js";
 import { TransferScheme } from "../destination/transfer/scheme.js";
 import { Transfers } from "../destination/transfer/transfers.js";
 import { transferUri } from "../destination/transfer/transfer.js";
@@ -63,6 +65,8 @@ export interface Backups {
   readonly written: Awaited<ReturnType<typeof openWrittenManifests>>;
   readonly records: BackupRecords;
   readonly autoBackup: AutoBackup;
+  /** Who can decrypt backups by default. Undefined: they are not encrypted. */
+  readonly encryptTo: EncryptTo | undefined;
   /** URI under which automatic backups are stored, with links resolved; without credentials. */
   readonly autoBackupUri: string;
   /** Stores whether automatic backups are enabled. */
@@ -111,9 +115,17 @@ export async function openBackups(
       "the record of written backups cannot be read; the next backup to each destination is a new base",
     ),
   );
-  const shared = { paths, registry, records, verifications, written };
+  const encryptTo = await defaultRecipients(context);
+  const shared = { paths, registry, records, verifications, written, encryptTo };
   const automatic = await startAutomaticBackups(context, storage, stats, shared);
   return { ...shared, ...automatic, transfers, states, operations, streamed };
+}
+
+/** Throws RECIPIENT_INVALID for an invalid recipient of the configuration. */
+async function defaultRecipients({ options }: HostContext): Promise<EncryptTo | undefined> {
+  if (options.recipients === undefined) return undefined;
+  const { list } = await parseRecipients(options.recipients, "the recipients of the host");
+  return { recipients: list };
 }
 
 async function resolvePaths({ options, directory }: HostContext): Promise<BackupPaths> {
@@ -243,7 +255,8 @@ async function startAutomaticBackups(
     records,
     verifications,
     written,
-  }: Pick<Backups, "paths" | "registry" | "records" | "verifications" | "written">,
+    encryptTo,
+  }: Pick<Backups, "paths" | "registry" | "records" | "verifications" | "written" | "encryptTo">,
 ): Promise<Pick<Backups, "autoBackup" | "autoBackupUri" | "saveAutoBackup" | "health">> {
   const { options, directory, hostId, startTimeMicros, events, lifecycle, logger } = context;
   const { platform } = options;
@@ -260,6 +273,7 @@ async function startAutomaticBackups(
     destination,
     displayName,
     target: () => resolveTarget(containers, { destination: uri, container: "DIRECTORY" }),
+    encryptTo,
     hostId,
     productVersion,
     settingPath: directory.autoBackupSetting,

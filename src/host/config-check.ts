@@ -6,6 +6,7 @@ import { resolveOptions, type HostOptions } from "./options.js";
 import { directoriesOf, isUri, pathOfDestination } from "./destination-option.js";
 import { parseAllowedDestination } from "../destination/network/address-policy.js";
 import { clientTls } from "../destination/network/tls.js";
+import { parseRecipients } from "../encryption/recipients.js";
 import { parseS3Endpoint, parseS3Uri } from "../destination/s3/uri.js";
 import { checkExposure } from "../security/exposure.js";
 import { parseTokens } from "../security/tokens.js";
@@ -43,6 +44,7 @@ export async function checkConfiguration(given: HostOptions): Promise<void> {
   await resolveRoots(files, options.fileRoots, "file root");
   options.allowDestinations.map(parseAllowedDestination);
   clientTls(options.clientTls);
+  if (options.recipients !== undefined) await parseRecipients(options.recipients);
   const { autoBackupDestination: automatic } = options;
   const autoBackupPath = pathOfDestination(automatic);
   if (automatic !== undefined && autoBackupPath === undefined) {

@@ -88,6 +88,11 @@ export interface HostOptions {
   /** Idle time after which a stream is aborted, in milliseconds. Default: 2 min. */
   streamIdleMs?: number;
   /**
+   * Recipients of age (age1...), one per line, to which backups are encrypted unless a request states
+   * otherwise. Default: none, backups are not encrypted.
+   */
+  recipients?: string;
+  /**
    * Private addresses, as HOST or HOST:PORT, that http(s) backups may use although this host is
    * reachable by others. Default: none.
    */
@@ -131,10 +136,19 @@ const silent: HostLogger = { info() {}, warn() {}, error() {} };
 export type ResolvedOptions = Required<
   Omit<
     HostOptions,
-    "id" | "tokens" | "tls" | "transfers" | "autoBackupDestination" | "backupMaxAgeMs"
+    | "id"
+    | "tokens"
+    | "tls"
+    | "transfers"
+    | "autoBackupDestination"
+    | "backupMaxAgeMs"
+    | "recipients"
   >
 > &
-  Pick<HostOptions, "id" | "tokens" | "tls" | "autoBackupDestination" | "backupMaxAgeMs"> & {
+  Pick<
+    HostOptions,
+    "id" | "tokens" | "tls" | "autoBackupDestination" | "backupMaxAgeMs" | "recipients"
+  > & {
     transfers: TransferLimits;
   };
 

@@ -100,6 +100,11 @@ export const settings: readonly Setting[] = [
     many: true,
   },
   {
+    name: "recipients-file",
+    placeholder: "FILE",
+    help: "file of age recipients, one per line, to which backups are encrypted unless a request names others (default: none)",
+  },
+  {
     name: "allow-destination",
     placeholder: "HOST[:PORT]",
     help: "private address that http(s) and S3 backups may use although this host is reachable by others; repeatable (default: none)",

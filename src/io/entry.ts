@@ -10,6 +10,7 @@ export type EntryName =
   | "engine/sqlite/reader-worker"
   | "engine/sqlite/trace-buffer-worker"
   | "engine/sqlite/copy-worker"
+  | "encoding/encoding-process"
   | "segment/check-worker"
   | "segment/segment-process"
   | "engine/sqlite/build-process"

@@ -93,7 +93,7 @@ export async function openOffline({
     operations,
     streamed: { find: noHost },
     states,
-    written: { has: () => false, add: async () => undefined, drop: () => {} },
+    written: { find: () => undefined, add: async () => undefined, drop: () => {} },
     verifications: await openVerifications(
       platform,
       join(stateDirectory, "verifications.json"),

@@ -1,5 +1,6 @@
 import type { LineageParent, RestorableWindow } from "../engine/engine.js";
-import type { StoredManifest } from "./manifest.js";
+import type { Compression } from "./format.js";
+import { fileBytesOf, type SegmentEncryption, type StoredManifest } from "./manifest.js";
 
 /** How a backup is packed. STREAM: an archive sent over HTTP or HTTPS. */
 export type ContainerKind = "ZIP" | "DIRECTORY" | "STREAM";
@@ -8,8 +9,13 @@ export type ContainerKind = "ZIP" | "DIRECTORY" | "STREAM";
 export interface SegmentDescription {
   name: string;
   kind: "base" | "delta";
+  /** Size and digest of the SQLite database. The digest is "" if the segment is encrypted. */
   sizeBytes: number;
   sha256: string;
+  /** Size of the file. Absent, like the next two: the file is the SQLite database. */
+  storedBytes?: number;
+  compression?: Compression;
+  encrypted?: boolean;
   firstMicros: number;
   lastMicros: number;
   records: number;
@@ -36,8 +42,11 @@ export interface BackupDescription {
   window: RestorableWindow;
   documents: number;
   versions: number;
+  /** Size of the files of all segments. */
   sizeBytes: number;
   segments: SegmentDescription[];
+  /** Absent: the backup is not encrypted. */
+  encryption?: SegmentEncryption | undefined;
 }
 
 /** Location and packing of a backup. */
@@ -55,7 +64,14 @@ export function describeManifest(
     manifestSha256: sha256,
     uri,
     container,
-    sizeBytes: segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-    segments: segments.map(({ prunes: _prunes, ...segment }) => segment),
+    sizeBytes: segments.reduce((sum, segment) => sum + fileBytesOf(segment), 0),
+    segments: segments.map(({ prunes: _prunes, stored, ...segment }) => ({
+      ...segment,
+      ...(stored && {
+        storedBytes: stored.sizeBytes,
+        compression: stored.compression,
+        encrypted: stored.encrypted,
+      }),
+    })),
   };
 }

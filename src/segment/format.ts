@@ -1,20 +1,42 @@
 /**
- * Version of the manifest and of the tables of segments, which docs/format.md specifies. A reader
- * rejects a newer version.
+ * Newest version of the manifest and of the tables of segments, which docs/format.md specifies. A reader
+ * rejects a newer version. Version 2 added compressed and encrypted segments; a backup without them is
+ * written as version 1.
  */
-export const formatVersion = 1;
+export const formatVersion = 2;
+
+/** Compression of a stored segment. */
+export type Compression = "none" | "gzip" | "zstd";
+
+const compressionSuffix: Record<Compression, string> = { none: "", gzip: ".gz", zstd: ".zst" };
+
+/** How a segment is stored. */
+export interface StoredForm {
+  compression: Compression;
+  encrypted: boolean;
+  /** Size and digest of the stored file. */
+  sizeBytes: number;
+  /** In lower-case hexadecimal. */
+  sha256: string;
+}
 
 /**
- * Returns the file name of a segment. Names contain a digest of the contents, so a file is never
- * rewritten under its name.
+ * Returns the file name of a segment. Names contain a digest of the contents of the file, so a file is
+ * never rewritten under its name.
  */
 export function segmentName(segment: {
   kind: "base" | "delta";
   firstMicros: number;
   lastMicros: number;
   sha256: string;
+  stored?: StoredForm | undefined;
 }): string {
-  return `${segment.kind}-${segment.firstMicros}-${segment.lastMicros}-${segment.sha256.slice(0, 16)}.sqlite`;
+  const { kind, firstMicros, lastMicros, stored } = segment;
+  const digest = (stored?.sha256 ?? segment.sha256).slice(0, 16);
+  const suffix = stored
+    ? `${compressionSuffix[stored.compression]}${stored.encrypted ? ".age" : ""}`
+    : "";
+  return `${kind}-${firstMicros}-${lastMicros}-${digest}.sqlite${suffix}`;
 }
 
 /** Returns the file name of a manifest. */
@@ -22,7 +44,7 @@ export function manifestName(number: number, sha256: string): string {
   return `manifest-${String(number).padStart(10, "0")}-${sha256.slice(0, 16)}.json`;
 }
 
-const segmentPattern = /^(base|delta)-\d{1,16}-\d{1,16}-[0-9a-f]{16}\.sqlite$/;
+const segmentPattern = /^(base|delta)-\d{1,16}-\d{1,16}-[0-9a-f]{16}\.sqlite(\.gz|\.zst)?(\.age)?$/;
 const manifestPattern = /^manifest-(\d{10})-([0-9a-f]{16})\.json$/;
 
 /** Whether a file name is that of a segment. */

@@ -87,7 +87,7 @@ test.each<[string, Parameters<typeof changed>[0]]>([
 });
 
 test("rejects a newer format with FORMAT_TOO_NEW, and ignores unknown fields", () => {
-  expect(() => decodeManifest(...changed((json) => (json["formatVersion"] = 2)))).toThrow(
+  expect(() => decodeManifest(...changed((json) => (json["formatVersion"] = 3)))).toThrow(
     expect.objectContaining({ reason: "FORMAT_TOO_NEW" }) as Error,
   );
   expect(decodeManifest(...changed((json) => (json["later"] = { a: 1 }))).manifest).toEqual(

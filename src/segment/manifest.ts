@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { create, fromJsonString, toJsonString } from "@bufbuild/protobuf";
 import {
+  Compression as CompressionCode,
   ManifestSchema,
   SegmentKind,
   type Manifest as ManifestMessage,
@@ -8,12 +9,41 @@ import {
 import type { LineageParent, RowId, RestorableWindow, SegmentContent } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
-import { isSegmentName, manifestName, parseManifestName, segmentName } from "./format.js";
-import { formatVersion } from "./format.js";
+import {
+  formatVersion,
+  isSegmentName,
+  manifestName,
+  parseManifestName,
+  segmentName,
+  type Compression,
+  type StoredForm,
+} from "./format.js";
 
-/** A segment and its file name. */
+/** A segment and its file name. Size and digest are those of the SQLite database. */
 export interface Segment extends SegmentContent {
   name: string;
+  /** How the file is stored. Absent: it is the SQLite database. If encrypted, the digest of the database is "". */
+  stored?: StoredForm | undefined;
+}
+
+/** Returns the size and digest of the file of a segment. */
+export function fileOf(segment: Pick<Segment, "sizeBytes" | "sha256" | "stored">): {
+  sizeBytes: number;
+  sha256: string;
+} {
+  const { sizeBytes, sha256 } = segment.stored ?? segment;
+  return { sizeBytes, sha256 };
+}
+
+/** Returns the size of the file of a segment. */
+export function fileBytesOf({ sizeBytes, stored }: Pick<Segment, "sizeBytes" | "stored">): number {
+  return stored?.sizeBytes ?? sizeBytes;
+}
+
+/** How the segments of a backup are encrypted. */
+export interface SegmentEncryption {
+  /** Public keys, sorted. Empty: with a passphrase. */
+  recipients: readonly string[];
 }
 
 /** A complete backup: the message of proto/holdfast/backup/v1 with numbers instead of bigints. */
@@ -34,8 +64,10 @@ export interface Manifest {
   segments: Segment[];
   /** Empty for the first manifest at a destination. */
   previousManifestSha256: string;
-  /** The last version in the log at the position. Absent if the log is empty. */
+  /** The last version in the log at the position. Absent if the log is empty or the backup is encrypted. */
   lastRecord?: RowId;
+  /** Absent: the segments are not encrypted. */
+  encryption?: SegmentEncryption | undefined;
 }
 
 /** A manifest with the name and digest of its file. */
@@ -52,8 +84,10 @@ export interface ManifestFile extends StoredManifest {
 
 /** Encodes a manifest as its file. Equal manifests have equal bytes. */
 export function encodeManifest(manifest: Manifest): ManifestFile {
+  const isPlain = manifest.segments.every(({ stored }) => stored === undefined);
   const message = create(ManifestSchema, {
-    formatVersion,
+    // Older versions read a backup that has nothing new.
+    formatVersion: isPlain && !manifest.encryption ? 1 : formatVersion,
     number: BigInt(manifest.number),
     indexId: manifest.indexId,
     indexLink: manifest.indexLink,
@@ -83,6 +117,13 @@ export function encodeManifest(manifest: Manifest): ManifestFile {
       lastMicros: BigInt(segment.lastMicros),
       records: BigInt(segment.records),
       prunes: BigInt(segment.prunes),
+      ...(segment.stored && {
+        stored: {
+          compression: compressionCodes[segment.stored.compression],
+          sizeBytes: BigInt(segment.stored.sizeBytes),
+          sha256: segment.stored.sha256,
+        },
+      }),
     })),
     previousManifestSha256: manifest.previousManifestSha256,
     ...(manifest.lastRecord && {
@@ -93,6 +134,7 @@ export function encodeManifest(manifest: Manifest): ManifestFile {
         crc: manifest.lastRecord.crc,
       },
     }),
+    ...(manifest.encryption && { encryption: { recipients: [...manifest.encryption.recipients] } }),
   });
   const bytes = Buffer.from(
     `${toJsonString(ManifestSchema, message, { prettySpaces: 2, alwaysEmitImplicit: true })}\n`,
@@ -133,7 +175,7 @@ export function decodeManifest(name: string, bytes: Uint8Array): ManifestFile {
     );
   }
   const problem =
-    message.formatVersion === formatVersion
+    message.formatVersion >= 1
       ? problemOf(message, expected.number)
       : `its format ${message.formatVersion} is unknown`;
   if (problem !== undefined) throw damaged(problem);
@@ -154,8 +196,15 @@ function problemOf(message: ManifestMessage, number: number): string | undefined
       return `its segment ${i + 1} does not continue the previous segment`;
     if (segment.lastMicros < segment.firstMicros)
       return `its segment ${i + 1} ends before its start`;
-    if (!/^[0-9a-f]{64}$/.test(segment.sha256) || !isSegmentName(segment.name))
+    const { stored } = segment;
+    const isEncrypted = segment.name.endsWith(".age");
+    if (isEncrypted && (!stored || !message.encryption))
+      return `it does not state how its segment ${i + 1} is encrypted`;
+    const digests = [...(isEncrypted ? [] : [segment.sha256]), ...(stored ? [stored.sha256] : [])];
+    if (!digests.every((one) => /^[0-9a-f]{64}$/.test(one)) || !isSegmentName(segment.name))
       return `its segment ${i + 1} has an invalid name or digest`;
+    if (stored && compressionOf[stored.compression] === undefined)
+      return `its segment ${i + 1} has an unknown compression`;
     if (segment.name !== segmentName(toSegment(segment)))
       return `the name of its segment ${i + 1} does not match its contents`;
     position = segment.lastMicros;
@@ -179,7 +228,12 @@ function outOfRangeFieldOf(
   const counts = [
     message.documents,
     message.versions,
-    ...message.segments.flatMap((segment) => [segment.sizeBytes, segment.records, segment.prunes]),
+    ...message.segments.flatMap((segment) => [
+      segment.sizeBytes,
+      segment.records,
+      segment.prunes,
+      segment.stored?.sizeBytes ?? 0n,
+    ]),
   ];
   if (message.number < 1n || message.number > BigInt(limits.maxManifestNumber))
     return `its number is not between 1 and ${limits.maxManifestNumber}`;
@@ -209,6 +263,12 @@ function outOfRangeFieldOf(
     window.boundingLink,
     ...parents.flatMap(({ indexId, lineage }) => [indexId, lineage]),
   ];
+  const recipients = message.encryption?.recipients ?? [];
+  if (
+    recipients.length > limits.ageRecipients ||
+    recipients.some((one) => !/^age1[a-z0-9]{1,2500}$/.test(one))
+  )
+    return "its list of recipients is invalid";
   if (texts.some((text) => text.length > limits.selfLinkBytes || controlCharacter.test(text)))
     return "a string in it is too long or contains control characters";
   return undefined;
@@ -224,8 +284,28 @@ function toSegment(segment: ManifestMessage["segments"][number]): Segment {
     lastMicros: Number(segment.lastMicros),
     records: Number(segment.records),
     prunes: Number(segment.prunes),
+    ...(segment.stored && {
+      stored: {
+        compression: compressionOf[segment.stored.compression] ?? "none",
+        encrypted: segment.name.endsWith(".age"),
+        sizeBytes: Number(segment.stored.sizeBytes),
+        sha256: segment.stored.sha256,
+      },
+    }),
   };
 }
+
+const compressionCodes: Record<Compression, CompressionCode> = {
+  none: CompressionCode.UNSPECIFIED,
+  gzip: CompressionCode.GZIP,
+  zstd: CompressionCode.ZSTD,
+};
+/** An unknown code is not in the table. */
+const compressionOf: Partial<Record<CompressionCode, Compression>> = {
+  [CompressionCode.UNSPECIFIED]: "none",
+  [CompressionCode.GZIP]: "gzip",
+  [CompressionCode.ZSTD]: "zstd",
+};
 
 function toManifest(message: ManifestMessage): Manifest {
   const { window, lastRecord } = message;
@@ -261,5 +341,6 @@ function toManifest(message: ManifestMessage): Manifest {
         crc: lastRecord.crc,
       },
     }),
+    ...(message.encryption && { encryption: { recipients: message.encryption.recipients } }),
   };
 }

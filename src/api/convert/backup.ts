@@ -19,6 +19,7 @@ import type {
 import type { BackupListing } from "../../backup/listing.js";
 import type { BackupRecord, HostDescription } from "../../service/host/description.js";
 import type { Verification } from "../../backup/verification.js";
+import { toCompression } from "./encryption.js";
 import { toInt64 } from "./numbers.js";
 
 const containers: Record<ContainerKind, Container> = {
@@ -68,6 +69,8 @@ export function toBackup(
     sizeBytes: toInt64(backup.sizeBytes),
     segments: backup.segments.map(toSegment),
     parents: backup.parents.map(toParent),
+    encrypted: backup.encryption !== undefined,
+    recipients: [...(backup.encryption?.recipients ?? [])],
   };
 }
 
@@ -175,5 +178,8 @@ function toSegment(segment: SegmentDescription) {
     firstMicros: toInt64(segment.firstMicros),
     lastMicros: toInt64(segment.lastMicros),
     records: toInt64(segment.records),
+    storedBytes: toInt64(segment.storedBytes ?? segment.sizeBytes),
+    compression: toCompression(segment.compression ?? "none"),
+    encrypted: segment.encrypted ?? false,
   };
 }

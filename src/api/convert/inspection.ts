@@ -20,6 +20,7 @@ import type {
 } from "../../backup/point-in-time.js";
 import type { RestoreDryRunPlan, SelectionResult } from "../../backup/restore-request.js";
 import { toBackup } from "./backup.js";
+import { fromDecryption } from "./encryption.js";
 import { toInt64 } from "./numbers.js";
 
 /**
@@ -27,13 +28,14 @@ import { toInt64 } from "./numbers.js";
  */
 export function fromPointInTime(message: IndexPointInTimeMessage | undefined): IndexPointInTime {
   if (!message) return { indexLink: durableIndexLink };
-  const { uri, backupName, targetTimeMicros, indexLink, bearer } = message;
+  const { uri, backupName, targetTimeMicros, indexLink, bearer, decryption } = message;
   return {
     indexLink: indexLink || durableIndexLink,
     ...(uri !== "" && { uri }),
     ...(backupName !== "" && { manifest: backupName }),
     ...(targetTimeMicros !== undefined && { targetTimeMicros }),
     ...(bearer !== "" && { bearer }),
+    ...fromDecryption(decryption),
   };
 }
 

@@ -17,6 +17,7 @@ import type { VerifyLevel as Level } from "../../backup/verification.js";
 import { withHeartbeat } from "../../service/backups/heartbeat.js";
 import { toBackup, toListedBackup, toWindow } from "../convert/backup.js";
 import { fromPointInTime, fromSelection, toDifference, toLogEntry } from "../convert/inspection.js";
+import { fromDecryption } from "../convert/encryption.js";
 import { toOperation, type OperationConversion } from "../convert/operation.js";
 import { toInt64 } from "../convert/numbers.js";
 import { badPageToken, readPageToken, writePageToken } from "../convert/page-token.js";
@@ -47,17 +48,24 @@ export function inspectionMethods(
 ): Pick<ServiceImpl<typeof ManagementServiceDescriptor>, InspectionMethod> {
   const { inspection } = management;
   return {
-    async verifyBackup({ uri, backupName, level, samplePercent }) {
+    async verifyBackup({ uri, backupName, level, samplePercent, decryption }) {
       const view = await management.verifyBackup(uri, backupName || undefined, {
         level: levels[level],
         samplePercent: samplePercent || limits.samplePercent,
+        ...fromDecryption(decryption),
       });
       return toOperation(view, conversion);
     },
-    describeBackup: async ({ uri, backupName }, { signal }) =>
-      toBackup(await management.describeBackup(uri, backupName || undefined, signal)),
-    async listBackups({ uri, pageSize, pageToken, recursive, checkDigests }, { signal }) {
-      const all = await management.listBackups(uri, { recursive, signal });
+    async describeBackup({ uri, backupName, decryption }, { signal }) {
+      const options = { signal, ...fromDecryption(decryption) };
+      return toBackup(await management.describeBackup(uri, backupName || undefined, options));
+    },
+    async listBackups(
+      { uri, pageSize, pageToken, recursive, checkDigests, decryption },
+      { signal },
+    ) {
+      const options = { signal, ...fromDecryption(decryption) };
+      const all = await management.listBackups(uri, { recursive, ...options });
       const keyOf = (one: { uri: string; name: string }) => `${one.uri} ${one.name}`;
       const after = readPageToken(backupsListing, pageToken);
       const start = after === undefined ? 0 : all.findIndex((one) => keyOf(one) === after) + 1;
@@ -65,7 +73,7 @@ export function inspectionMethods(
       const end = start + (pageSize || backupsPage);
       const listed = all.slice(start, end);
       const last = listed.at(-1);
-      const page = checkDigests ? await management.checkDigests(listed, signal) : listed;
+      const page = checkDigests ? await management.checkDigests(listed, options) : listed;
       return {
         backups: page.map(toListedBackup),
         nextPageToken: end < all.length && last ? writePageToken(backupsListing, keyOf(last)) : "",

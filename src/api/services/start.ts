@@ -9,6 +9,7 @@ import { HostError } from "../../errors.js";
 import { durableIndexLink } from "../../service/documents/factories.js";
 import type { ManagementService } from "../../service/backups/management-service.js";
 import { containerKind } from "../convert/backup.js";
+import { fromCompression, fromDecryption, fromEncryption } from "../convert/encryption.js";
 import { fromSelection } from "../convert/inspection.js";
 import { toOperation, type IsLimited, type OperationConversion } from "../convert/operation.js";
 
@@ -50,6 +51,8 @@ export function startMethods(
         ...(request.verify !== undefined && { verify: request.verify }),
         ...(request.since !== "" && { since: request.since }),
         ...retentionOf(request),
+        ...fromEncryption(request.encryption),
+        ...fromCompression(request.compression),
       });
       return toOperation(view, conversion);
     },
@@ -65,6 +68,7 @@ export function startMethods(
         ...(request.ifPositionMicros !== undefined && {
           ifPositionMicros: Number(request.ifPositionMicros),
         }),
+        ...fromDecryption(request.decryption),
         ...(request.backupName !== "" && { manifest: request.backupName }),
         ...(request.bearer !== "" && { bearer: request.bearer }),
         ...(request.selection && {

@@ -7,6 +7,7 @@ import type {
 import { limits } from "../../limits.js";
 import { durableIndexLink } from "../../service/documents/factories.js";
 import type { StreamService } from "../../service/backups/streams.js";
+import { fromEncryption } from "../convert/encryption.js";
 import { toTransfer, transferName } from "../convert/transfer.js";
 import { fromInt64, toInt64 } from "../convert/numbers.js";
 
@@ -63,6 +64,7 @@ async function hold(streams: StreamService, request: StreamBackupRequest, signal
       indexLink: request.indexLink || durableIndexLink,
       store: request.store,
       ...(request.since !== "" && { since: request.since }),
+      ...fromEncryption(request.encryption),
     },
     signal,
   );

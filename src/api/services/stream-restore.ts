@@ -9,6 +9,7 @@ import type {
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { HostError } from "../../errors.js";
 import type { UploadWriter } from "../../destination/transfer/upload.js";
+import { fromDecryption } from "../convert/encryption.js";
 import { durableIndexLink } from "../../service/documents/factories.js";
 import { withUpload, type StreamService } from "../../service/backups/streams.js";
 import { toRestoreResult } from "../convert/operation.js";
@@ -129,6 +130,7 @@ function restoreRequest(header: StreamRestoreHeader, otherIndex: boolean) {
     validateOnly: header.validateOnly,
     ...(header.targetTimeMicros !== undefined && { targetTimeMicros: header.targetTimeMicros }),
     ...(header.requestId !== "" && { requestId: header.requestId }),
+    ...fromDecryption(header.decryption),
     ...(header.baseSources.length > 0 && { baseSources: header.baseSources }),
   };
 }

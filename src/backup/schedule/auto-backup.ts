@@ -5,9 +5,11 @@ import { fromFileError } from "../../io/file-error.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import { describeManifest, type BackupDescription } from "../../segment/description.js";
-import type { Manifest, ManifestFile } from "../../segment/manifest.js";
+import { fileBytesOf, type Manifest, type ManifestFile } from "../../segment/manifest.js";
 import { parseManifestName } from "../../segment/format.js";
 import type { DocumentIndex } from "../../store/document-index.js";
+import type { EncryptTo } from "../../encoding/encoding-call.js";
+import { encodingAt } from "../encode-segment.js";
 import { runBackup } from "../backup.js";
 import type { WrittenManifests } from "../written-manifests.js";
 import { BackgroundMerge } from "./background-merge.js";
@@ -23,6 +25,8 @@ export interface AutoBackupOptions {
   displayName: string;
   /** Resolves the destination for a run, which fails if this rejects. */
   target(): Promise<BackupTarget>;
+  /** Who can decrypt the backups. Default: they are not encrypted. */
+  encryptTo?: EncryptTo | undefined;
   hostId: string;
   productVersion: string;
   enabled: boolean;
@@ -77,6 +81,8 @@ export class AutoBackup {
     this.merge = new BackgroundMerge({
       platform,
       index,
+      encoding: async () =>
+        encodingAt((await options.target()).destination, { encryptTo: options.encryptTo }),
       stage: async () => (await options.target()).destination.stage({}),
       onReady: () => this.touch(),
       onError: onBackgroundError,
@@ -194,6 +200,7 @@ export class AutoBackup {
         productVersion,
         full: false,
         store: false,
+        encoding: encodingAt(target.destination, { encryptTo: this.options.encryptTo }),
         append: true,
         isDamaged,
         destination: target.uri,
@@ -250,7 +257,9 @@ export class AutoBackup {
     const reader = openDirectoryReader(this.options.platform, destination);
     const wanted = newest.segments.map(({ name }) => name);
     const sizes = await reader.sizesOf(wanted, signal);
-    const isWhole = newest.segments.every(({ name, sizeBytes }) => sizes.get(name) === sizeBytes);
+    const isWhole = newest.segments.every(
+      (segment) => sizes.get(segment.name) === fileBytesOf(segment),
+    );
     const names = await namesIn(destination, signal).catch(() => []);
     const isListed = names.some((name) => parseManifestName(name)?.number === newest.number);
     if (!isWhole || !isListed) this.touch();

@@ -3,14 +3,16 @@ import type { StagedSegment } from "../../container/container.js";
 import type { StagingArea } from "../../destination/destination.js";
 import type { Platform } from "../../io/platform.js";
 import type { Manifest } from "../../segment/manifest.js";
-import { segmentName } from "../../segment/format.js";
 import type { DocumentIndex } from "../../store/document-index.js";
+import { encodeSegment, type SegmentEncoding } from "../encode-segment.js";
 import { planMerge, type MergePlan } from "./merge-plan.js";
 
 /** What a background merge works with. */
 export interface MergeOptions {
   platform: Platform;
   index: DocumentIndex;
+  /** How the merged segment is stored. */
+  encoding(): Promise<SegmentEncoding>;
   /** Makes a staging area of the destination that keeps the chain. */
   stage(): Promise<StagingArea>;
   onReady(): void;
@@ -80,7 +82,8 @@ export class BackgroundMerge {
           background: true,
         });
         await engine.readBack({ ...content, path }, signal, true);
-        return { segment: { ...content, name: segmentName(content) }, path };
+        const encoding = await this.options.encoding();
+        return await encodeSegment(this.options.platform, { content, path }, encoding, signal);
       } finally {
         await snapshot.release();
       }

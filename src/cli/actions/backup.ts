@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import {
   BackupPlanKind,
   BackupResultSchema,
+  Compression,
   Container,
   LockMode,
   type BackupPlan,
@@ -15,18 +16,20 @@ import { resultOf, runOperation } from "../operation.js";
 import { formatBytes, formatCount, formatDuration } from "../output/format.js";
 import { list } from "../output/table.js";
 import { displayUri, toUri } from "../destination-uri.js";
+import { readEncryption, type EncryptionFlags } from "../keys.js";
 import type { CommandContext } from "../command-context.js";
 import { nowMicros, parseUntil } from "../time.js";
 import { durationOf, warningsOf } from "../output/result.js";
 
 /** Flags of holdfast backup. */
-export interface BackupFlags extends OperationFlags {
+export interface BackupFlags extends OperationFlags, EncryptionFlags {
   type?: string;
   index?: string;
   store?: boolean;
   full?: boolean;
   verify: boolean;
   bearerFile?: string;
+  compression?: string;
   lockUntil?: string;
   lockMode?: string;
   requestId?: string;
@@ -47,6 +50,7 @@ export async function backup(
   const uri = toUri(destination);
   const bearer = readBearer(flags.bearerFile);
   const lock = lockOf(flags);
+  const encryption = await readEncryption(context, flags);
   await withHost(context, flags, async (session) => {
     const operation = await runOperation(context, flags, session, {
       start: () =>
@@ -61,6 +65,8 @@ export async function backup(
           bearer,
           ...(!flags.verify && { verify: false }),
           ...lock,
+          ...encryption,
+          compression: compressions[flags.compression ?? ""] ?? Compression.UNSPECIFIED,
         }),
       afterCancel: {
         state: `No new backup was created at ${displayUri(uri)}; existing backups are unchanged.`,
@@ -74,6 +80,12 @@ export async function backup(
     );
   });
 }
+
+const compressions: Record<string, Compression> = {
+  none: Compression.NONE,
+  gzip: Compression.GZIP,
+  zstd: Compression.ZSTD,
+};
 
 const lockModes: Record<string, LockMode> = {
   governance: LockMode.GOVERNANCE,

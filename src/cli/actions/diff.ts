@@ -15,12 +15,13 @@ import { jsonSchema } from "../output/json.js";
 import { print } from "../output/print.js";
 import { startProgress, type ProgressState } from "../output/progress.js";
 import { toUri } from "../destination-uri.js";
+import { readDecryption, type DecryptionFlags } from "../keys.js";
 import type { CommandContext } from "../command-context.js";
 import { selectionOf } from "../selection.js";
 import { nowMicros, parseTime } from "../time.js";
 
 /** Flags of holdfast diff. */
-export interface DiffFlags extends HostFlags, SelectionFlags {
+export interface DiffFlags extends HostFlags, SelectionFlags, DecryptionFlags {
   live?: boolean;
   at?: string;
   toAt?: string;
@@ -46,15 +47,20 @@ export async function diff(
     );
   const now = nowMicros();
   const selection = selectionOf(flags);
+  const decryption = await readDecryption(context, flags);
+  const toState = pointInTimeOf(
+    to === undefined ? "" : toUri(to),
+    flags.toAt,
+    flags.toBackup,
+    flags.index,
+    now,
+  );
   const request = {
-    from: pointInTimeOf(toUri(from), flags.at, flags.backup, flags.index, now),
-    to: pointInTimeOf(
-      to === undefined ? "" : toUri(to),
-      flags.toAt,
-      flags.toBackup,
-      flags.index,
-      now,
-    ),
+    from: {
+      ...pointInTimeOf(toUri(from), flags.at, flags.backup, flags.index, now),
+      ...decryption,
+    },
+    to: { ...toState, ...(to !== undefined && decryption) },
     ...(selection && { selection }),
     progress: !context.json && !context.quiet,
   };

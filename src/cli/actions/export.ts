@@ -9,12 +9,13 @@ import { print } from "../output/print.js";
 import { printableJson } from "../output/printable.js";
 import { startProgress } from "../output/progress.js";
 import { toUri } from "../destination-uri.js";
+import { readDecryption, type DecryptionFlags } from "../keys.js";
 import type { CommandContext } from "../command-context.js";
 import { selectionOf } from "../selection.js";
 import { nowMicros, parseTime } from "../time.js";
 
 /** Flags of holdfast export. */
-export interface ExportFlags extends HostFlags, SelectionFlags {
+export interface ExportFlags extends HostFlags, SelectionFlags, DecryptionFlags {
   at?: string;
   backup?: string;
   index?: string;
@@ -43,6 +44,7 @@ export async function exportDocuments(
       backupName: flags.backup ?? "",
       indexLink: flags.index ?? "",
       ...(flags.at !== undefined && { targetTimeMicros: parseTime(flags.at, nowMicros()) }),
+      ...(await readDecryption(context, flags)),
     },
     ...(selection && { selection }),
   };

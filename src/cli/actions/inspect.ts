@@ -12,12 +12,13 @@ import {
 import { printable } from "../output/printable.js";
 import { list, table } from "../output/table.js";
 import { displayUri, toUri } from "../destination-uri.js";
+import { readDecryption, type DecryptionFlags } from "../keys.js";
 import type { CommandContext } from "../command-context.js";
 import type { BackupView } from "../backup-view.js";
 import { nowMicros } from "../time.js";
 
 /** Flags of holdfast inspect. */
-export interface InspectFlags extends HostFlags {
+export interface InspectFlags extends HostFlags, DecryptionFlags {
   backup?: string;
 }
 
@@ -28,7 +29,8 @@ export async function inspect(
   source = "",
 ): Promise<void> {
   const uri = toUri(source);
-  const isLocal = uri.startsWith("file:") && !isHostSelected(flags, process.env);
+  const hasKey = (flags.identity ?? flags.passphrase ?? flags.passphraseFile) !== undefined;
+  const isLocal = uri.startsWith("file:") && !hasKey && !isHostSelected(flags, process.env);
   await (isLocal ? inspectLocally(context, flags, uri) : inspectByServices(context, flags, uri));
 }
 
@@ -60,10 +62,11 @@ async function inspectByServices(
     import("../connect/session.js"),
     import("../../../gen/ts/holdfast/management/v1/management_pb.js"),
   ]);
+  const decryption = await readDecryption(context, flags);
   await withFilesOrHost(context, flags, async (session) => {
     const { signal } = context.abort;
     const backup = await session.management.describeBackup(
-      { uri, backupName: flags.backup ?? "" },
+      { uri, backupName: flags.backup ?? "", ...decryption },
       { signal },
     );
     const listed =

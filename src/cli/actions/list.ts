@@ -8,12 +8,13 @@ import { formatAge, formatBytes, formatNumber, formatDuration } from "../output/
 import { printable } from "../output/printable.js";
 import { table } from "../output/table.js";
 import { displayUri, toUri } from "../destination-uri.js";
+import { readDecryption, type DecryptionFlags } from "../keys.js";
 import type { CommandContext } from "../command-context.js";
 import type { BackupView } from "../backup-view.js";
 import { nowMicros } from "../time.js";
 
 /** Flags of holdfast list. */
-export interface ListFlags extends HostFlags {
+export interface ListFlags extends HostFlags, DecryptionFlags {
   recursive: boolean;
   digests?: boolean;
   strict?: boolean;
@@ -34,7 +35,8 @@ const damagedExitCode = 65;
  */
 export async function list(context: CommandContext, flags: ListFlags, root = ""): Promise<number> {
   const uri = toUri(root);
-  const isLocal = uri.startsWith("file:") && !isHostSelected(flags, process.env);
+  const hasKey = (flags.identity ?? flags.passphrase ?? flags.passphraseFile) !== undefined;
+  const isLocal = uri.startsWith("file:") && !hasKey && !isHostSelected(flags, process.env);
   const listed = await (isLocal
     ? listLocally(context, flags, uri)
     : listByServices(context, flags, uri));
@@ -84,11 +86,12 @@ async function listByServices(
   uri: string,
 ): Promise<ListedView[]> {
   const { withFilesOrHost } = await import("../connect/session.js");
+  const decryption = await readDecryption(context, flags);
   return withFilesOrHost(context, flags, async (session) => {
-    const recursive = flags.recursive && uri.startsWith("file:");
+    const recursive = (flags.recursive ?? false) && /^(file|s3(\+https?)?):/i.test(uri);
     const backups = await listAllBackups(
       session,
-      { uri, recursive, checkDigests: flags.digests ?? false },
+      { uri, recursive, checkDigests: flags.digests ?? false, ...decryption },
       context.abort.signal,
     );
     return finishWith(context, backups, uri);

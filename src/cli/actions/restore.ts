@@ -32,6 +32,7 @@ import {
 import { list, table } from "../output/table.js";
 import { durationOf, warningsOf } from "../output/result.js";
 import { displayUri, toUri } from "../destination-uri.js";
+import { readDecryption, type DecryptionFlags } from "../keys.js";
 import type { CommandContext } from "../command-context.js";
 import { selectionOf } from "../selection.js";
 import { formatTime } from "../../io/time.js";
@@ -40,7 +41,7 @@ import { readBearer } from "./backup.js";
 import { selectionText } from "./selection-text.js";
 
 /** Flags of holdfast restore. */
-export interface RestoreFlags extends OperationFlags, SelectionFlags {
+export interface RestoreFlags extends OperationFlags, SelectionFlags, DecryptionFlags {
   at?: string;
   backup?: string;
   index?: string;
@@ -65,7 +66,7 @@ export async function restore(
   flags: RestoreFlags,
   source = "",
 ): Promise<number | undefined> {
-  const request = requestOf(flags, source);
+  const request = { ...requestOf(flags, source), ...(await readDecryption(context, flags)) };
   const resolvedOptions = {
     ...(request.targetTimeMicros !== undefined && { "--at": formatTime(request.targetTimeMicros) }),
   };
@@ -117,7 +118,7 @@ export async function restore(
   return withFiles(context, work, resolve(flags.dataDir));
 }
 
-type Request = ReturnType<typeof requestOf>;
+type Request = ReturnType<typeof requestOf> & Awaited<ReturnType<typeof readDecryption>>;
 
 function requestOf(flags: RestoreFlags, source: string) {
   const selection = selectionOf(flags);
@@ -247,21 +248,24 @@ async function previewWhole(
 async function backupOf(
   { abort: { signal } }: CommandContext,
   session: Session,
-  { source, backupName }: Request,
+  { source, backupName, decryption }: Request,
   link: string,
 ): Promise<BackupDescription | undefined> {
   // A token limited to some indexes may restore, but not list a destination, which may contain
   // backups of others.
   const backup = await undefinedIf(
     session,
-    session.management.describeBackup({ uri: source, backupName }, { signal }),
+    session.management.describeBackup(
+      { uri: source, backupName, ...(decryption && { decryption }) },
+      { signal },
+    ),
     isIndexNotAllowed,
   );
   if (backup === undefined || backup.indexLink === link || backupName !== "") return backup;
   return (
-    (await listAllBackups(session, { uri: source }, signal)).find(
-      (entry) => entry.backup?.indexLink === link,
-    )?.backup ?? backup
+    (
+      await listAllBackups(session, { uri: source, ...(decryption && { decryption }) }, signal)
+    ).find((entry) => entry.backup?.indexLink === link)?.backup ?? backup
   );
 }
 

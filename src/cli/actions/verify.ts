@@ -11,10 +11,11 @@ import { resultOf, runOperation } from "../operation.js";
 import { formatBytes, formatCount, formatNumber, formatDuration } from "../output/format.js";
 import { durationOf } from "../output/result.js";
 import { displayUri, toUri } from "../destination-uri.js";
+import { readDecryption, type DecryptionFlags } from "../keys.js";
 import type { CommandContext } from "../command-context.js";
 
 /** Flags of holdfast verify. */
-export interface VerifyFlags extends OperationFlags {
+export interface VerifyFlags extends OperationFlags, DecryptionFlags {
   backup?: string;
   level?: string;
   percent?: string;
@@ -35,6 +36,7 @@ export async function verify(
 ): Promise<void> {
   const uri = toUri(source);
   const samplePercent = percentOf(flags);
+  const decryption = await readDecryption(context, flags);
   await withFilesOrHost(context, flags, async (session) => {
     const operation = await runOperation(context, flags, session, {
       start: () =>
@@ -43,6 +45,7 @@ export async function verify(
           backupName: flags.backup ?? "",
           level: levels[flags.level ?? "full"] ?? VerifyLevel.FULL,
           samplePercent,
+          ...decryption,
         }),
       afterCancel: {
         state: "The verification is incomplete; the backup is unchanged.",

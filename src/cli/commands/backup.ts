@@ -1,5 +1,6 @@
 import { Option, type Command } from "commander";
 import { addDetach, addExamples, addHostOptions, addOutputOptions } from "../options.js";
+import { addEncryption } from "../keys.js";
 import { lazyAction } from "../lazy-action.js";
 
 /** Adds `holdfast backup`. */
@@ -30,6 +31,12 @@ export function addBackup(program: Command): void {
         "s3: whether a user with a special permission can end the lock (default: governance, yes)",
       ).choices(["governance", "compliance"]),
     )
+    .addOption(
+      new Option(
+        "--compression <KIND>",
+        "directory: compression of new segments (default: none in a local directory, otherwise zstd, or gzip on Node before 22.15)",
+      ).choices(["none", "gzip", "zstd"]),
+    )
     .option("--no-verify", "http(s): skip verification of the uploaded backup")
     .option(
       "--bearer-file <FILE>",
@@ -41,11 +48,15 @@ export function addBackup(program: Command): void {
     )
     .option("--dry-run", "show what would be copied without copying it")
     .action(lazyAction(async () => (await import("../actions/backup.js")).backup));
-  addOutputOptions(addHostOptions(addDetach(command)), { times: true });
+  addOutputOptions(addHostOptions(addDetach(addEncryption(command))), { times: true });
   addExamples(command, [
     ["To a directory; later backups write only what has changed", "holdfast backup /backups/shop"],
     ["To a single file", "holdfast backup file:/backups/shop.zip --type zip"],
     ["Show what would be copied, and its size", "holdfast backup /backups/shop --dry-run"],
+    [
+      "To a bucket, encrypted, and locked for 30 days",
+      "holdfast backup s3://bucket/shop --recipient age1... --lock-until 30d",
+    ],
     ["Start the backup and return at once", "holdfast backup /backups/shop --detach"],
   ]);
 }

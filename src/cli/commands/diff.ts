@@ -1,5 +1,6 @@
 import { Option, type Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions, addSelection } from "../options.js";
+import { addDecryption } from "../keys.js";
 import { lazyAction } from "../lazy-action.js";
 
 /** Adds `holdfast diff`. */
@@ -24,7 +25,7 @@ export function addDiff(program: Command): void {
         .default("text"),
     )
     .action(lazyAction(async () => (await import("../actions/diff.js")).diff));
-  addOutputOptions(addHostOptions(command, { offline: true }), { times: true });
+  addOutputOptions(addHostOptions(addDecryption(command), { offline: true }), { times: true });
   addExamples(command, [
     [
       "Compare two backups; exits with 1 if documents differ",

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions, addSelection } from "../options.js";
+import { addDecryption } from "../keys.js";
 import { lazyAction } from "../lazy-action.js";
 
 /** Adds `holdfast export`. */
@@ -18,7 +19,7 @@ export function addExport(program: Command): void {
   addSelection(command).action(
     lazyAction(async () => (await import("../actions/export.js")).exportDocuments),
   );
-  addOutputOptions(addHostOptions(command, { offline: true }));
+  addOutputOptions(addHostOptions(addDecryption(command), { offline: true }));
   addExamples(command, [
     ["A backup, without a host", "holdfast export /backups/shop -o shop.ndjson"],
     ["The live index as of one hour ago", "holdfast export --at '1h ago' | gzip > shop.ndjson.gz"],

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions } from "../options.js";
+import { addDecryption } from "../keys.js";
 import { lazyAction } from "../lazy-action.js";
 
 /** Adds `holdfast inspect`. */
@@ -10,7 +11,7 @@ export function addInspect(program: Command): void {
     .argument("<SOURCE>", "backup: a path or URI")
     .option("--backup <NAME>", "backup in the directory (default: the newest)")
     .action(lazyAction(async () => (await import("../actions/inspect.js")).inspect));
-  addOutputOptions(addHostOptions(command, { offline: true }), { times: true });
+  addOutputOptions(addHostOptions(addDecryption(command), { offline: true }), { times: true });
   addExamples(command, [
     ["A directory or a ZIP file", "holdfast inspect /backups/shop"],
     [

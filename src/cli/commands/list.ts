@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions } from "../options.js";
+import { addDecryption } from "../keys.js";
 import { lazyAction } from "../lazy-action.js";
 
 /** Adds `holdfast list`. */
@@ -14,7 +15,7 @@ export function addList(program: Command): void {
     .option("--digests", "read every file and compare it with the digest in its manifest")
     .option("--strict", "exit with 65 if a backup is damaged")
     .action(lazyAction(async () => (await import("../actions/list.js")).list));
-  addOutputOptions(addHostOptions(command, { offline: true }));
+  addOutputOptions(addHostOptions(addDecryption(command), { offline: true }));
   addExamples(command, [
     ["All backups below a directory", "holdfast list /backups"],
     [

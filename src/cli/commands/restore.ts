@@ -7,6 +7,7 @@ import {
   addSelection,
   collect,
 } from "../options.js";
+import { addDecryption } from "../keys.js";
 import { lazyAction } from "../lazy-action.js";
 
 /** Adds `holdfast restore`. */
@@ -52,7 +53,7 @@ export function addRestore(program: Command): void {
       "with --prefix, --kind or --link: delete selected documents that are not in the backup",
     )
     .action(lazyAction(async () => (await import("../actions/restore.js")).restore));
-  addOutputOptions(addHostOptions(addDetach(command)), { times: true });
+  addOutputOptions(addHostOptions(addDetach(addDecryption(command))), { times: true });
   addExamples(command, [
     ["Restore to the end of a backup", "holdfast restore /backups/shop"],
     [

@@ -1,5 +1,6 @@
 import { Option, type Command } from "commander";
 import { addDetach, addExamples, addHostOptions, addOutputOptions } from "../options.js";
+import { addDecryption } from "../keys.js";
 import { lazyAction } from "../lazy-action.js";
 
 /** Adds `holdfast verify`. */
@@ -16,7 +17,7 @@ export function addVerify(program: Command): void {
     )
     .option("--percent <N>", "sample: percentage of rows to read, 1 to 100 (default: 5)")
     .action(lazyAction(async () => (await import("../actions/verify.js")).verify));
-  addOutputOptions(addHostOptions(addDetach(command), { offline: true }));
+  addOutputOptions(addHostOptions(addDetach(addDecryption(command)), { offline: true }));
   addExamples(command, [
     ["Check all digests, rows and counts, without a host", "holdfast verify /backups/shop"],
     ["Restore to a temporary index", "holdfast verify /backups/shop.zip --level test-restore"],

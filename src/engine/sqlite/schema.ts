@@ -2,8 +2,10 @@ import Database from "better-sqlite3";
 import { crc32 } from "node:zlib";
 import { HostError } from "../../errors.js";
 import { segmentSchema } from "../../segment/tables.js";
-import { formatVersion } from "../../segment/format.js";
 import type { IndexIdentity, LineageParent } from "../engine.js";
+
+/** Version of the tables of an index. The format of backups has a version of its own. */
+const formatVersion = 1;
 
 /** File name of the database in the directory of a generation. */
 export const databaseName = "index.sqlite";

@@ -24,10 +24,10 @@ export class BackupChecks {
   async verifyBackup(
     uri: string,
     name: string | undefined,
-    depth: VerifyDepth = { level: "FULL", samplePercent: 100 },
+    { decryptWith, ...depth }: VerifyDepth = { level: "FULL", samplePercent: 100 },
   ): Promise<OperationView> {
     const { operations, ownIndexIds } = this.options;
-    const source = await resolveSource(this.options, uri);
+    const source = await resolveSource(this.options, uri, { decryptWith });
     // The operation names the index, so the manifest is read before it starts. The reader stays open for the operation.
     const reader = await openSource(source, never);
     try {
@@ -67,9 +67,9 @@ export class BackupChecks {
   async describeBackup(
     uri: string,
     manifest?: string,
-    signal: AbortSignal = never,
+    { signal = never, decryptWith }: Pick<ListOptions, "signal" | "decryptWith"> = {},
   ): Promise<BackupDescription> {
-    const source = await resolveSource(this.options, uri);
+    const source = await resolveSource(this.options, uri, { decryptWith });
     const wanted = { name: manifest, indexIds: this.options.ownIndexIds() };
     return withSource(source, signal, undefined, async (reader) =>
       describeManifest(source, await findManifest(reader, wanted, signal)),
@@ -79,9 +79,9 @@ export class BackupChecks {
   /** Lists the backups at a source, each with its last verification. */
   async listBackups(
     uri: string,
-    { recursive = false, signal = never }: ListOptions = {},
+    { recursive = false, signal = never, decryptWith }: ListOptions = {},
   ): Promise<BackupListing[]> {
-    const source = await resolveSource(this.options, uri);
+    const source = await resolveSource(this.options, uri, { decryptWith });
     const listed = await listSource(this.options, source, recursive, signal);
     return listed.map((one) => withLastCheck(this.options.verifications, one));
   }
@@ -89,11 +89,11 @@ export class BackupChecks {
   /** Compares the digests of all files, and returns the listing with damaged backups marked. */
   checkDigests(
     listings: readonly BackupListing[],
-    signal: AbortSignal = never,
+    { signal = never, decryptWith }: Pick<ListOptions, "signal" | "decryptWith"> = {},
   ): Promise<BackupListing[]> {
     return checkDigests(
       listings,
-      async (uri) => openSource(await resolveSource(this.options, uri), signal),
+      async (uri) => openSource(await resolveSource(this.options, uri, { decryptWith }), signal),
       signal,
     );
   }

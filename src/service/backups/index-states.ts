@@ -150,13 +150,13 @@ export class IndexStates {
   }
 
   private async buildScratch(
-    { uri = "", manifest: name, targetTimeMicros, indexLink, bearer }: IndexPointInTime,
+    { uri = "", manifest: name, targetTimeMicros, indexLink, ...access }: IndexPointInTime,
     signal: AbortSignal,
     report: Report,
     check: (manifest: Manifest) => void,
   ): Promise<TemporaryIndex> {
     const { platform, storageEngine, temporaryDirectory, ownIndexIds } = this.options;
-    const source = await resolveSource(this.options, uri, bearer);
+    const source = await resolveSource(this.options, uri, access);
     const wanted = { name, indexLink, indexIds: ownIndexIds() };
     return withSource(source, signal, report, (reader) =>
       withManifest(reader, wanted, signal, async ({ manifest }) => {
@@ -174,14 +174,14 @@ export class IndexStates {
   }
 
   private async aroundInBackup(
-    { manifest: name, indexLink, bearer }: IndexPointInTime,
+    { manifest: name, indexLink, bearer, decryptWith }: IndexPointInTime,
     uri: string,
     timeMicros: number,
     count: number,
     signal: AbortSignal,
   ): Promise<LogAround & { window: RestorableWindow }> {
     const { platform, temporaryDirectory, ownIndexIds } = this.options;
-    const source = await resolveSource(this.options, uri, bearer);
+    const source = await resolveSource(this.options, uri, { bearer, decryptWith });
     const wanted = { name, indexLink, indexIds: ownIndexIds() };
     return withSource(source, signal, undefined, (reader) =>
       withManifest(reader, wanted, signal, async ({ manifest }) => {

@@ -1,3 +1,4 @@
+import type { EncryptTo } from "../../encoding/encoding-call.js";
 import type { Operations } from "../../operation/operations.js";
 import type { WrittenManifests } from "../../backup/written-manifests.js";
 import type { DestinationRegistry } from "../../destination/registry.js";
@@ -20,6 +21,8 @@ export interface ManagementOptions {
   states: IndexStates;
   verifications: Verifications;
   written: WrittenManifests;
+  /** Who can decrypt backups whose requests state nothing else. Default: backups are not encrypted. */
+  encryptTo?: EncryptTo | undefined;
   /** Manifests of streamed backups, which later ones may extend. */
   streamed: Pick<StreamedManifests, "find">;
   /** See IndexStatesOptions. */

@@ -20,10 +20,17 @@ export interface ManagementService {
   checkIndex(indexLink: string): Promise<OperationView>;
   /** Verifies a backup. Default level: FULL. */
   verifyBackup(uri: string, manifest?: string, depth?: VerifyDepth): Promise<OperationView>;
-  describeBackup(uri: string, manifest?: string, signal?: AbortSignal): Promise<BackupDescription>;
+  describeBackup(
+    uri: string,
+    manifest?: string,
+    options?: Pick<ListOptions, "signal" | "decryptWith">,
+  ): Promise<BackupDescription>;
   listBackups(uri: string, options?: ListOptions): Promise<BackupListing[]>;
   /** Compares the digests of all files, and returns the listing with damaged backups marked. */
-  checkDigests(listings: readonly BackupListing[], signal?: AbortSignal): Promise<BackupListing[]>;
+  checkDigests(
+    listings: readonly BackupListing[],
+    options?: Pick<ListOptions, "signal" | "decryptWith">,
+  ): Promise<BackupListing[]>;
   readonly inspection: InspectionService;
   /** Checks a destination by writing and removing an object. Throws NOT_SUPPORTED. */
   checkDestination(uri: string, signal: AbortSignal): Promise<DestinationCheck>;

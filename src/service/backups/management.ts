@@ -22,9 +22,9 @@ export function createManagementService(options: ManagementOptions): ManagementS
     undoRestore: (indexLink) => restores.undoRestore(indexLink),
     checkIndex: createIndexCheck(options),
     verifyBackup: (uri, manifest, depth) => checks.verifyBackup(uri, manifest, depth),
-    describeBackup: (uri, manifest, signal) => checks.describeBackup(uri, manifest, signal),
+    describeBackup: (uri, manifest, access) => checks.describeBackup(uri, manifest, access),
     listBackups: (uri, listOptions) => checks.listBackups(uri, listOptions),
-    checkDigests: (listings, signal) => checks.checkDigests(listings, signal),
+    checkDigests: (listings, access) => checks.checkDigests(listings, access),
     inspection: createInspectionService(states),
     async checkDestination(uri, signal) {
       const { destination } = await options.registry.open({ uri, purpose: "write objects" });

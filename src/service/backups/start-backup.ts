@@ -2,7 +2,13 @@ import { runBackup } from "../../backup/backup.js";
 import { dryRunBackup } from "../../backup/dry-run.js";
 import type { Report } from "../../backup/progress.js";
 import type { ContainerWriter } from "../../container/container.js";
-import { resolveTarget, type BackupTarget } from "../../container/resolve.js";
+import { encodingAt, type SegmentEncoding } from "../../backup/encode-segment.js";
+import type { EncryptTo } from "../../encoding/encoding-call.js";
+import {
+  resolveTarget,
+  type BackupTarget,
+  type OpenTargetOptions,
+} from "../../container/resolve.js";
 import { describeManifest, type BackupDescription } from "../../segment/description.js";
 import type { StoredManifest } from "../../segment/manifest.js";
 import { HostError } from "../../errors.js";
@@ -38,7 +44,12 @@ export class BackupStarter {
     return operations.start({
       ...common,
       ...(request.requestId && { requestId: request.requestId }),
-      fingerprint: fingerprintOf(request, ["requestId", "destination", "indexLink", "bearer"]),
+      fingerprint: fingerprintOf(withoutPassphrase(request), [
+        "requestId",
+        "destination",
+        "indexLink",
+        "bearer",
+      ]),
       run: (signal, report) => this.run(request, index, target, base, signal, report),
     });
   }
@@ -70,8 +81,16 @@ export class BackupStarter {
     await index.settled(signal);
     let writer: ContainerWriter | undefined;
     try {
-      writer = await openWriter(index, target, base, signal, report);
+      const encryptTo = this.encryptTo(request);
+      const encoding =
+        target.container === "DIRECTORY"
+          ? encodingAt(target.destination, { compression: request.compression, encryptTo })
+          : plainInArchive(request);
+      writer = await this.openWriter(index, target, { base, encryptTo }, signal, report);
       const task = {
+        encoding,
+        keepChain: request.encryption?.keepChain ?? false,
+        unencrypted: request.encryption?.disabled ?? false,
         index,
         writer,
         hostId,
@@ -154,6 +173,37 @@ export class BackupStarter {
     };
   }
 
+  /** Returns who can decrypt a backup: as requested, otherwise as configured. */
+  private encryptTo({ encryption }: BackupRequest): EncryptTo | undefined {
+    if (encryption?.disabled) return undefined;
+    return encryption?.encryptTo ?? this.options.encryptTo;
+  }
+
+  private async openWriter(
+    index: DocumentIndex,
+    target: BackupTarget,
+    { base, encryptTo }: Pick<OpenTargetOptions, "base" | "encryptTo">,
+    signal: AbortSignal,
+    report: Report,
+  ): Promise<ContainerWriter> {
+    const state = await index.state();
+    const { written } = this.options;
+    return target.open(
+      {
+        index: state,
+        expectedBytes: state.sizeBytes,
+        base,
+        encryptTo,
+        ownArchives: {
+          has: (sha256) => written.find(sha256) !== undefined,
+          add: async (sha256) => void (await written.add(target.uri, { sha256 })),
+        },
+        onStage: (stage, bytesDone, bytesTotal) => report({ stage, bytesDone, bytesTotal }),
+      },
+      signal,
+    );
+  }
+
   private isDamagedAt(uri: string): (manifestSha256: string) => boolean {
     return (manifestSha256) => this.options.verifications.isDamaged({ uri, manifestSha256 });
   }
@@ -169,21 +219,19 @@ function requireFuture(retention: BackupRequest["retention"], nowMicros: number)
   );
 }
 
-async function openWriter(
-  index: DocumentIndex,
-  target: BackupTarget,
-  base: StoredManifest | undefined,
-  signal: AbortSignal,
-  report: Report,
-): Promise<ContainerWriter> {
-  const state = await index.state();
-  return target.open(
-    {
-      index: state,
-      expectedBytes: state.sizeBytes,
-      base,
-      onStage: (stage, bytesDone, bytesTotal) => report({ stage, bytesDone, bytesTotal }),
-    },
-    signal,
+/** The files of an archive are compressed by the archive. */
+function plainInArchive({ compression }: BackupRequest): SegmentEncoding {
+  if (compression === undefined || compression === "none") return { compression: "none" };
+  throw new HostError(
+    "REQUEST_INVALID",
+    "compression is for backups of type DIRECTORY. Archives are compressed unless store is set.",
+    { metadata: { field: "compression" } },
   );
+}
+
+/** The fingerprint of a request is stored. */
+function withoutPassphrase(request: BackupRequest): BackupRequest {
+  const { encryption } = request;
+  if (!encryption?.encryptTo || !("passphrase" in encryption.encryptTo)) return request;
+  return { ...request, encryption: { ...encryption, encryptTo: { passphrase: "" } } };
 }

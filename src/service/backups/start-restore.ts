@@ -47,7 +47,13 @@ export class RestoreStarter {
       indexLink: index.link,
       target: source.uri,
       ...(request.requestId && { requestId: request.requestId }),
-      fingerprint: fingerprintOf(request, ["requestId", "source", "indexLink", "bearer"]),
+      fingerprint: fingerprintOf(request, [
+        "requestId",
+        "source",
+        "indexLink",
+        "bearer",
+        "decryptWith",
+      ]),
       run: async (signal, report) => {
         const resume = await pauseAutoBackup(source.uri);
         try {
@@ -251,11 +257,14 @@ export class RestoreStarter {
 
   /** Combines the backup and its base sources. */
   private async sourceOf(request: RestoreRequest): Promise<BackupSource> {
-    const source = await resolveSource(this.options, request.source, request.bearer);
+    const { bearer, decryptWith } = request;
+    const source = await resolveSource(this.options, request.source, { bearer, decryptWith });
     const bearerFor = (uri: string) =>
       originOf(uri) === originOf(request.source) ? request.bearer : undefined;
     const bases = await Promise.all(
-      (request.baseSources ?? []).map((uri) => resolveSource(this.options, uri, bearerFor(uri))),
+      (request.baseSources ?? []).map((uri) =>
+        resolveSource(this.options, uri, { bearer: bearerFor(uri), decryptWith }),
+      ),
     );
     if (bases.length === 0) return source;
     return { ...source, open: (open, signal) => openAll(source, bases, open, signal) };
@@ -263,7 +272,7 @@ export class RestoreStarter {
 }
 
 function pointInTimeOf(
-  { source: uri, manifest, targetTimeMicros, bearer }: RestoreRequest,
+  { source: uri, manifest, targetTimeMicros, bearer, decryptWith }: RestoreRequest,
   indexLink: string,
 ): IndexPointInTime {
   return {
@@ -272,6 +281,7 @@ function pointInTimeOf(
     ...(manifest !== undefined && { manifest }),
     ...(targetTimeMicros !== undefined && { targetTimeMicros }),
     ...(bearer !== undefined && { bearer }),
+    ...(decryptWith !== undefined && { decryptWith }),
   };
 }
 

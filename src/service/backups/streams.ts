@@ -62,7 +62,7 @@ export class StreamService {
 
   /** Makes a backup as a transfer and holds it for sending. The signal cancels the backup. */
   async prepare(
-    request: Pick<BackupRequest, "indexLink" | "store" | "since">,
+    request: Pick<BackupRequest, "indexLink" | "store" | "since" | "encryption">,
     signal: AbortSignal,
   ): Promise<HeldTransfer> {
     const { management, operations } = this.options;

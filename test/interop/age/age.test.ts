@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Decrypter, Encrypter, armor } from "age-encryption";
 import { createEncryption, type EncryptFor } from "../../../src/encryption/encryption.js";
 import { generateIdentity, Identities } from "../../../src/encryption/identities.js";
-import { readIdentitiesFile } from "../../../src/encryption/identity-file.js";
+import { readIdentityText } from "../../../src/encryption/identity-file.js";
 import { decrypt, openAge } from "../../../src/encryption/reader.js";
 import { parseRecipients } from "../../../src/encryption/recipients.js";
 import { nodeFileSystem } from "../../../src/io/node-file-system.js";
@@ -72,7 +72,9 @@ const path = (name: string) => join(directory, name);
     test("age-keygen and we agree on the recipients of both kinds of identity files", async () => {
       for (const [index, file] of identityFiles.entries())
         expect(
-          await (await readIdentitiesFile(nodeFileSystem, file, unasked)).recipients(),
+          await (
+            await Identities.parse(await readIdentityText(nodeFileSystem, file, unasked))
+          ).recipients(),
         ).toEqual([recipients[index]]);
     });
 
@@ -94,7 +96,9 @@ const path = (name: string) => join(directory, name);
       await succeeded("age", [...to, "-o", path("g.age"), path("g")]);
       const stored = readFileSync(path("g.age"));
       for (const file of identityFiles) {
-        const identities = await readIdentitiesFile(nodeFileSystem, file, unasked);
+        const identities = await Identities.parse(
+          await readIdentityText(nodeFileSystem, file, unasked),
+        );
         const stream = createReadStream(path("g.age"));
         expect((await collect(decrypt("g.age", stream, identities))).equals(plain)).toBe(true);
         const reader = await openAge("g.age", stored.subarray(0, 2000), identities);
@@ -137,7 +141,9 @@ const path = (name: string) => join(directory, name);
           expect(
             await onTerminal(`age -p ${option} -o ${file} ${identityFiles[0]}`, passphrase),
           ).toBe(0);
-          const identities = await readIdentitiesFile(nodeFileSystem, file, async () => passphrase);
+          const identities = await Identities.parse(
+            await readIdentityText(nodeFileSystem, file, async () => passphrase),
+          );
           expect(await identities.recipients()).toEqual([recipients[0]]);
           if (option === "")
             expect(
@@ -193,7 +199,9 @@ describe("the age-encryption package, which also writes and reads payloads", () 
     const { identityFile, recipient } = await generateIdentity({ createdMs: 0 });
     const file = join(directory, "package.age");
     writeFileSync(file, armor.encode(await encrypter.encrypt(identityFile)));
-    const identities = await readIdentitiesFile(nodeFileSystem, file, async () => "pass");
+    const identities = await Identities.parse(
+      await readIdentityText(nodeFileSystem, file, async () => "pass"),
+    );
     expect(await identities.recipients()).toEqual([recipient]);
 
     const encryption = await createEncryption("f.age", { passphrase: "pass" });

@@ -23,6 +23,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Compression of a file.
+type Compression int32
+
+const (
+	// None.
+	Compression_COMPRESSION_UNSPECIFIED Compression = 0
+	// gzip, RFC 1952.
+	Compression_COMPRESSION_GZIP Compression = 1
+	// Zstandard, RFC 8878, with a window of at most 8 MiB.
+	Compression_COMPRESSION_ZSTD Compression = 2
+)
+
+// Enum value maps for Compression.
+var (
+	Compression_name = map[int32]string{
+		0: "COMPRESSION_UNSPECIFIED",
+		1: "COMPRESSION_GZIP",
+		2: "COMPRESSION_ZSTD",
+	}
+	Compression_value = map[string]int32{
+		"COMPRESSION_UNSPECIFIED": 0,
+		"COMPRESSION_GZIP":        1,
+		"COMPRESSION_ZSTD":        2,
+	}
+)
+
+func (x Compression) Enum() *Compression {
+	p := new(Compression)
+	*p = x
+	return p
+}
+
+func (x Compression) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Compression) Descriptor() protoreflect.EnumDescriptor {
+	return file_holdfast_backup_v1_manifest_proto_enumTypes[0].Descriptor()
+}
+
+func (Compression) Type() protoreflect.EnumType {
+	return &file_holdfast_backup_v1_manifest_proto_enumTypes[0]
+}
+
+func (x Compression) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Compression.Descriptor instead.
+func (Compression) EnumDescriptor() ([]byte, []int) {
+	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{0}
+}
+
 // Role of a segment in its chain.
 type SegmentKind int32
 
@@ -60,11 +113,11 @@ func (x SegmentKind) String() string {
 }
 
 func (SegmentKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_backup_v1_manifest_proto_enumTypes[0].Descriptor()
+	return file_holdfast_backup_v1_manifest_proto_enumTypes[1].Descriptor()
 }
 
 func (SegmentKind) Type() protoreflect.EnumType {
-	return &file_holdfast_backup_v1_manifest_proto_enumTypes[0]
+	return &file_holdfast_backup_v1_manifest_proto_enumTypes[1]
 }
 
 func (x SegmentKind) Number() protoreflect.EnumNumber {
@@ -73,7 +126,7 @@ func (x SegmentKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SegmentKind.Descriptor instead.
 func (SegmentKind) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{0}
+	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{1}
 }
 
 // A complete backup: its segments in order, and what they contain.
@@ -113,7 +166,10 @@ type Manifest struct {
 	// Last version in the log up to the position; absent if the log is empty. Only a log that
 	// contains this row may extend the chain, which excludes copies and older states of a data
 	// directory.
-	LastRecord    *LastRecord `protobuf:"bytes,16,opt,name=last_record,json=lastRecord,proto3" json:"last_record,omitempty"`
+	LastRecord *LastRecord `protobuf:"bytes,16,opt,name=last_record,json=lastRecord,proto3" json:"last_record,omitempty"`
+	// How the segments are encrypted; absent if they are not. Then the manifest contains no link and
+	// no digest of plain data: bounding_link, last_record and Segment.sha256 are absent.
+	Encryption    *SegmentEncryption `protobuf:"bytes,17,opt,name=encryption,proto3" json:"encryption,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -260,6 +316,59 @@ func (x *Manifest) GetLastRecord() *LastRecord {
 	return nil
 }
 
+func (x *Manifest) GetEncryption() *SegmentEncryption {
+	if x != nil {
+		return x.Encryption
+	}
+	return nil
+}
+
+// How segments are encrypted: each is a file of the format age-encryption.org/v1.
+type SegmentEncryption struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Public keys of the recipients, sorted. Empty if the segments are encrypted with a passphrase.
+	Recipients    []string `protobuf:"bytes,1,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SegmentEncryption) Reset() {
+	*x = SegmentEncryption{}
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SegmentEncryption) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SegmentEncryption) ProtoMessage() {}
+
+func (x *SegmentEncryption) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SegmentEncryption.ProtoReflect.Descriptor instead.
+func (*SegmentEncryption) Descriptor() ([]byte, []int) {
+	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SegmentEncryption) GetRecipients() []string {
+	if x != nil {
+		return x.Recipients
+	}
+	return nil
+}
+
 // Identifies a row of the log.
 type LastRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -277,7 +386,7 @@ type LastRecord struct {
 
 func (x *LastRecord) Reset() {
 	*x = LastRecord{}
-	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[1]
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -289,7 +398,7 @@ func (x *LastRecord) String() string {
 func (*LastRecord) ProtoMessage() {}
 
 func (x *LastRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[1]
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -302,7 +411,7 @@ func (x *LastRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LastRecord.ProtoReflect.Descriptor instead.
 func (*LastRecord) Descriptor() ([]byte, []int) {
-	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{1}
+	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *LastRecord) GetTimeMicros() int64 {
@@ -348,7 +457,7 @@ type LineageParent struct {
 
 func (x *LineageParent) Reset() {
 	*x = LineageParent{}
-	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[2]
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -360,7 +469,7 @@ func (x *LineageParent) String() string {
 func (*LineageParent) ProtoMessage() {}
 
 func (x *LineageParent) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[2]
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -373,7 +482,7 @@ func (x *LineageParent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LineageParent.ProtoReflect.Descriptor instead.
 func (*LineageParent) Descriptor() ([]byte, []int) {
-	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{2}
+	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *LineageParent) GetIndexId() string {
@@ -417,7 +526,7 @@ type RestorableWindow struct {
 
 func (x *RestorableWindow) Reset() {
 	*x = RestorableWindow{}
-	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[3]
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -429,7 +538,7 @@ func (x *RestorableWindow) String() string {
 func (*RestorableWindow) ProtoMessage() {}
 
 func (x *RestorableWindow) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[3]
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -442,7 +551,7 @@ func (x *RestorableWindow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestorableWindow.ProtoReflect.Descriptor instead.
 func (*RestorableWindow) Descriptor() ([]byte, []int) {
-	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{3}
+	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RestorableWindow) GetEarliestMicros() int64 {
@@ -480,9 +589,9 @@ type Segment struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Whether the segment is a base or a delta.
 	Kind SegmentKind `protobuf:"varint,2,opt,name=kind,proto3,enum=holdfast.backup.v1.SegmentKind" json:"kind,omitempty"`
-	// Size of the file in bytes.
+	// Size of the SQLite database in bytes.
 	SizeBytes int64 `protobuf:"varint,3,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
-	// SHA-256 of the file, in lowercase hexadecimal.
+	// SHA-256 of the SQLite database, in lowercase hexadecimal. Empty if the segment is encrypted.
 	Sha256 string `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	// Log position after which the segment starts, in microseconds since 1970. 0 for a base.
 	FirstMicros int64 `protobuf:"varint,5,opt,name=first_micros,json=firstMicros,proto3" json:"first_micros,omitempty"`
@@ -491,14 +600,16 @@ type Segment struct {
 	// Number of log rows.
 	Records int64 `protobuf:"varint,7,opt,name=records,proto3" json:"records,omitempty"`
 	// Number of compaction records.
-	Prunes        int64 `protobuf:"varint,8,opt,name=prunes,proto3" json:"prunes,omitempty"`
+	Prunes int64 `protobuf:"varint,8,opt,name=prunes,proto3" json:"prunes,omitempty"`
+	// How the file is stored; absent if it is the SQLite database itself.
+	Stored        *StoredFile `protobuf:"bytes,9,opt,name=stored,proto3" json:"stored,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Segment) Reset() {
 	*x = Segment{}
-	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[4]
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -510,7 +621,7 @@ func (x *Segment) String() string {
 func (*Segment) ProtoMessage() {}
 
 func (x *Segment) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[4]
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -523,7 +634,7 @@ func (x *Segment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Segment.ProtoReflect.Descriptor instead.
 func (*Segment) Descriptor() ([]byte, []int) {
-	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{4}
+	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Segment) GetName() string {
@@ -582,11 +693,82 @@ func (x *Segment) GetPrunes() int64 {
 	return 0
 }
 
+func (x *Segment) GetStored() *StoredFile {
+	if x != nil {
+		return x.Stored
+	}
+	return nil
+}
+
+// The stored form of a segment: compressed, then encrypted.
+type StoredFile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Compression of the database.
+	Compression Compression `protobuf:"varint,1,opt,name=compression,proto3,enum=holdfast.backup.v1.Compression" json:"compression,omitempty"`
+	// Size of the stored file in bytes.
+	SizeBytes int64 `protobuf:"varint,2,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// SHA-256 of the stored file, in lowercase hexadecimal.
+	Sha256        string `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoredFile) Reset() {
+	*x = StoredFile{}
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoredFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoredFile) ProtoMessage() {}
+
+func (x *StoredFile) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoredFile.ProtoReflect.Descriptor instead.
+func (*StoredFile) Descriptor() ([]byte, []int) {
+	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *StoredFile) GetCompression() Compression {
+	if x != nil {
+		return x.Compression
+	}
+	return Compression_COMPRESSION_UNSPECIFIED
+}
+
+func (x *StoredFile) GetSizeBytes() int64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *StoredFile) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
 var File_holdfast_backup_v1_manifest_proto protoreflect.FileDescriptor
 
 const file_holdfast_backup_v1_manifest_proto_rawDesc = "" +
 	"\n" +
-	"!holdfast/backup/v1/manifest.proto\x12\x12holdfast.backup.v1\"\x9f\x05\n" +
+	"!holdfast/backup/v1/manifest.proto\x12\x12holdfast.backup.v1\"\xe6\x05\n" +
 	"\bManifest\x12%\n" +
 	"\x0eformat_version\x18\x01 \x01(\x05R\rformatVersion\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x03R\x06number\x12\x19\n" +
@@ -606,7 +788,14 @@ const file_holdfast_backup_v1_manifest_proto_rawDesc = "" +
 	"\bsegments\x18\x0e \x03(\v2\x1b.holdfast.backup.v1.SegmentR\bsegments\x128\n" +
 	"\x18previous_manifest_sha256\x18\x0f \x01(\tR\x16previousManifestSha256\x12?\n" +
 	"\vlast_record\x18\x10 \x01(\v2\x1e.holdfast.backup.v1.LastRecordR\n" +
-	"lastRecord\"v\n" +
+	"lastRecord\x12E\n" +
+	"\n" +
+	"encryption\x18\x11 \x01(\v2%.holdfast.backup.v1.SegmentEncryptionR\n" +
+	"encryption\"3\n" +
+	"\x11SegmentEncryption\x12\x1e\n" +
+	"\n" +
+	"recipients\x18\x01 \x03(\tR\n" +
+	"recipients\"v\n" +
 	"\n" +
 	"LastRecord\x12\x1f\n" +
 	"\vtime_micros\x18\x01 \x01(\x03R\n" +
@@ -622,7 +811,7 @@ const file_holdfast_backup_v1_manifest_proto_rawDesc = "" +
 	"\x0fearliest_micros\x18\x01 \x01(\x03R\x0eearliestMicros\x12#\n" +
 	"\rlatest_micros\x18\x02 \x01(\x03R\flatestMicros\x12#\n" +
 	"\rbounding_link\x18\x03 \x01(\tR\fboundingLink\x120\n" +
-	"\x14history_start_micros\x18\x04 \x01(\x03R\x12historyStartMicros\"\xff\x01\n" +
+	"\x14history_start_micros\x18\x04 \x01(\x03R\x12historyStartMicros\"\xb7\x02\n" +
 	"\aSegment\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x123\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1f.holdfast.backup.v1.SegmentKindR\x04kind\x12\x1d\n" +
@@ -633,7 +822,18 @@ const file_holdfast_backup_v1_manifest_proto_rawDesc = "" +
 	"\vlast_micros\x18\x06 \x01(\x03R\n" +
 	"lastMicros\x12\x18\n" +
 	"\arecords\x18\a \x01(\x03R\arecords\x12\x16\n" +
-	"\x06prunes\x18\b \x01(\x03R\x06prunes*Z\n" +
+	"\x06prunes\x18\b \x01(\x03R\x06prunes\x126\n" +
+	"\x06stored\x18\t \x01(\v2\x1e.holdfast.backup.v1.StoredFileR\x06stored\"\x86\x01\n" +
+	"\n" +
+	"StoredFile\x12A\n" +
+	"\vcompression\x18\x01 \x01(\x0e2\x1f.holdfast.backup.v1.CompressionR\vcompression\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\x02 \x01(\x03R\tsizeBytes\x12\x16\n" +
+	"\x06sha256\x18\x03 \x01(\tR\x06sha256*V\n" +
+	"\vCompression\x12\x1b\n" +
+	"\x17COMPRESSION_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10COMPRESSION_GZIP\x10\x01\x12\x14\n" +
+	"\x10COMPRESSION_ZSTD\x10\x02*Z\n" +
 	"\vSegmentKind\x12\x1c\n" +
 	"\x18SEGMENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11SEGMENT_KIND_BASE\x10\x01\x12\x16\n" +
@@ -651,27 +851,33 @@ func file_holdfast_backup_v1_manifest_proto_rawDescGZIP() []byte {
 	return file_holdfast_backup_v1_manifest_proto_rawDescData
 }
 
-var file_holdfast_backup_v1_manifest_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_holdfast_backup_v1_manifest_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_holdfast_backup_v1_manifest_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_holdfast_backup_v1_manifest_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_holdfast_backup_v1_manifest_proto_goTypes = []any{
-	(SegmentKind)(0),         // 0: holdfast.backup.v1.SegmentKind
-	(*Manifest)(nil),         // 1: holdfast.backup.v1.Manifest
-	(*LastRecord)(nil),       // 2: holdfast.backup.v1.LastRecord
-	(*LineageParent)(nil),    // 3: holdfast.backup.v1.LineageParent
-	(*RestorableWindow)(nil), // 4: holdfast.backup.v1.RestorableWindow
-	(*Segment)(nil),          // 5: holdfast.backup.v1.Segment
+	(Compression)(0),          // 0: holdfast.backup.v1.Compression
+	(SegmentKind)(0),          // 1: holdfast.backup.v1.SegmentKind
+	(*Manifest)(nil),          // 2: holdfast.backup.v1.Manifest
+	(*SegmentEncryption)(nil), // 3: holdfast.backup.v1.SegmentEncryption
+	(*LastRecord)(nil),        // 4: holdfast.backup.v1.LastRecord
+	(*LineageParent)(nil),     // 5: holdfast.backup.v1.LineageParent
+	(*RestorableWindow)(nil),  // 6: holdfast.backup.v1.RestorableWindow
+	(*Segment)(nil),           // 7: holdfast.backup.v1.Segment
+	(*StoredFile)(nil),        // 8: holdfast.backup.v1.StoredFile
 }
 var file_holdfast_backup_v1_manifest_proto_depIdxs = []int32{
-	3, // 0: holdfast.backup.v1.Manifest.parents:type_name -> holdfast.backup.v1.LineageParent
-	4, // 1: holdfast.backup.v1.Manifest.window:type_name -> holdfast.backup.v1.RestorableWindow
-	5, // 2: holdfast.backup.v1.Manifest.segments:type_name -> holdfast.backup.v1.Segment
-	2, // 3: holdfast.backup.v1.Manifest.last_record:type_name -> holdfast.backup.v1.LastRecord
-	0, // 4: holdfast.backup.v1.Segment.kind:type_name -> holdfast.backup.v1.SegmentKind
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	5, // 0: holdfast.backup.v1.Manifest.parents:type_name -> holdfast.backup.v1.LineageParent
+	6, // 1: holdfast.backup.v1.Manifest.window:type_name -> holdfast.backup.v1.RestorableWindow
+	7, // 2: holdfast.backup.v1.Manifest.segments:type_name -> holdfast.backup.v1.Segment
+	4, // 3: holdfast.backup.v1.Manifest.last_record:type_name -> holdfast.backup.v1.LastRecord
+	3, // 4: holdfast.backup.v1.Manifest.encryption:type_name -> holdfast.backup.v1.SegmentEncryption
+	1, // 5: holdfast.backup.v1.Segment.kind:type_name -> holdfast.backup.v1.SegmentKind
+	8, // 6: holdfast.backup.v1.Segment.stored:type_name -> holdfast.backup.v1.StoredFile
+	0, // 7: holdfast.backup.v1.StoredFile.compression:type_name -> holdfast.backup.v1.Compression
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_holdfast_backup_v1_manifest_proto_init() }
@@ -684,8 +890,8 @@ func file_holdfast_backup_v1_manifest_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holdfast_backup_v1_manifest_proto_rawDesc), len(file_holdfast_backup_v1_manifest_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   5,
+			NumEnums:      2,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -149,6 +149,63 @@ func (Container) EnumDescriptor() ([]byte, []int) {
 	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{1}
 }
 
+// How a backup is compressed.
+type Compression int32
+
+const (
+	// As the field states.
+	Compression_COMPRESSION_UNSPECIFIED Compression = 0
+	// Not compressed: segments in a local directory can be opened in place.
+	Compression_COMPRESSION_NONE Compression = 1
+	// gzip.
+	Compression_COMPRESSION_GZIP Compression = 2
+	// Zstandard.
+	Compression_COMPRESSION_ZSTD Compression = 3
+)
+
+// Enum value maps for Compression.
+var (
+	Compression_name = map[int32]string{
+		0: "COMPRESSION_UNSPECIFIED",
+		1: "COMPRESSION_NONE",
+		2: "COMPRESSION_GZIP",
+		3: "COMPRESSION_ZSTD",
+	}
+	Compression_value = map[string]int32{
+		"COMPRESSION_UNSPECIFIED": 0,
+		"COMPRESSION_NONE":        1,
+		"COMPRESSION_GZIP":        2,
+		"COMPRESSION_ZSTD":        3,
+	}
+)
+
+func (x Compression) Enum() *Compression {
+	p := new(Compression)
+	*p = x
+	return p
+}
+
+func (x Compression) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Compression) Descriptor() protoreflect.EnumDescriptor {
+	return file_holdfast_management_v1_management_proto_enumTypes[2].Descriptor()
+}
+
+func (Compression) Type() protoreflect.EnumType {
+	return &file_holdfast_management_v1_management_proto_enumTypes[2]
+}
+
+func (x Compression) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Compression.Descriptor instead.
+func (Compression) EnumDescriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{2}
+}
+
 // Extent of a verification. Each level includes the previous one.
 type VerifyLevel int32
 
@@ -194,11 +251,11 @@ func (x VerifyLevel) String() string {
 }
 
 func (VerifyLevel) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[2].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[3].Descriptor()
 }
 
 func (VerifyLevel) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[2]
+	return &file_holdfast_management_v1_management_proto_enumTypes[3]
 }
 
 func (x VerifyLevel) Number() protoreflect.EnumNumber {
@@ -207,7 +264,7 @@ func (x VerifyLevel) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use VerifyLevel.Descriptor instead.
 func (VerifyLevel) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{2}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{3}
 }
 
 // Change of a document from one state to another.
@@ -251,11 +308,11 @@ func (x DocumentChange) String() string {
 }
 
 func (DocumentChange) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[3].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[4].Descriptor()
 }
 
 func (DocumentChange) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[3]
+	return &file_holdfast_management_v1_management_proto_enumTypes[4]
 }
 
 func (x DocumentChange) Number() protoreflect.EnumNumber {
@@ -264,7 +321,7 @@ func (x DocumentChange) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DocumentChange.Descriptor instead.
 func (DocumentChange) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{3}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{4}
 }
 
 // Role of a segment in its chain.
@@ -304,11 +361,11 @@ func (x SegmentKind) String() string {
 }
 
 func (SegmentKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[4].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[5].Descriptor()
 }
 
 func (SegmentKind) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[4]
+	return &file_holdfast_management_v1_management_proto_enumTypes[5]
 }
 
 func (x SegmentKind) Number() protoreflect.EnumNumber {
@@ -317,7 +374,7 @@ func (x SegmentKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SegmentKind.Descriptor instead.
 func (SegmentKind) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{4}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{5}
 }
 
 // State of a backup, determined from its manifest and the names and sizes of its files.
@@ -365,11 +422,11 @@ func (x BackupState) String() string {
 }
 
 func (BackupState) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[5].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[6].Descriptor()
 }
 
 func (BackupState) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[5]
+	return &file_holdfast_management_v1_management_proto_enumTypes[6]
 }
 
 func (x BackupState) Number() protoreflect.EnumNumber {
@@ -378,7 +435,7 @@ func (x BackupState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use BackupState.Descriptor instead.
 func (BackupState) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{5}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{6}
 }
 
 // How a store locks the files of a backup.
@@ -418,11 +475,11 @@ func (x LockMode) String() string {
 }
 
 func (LockMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[6].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[7].Descriptor()
 }
 
 func (LockMode) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[6]
+	return &file_holdfast_management_v1_management_proto_enumTypes[7]
 }
 
 func (x LockMode) Number() protoreflect.EnumNumber {
@@ -431,7 +488,7 @@ func (x LockMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LockMode.Descriptor instead.
 func (LockMode) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{6}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{7}
 }
 
 // Method that started an operation.
@@ -483,11 +540,11 @@ func (x OperationKind) String() string {
 }
 
 func (OperationKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[7].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[8].Descriptor()
 }
 
 func (OperationKind) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[7]
+	return &file_holdfast_management_v1_management_proto_enumTypes[8]
 }
 
 func (x OperationKind) Number() protoreflect.EnumNumber {
@@ -496,7 +553,7 @@ func (x OperationKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OperationKind.Descriptor instead.
 func (OperationKind) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{7}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{8}
 }
 
 // What a backup would write.
@@ -540,11 +597,11 @@ func (x BackupPlanKind) String() string {
 }
 
 func (BackupPlanKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[8].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[9].Descriptor()
 }
 
 func (BackupPlanKind) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[8]
+	return &file_holdfast_management_v1_management_proto_enumTypes[9]
 }
 
 func (x BackupPlanKind) Number() protoreflect.EnumNumber {
@@ -553,7 +610,7 @@ func (x BackupPlanKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use BackupPlanKind.Descriptor instead.
 func (BackupPlanKind) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{8}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{9}
 }
 
 // Direction of a transfer.
@@ -593,11 +650,11 @@ func (x TransferDirection) String() string {
 }
 
 func (TransferDirection) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[9].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[10].Descriptor()
 }
 
 func (TransferDirection) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[9]
+	return &file_holdfast_management_v1_management_proto_enumTypes[10]
 }
 
 func (x TransferDirection) Number() protoreflect.EnumNumber {
@@ -606,7 +663,7 @@ func (x TransferDirection) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TransferDirection.Descriptor instead.
 func (TransferDirection) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{9}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{10}
 }
 
 // Request of GetHost.
@@ -2308,7 +2365,12 @@ type BackupRequest struct {
 	// 1970. Requires a bucket with object lock. Default: no lock.
 	LockUntilMicros *int64 `protobuf:"varint,11,opt,name=lock_until_micros,json=lockUntilMicros,proto3,oneof" json:"lock_until_micros,omitempty"`
 	// s3: how the files are locked. Default: GOVERNANCE.
-	LockMode      LockMode `protobuf:"varint,12,opt,name=lock_mode,json=lockMode,proto3,enum=holdfast.management.v1.LockMode" json:"lock_mode,omitempty"`
+	LockMode LockMode `protobuf:"varint,12,opt,name=lock_mode,json=lockMode,proto3,enum=holdfast.management.v1.LockMode" json:"lock_mode,omitempty"`
+	// Encrypts the backup. Default: the recipients of the host, if it has any.
+	Encryption *Encryption `protobuf:"bytes,13,opt,name=encryption,proto3" json:"encryption,omitempty"`
+	// DIRECTORY: compression of new segments. Default: none in a local directory, otherwise zstd, or
+	// gzip if the version of Node of the host has no zstd.
+	Compression   Compression `protobuf:"varint,14,opt,name=compression,proto3,enum=holdfast.management.v1.Compression" json:"compression,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2427,6 +2489,151 @@ func (x *BackupRequest) GetLockMode() LockMode {
 	return LockMode_LOCK_MODE_UNSPECIFIED
 }
 
+func (x *BackupRequest) GetEncryption() *Encryption {
+	if x != nil {
+		return x.Encryption
+	}
+	return nil
+}
+
+func (x *BackupRequest) GetCompression() Compression {
+	if x != nil {
+		return x.Compression
+	}
+	return Compression_COMPRESSION_UNSPECIFIED
+}
+
+// Encrypts a backup in the format age-encryption.org/v1: each segment of a directory, or the
+// archive.
+type Encryption struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Public keys of age: age1... or age1pq1..., at most 20. Any of their identities decrypts the
+	// backup.
+	Recipients []string `protobuf:"bytes,1,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	// Passphrase, instead of recipients. Each backup is then a full one. Never logged or returned.
+	Passphrase string `protobuf:"bytes,2,opt,name=passphrase,proto3" json:"passphrase,omitempty"`
+	// DIRECTORY: continues a chain although its segments are encrypted to other recipients, or not at
+	// all. Default: such a backup starts with a new base.
+	KeepChain bool `protobuf:"varint,3,opt,name=keep_chain,json=keepChain,proto3" json:"keep_chain,omitempty"`
+	// Writes in the clear although the host has recipients or the existing chain is encrypted.
+	Disabled      bool `protobuf:"varint,4,opt,name=disabled,proto3" json:"disabled,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Encryption) Reset() {
+	*x = Encryption{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Encryption) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Encryption) ProtoMessage() {}
+
+func (x *Encryption) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Encryption.ProtoReflect.Descriptor instead.
+func (*Encryption) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Encryption) GetRecipients() []string {
+	if x != nil {
+		return x.Recipients
+	}
+	return nil
+}
+
+func (x *Encryption) GetPassphrase() string {
+	if x != nil {
+		return x.Passphrase
+	}
+	return ""
+}
+
+func (x *Encryption) GetKeepChain() bool {
+	if x != nil {
+		return x.KeepChain
+	}
+	return false
+}
+
+func (x *Encryption) GetDisabled() bool {
+	if x != nil {
+		return x.Disabled
+	}
+	return false
+}
+
+// Keys that decrypt a backup.
+type Decryption struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Content of identity files of age: one AGE-SECRET-KEY-... per line.
+	Identities string `protobuf:"bytes,1,opt,name=identities,proto3" json:"identities,omitempty"`
+	// Passphrase, for a backup that was encrypted with one.
+	Passphrase    string `protobuf:"bytes,2,opt,name=passphrase,proto3" json:"passphrase,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Decryption) Reset() {
+	*x = Decryption{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Decryption) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Decryption) ProtoMessage() {}
+
+func (x *Decryption) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Decryption.ProtoReflect.Descriptor instead.
+func (*Decryption) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Decryption) GetIdentities() string {
+	if x != nil {
+		return x.Identities
+	}
+	return ""
+}
+
+func (x *Decryption) GetPassphrase() string {
+	if x != nil {
+		return x.Passphrase
+	}
+	return ""
+}
+
 // Request of Restore.
 type RestoreRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2448,6 +2655,8 @@ type RestoreRequest struct {
 	// http(s): bearer token for the source, sent only to its origin. Never logged or returned.
 	// Default: none.
 	Bearer string `protobuf:"bytes,7,opt,name=bearer,proto3" json:"bearer,omitempty"`
+	// Keys for an encrypted backup. Never logged or returned. Default: none.
+	Decryption *Decryption `protobuf:"bytes,11,opt,name=decryption,proto3" json:"decryption,omitempty"`
 	// Expected position of the index at the switch, in microseconds since 1970. ABORTED, without any
 	// effect, if the index has been written to since. Default: no check.
 	IfPositionMicros *int64 `protobuf:"varint,9,opt,name=if_position_micros,json=ifPositionMicros,proto3,oneof" json:"if_position_micros,omitempty"`
@@ -2463,7 +2672,7 @@ type RestoreRequest struct {
 
 func (x *RestoreRequest) Reset() {
 	*x = RestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2475,7 +2684,7 @@ func (x *RestoreRequest) String() string {
 func (*RestoreRequest) ProtoMessage() {}
 
 func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2488,7 +2697,7 @@ func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreRequest.ProtoReflect.Descriptor instead.
 func (*RestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{23}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RestoreRequest) GetSource() string {
@@ -2540,6 +2749,13 @@ func (x *RestoreRequest) GetBearer() string {
 	return ""
 }
 
+func (x *RestoreRequest) GetDecryption() *Decryption {
+	if x != nil {
+		return x.Decryption
+	}
+	return nil
+}
+
 func (x *RestoreRequest) GetIfPositionMicros() int64 {
 	if x != nil && x.IfPositionMicros != nil {
 		return *x.IfPositionMicros
@@ -2579,7 +2795,7 @@ type DocumentSelection struct {
 
 func (x *DocumentSelection) Reset() {
 	*x = DocumentSelection{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2591,7 +2807,7 @@ func (x *DocumentSelection) String() string {
 func (*DocumentSelection) ProtoMessage() {}
 
 func (x *DocumentSelection) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2604,7 +2820,7 @@ func (x *DocumentSelection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocumentSelection.ProtoReflect.Descriptor instead.
 func (*DocumentSelection) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{24}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *DocumentSelection) GetPrefixes() []string {
@@ -2646,7 +2862,7 @@ type UndoRestoreRequest struct {
 
 func (x *UndoRestoreRequest) Reset() {
 	*x = UndoRestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2658,7 +2874,7 @@ func (x *UndoRestoreRequest) String() string {
 func (*UndoRestoreRequest) ProtoMessage() {}
 
 func (x *UndoRestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2671,7 +2887,7 @@ func (x *UndoRestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndoRestoreRequest.ProtoReflect.Descriptor instead.
 func (*UndoRestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{25}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *UndoRestoreRequest) GetIndexLink() string {
@@ -2692,7 +2908,7 @@ type CheckIndexRequest struct {
 
 func (x *CheckIndexRequest) Reset() {
 	*x = CheckIndexRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2704,7 +2920,7 @@ func (x *CheckIndexRequest) String() string {
 func (*CheckIndexRequest) ProtoMessage() {}
 
 func (x *CheckIndexRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2717,7 +2933,7 @@ func (x *CheckIndexRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckIndexRequest.ProtoReflect.Descriptor instead.
 func (*CheckIndexRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{26}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CheckIndexRequest) GetIndexLink() string {
@@ -2738,13 +2954,15 @@ type VerifyBackupRequest struct {
 	Level VerifyLevel `protobuf:"varint,3,opt,name=level,proto3,enum=holdfast.management.v1.VerifyLevel" json:"level,omitempty"`
 	// VERIFY_LEVEL_SAMPLE: percentage of rows to read, 1 to 100. 0: 5.
 	SamplePercent int32 `protobuf:"varint,4,opt,name=sample_percent,json=samplePercent,proto3" json:"sample_percent,omitempty"`
+	// Keys for an encrypted backup. Never logged or returned. Default: none.
+	Decryption    *Decryption `protobuf:"bytes,5,opt,name=decryption,proto3" json:"decryption,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VerifyBackupRequest) Reset() {
 	*x = VerifyBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2756,7 +2974,7 @@ func (x *VerifyBackupRequest) String() string {
 func (*VerifyBackupRequest) ProtoMessage() {}
 
 func (x *VerifyBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2769,7 +2987,7 @@ func (x *VerifyBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyBackupRequest.ProtoReflect.Descriptor instead.
 func (*VerifyBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{27}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *VerifyBackupRequest) GetUri() string {
@@ -2800,6 +3018,13 @@ func (x *VerifyBackupRequest) GetSamplePercent() int32 {
 	return 0
 }
 
+func (x *VerifyBackupRequest) GetDecryption() *Decryption {
+	if x != nil {
+		return x.Decryption
+	}
+	return nil
+}
+
 // Result of a verification.
 type Verification struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2819,7 +3044,7 @@ type Verification struct {
 
 func (x *Verification) Reset() {
 	*x = Verification{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2831,7 +3056,7 @@ func (x *Verification) String() string {
 func (*Verification) ProtoMessage() {}
 
 func (x *Verification) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2844,7 +3069,7 @@ func (x *Verification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verification.ProtoReflect.Descriptor instead.
 func (*Verification) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{28}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Verification) GetLevel() VerifyLevel {
@@ -2897,14 +3122,16 @@ type IndexPointInTime struct {
 	IndexLink string `protobuf:"bytes,4,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
 	// http(s): bearer token for the URI, sent only to its origin. Never logged or returned. Default:
 	// none.
-	Bearer        string `protobuf:"bytes,5,opt,name=bearer,proto3" json:"bearer,omitempty"`
+	Bearer string `protobuf:"bytes,5,opt,name=bearer,proto3" json:"bearer,omitempty"`
+	// Keys for an encrypted backup. Never logged or returned. Default: none.
+	Decryption    *Decryption `protobuf:"bytes,6,opt,name=decryption,proto3" json:"decryption,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *IndexPointInTime) Reset() {
 	*x = IndexPointInTime{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2916,7 +3143,7 @@ func (x *IndexPointInTime) String() string {
 func (*IndexPointInTime) ProtoMessage() {}
 
 func (x *IndexPointInTime) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2929,7 +3156,7 @@ func (x *IndexPointInTime) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexPointInTime.ProtoReflect.Descriptor instead.
 func (*IndexPointInTime) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{29}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *IndexPointInTime) GetUri() string {
@@ -2967,6 +3194,13 @@ func (x *IndexPointInTime) GetBearer() string {
 	return ""
 }
 
+func (x *IndexPointInTime) GetDecryption() *Decryption {
+	if x != nil {
+		return x.Decryption
+	}
+	return nil
+}
+
 // Request of DiffBackups.
 type DiffBackupsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2984,7 +3218,7 @@ type DiffBackupsRequest struct {
 
 func (x *DiffBackupsRequest) Reset() {
 	*x = DiffBackupsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2996,7 +3230,7 @@ func (x *DiffBackupsRequest) String() string {
 func (*DiffBackupsRequest) ProtoMessage() {}
 
 func (x *DiffBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3009,7 +3243,7 @@ func (x *DiffBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffBackupsRequest.ProtoReflect.Descriptor instead.
 func (*DiffBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{30}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *DiffBackupsRequest) GetFrom() *IndexPointInTime {
@@ -3055,7 +3289,7 @@ type DiffBackupsResponse struct {
 
 func (x *DiffBackupsResponse) Reset() {
 	*x = DiffBackupsResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3067,7 +3301,7 @@ func (x *DiffBackupsResponse) String() string {
 func (*DiffBackupsResponse) ProtoMessage() {}
 
 func (x *DiffBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3080,7 +3314,7 @@ func (x *DiffBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffBackupsResponse.ProtoReflect.Descriptor instead.
 func (*DiffBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{31}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *DiffBackupsResponse) GetDifferences() []*DocumentDifference {
@@ -3119,7 +3353,7 @@ type DiffProgress struct {
 
 func (x *DiffProgress) Reset() {
 	*x = DiffProgress{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3131,7 +3365,7 @@ func (x *DiffProgress) String() string {
 func (*DiffProgress) ProtoMessage() {}
 
 func (x *DiffProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3144,7 +3378,7 @@ func (x *DiffProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffProgress.ProtoReflect.Descriptor instead.
 func (*DiffProgress) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{32}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *DiffProgress) GetStage() string {
@@ -3191,7 +3425,7 @@ type DocumentDifference struct {
 
 func (x *DocumentDifference) Reset() {
 	*x = DocumentDifference{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3203,7 +3437,7 @@ func (x *DocumentDifference) String() string {
 func (*DocumentDifference) ProtoMessage() {}
 
 func (x *DocumentDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3216,7 +3450,7 @@ func (x *DocumentDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocumentDifference.ProtoReflect.Descriptor instead.
 func (*DocumentDifference) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{33}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *DocumentDifference) GetSelfLink() string {
@@ -3285,7 +3519,7 @@ type DiffSummary struct {
 
 func (x *DiffSummary) Reset() {
 	*x = DiffSummary{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3297,7 +3531,7 @@ func (x *DiffSummary) String() string {
 func (*DiffSummary) ProtoMessage() {}
 
 func (x *DiffSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3310,7 +3544,7 @@ func (x *DiffSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffSummary.ProtoReflect.Descriptor instead.
 func (*DiffSummary) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{34}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *DiffSummary) GetCreated() int64 {
@@ -3354,7 +3588,7 @@ type ExportBackupRequest struct {
 
 func (x *ExportBackupRequest) Reset() {
 	*x = ExportBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3366,7 +3600,7 @@ func (x *ExportBackupRequest) String() string {
 func (*ExportBackupRequest) ProtoMessage() {}
 
 func (x *ExportBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3379,7 +3613,7 @@ func (x *ExportBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportBackupRequest.ProtoReflect.Descriptor instead.
 func (*ExportBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{35}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ExportBackupRequest) GetPointInTime() *IndexPointInTime {
@@ -3410,7 +3644,7 @@ type ExportBackupResponse struct {
 
 func (x *ExportBackupResponse) Reset() {
 	*x = ExportBackupResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3422,7 +3656,7 @@ func (x *ExportBackupResponse) String() string {
 func (*ExportBackupResponse) ProtoMessage() {}
 
 func (x *ExportBackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3435,7 +3669,7 @@ func (x *ExportBackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportBackupResponse.ProtoReflect.Descriptor instead.
 func (*ExportBackupResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{36}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ExportBackupResponse) GetDocuments() [][]byte {
@@ -3465,7 +3699,7 @@ type DescribePointInTimeRequest struct {
 
 func (x *DescribePointInTimeRequest) Reset() {
 	*x = DescribePointInTimeRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3477,7 +3711,7 @@ func (x *DescribePointInTimeRequest) String() string {
 func (*DescribePointInTimeRequest) ProtoMessage() {}
 
 func (x *DescribePointInTimeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3490,7 +3724,7 @@ func (x *DescribePointInTimeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribePointInTimeRequest.ProtoReflect.Descriptor instead.
 func (*DescribePointInTimeRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{37}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *DescribePointInTimeRequest) GetPointInTime() *IndexPointInTime {
@@ -3524,7 +3758,7 @@ type DescribePointInTimeResponse struct {
 
 func (x *DescribePointInTimeResponse) Reset() {
 	*x = DescribePointInTimeResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3536,7 +3770,7 @@ func (x *DescribePointInTimeResponse) String() string {
 func (*DescribePointInTimeResponse) ProtoMessage() {}
 
 func (x *DescribePointInTimeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3549,7 +3783,7 @@ func (x *DescribePointInTimeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribePointInTimeResponse.ProtoReflect.Descriptor instead.
 func (*DescribePointInTimeResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{38}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *DescribePointInTimeResponse) GetBefore() []*LogEntry {
@@ -3599,7 +3833,7 @@ type LogEntry struct {
 
 func (x *LogEntry) Reset() {
 	*x = LogEntry{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3611,7 +3845,7 @@ func (x *LogEntry) String() string {
 func (*LogEntry) ProtoMessage() {}
 
 func (x *LogEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3624,7 +3858,7 @@ func (x *LogEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogEntry.ProtoReflect.Descriptor instead.
 func (*LogEntry) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{39}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *LogEntry) GetTimeMicros() int64 {
@@ -3668,14 +3902,16 @@ type DescribeBackupRequest struct {
 	// URI of the backup. Required.
 	Uri string `protobuf:"bytes,1,opt,name=uri,proto3" json:"uri,omitempty"`
 	// Name of a backup at the URI. Default: the newest.
-	BackupName    string `protobuf:"bytes,2,opt,name=backup_name,json=backupName,proto3" json:"backup_name,omitempty"`
+	BackupName string `protobuf:"bytes,2,opt,name=backup_name,json=backupName,proto3" json:"backup_name,omitempty"`
+	// Keys for an encrypted backup. Never logged or returned. Default: none.
+	Decryption    *Decryption `protobuf:"bytes,3,opt,name=decryption,proto3" json:"decryption,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DescribeBackupRequest) Reset() {
 	*x = DescribeBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3687,7 +3923,7 @@ func (x *DescribeBackupRequest) String() string {
 func (*DescribeBackupRequest) ProtoMessage() {}
 
 func (x *DescribeBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3700,7 +3936,7 @@ func (x *DescribeBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeBackupRequest.ProtoReflect.Descriptor instead.
 func (*DescribeBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{40}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *DescribeBackupRequest) GetUri() string {
@@ -3715,6 +3951,13 @@ func (x *DescribeBackupRequest) GetBackupName() string {
 		return x.BackupName
 	}
 	return ""
+}
+
+func (x *DescribeBackupRequest) GetDecryption() *Decryption {
+	if x != nil {
+		return x.Decryption
+	}
+	return nil
 }
 
 // A complete backup.
@@ -3755,14 +3998,18 @@ type BackupDescription struct {
 	// SHA-256 of the manifest, in lowercase hexadecimal. The value for `since`.
 	ManifestSha256 string `protobuf:"bytes,17,opt,name=manifest_sha256,json=manifestSha256,proto3" json:"manifest_sha256,omitempty"`
 	// Ancestors of the lineage, oldest first.
-	Parents       []*LineageParent `protobuf:"bytes,18,rep,name=parents,proto3" json:"parents,omitempty"`
+	Parents []*LineageParent `protobuf:"bytes,18,rep,name=parents,proto3" json:"parents,omitempty"`
+	// Whether new segments of the backup are encrypted. The manifest of an archive does not state it.
+	Encrypted bool `protobuf:"varint,19,opt,name=encrypted,proto3" json:"encrypted,omitempty"`
+	// Public keys of the recipients. Empty if it is encrypted with a passphrase.
+	Recipients    []string `protobuf:"bytes,20,rep,name=recipients,proto3" json:"recipients,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BackupDescription) Reset() {
 	*x = BackupDescription{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3774,7 +4021,7 @@ func (x *BackupDescription) String() string {
 func (*BackupDescription) ProtoMessage() {}
 
 func (x *BackupDescription) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3787,7 +4034,7 @@ func (x *BackupDescription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupDescription.ProtoReflect.Descriptor instead.
 func (*BackupDescription) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{41}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *BackupDescription) GetName() string {
@@ -3916,6 +4163,20 @@ func (x *BackupDescription) GetParents() []*LineageParent {
 	return nil
 }
 
+func (x *BackupDescription) GetEncrypted() bool {
+	if x != nil {
+		return x.Encrypted
+	}
+	return false
+}
+
+func (x *BackupDescription) GetRecipients() []string {
+	if x != nil {
+		return x.Recipients
+	}
+	return nil
+}
+
 // An immutable file of a backup that contains a range of the log.
 type Segment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3923,23 +4184,29 @@ type Segment struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Whether the segment is a base or a delta.
 	Kind SegmentKind `protobuf:"varint,2,opt,name=kind,proto3,enum=holdfast.management.v1.SegmentKind" json:"kind,omitempty"`
-	// Size of the file in bytes.
+	// Size of the SQLite database in bytes.
 	SizeBytes int64 `protobuf:"varint,3,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
-	// SHA-256 of the file, in lowercase hexadecimal.
+	// SHA-256 of the SQLite database, in lowercase hexadecimal. Empty if the segment is encrypted.
 	Sha256 string `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	// Log position after which the segment starts, in microseconds since 1970. 0 for a base.
 	FirstMicros int64 `protobuf:"varint,5,opt,name=first_micros,json=firstMicros,proto3" json:"first_micros,omitempty"`
 	// Log position at which the segment ends, inclusive, in microseconds since 1970.
 	LastMicros int64 `protobuf:"varint,6,opt,name=last_micros,json=lastMicros,proto3" json:"last_micros,omitempty"`
 	// Number of log rows.
-	Records       int64 `protobuf:"varint,7,opt,name=records,proto3" json:"records,omitempty"`
+	Records int64 `protobuf:"varint,7,opt,name=records,proto3" json:"records,omitempty"`
+	// Size of the file in bytes, compressed and encrypted.
+	StoredBytes int64 `protobuf:"varint,8,opt,name=stored_bytes,json=storedBytes,proto3" json:"stored_bytes,omitempty"`
+	// Compression of the file.
+	Compression Compression `protobuf:"varint,9,opt,name=compression,proto3,enum=holdfast.management.v1.Compression" json:"compression,omitempty"`
+	// Whether the file is encrypted.
+	Encrypted     bool `protobuf:"varint,10,opt,name=encrypted,proto3" json:"encrypted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Segment) Reset() {
 	*x = Segment{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3951,7 +4218,7 @@ func (x *Segment) String() string {
 func (*Segment) ProtoMessage() {}
 
 func (x *Segment) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3964,7 +4231,7 @@ func (x *Segment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Segment.ProtoReflect.Descriptor instead.
 func (*Segment) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{42}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Segment) GetName() string {
@@ -4016,6 +4283,27 @@ func (x *Segment) GetRecords() int64 {
 	return 0
 }
 
+func (x *Segment) GetStoredBytes() int64 {
+	if x != nil {
+		return x.StoredBytes
+	}
+	return 0
+}
+
+func (x *Segment) GetCompression() Compression {
+	if x != nil {
+		return x.Compression
+	}
+	return Compression_COMPRESSION_UNSPECIFIED
+}
+
+func (x *Segment) GetEncrypted() bool {
+	if x != nil {
+		return x.Encrypted
+	}
+	return false
+}
+
 // Request of ListBackups.
 type ListBackupsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -4028,14 +4316,16 @@ type ListBackupsRequest struct {
 	// file: also lists subdirectories, including incomplete backups and foreign files.
 	Recursive bool `protobuf:"varint,4,opt,name=recursive,proto3" json:"recursive,omitempty"`
 	// Also compares the digest of every file with the manifest, which reads all files.
-	CheckDigests  bool `protobuf:"varint,5,opt,name=check_digests,json=checkDigests,proto3" json:"check_digests,omitempty"`
+	CheckDigests bool `protobuf:"varint,5,opt,name=check_digests,json=checkDigests,proto3" json:"check_digests,omitempty"`
+	// Keys for an encrypted backup. Never logged or returned. Default: none.
+	Decryption    *Decryption `protobuf:"bytes,6,opt,name=decryption,proto3" json:"decryption,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListBackupsRequest) Reset() {
 	*x = ListBackupsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4047,7 +4337,7 @@ func (x *ListBackupsRequest) String() string {
 func (*ListBackupsRequest) ProtoMessage() {}
 
 func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4060,7 +4350,7 @@ func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsRequest.ProtoReflect.Descriptor instead.
 func (*ListBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{43}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListBackupsRequest) GetUri() string {
@@ -4098,6 +4388,13 @@ func (x *ListBackupsRequest) GetCheckDigests() bool {
 	return false
 }
 
+func (x *ListBackupsRequest) GetDecryption() *Decryption {
+	if x != nil {
+		return x.Decryption
+	}
+	return nil
+}
+
 // A page of backups.
 type ListBackupsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -4111,7 +4408,7 @@ type ListBackupsResponse struct {
 
 func (x *ListBackupsResponse) Reset() {
 	*x = ListBackupsResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4123,7 +4420,7 @@ func (x *ListBackupsResponse) String() string {
 func (*ListBackupsResponse) ProtoMessage() {}
 
 func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4136,7 +4433,7 @@ func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsResponse.ProtoReflect.Descriptor instead.
 func (*ListBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{44}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ListBackupsResponse) GetBackups() []*ListedBackup {
@@ -4176,7 +4473,7 @@ type ListedBackup struct {
 
 func (x *ListedBackup) Reset() {
 	*x = ListedBackup{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4188,7 +4485,7 @@ func (x *ListedBackup) String() string {
 func (*ListedBackup) ProtoMessage() {}
 
 func (x *ListedBackup) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4201,7 +4498,7 @@ func (x *ListedBackup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListedBackup.ProtoReflect.Descriptor instead.
 func (*ListedBackup) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{45}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ListedBackup) GetName() string {
@@ -4270,7 +4567,7 @@ type PruneBackupsRequest struct {
 
 func (x *PruneBackupsRequest) Reset() {
 	*x = PruneBackupsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4282,7 +4579,7 @@ func (x *PruneBackupsRequest) String() string {
 func (*PruneBackupsRequest) ProtoMessage() {}
 
 func (x *PruneBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4295,7 +4592,7 @@ func (x *PruneBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PruneBackupsRequest.ProtoReflect.Descriptor instead.
 func (*PruneBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{46}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *PruneBackupsRequest) GetUri() string {
@@ -4343,7 +4640,7 @@ type PruneBackupsResponse struct {
 
 func (x *PruneBackupsResponse) Reset() {
 	*x = PruneBackupsResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4355,7 +4652,7 @@ func (x *PruneBackupsResponse) String() string {
 func (*PruneBackupsResponse) ProtoMessage() {}
 
 func (x *PruneBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4368,7 +4665,7 @@ func (x *PruneBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PruneBackupsResponse.ProtoReflect.Descriptor instead.
 func (*PruneBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{47}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *PruneBackupsResponse) GetRemovedBackups() []string {
@@ -4412,7 +4709,7 @@ type LockedFile struct {
 
 func (x *LockedFile) Reset() {
 	*x = LockedFile{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4424,7 +4721,7 @@ func (x *LockedFile) String() string {
 func (*LockedFile) ProtoMessage() {}
 
 func (x *LockedFile) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4437,7 +4734,7 @@ func (x *LockedFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LockedFile.ProtoReflect.Descriptor instead.
 func (*LockedFile) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{48}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *LockedFile) GetName() string {
@@ -4465,7 +4762,7 @@ type CheckDestinationRequest struct {
 
 func (x *CheckDestinationRequest) Reset() {
 	*x = CheckDestinationRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4477,7 +4774,7 @@ func (x *CheckDestinationRequest) String() string {
 func (*CheckDestinationRequest) ProtoMessage() {}
 
 func (x *CheckDestinationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4490,7 +4787,7 @@ func (x *CheckDestinationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckDestinationRequest.ProtoReflect.Descriptor instead.
 func (*CheckDestinationRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{49}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *CheckDestinationRequest) GetUri() string {
@@ -4517,7 +4814,7 @@ type CheckDestinationResponse struct {
 
 func (x *CheckDestinationResponse) Reset() {
 	*x = CheckDestinationResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4529,7 +4826,7 @@ func (x *CheckDestinationResponse) String() string {
 func (*CheckDestinationResponse) ProtoMessage() {}
 
 func (x *CheckDestinationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4542,7 +4839,7 @@ func (x *CheckDestinationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckDestinationResponse.ProtoReflect.Descriptor instead.
 func (*CheckDestinationResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{50}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *CheckDestinationResponse) GetUri() string {
@@ -4588,7 +4885,7 @@ type DestinationFeature struct {
 
 func (x *DestinationFeature) Reset() {
 	*x = DestinationFeature{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4600,7 +4897,7 @@ func (x *DestinationFeature) String() string {
 func (*DestinationFeature) ProtoMessage() {}
 
 func (x *DestinationFeature) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4613,7 +4910,7 @@ func (x *DestinationFeature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DestinationFeature.ProtoReflect.Descriptor instead.
 func (*DestinationFeature) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{51}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *DestinationFeature) GetName() string {
@@ -4672,7 +4969,7 @@ type OperationMetadata struct {
 
 func (x *OperationMetadata) Reset() {
 	*x = OperationMetadata{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4684,7 +4981,7 @@ func (x *OperationMetadata) String() string {
 func (*OperationMetadata) ProtoMessage() {}
 
 func (x *OperationMetadata) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4697,7 +4994,7 @@ func (x *OperationMetadata) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationMetadata.ProtoReflect.Descriptor instead.
 func (*OperationMetadata) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{52}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *OperationMetadata) GetKind() OperationKind {
@@ -4813,7 +5110,7 @@ type BackupResult struct {
 
 func (x *BackupResult) Reset() {
 	*x = BackupResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4825,7 +5122,7 @@ func (x *BackupResult) String() string {
 func (*BackupResult) ProtoMessage() {}
 
 func (x *BackupResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4838,7 +5135,7 @@ func (x *BackupResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupResult.ProtoReflect.Descriptor instead.
 func (*BackupResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{53}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *BackupResult) GetBackup() *BackupDescription {
@@ -4906,7 +5203,7 @@ type BackupPlan struct {
 
 func (x *BackupPlan) Reset() {
 	*x = BackupPlan{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4918,7 +5215,7 @@ func (x *BackupPlan) String() string {
 func (*BackupPlan) ProtoMessage() {}
 
 func (x *BackupPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4931,7 +5228,7 @@ func (x *BackupPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupPlan.ProtoReflect.Descriptor instead.
 func (*BackupPlan) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{54}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *BackupPlan) GetKind() BackupPlanKind {
@@ -5010,7 +5307,7 @@ type RestoreResult struct {
 
 func (x *RestoreResult) Reset() {
 	*x = RestoreResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5022,7 +5319,7 @@ func (x *RestoreResult) String() string {
 func (*RestoreResult) ProtoMessage() {}
 
 func (x *RestoreResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5035,7 +5332,7 @@ func (x *RestoreResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreResult.ProtoReflect.Descriptor instead.
 func (*RestoreResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{55}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *RestoreResult) GetIndexLink() string {
@@ -5123,7 +5420,7 @@ type SelectionResult struct {
 
 func (x *SelectionResult) Reset() {
 	*x = SelectionResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5135,7 +5432,7 @@ func (x *SelectionResult) String() string {
 func (*SelectionResult) ProtoMessage() {}
 
 func (x *SelectionResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5148,7 +5445,7 @@ func (x *SelectionResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelectionResult.ProtoReflect.Descriptor instead.
 func (*SelectionResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{56}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *SelectionResult) GetCreated() int64 {
@@ -5219,7 +5516,7 @@ type RestorePlan struct {
 
 func (x *RestorePlan) Reset() {
 	*x = RestorePlan{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5231,7 +5528,7 @@ func (x *RestorePlan) String() string {
 func (*RestorePlan) ProtoMessage() {}
 
 func (x *RestorePlan) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5244,7 +5541,7 @@ func (x *RestorePlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestorePlan.ProtoReflect.Descriptor instead.
 func (*RestorePlan) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{57}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *RestorePlan) GetBackup() *BackupDescription {
@@ -5324,7 +5621,7 @@ type VerifyResult struct {
 
 func (x *VerifyResult) Reset() {
 	*x = VerifyResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5336,7 +5633,7 @@ func (x *VerifyResult) String() string {
 func (*VerifyResult) ProtoMessage() {}
 
 func (x *VerifyResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5349,7 +5646,7 @@ func (x *VerifyResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResult.ProtoReflect.Descriptor instead.
 func (*VerifyResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{58}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *VerifyResult) GetBackup() *BackupDescription {
@@ -5413,7 +5710,7 @@ type CheckIndexResult struct {
 
 func (x *CheckIndexResult) Reset() {
 	*x = CheckIndexResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5425,7 +5722,7 @@ func (x *CheckIndexResult) String() string {
 func (*CheckIndexResult) ProtoMessage() {}
 
 func (x *CheckIndexResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5438,7 +5735,7 @@ func (x *CheckIndexResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckIndexResult.ProtoReflect.Descriptor instead.
 func (*CheckIndexResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{59}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *CheckIndexResult) GetIndexLink() string {
@@ -5493,14 +5790,16 @@ type StreamBackupRequest struct {
 	// Offset in the archive at which to resume, in bytes. Default: 0.
 	Offset int64 `protobuf:"varint,5,opt,name=offset,proto3" json:"offset,omitempty"`
 	// Maximum size of a chunk in bytes, up to 8 MiB. 0: 1 MiB.
-	ChunkBytes    int32 `protobuf:"varint,6,opt,name=chunk_bytes,json=chunkBytes,proto3" json:"chunk_bytes,omitempty"`
+	ChunkBytes int32 `protobuf:"varint,6,opt,name=chunk_bytes,json=chunkBytes,proto3" json:"chunk_bytes,omitempty"`
+	// Encrypts the archive. Default: the recipients of the host, if it has any.
+	Encryption    *Encryption `protobuf:"bytes,7,opt,name=encryption,proto3" json:"encryption,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StreamBackupRequest) Reset() {
 	*x = StreamBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5512,7 +5811,7 @@ func (x *StreamBackupRequest) String() string {
 func (*StreamBackupRequest) ProtoMessage() {}
 
 func (x *StreamBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5525,7 +5824,7 @@ func (x *StreamBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupRequest.ProtoReflect.Descriptor instead.
 func (*StreamBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{60}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *StreamBackupRequest) GetIndexLink() string {
@@ -5570,6 +5869,13 @@ func (x *StreamBackupRequest) GetChunkBytes() int32 {
 	return 0
 }
 
+func (x *StreamBackupRequest) GetEncryption() *Encryption {
+	if x != nil {
+		return x.Encryption
+	}
+	return nil
+}
+
 // A message of StreamBackup: first the header, then chunks, then the trailer.
 type StreamBackupResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -5587,7 +5893,7 @@ type StreamBackupResponse struct {
 
 func (x *StreamBackupResponse) Reset() {
 	*x = StreamBackupResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5599,7 +5905,7 @@ func (x *StreamBackupResponse) String() string {
 func (*StreamBackupResponse) ProtoMessage() {}
 
 func (x *StreamBackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5612,7 +5918,7 @@ func (x *StreamBackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupResponse.ProtoReflect.Descriptor instead.
 func (*StreamBackupResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{61}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *StreamBackupResponse) GetMessage() isStreamBackupResponse_Message {
@@ -5687,7 +5993,7 @@ type StreamBackupHeader struct {
 
 func (x *StreamBackupHeader) Reset() {
 	*x = StreamBackupHeader{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5699,7 +6005,7 @@ func (x *StreamBackupHeader) String() string {
 func (*StreamBackupHeader) ProtoMessage() {}
 
 func (x *StreamBackupHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5712,7 +6018,7 @@ func (x *StreamBackupHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupHeader.ProtoReflect.Descriptor instead.
 func (*StreamBackupHeader) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{62}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *StreamBackupHeader) GetTransfer() *Transfer {
@@ -5744,7 +6050,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5756,7 +6062,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5769,7 +6075,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{63}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Chunk) GetOffset() int64 {
@@ -5806,7 +6112,7 @@ type TransferTrailer struct {
 
 func (x *TransferTrailer) Reset() {
 	*x = TransferTrailer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5818,7 +6124,7 @@ func (x *TransferTrailer) String() string {
 func (*TransferTrailer) ProtoMessage() {}
 
 func (x *TransferTrailer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5831,7 +6137,7 @@ func (x *TransferTrailer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferTrailer.ProtoReflect.Descriptor instead.
 func (*TransferTrailer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{64}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *TransferTrailer) GetSizeBytes() int64 {
@@ -5865,7 +6171,7 @@ type StreamRestoreRequest struct {
 
 func (x *StreamRestoreRequest) Reset() {
 	*x = StreamRestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5877,7 +6183,7 @@ func (x *StreamRestoreRequest) String() string {
 func (*StreamRestoreRequest) ProtoMessage() {}
 
 func (x *StreamRestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5890,7 +6196,7 @@ func (x *StreamRestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreRequest.ProtoReflect.Descriptor instead.
 func (*StreamRestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{65}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *StreamRestoreRequest) GetMessage() isStreamRestoreRequest_Message {
@@ -5970,14 +6276,16 @@ type StreamRestoreHeader struct {
 	// Dry run: receives and verifies the archive, and changes nothing.
 	ValidateOnly bool `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// URIs of archives with missing segments; see RestoreRequest.base_sources.
-	BaseSources   []string `protobuf:"bytes,7,rep,name=base_sources,json=baseSources,proto3" json:"base_sources,omitempty"`
+	BaseSources []string `protobuf:"bytes,7,rep,name=base_sources,json=baseSources,proto3" json:"base_sources,omitempty"`
+	// Keys for an encrypted backup. Never logged or returned. Default: none.
+	Decryption    *Decryption `protobuf:"bytes,8,opt,name=decryption,proto3" json:"decryption,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StreamRestoreHeader) Reset() {
 	*x = StreamRestoreHeader{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5989,7 +6297,7 @@ func (x *StreamRestoreHeader) String() string {
 func (*StreamRestoreHeader) ProtoMessage() {}
 
 func (x *StreamRestoreHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6002,7 +6310,7 @@ func (x *StreamRestoreHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreHeader.ProtoReflect.Descriptor instead.
 func (*StreamRestoreHeader) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{66}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *StreamRestoreHeader) GetIndexLink() string {
@@ -6054,6 +6362,13 @@ func (x *StreamRestoreHeader) GetBaseSources() []string {
 	return nil
 }
 
+func (x *StreamRestoreHeader) GetDecryption() *Decryption {
+	if x != nil {
+		return x.Decryption
+	}
+	return nil
+}
+
 // Response of StreamRestore.
 type StreamRestoreResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -6069,7 +6384,7 @@ type StreamRestoreResponse struct {
 
 func (x *StreamRestoreResponse) Reset() {
 	*x = StreamRestoreResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6081,7 +6396,7 @@ func (x *StreamRestoreResponse) String() string {
 func (*StreamRestoreResponse) ProtoMessage() {}
 
 func (x *StreamRestoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6094,7 +6409,7 @@ func (x *StreamRestoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreResponse.ProtoReflect.Descriptor instead.
 func (*StreamRestoreResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{67}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *StreamRestoreResponse) GetResult() *RestoreResult {
@@ -6146,7 +6461,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6158,7 +6473,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6171,7 +6486,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{68}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Transfer) GetName() string {
@@ -6248,7 +6563,7 @@ type GetTransferRequest struct {
 
 func (x *GetTransferRequest) Reset() {
 	*x = GetTransferRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6260,7 +6575,7 @@ func (x *GetTransferRequest) String() string {
 func (*GetTransferRequest) ProtoMessage() {}
 
 func (x *GetTransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6273,7 +6588,7 @@ func (x *GetTransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTransferRequest.ProtoReflect.Descriptor instead.
 func (*GetTransferRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{69}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *GetTransferRequest) GetName() string {
@@ -6292,7 +6607,7 @@ type ListTransfersRequest struct {
 
 func (x *ListTransfersRequest) Reset() {
 	*x = ListTransfersRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6304,7 +6619,7 @@ func (x *ListTransfersRequest) String() string {
 func (*ListTransfersRequest) ProtoMessage() {}
 
 func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6317,7 +6632,7 @@ func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersRequest.ProtoReflect.Descriptor instead.
 func (*ListTransfersRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{70}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{72}
 }
 
 // Response of ListTransfers.
@@ -6331,7 +6646,7 @@ type ListTransfersResponse struct {
 
 func (x *ListTransfersResponse) Reset() {
 	*x = ListTransfersResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6343,7 +6658,7 @@ func (x *ListTransfersResponse) String() string {
 func (*ListTransfersResponse) ProtoMessage() {}
 
 func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6356,7 +6671,7 @@ func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersResponse.ProtoReflect.Descriptor instead.
 func (*ListTransfersResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{71}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *ListTransfersResponse) GetTransfers() []*Transfer {
@@ -6377,7 +6692,7 @@ type DeleteTransferRequest struct {
 
 func (x *DeleteTransferRequest) Reset() {
 	*x = DeleteTransferRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6389,7 +6704,7 @@ func (x *DeleteTransferRequest) String() string {
 func (*DeleteTransferRequest) ProtoMessage() {}
 
 func (x *DeleteTransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6402,7 +6717,7 @@ func (x *DeleteTransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTransferRequest.ProtoReflect.Descriptor instead.
 func (*DeleteTransferRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{72}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *DeleteTransferRequest) GetName() string {
@@ -6421,7 +6736,7 @@ type DeleteTransferResponse struct {
 
 func (x *DeleteTransferResponse) Reset() {
 	*x = DeleteTransferResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6433,7 +6748,7 @@ func (x *DeleteTransferResponse) String() string {
 func (*DeleteTransferResponse) ProtoMessage() {}
 
 func (x *DeleteTransferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6446,7 +6761,7 @@ func (x *DeleteTransferResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTransferResponse.ProtoReflect.Descriptor instead.
 func (*DeleteTransferResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{73}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{75}
 }
 
 // Request of WatchOperation.
@@ -6460,7 +6775,7 @@ type WatchOperationRequest struct {
 
 func (x *WatchOperationRequest) Reset() {
 	*x = WatchOperationRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6472,7 +6787,7 @@ func (x *WatchOperationRequest) String() string {
 func (*WatchOperationRequest) ProtoMessage() {}
 
 func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6485,7 +6800,7 @@ func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOperationRequest.ProtoReflect.Descriptor instead.
 func (*WatchOperationRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{74}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *WatchOperationRequest) GetName() string {
@@ -6639,7 +6954,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x0fearliest_micros\x18\x01 \x01(\x03R\x0eearliestMicros\x12#\n" +
 	"\rlatest_micros\x18\x02 \x01(\x03R\flatestMicros\x12#\n" +
 	"\rbounding_link\x18\x03 \x01(\tR\fboundingLink\x120\n" +
-	"\x14history_start_micros\x18\x04 \x01(\x03R\x12historyStartMicros\"\xe3\x04\n" +
+	"\x14history_start_micros\x18\x04 \x01(\x03R\x12historyStartMicros\"\xf8\x05\n" +
 	"\rBackupRequest\x12,\n" +
 	"\vdestination\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\vdestination\x12I\n" +
@@ -6656,9 +6971,32 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x05since\x18\n" +
 	" \x01(\tB\x18\xbaH\x15r\x132\x11^([0-9a-f]{64})?$R\x05since\x12A\n" +
 	"\x11lock_until_micros\x18\v \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00H\x01R\x0flockUntilMicros\x88\x01\x01\x12G\n" +
-	"\tlock_mode\x18\f \x01(\x0e2 .holdfast.management.v1.LockModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\blockModeB\t\n" +
+	"\tlock_mode\x18\f \x01(\x0e2 .holdfast.management.v1.LockModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\blockMode\x12B\n" +
+	"\n" +
+	"encryption\x18\r \x01(\v2\".holdfast.management.v1.EncryptionR\n" +
+	"encryption\x12O\n" +
+	"\vcompression\x18\x0e \x01(\x0e2#.holdfast.management.v1.CompressionB\b\xbaH\x05\x82\x01\x02\x10\x01R\vcompressionB\t\n" +
 	"\a_verifyB\x14\n" +
-	"\x12_lock_until_micros\"\xcd\x04\n" +
+	"\x12_lock_until_micros\"\xa4\x01\n" +
+	"\n" +
+	"Encryption\x121\n" +
+	"\n" +
+	"recipients\x18\x01 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10\x14\"\ar\x05 \x01(\x80 R\n" +
+	"recipients\x12(\n" +
+	"\n" +
+	"passphrase\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\n" +
+	"passphrase\x12\x1d\n" +
+	"\n" +
+	"keep_chain\x18\x03 \x01(\bR\tkeepChain\x12\x1a\n" +
+	"\bdisabled\x18\x04 \x01(\bR\bdisabled\"a\n" +
+	"\n" +
+	"Decryption\x12)\n" +
+	"\n" +
+	"identities\x18\x01 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04R\n" +
+	"identities\x12(\n" +
+	"\n" +
+	"passphrase\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\n" +
+	"passphrase\"\x91\x05\n" +
 	"\x0eRestoreRequest\x12\"\n" +
 	"\x06source\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\x06source\x12'\n" +
@@ -6670,7 +7008,10 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\x1c\xbaH\x19r\x17(\x80\x012\x12^[A-Za-z0-9._:-]*$R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\x12*\n" +
-	"\x06bearer\x18\a \x01(\tB\x12\xbaH\x0fr\r(\x80@2\b^[!-~]*$R\x06bearer\x12C\n" +
+	"\x06bearer\x18\a \x01(\tB\x12\xbaH\x0fr\r(\x80@2\b^[!-~]*$R\x06bearer\x12B\n" +
+	"\n" +
+	"decryption\x18\v \x01(\v2\".holdfast.management.v1.DecryptionR\n" +
+	"decryption\x12C\n" +
 	"\x12if_position_micros\x18\t \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00H\x01R\x10ifPositionMicros\x88\x01\x01\x12G\n" +
 	"\tselection\x18\n" +
 	" \x01(\v2).holdfast.management.v1.DocumentSelectionR\tselection\x124\n" +
@@ -6687,21 +7028,24 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"index_link\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\"<\n" +
 	"\x11CheckIndexRequest\x12'\n" +
 	"\n" +
-	"index_link\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\"\xd5\x01\n" +
+	"index_link\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\"\x99\x02\n" +
 	"\x13VerifyBackupRequest\x12\x1c\n" +
 	"\x03uri\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\x03uri\x12)\n" +
 	"\vbackup_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\xff\x01R\n" +
 	"backupName\x12C\n" +
 	"\x05level\x18\x03 \x01(\x0e2#.holdfast.management.v1.VerifyLevelB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05level\x120\n" +
-	"\x0esample_percent\x18\x04 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\rsamplePercent\"\xb6\x01\n" +
+	"\x0esample_percent\x18\x04 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\rsamplePercent\x12B\n" +
+	"\n" +
+	"decryption\x18\x05 \x01(\v2\".holdfast.management.v1.DecryptionR\n" +
+	"decryption\"\xb6\x01\n" +
 	"\fVerification\x129\n" +
 	"\x05level\x18\x01 \x01(\x0e2#.holdfast.management.v1.VerifyLevelR\x05level\x12\x1f\n" +
 	"\vtime_micros\x18\x02 \x01(\x03R\n" +
 	"timeMicros\x12\x16\n" +
 	"\x06passed\x18\x03 \x01(\bR\x06passed\x12\x18\n" +
 	"\aproblem\x18\x04 \x01(\tR\aproblem\x12\x18\n" +
-	"\arecords\x18\x05 \x01(\x03R\arecords\"\x8a\x02\n" +
+	"\arecords\x18\x05 \x01(\x03R\arecords\"\xce\x02\n" +
 	"\x10IndexPointInTime\x12\x1a\n" +
 	"\x03uri\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80@R\x03uri\x12)\n" +
 	"\vbackup_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\xff\x01R\n" +
@@ -6709,7 +7053,10 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x12target_time_micros\x18\x03 \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00H\x00R\x10targetTimeMicros\x88\x01\x01\x12'\n" +
 	"\n" +
 	"index_link\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\x12*\n" +
-	"\x06bearer\x18\x05 \x01(\tB\x12\xbaH\x0fr\r(\x80@2\b^[!-~]*$R\x06bearerB\x15\n" +
+	"\x06bearer\x18\x05 \x01(\tB\x12\xbaH\x0fr\r(\x80@2\b^[!-~]*$R\x06bearer\x12B\n" +
+	"\n" +
+	"decryption\x18\x06 \x01(\v2\".holdfast.management.v1.DecryptionR\n" +
+	"decryptionB\x15\n" +
 	"\x13_target_time_micros\"\x81\x02\n" +
 	"\x12DiffBackupsRequest\x12D\n" +
 	"\x04from\x18\x01 \x01(\v2(.holdfast.management.v1.IndexPointInTimeB\x06\xbaH\x03\xc8\x01\x01R\x04from\x12@\n" +
@@ -6763,12 +7110,15 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\tself_link\x18\x02 \x01(\tR\bselfLink\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x03R\aversion\x12\x16\n" +
 	"\x06action\x18\x04 \x01(\tR\x06action\x12\x12\n" +
-	"\x04kind\x18\x05 \x01(\tR\x04kind\"`\n" +
+	"\x04kind\x18\x05 \x01(\tR\x04kind\"\xa4\x01\n" +
 	"\x15DescribeBackupRequest\x12\x1c\n" +
 	"\x03uri\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\x03uri\x12)\n" +
 	"\vbackup_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\xff\x01R\n" +
-	"backupName\"\xc1\x05\n" +
+	"backupName\x12B\n" +
+	"\n" +
+	"decryption\x18\x03 \x01(\v2\".holdfast.management.v1.DecryptionR\n" +
+	"decryption\"\xff\x05\n" +
 	"\x11BackupDescription\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x03R\x06number\x12\x10\n" +
@@ -6790,7 +7140,11 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"size_bytes\x18\x0f \x01(\x03R\tsizeBytes\x12;\n" +
 	"\bsegments\x18\x10 \x03(\v2\x1f.holdfast.management.v1.SegmentR\bsegments\x12'\n" +
 	"\x0fmanifest_sha256\x18\x11 \x01(\tR\x0emanifestSha256\x12?\n" +
-	"\aparents\x18\x12 \x03(\v2%.holdfast.management.v1.LineageParentR\aparents\"\xeb\x01\n" +
+	"\aparents\x18\x12 \x03(\v2%.holdfast.management.v1.LineageParentR\aparents\x12\x1c\n" +
+	"\tencrypted\x18\x13 \x01(\bR\tencrypted\x12\x1e\n" +
+	"\n" +
+	"recipients\x18\x14 \x03(\tR\n" +
+	"recipients\"\xf3\x02\n" +
 	"\aSegment\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x127\n" +
 	"\x04kind\x18\x02 \x01(\x0e2#.holdfast.management.v1.SegmentKindR\x04kind\x12\x1d\n" +
@@ -6800,7 +7154,11 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\ffirst_micros\x18\x05 \x01(\x03R\vfirstMicros\x12\x1f\n" +
 	"\vlast_micros\x18\x06 \x01(\x03R\n" +
 	"lastMicros\x12\x18\n" +
-	"\arecords\x18\a \x01(\x03R\arecords\"\xc7\x01\n" +
+	"\arecords\x18\a \x01(\x03R\arecords\x12!\n" +
+	"\fstored_bytes\x18\b \x01(\x03R\vstoredBytes\x12E\n" +
+	"\vcompression\x18\t \x01(\x0e2#.holdfast.management.v1.CompressionR\vcompression\x12\x1c\n" +
+	"\tencrypted\x18\n" +
+	" \x01(\bR\tencrypted\"\x8b\x02\n" +
 	"\x12ListBackupsRequest\x12\x1c\n" +
 	"\x03uri\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\x03uri\x12'\n" +
@@ -6809,7 +7167,10 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tpageToken\x12\x1c\n" +
 	"\trecursive\x18\x04 \x01(\bR\trecursive\x12#\n" +
-	"\rcheck_digests\x18\x05 \x01(\bR\fcheckDigests\"}\n" +
+	"\rcheck_digests\x18\x05 \x01(\bR\fcheckDigests\x12B\n" +
+	"\n" +
+	"decryption\x18\x06 \x01(\v2\".holdfast.management.v1.DecryptionR\n" +
+	"decryption\"}\n" +
 	"\x13ListBackupsResponse\x12>\n" +
 	"\abackups\x18\x01 \x03(\v2$.holdfast.management.v1.ListedBackupR\abackups\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc8\x02\n" +
@@ -6935,7 +7296,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\arecords\x18\x02 \x01(\x03R\arecords\x12\x14\n" +
 	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\x12\x1c\n" +
 	"\tdocuments\x18\x04 \x01(\x03R\tdocuments\x12\x1a\n" +
-	"\bversions\x18\x05 \x01(\x03R\bversions\"\xbb\x02\n" +
+	"\bversions\x18\x05 \x01(\x03R\bversions\"\xff\x02\n" +
 	"\x13StreamBackupRequest\x12'\n" +
 	"\n" +
 	"index_link\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\x12\x14\n" +
@@ -6944,7 +7305,10 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\rtransfer_name\x18\x04 \x01(\tB7\xbaH4r2(P2.^(transfers/[A-Za-z0-9][A-Za-z0-9._-]{0,63})?$R\ftransferName\x12(\n" +
 	"\x06offset\x18\x05 \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00R\x06offset\x12-\n" +
 	"\vchunk_bytes\x18\x06 \x01(\x05B\f\xbaH\t\x1a\a\x18\x80\x80\x80\x04(\x00R\n" +
-	"chunkBytes\"\xe3\x01\n" +
+	"chunkBytes\x12B\n" +
+	"\n" +
+	"encryption\x18\a \x01(\v2\".holdfast.management.v1.EncryptionR\n" +
+	"encryption\"\xe3\x01\n" +
 	"\x14StreamBackupResponse\x12D\n" +
 	"\x06header\x18\x01 \x01(\v2*.holdfast.management.v1.StreamBackupHeaderH\x00R\x06header\x125\n" +
 	"\x05chunk\x18\x02 \x01(\v2\x1d.holdfast.management.v1.ChunkH\x00R\x05chunk\x12C\n" +
@@ -6967,7 +7331,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x06header\x18\x01 \x01(\v2+.holdfast.management.v1.StreamRestoreHeaderH\x00R\x06header\x125\n" +
 	"\x05chunk\x18\x02 \x01(\v2\x1d.holdfast.management.v1.ChunkH\x00R\x05chunk\x12C\n" +
 	"\atrailer\x18\x03 \x01(\v2'.holdfast.management.v1.TransferTrailerH\x00R\atrailerB\x10\n" +
-	"\amessage\x12\x05\xbaH\x02\b\x01\"\xc1\x03\n" +
+	"\amessage\x12\x05\xbaH\x02\b\x01\"\x85\x04\n" +
 	"\x13StreamRestoreHeader\x12'\n" +
 	"\n" +
 	"index_link\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\x12C\n" +
@@ -6978,7 +7342,10 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\x1c\xbaH\x19r\x17(\x80\x012\x12^[A-Za-z0-9._:-]*$R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\x124\n" +
-	"\fbase_sources\x18\a \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05 \x01(\x80@R\vbaseSourcesB\x15\n" +
+	"\fbase_sources\x18\a \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05 \x01(\x80@R\vbaseSources\x12B\n" +
+	"\n" +
+	"decryption\x18\b \x01(\v2\".holdfast.management.v1.DecryptionR\n" +
+	"decryptionB\x15\n" +
 	"\x13_target_time_micros\"\x99\x01\n" +
 	"\x15StreamRestoreResponse\x12=\n" +
 	"\x06result\x18\x01 \x01(\v2%.holdfast.management.v1.RestoreResultR\x06result\x12\x1c\n" +
@@ -7017,7 +7384,12 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x15CONTAINER_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rCONTAINER_ZIP\x10\x01\x12\x17\n" +
 	"\x13CONTAINER_DIRECTORY\x10\x02\x12\x14\n" +
-	"\x10CONTAINER_STREAM\x10\x03*\x95\x01\n" +
+	"\x10CONTAINER_STREAM\x10\x03*l\n" +
+	"\vCompression\x12\x1b\n" +
+	"\x17COMPRESSION_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10COMPRESSION_NONE\x10\x01\x12\x14\n" +
+	"\x10COMPRESSION_GZIP\x10\x02\x12\x14\n" +
+	"\x10COMPRESSION_ZSTD\x10\x03*\x95\x01\n" +
 	"\vVerifyLevel\x12\x1c\n" +
 	"\x18VERIFY_LEVEL_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15VERIFY_LEVEL_METADATA\x10\x01\x12\x17\n" +
@@ -7105,215 +7477,228 @@ func file_holdfast_management_v1_management_proto_rawDescGZIP() []byte {
 	return file_holdfast_management_v1_management_proto_rawDescData
 }
 
-var file_holdfast_management_v1_management_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
-var file_holdfast_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 75)
+var file_holdfast_management_v1_management_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
+var file_holdfast_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 77)
 var file_holdfast_management_v1_management_proto_goTypes = []any{
 	(AutoBackupState)(0),                     // 0: holdfast.management.v1.AutoBackupState
 	(Container)(0),                           // 1: holdfast.management.v1.Container
-	(VerifyLevel)(0),                         // 2: holdfast.management.v1.VerifyLevel
-	(DocumentChange)(0),                      // 3: holdfast.management.v1.DocumentChange
-	(SegmentKind)(0),                         // 4: holdfast.management.v1.SegmentKind
-	(BackupState)(0),                         // 5: holdfast.management.v1.BackupState
-	(LockMode)(0),                            // 6: holdfast.management.v1.LockMode
-	(OperationKind)(0),                       // 7: holdfast.management.v1.OperationKind
-	(BackupPlanKind)(0),                      // 8: holdfast.management.v1.BackupPlanKind
-	(TransferDirection)(0),                   // 9: holdfast.management.v1.TransferDirection
-	(*GetHostRequest)(nil),                   // 10: holdfast.management.v1.GetHostRequest
-	(*Host)(nil),                             // 11: holdfast.management.v1.Host
-	(*BackupRecord)(nil),                     // 12: holdfast.management.v1.BackupRecord
-	(*AutoBackup)(nil),                       // 13: holdfast.management.v1.AutoBackup
-	(*ConfigureAutoBackupRequest)(nil),       // 14: holdfast.management.v1.ConfigureAutoBackupRequest
-	(*RequestLogging)(nil),                   // 15: holdfast.management.v1.RequestLogging
-	(*ConfigureRequestLoggingRequest)(nil),   // 16: holdfast.management.v1.ConfigureRequestLoggingRequest
-	(*OperationTracing)(nil),                 // 17: holdfast.management.v1.OperationTracing
-	(*ConfigureOperationTracingRequest)(nil), // 18: holdfast.management.v1.ConfigureOperationTracingRequest
-	(*SynchronizeWithPeersRequest)(nil),      // 19: holdfast.management.v1.SynchronizeWithPeersRequest
-	(*SynchronizeWithPeersResponse)(nil),     // 20: holdfast.management.v1.SynchronizeWithPeersResponse
-	(*Peer)(nil),                             // 21: holdfast.management.v1.Peer
-	(*GetStatsRequest)(nil),                  // 22: holdfast.management.v1.GetStatsRequest
-	(*Stats)(nil),                            // 23: holdfast.management.v1.Stats
-	(*Stat)(nil),                             // 24: holdfast.management.v1.Stat
-	(*TimeSeries)(nil),                       // 25: holdfast.management.v1.TimeSeries
-	(*TimeBin)(nil),                          // 26: holdfast.management.v1.TimeBin
-	(*ShutdownRequest)(nil),                  // 27: holdfast.management.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),                 // 28: holdfast.management.v1.ShutdownResponse
-	(*Index)(nil),                            // 29: holdfast.management.v1.Index
-	(*LineageParent)(nil),                    // 30: holdfast.management.v1.LineageParent
-	(*RestorableWindow)(nil),                 // 31: holdfast.management.v1.RestorableWindow
-	(*BackupRequest)(nil),                    // 32: holdfast.management.v1.BackupRequest
-	(*RestoreRequest)(nil),                   // 33: holdfast.management.v1.RestoreRequest
-	(*DocumentSelection)(nil),                // 34: holdfast.management.v1.DocumentSelection
-	(*UndoRestoreRequest)(nil),               // 35: holdfast.management.v1.UndoRestoreRequest
-	(*CheckIndexRequest)(nil),                // 36: holdfast.management.v1.CheckIndexRequest
-	(*VerifyBackupRequest)(nil),              // 37: holdfast.management.v1.VerifyBackupRequest
-	(*Verification)(nil),                     // 38: holdfast.management.v1.Verification
-	(*IndexPointInTime)(nil),                 // 39: holdfast.management.v1.IndexPointInTime
-	(*DiffBackupsRequest)(nil),               // 40: holdfast.management.v1.DiffBackupsRequest
-	(*DiffBackupsResponse)(nil),              // 41: holdfast.management.v1.DiffBackupsResponse
-	(*DiffProgress)(nil),                     // 42: holdfast.management.v1.DiffProgress
-	(*DocumentDifference)(nil),               // 43: holdfast.management.v1.DocumentDifference
-	(*DiffSummary)(nil),                      // 44: holdfast.management.v1.DiffSummary
-	(*ExportBackupRequest)(nil),              // 45: holdfast.management.v1.ExportBackupRequest
-	(*ExportBackupResponse)(nil),             // 46: holdfast.management.v1.ExportBackupResponse
-	(*DescribePointInTimeRequest)(nil),       // 47: holdfast.management.v1.DescribePointInTimeRequest
-	(*DescribePointInTimeResponse)(nil),      // 48: holdfast.management.v1.DescribePointInTimeResponse
-	(*LogEntry)(nil),                         // 49: holdfast.management.v1.LogEntry
-	(*DescribeBackupRequest)(nil),            // 50: holdfast.management.v1.DescribeBackupRequest
-	(*BackupDescription)(nil),                // 51: holdfast.management.v1.BackupDescription
-	(*Segment)(nil),                          // 52: holdfast.management.v1.Segment
-	(*ListBackupsRequest)(nil),               // 53: holdfast.management.v1.ListBackupsRequest
-	(*ListBackupsResponse)(nil),              // 54: holdfast.management.v1.ListBackupsResponse
-	(*ListedBackup)(nil),                     // 55: holdfast.management.v1.ListedBackup
-	(*PruneBackupsRequest)(nil),              // 56: holdfast.management.v1.PruneBackupsRequest
-	(*PruneBackupsResponse)(nil),             // 57: holdfast.management.v1.PruneBackupsResponse
-	(*LockedFile)(nil),                       // 58: holdfast.management.v1.LockedFile
-	(*CheckDestinationRequest)(nil),          // 59: holdfast.management.v1.CheckDestinationRequest
-	(*CheckDestinationResponse)(nil),         // 60: holdfast.management.v1.CheckDestinationResponse
-	(*DestinationFeature)(nil),               // 61: holdfast.management.v1.DestinationFeature
-	(*OperationMetadata)(nil),                // 62: holdfast.management.v1.OperationMetadata
-	(*BackupResult)(nil),                     // 63: holdfast.management.v1.BackupResult
-	(*BackupPlan)(nil),                       // 64: holdfast.management.v1.BackupPlan
-	(*RestoreResult)(nil),                    // 65: holdfast.management.v1.RestoreResult
-	(*SelectionResult)(nil),                  // 66: holdfast.management.v1.SelectionResult
-	(*RestorePlan)(nil),                      // 67: holdfast.management.v1.RestorePlan
-	(*VerifyResult)(nil),                     // 68: holdfast.management.v1.VerifyResult
-	(*CheckIndexResult)(nil),                 // 69: holdfast.management.v1.CheckIndexResult
-	(*StreamBackupRequest)(nil),              // 70: holdfast.management.v1.StreamBackupRequest
-	(*StreamBackupResponse)(nil),             // 71: holdfast.management.v1.StreamBackupResponse
-	(*StreamBackupHeader)(nil),               // 72: holdfast.management.v1.StreamBackupHeader
-	(*Chunk)(nil),                            // 73: holdfast.management.v1.Chunk
-	(*TransferTrailer)(nil),                  // 74: holdfast.management.v1.TransferTrailer
-	(*StreamRestoreRequest)(nil),             // 75: holdfast.management.v1.StreamRestoreRequest
-	(*StreamRestoreHeader)(nil),              // 76: holdfast.management.v1.StreamRestoreHeader
-	(*StreamRestoreResponse)(nil),            // 77: holdfast.management.v1.StreamRestoreResponse
-	(*Transfer)(nil),                         // 78: holdfast.management.v1.Transfer
-	(*GetTransferRequest)(nil),               // 79: holdfast.management.v1.GetTransferRequest
-	(*ListTransfersRequest)(nil),             // 80: holdfast.management.v1.ListTransfersRequest
-	(*ListTransfersResponse)(nil),            // 81: holdfast.management.v1.ListTransfersResponse
-	(*DeleteTransferRequest)(nil),            // 82: holdfast.management.v1.DeleteTransferRequest
-	(*DeleteTransferResponse)(nil),           // 83: holdfast.management.v1.DeleteTransferResponse
-	(*WatchOperationRequest)(nil),            // 84: holdfast.management.v1.WatchOperationRequest
-	(*longrunningpb.Operation)(nil),          // 85: google.longrunning.Operation
+	(Compression)(0),                         // 2: holdfast.management.v1.Compression
+	(VerifyLevel)(0),                         // 3: holdfast.management.v1.VerifyLevel
+	(DocumentChange)(0),                      // 4: holdfast.management.v1.DocumentChange
+	(SegmentKind)(0),                         // 5: holdfast.management.v1.SegmentKind
+	(BackupState)(0),                         // 6: holdfast.management.v1.BackupState
+	(LockMode)(0),                            // 7: holdfast.management.v1.LockMode
+	(OperationKind)(0),                       // 8: holdfast.management.v1.OperationKind
+	(BackupPlanKind)(0),                      // 9: holdfast.management.v1.BackupPlanKind
+	(TransferDirection)(0),                   // 10: holdfast.management.v1.TransferDirection
+	(*GetHostRequest)(nil),                   // 11: holdfast.management.v1.GetHostRequest
+	(*Host)(nil),                             // 12: holdfast.management.v1.Host
+	(*BackupRecord)(nil),                     // 13: holdfast.management.v1.BackupRecord
+	(*AutoBackup)(nil),                       // 14: holdfast.management.v1.AutoBackup
+	(*ConfigureAutoBackupRequest)(nil),       // 15: holdfast.management.v1.ConfigureAutoBackupRequest
+	(*RequestLogging)(nil),                   // 16: holdfast.management.v1.RequestLogging
+	(*ConfigureRequestLoggingRequest)(nil),   // 17: holdfast.management.v1.ConfigureRequestLoggingRequest
+	(*OperationTracing)(nil),                 // 18: holdfast.management.v1.OperationTracing
+	(*ConfigureOperationTracingRequest)(nil), // 19: holdfast.management.v1.ConfigureOperationTracingRequest
+	(*SynchronizeWithPeersRequest)(nil),      // 20: holdfast.management.v1.SynchronizeWithPeersRequest
+	(*SynchronizeWithPeersResponse)(nil),     // 21: holdfast.management.v1.SynchronizeWithPeersResponse
+	(*Peer)(nil),                             // 22: holdfast.management.v1.Peer
+	(*GetStatsRequest)(nil),                  // 23: holdfast.management.v1.GetStatsRequest
+	(*Stats)(nil),                            // 24: holdfast.management.v1.Stats
+	(*Stat)(nil),                             // 25: holdfast.management.v1.Stat
+	(*TimeSeries)(nil),                       // 26: holdfast.management.v1.TimeSeries
+	(*TimeBin)(nil),                          // 27: holdfast.management.v1.TimeBin
+	(*ShutdownRequest)(nil),                  // 28: holdfast.management.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),                 // 29: holdfast.management.v1.ShutdownResponse
+	(*Index)(nil),                            // 30: holdfast.management.v1.Index
+	(*LineageParent)(nil),                    // 31: holdfast.management.v1.LineageParent
+	(*RestorableWindow)(nil),                 // 32: holdfast.management.v1.RestorableWindow
+	(*BackupRequest)(nil),                    // 33: holdfast.management.v1.BackupRequest
+	(*Encryption)(nil),                       // 34: holdfast.management.v1.Encryption
+	(*Decryption)(nil),                       // 35: holdfast.management.v1.Decryption
+	(*RestoreRequest)(nil),                   // 36: holdfast.management.v1.RestoreRequest
+	(*DocumentSelection)(nil),                // 37: holdfast.management.v1.DocumentSelection
+	(*UndoRestoreRequest)(nil),               // 38: holdfast.management.v1.UndoRestoreRequest
+	(*CheckIndexRequest)(nil),                // 39: holdfast.management.v1.CheckIndexRequest
+	(*VerifyBackupRequest)(nil),              // 40: holdfast.management.v1.VerifyBackupRequest
+	(*Verification)(nil),                     // 41: holdfast.management.v1.Verification
+	(*IndexPointInTime)(nil),                 // 42: holdfast.management.v1.IndexPointInTime
+	(*DiffBackupsRequest)(nil),               // 43: holdfast.management.v1.DiffBackupsRequest
+	(*DiffBackupsResponse)(nil),              // 44: holdfast.management.v1.DiffBackupsResponse
+	(*DiffProgress)(nil),                     // 45: holdfast.management.v1.DiffProgress
+	(*DocumentDifference)(nil),               // 46: holdfast.management.v1.DocumentDifference
+	(*DiffSummary)(nil),                      // 47: holdfast.management.v1.DiffSummary
+	(*ExportBackupRequest)(nil),              // 48: holdfast.management.v1.ExportBackupRequest
+	(*ExportBackupResponse)(nil),             // 49: holdfast.management.v1.ExportBackupResponse
+	(*DescribePointInTimeRequest)(nil),       // 50: holdfast.management.v1.DescribePointInTimeRequest
+	(*DescribePointInTimeResponse)(nil),      // 51: holdfast.management.v1.DescribePointInTimeResponse
+	(*LogEntry)(nil),                         // 52: holdfast.management.v1.LogEntry
+	(*DescribeBackupRequest)(nil),            // 53: holdfast.management.v1.DescribeBackupRequest
+	(*BackupDescription)(nil),                // 54: holdfast.management.v1.BackupDescription
+	(*Segment)(nil),                          // 55: holdfast.management.v1.Segment
+	(*ListBackupsRequest)(nil),               // 56: holdfast.management.v1.ListBackupsRequest
+	(*ListBackupsResponse)(nil),              // 57: holdfast.management.v1.ListBackupsResponse
+	(*ListedBackup)(nil),                     // 58: holdfast.management.v1.ListedBackup
+	(*PruneBackupsRequest)(nil),              // 59: holdfast.management.v1.PruneBackupsRequest
+	(*PruneBackupsResponse)(nil),             // 60: holdfast.management.v1.PruneBackupsResponse
+	(*LockedFile)(nil),                       // 61: holdfast.management.v1.LockedFile
+	(*CheckDestinationRequest)(nil),          // 62: holdfast.management.v1.CheckDestinationRequest
+	(*CheckDestinationResponse)(nil),         // 63: holdfast.management.v1.CheckDestinationResponse
+	(*DestinationFeature)(nil),               // 64: holdfast.management.v1.DestinationFeature
+	(*OperationMetadata)(nil),                // 65: holdfast.management.v1.OperationMetadata
+	(*BackupResult)(nil),                     // 66: holdfast.management.v1.BackupResult
+	(*BackupPlan)(nil),                       // 67: holdfast.management.v1.BackupPlan
+	(*RestoreResult)(nil),                    // 68: holdfast.management.v1.RestoreResult
+	(*SelectionResult)(nil),                  // 69: holdfast.management.v1.SelectionResult
+	(*RestorePlan)(nil),                      // 70: holdfast.management.v1.RestorePlan
+	(*VerifyResult)(nil),                     // 71: holdfast.management.v1.VerifyResult
+	(*CheckIndexResult)(nil),                 // 72: holdfast.management.v1.CheckIndexResult
+	(*StreamBackupRequest)(nil),              // 73: holdfast.management.v1.StreamBackupRequest
+	(*StreamBackupResponse)(nil),             // 74: holdfast.management.v1.StreamBackupResponse
+	(*StreamBackupHeader)(nil),               // 75: holdfast.management.v1.StreamBackupHeader
+	(*Chunk)(nil),                            // 76: holdfast.management.v1.Chunk
+	(*TransferTrailer)(nil),                  // 77: holdfast.management.v1.TransferTrailer
+	(*StreamRestoreRequest)(nil),             // 78: holdfast.management.v1.StreamRestoreRequest
+	(*StreamRestoreHeader)(nil),              // 79: holdfast.management.v1.StreamRestoreHeader
+	(*StreamRestoreResponse)(nil),            // 80: holdfast.management.v1.StreamRestoreResponse
+	(*Transfer)(nil),                         // 81: holdfast.management.v1.Transfer
+	(*GetTransferRequest)(nil),               // 82: holdfast.management.v1.GetTransferRequest
+	(*ListTransfersRequest)(nil),             // 83: holdfast.management.v1.ListTransfersRequest
+	(*ListTransfersResponse)(nil),            // 84: holdfast.management.v1.ListTransfersResponse
+	(*DeleteTransferRequest)(nil),            // 85: holdfast.management.v1.DeleteTransferRequest
+	(*DeleteTransferResponse)(nil),           // 86: holdfast.management.v1.DeleteTransferResponse
+	(*WatchOperationRequest)(nil),            // 87: holdfast.management.v1.WatchOperationRequest
+	(*longrunningpb.Operation)(nil),          // 88: google.longrunning.Operation
 }
 var file_holdfast_management_v1_management_proto_depIdxs = []int32{
-	29, // 0: holdfast.management.v1.Host.indexes:type_name -> holdfast.management.v1.Index
-	13, // 1: holdfast.management.v1.Host.auto_backup:type_name -> holdfast.management.v1.AutoBackup
-	15, // 2: holdfast.management.v1.Host.request_logging:type_name -> holdfast.management.v1.RequestLogging
-	17, // 3: holdfast.management.v1.Host.operation_tracing:type_name -> holdfast.management.v1.OperationTracing
-	12, // 4: holdfast.management.v1.Host.backups:type_name -> holdfast.management.v1.BackupRecord
-	31, // 5: holdfast.management.v1.BackupRecord.window:type_name -> holdfast.management.v1.RestorableWindow
+	30, // 0: holdfast.management.v1.Host.indexes:type_name -> holdfast.management.v1.Index
+	14, // 1: holdfast.management.v1.Host.auto_backup:type_name -> holdfast.management.v1.AutoBackup
+	16, // 2: holdfast.management.v1.Host.request_logging:type_name -> holdfast.management.v1.RequestLogging
+	18, // 3: holdfast.management.v1.Host.operation_tracing:type_name -> holdfast.management.v1.OperationTracing
+	13, // 4: holdfast.management.v1.Host.backups:type_name -> holdfast.management.v1.BackupRecord
+	32, // 5: holdfast.management.v1.BackupRecord.window:type_name -> holdfast.management.v1.RestorableWindow
 	0,  // 6: holdfast.management.v1.AutoBackup.state:type_name -> holdfast.management.v1.AutoBackupState
-	21, // 7: holdfast.management.v1.SynchronizeWithPeersResponse.peers:type_name -> holdfast.management.v1.Peer
-	24, // 8: holdfast.management.v1.Stats.stats:type_name -> holdfast.management.v1.Stat
-	25, // 9: holdfast.management.v1.Stat.series:type_name -> holdfast.management.v1.TimeSeries
-	26, // 10: holdfast.management.v1.TimeSeries.bins:type_name -> holdfast.management.v1.TimeBin
-	30, // 11: holdfast.management.v1.Index.parents:type_name -> holdfast.management.v1.LineageParent
-	31, // 12: holdfast.management.v1.Index.window:type_name -> holdfast.management.v1.RestorableWindow
+	22, // 7: holdfast.management.v1.SynchronizeWithPeersResponse.peers:type_name -> holdfast.management.v1.Peer
+	25, // 8: holdfast.management.v1.Stats.stats:type_name -> holdfast.management.v1.Stat
+	26, // 9: holdfast.management.v1.Stat.series:type_name -> holdfast.management.v1.TimeSeries
+	27, // 10: holdfast.management.v1.TimeSeries.bins:type_name -> holdfast.management.v1.TimeBin
+	31, // 11: holdfast.management.v1.Index.parents:type_name -> holdfast.management.v1.LineageParent
+	32, // 12: holdfast.management.v1.Index.window:type_name -> holdfast.management.v1.RestorableWindow
 	1,  // 13: holdfast.management.v1.BackupRequest.container:type_name -> holdfast.management.v1.Container
-	6,  // 14: holdfast.management.v1.BackupRequest.lock_mode:type_name -> holdfast.management.v1.LockMode
-	34, // 15: holdfast.management.v1.RestoreRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
-	2,  // 16: holdfast.management.v1.VerifyBackupRequest.level:type_name -> holdfast.management.v1.VerifyLevel
-	2,  // 17: holdfast.management.v1.Verification.level:type_name -> holdfast.management.v1.VerifyLevel
-	39, // 18: holdfast.management.v1.DiffBackupsRequest.from:type_name -> holdfast.management.v1.IndexPointInTime
-	39, // 19: holdfast.management.v1.DiffBackupsRequest.to:type_name -> holdfast.management.v1.IndexPointInTime
-	34, // 20: holdfast.management.v1.DiffBackupsRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
-	43, // 21: holdfast.management.v1.DiffBackupsResponse.differences:type_name -> holdfast.management.v1.DocumentDifference
-	44, // 22: holdfast.management.v1.DiffBackupsResponse.summary:type_name -> holdfast.management.v1.DiffSummary
-	42, // 23: holdfast.management.v1.DiffBackupsResponse.progress:type_name -> holdfast.management.v1.DiffProgress
-	3,  // 24: holdfast.management.v1.DocumentDifference.change:type_name -> holdfast.management.v1.DocumentChange
-	39, // 25: holdfast.management.v1.ExportBackupRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
-	34, // 26: holdfast.management.v1.ExportBackupRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
-	39, // 27: holdfast.management.v1.DescribePointInTimeRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
-	49, // 28: holdfast.management.v1.DescribePointInTimeResponse.before:type_name -> holdfast.management.v1.LogEntry
-	49, // 29: holdfast.management.v1.DescribePointInTimeResponse.after:type_name -> holdfast.management.v1.LogEntry
-	31, // 30: holdfast.management.v1.DescribePointInTimeResponse.window:type_name -> holdfast.management.v1.RestorableWindow
-	1,  // 31: holdfast.management.v1.BackupDescription.container:type_name -> holdfast.management.v1.Container
-	31, // 32: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
-	52, // 33: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
-	30, // 34: holdfast.management.v1.BackupDescription.parents:type_name -> holdfast.management.v1.LineageParent
-	4,  // 35: holdfast.management.v1.Segment.kind:type_name -> holdfast.management.v1.SegmentKind
-	55, // 36: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
-	5,  // 37: holdfast.management.v1.ListedBackup.state:type_name -> holdfast.management.v1.BackupState
-	51, // 38: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
-	38, // 39: holdfast.management.v1.ListedBackup.last_verification:type_name -> holdfast.management.v1.Verification
-	58, // 40: holdfast.management.v1.PruneBackupsResponse.locked_files:type_name -> holdfast.management.v1.LockedFile
-	61, // 41: holdfast.management.v1.CheckDestinationResponse.features:type_name -> holdfast.management.v1.DestinationFeature
-	7,  // 42: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
-	51, // 43: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	64, // 44: holdfast.management.v1.BackupResult.plan:type_name -> holdfast.management.v1.BackupPlan
-	8,  // 45: holdfast.management.v1.BackupPlan.kind:type_name -> holdfast.management.v1.BackupPlanKind
-	66, // 46: holdfast.management.v1.RestoreResult.selection:type_name -> holdfast.management.v1.SelectionResult
-	67, // 47: holdfast.management.v1.RestoreResult.plan:type_name -> holdfast.management.v1.RestorePlan
-	43, // 48: holdfast.management.v1.SelectionResult.differences:type_name -> holdfast.management.v1.DocumentDifference
-	51, // 49: holdfast.management.v1.RestorePlan.backup:type_name -> holdfast.management.v1.BackupDescription
-	51, // 50: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	2,  // 51: holdfast.management.v1.VerifyResult.level:type_name -> holdfast.management.v1.VerifyLevel
-	72, // 52: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
-	73, // 53: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
-	74, // 54: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
-	78, // 55: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
-	76, // 56: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
-	73, // 57: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
-	74, // 58: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
-	65, // 59: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
-	9,  // 60: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
-	51, // 61: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
-	78, // 62: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
-	10, // 63: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
-	32, // 64: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
-	33, // 65: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
-	35, // 66: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
-	37, // 67: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
-	36, // 68: holdfast.management.v1.ManagementService.CheckIndex:input_type -> holdfast.management.v1.CheckIndexRequest
-	50, // 69: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
-	53, // 70: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
-	40, // 71: holdfast.management.v1.ManagementService.DiffBackups:input_type -> holdfast.management.v1.DiffBackupsRequest
-	45, // 72: holdfast.management.v1.ManagementService.ExportBackup:input_type -> holdfast.management.v1.ExportBackupRequest
-	47, // 73: holdfast.management.v1.ManagementService.DescribePointInTime:input_type -> holdfast.management.v1.DescribePointInTimeRequest
-	56, // 74: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
-	59, // 75: holdfast.management.v1.ManagementService.CheckDestination:input_type -> holdfast.management.v1.CheckDestinationRequest
-	70, // 76: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
-	75, // 77: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
-	79, // 78: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
-	80, // 79: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
-	82, // 80: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
-	14, // 81: holdfast.management.v1.ManagementService.ConfigureAutoBackup:input_type -> holdfast.management.v1.ConfigureAutoBackupRequest
-	16, // 82: holdfast.management.v1.ManagementService.ConfigureRequestLogging:input_type -> holdfast.management.v1.ConfigureRequestLoggingRequest
-	18, // 83: holdfast.management.v1.ManagementService.ConfigureOperationTracing:input_type -> holdfast.management.v1.ConfigureOperationTracingRequest
-	19, // 84: holdfast.management.v1.ManagementService.SynchronizeWithPeers:input_type -> holdfast.management.v1.SynchronizeWithPeersRequest
-	22, // 85: holdfast.management.v1.ManagementService.GetStats:input_type -> holdfast.management.v1.GetStatsRequest
-	27, // 86: holdfast.management.v1.ManagementService.Shutdown:input_type -> holdfast.management.v1.ShutdownRequest
-	84, // 87: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
-	11, // 88: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
-	85, // 89: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
-	85, // 90: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
-	85, // 91: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
-	85, // 92: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
-	85, // 93: holdfast.management.v1.ManagementService.CheckIndex:output_type -> google.longrunning.Operation
-	51, // 94: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
-	54, // 95: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
-	41, // 96: holdfast.management.v1.ManagementService.DiffBackups:output_type -> holdfast.management.v1.DiffBackupsResponse
-	46, // 97: holdfast.management.v1.ManagementService.ExportBackup:output_type -> holdfast.management.v1.ExportBackupResponse
-	48, // 98: holdfast.management.v1.ManagementService.DescribePointInTime:output_type -> holdfast.management.v1.DescribePointInTimeResponse
-	57, // 99: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
-	60, // 100: holdfast.management.v1.ManagementService.CheckDestination:output_type -> holdfast.management.v1.CheckDestinationResponse
-	71, // 101: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
-	77, // 102: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
-	78, // 103: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
-	81, // 104: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
-	83, // 105: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
-	13, // 106: holdfast.management.v1.ManagementService.ConfigureAutoBackup:output_type -> holdfast.management.v1.AutoBackup
-	15, // 107: holdfast.management.v1.ManagementService.ConfigureRequestLogging:output_type -> holdfast.management.v1.RequestLogging
-	17, // 108: holdfast.management.v1.ManagementService.ConfigureOperationTracing:output_type -> holdfast.management.v1.OperationTracing
-	20, // 109: holdfast.management.v1.ManagementService.SynchronizeWithPeers:output_type -> holdfast.management.v1.SynchronizeWithPeersResponse
-	23, // 110: holdfast.management.v1.ManagementService.GetStats:output_type -> holdfast.management.v1.Stats
-	28, // 111: holdfast.management.v1.ManagementService.Shutdown:output_type -> holdfast.management.v1.ShutdownResponse
-	85, // 112: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
-	88, // [88:113] is the sub-list for method output_type
-	63, // [63:88] is the sub-list for method input_type
-	63, // [63:63] is the sub-list for extension type_name
-	63, // [63:63] is the sub-list for extension extendee
-	0,  // [0:63] is the sub-list for field type_name
+	7,  // 14: holdfast.management.v1.BackupRequest.lock_mode:type_name -> holdfast.management.v1.LockMode
+	34, // 15: holdfast.management.v1.BackupRequest.encryption:type_name -> holdfast.management.v1.Encryption
+	2,  // 16: holdfast.management.v1.BackupRequest.compression:type_name -> holdfast.management.v1.Compression
+	35, // 17: holdfast.management.v1.RestoreRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	37, // 18: holdfast.management.v1.RestoreRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	3,  // 19: holdfast.management.v1.VerifyBackupRequest.level:type_name -> holdfast.management.v1.VerifyLevel
+	35, // 20: holdfast.management.v1.VerifyBackupRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	3,  // 21: holdfast.management.v1.Verification.level:type_name -> holdfast.management.v1.VerifyLevel
+	35, // 22: holdfast.management.v1.IndexPointInTime.decryption:type_name -> holdfast.management.v1.Decryption
+	42, // 23: holdfast.management.v1.DiffBackupsRequest.from:type_name -> holdfast.management.v1.IndexPointInTime
+	42, // 24: holdfast.management.v1.DiffBackupsRequest.to:type_name -> holdfast.management.v1.IndexPointInTime
+	37, // 25: holdfast.management.v1.DiffBackupsRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	46, // 26: holdfast.management.v1.DiffBackupsResponse.differences:type_name -> holdfast.management.v1.DocumentDifference
+	47, // 27: holdfast.management.v1.DiffBackupsResponse.summary:type_name -> holdfast.management.v1.DiffSummary
+	45, // 28: holdfast.management.v1.DiffBackupsResponse.progress:type_name -> holdfast.management.v1.DiffProgress
+	4,  // 29: holdfast.management.v1.DocumentDifference.change:type_name -> holdfast.management.v1.DocumentChange
+	42, // 30: holdfast.management.v1.ExportBackupRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
+	37, // 31: holdfast.management.v1.ExportBackupRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	42, // 32: holdfast.management.v1.DescribePointInTimeRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
+	52, // 33: holdfast.management.v1.DescribePointInTimeResponse.before:type_name -> holdfast.management.v1.LogEntry
+	52, // 34: holdfast.management.v1.DescribePointInTimeResponse.after:type_name -> holdfast.management.v1.LogEntry
+	32, // 35: holdfast.management.v1.DescribePointInTimeResponse.window:type_name -> holdfast.management.v1.RestorableWindow
+	35, // 36: holdfast.management.v1.DescribeBackupRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	1,  // 37: holdfast.management.v1.BackupDescription.container:type_name -> holdfast.management.v1.Container
+	32, // 38: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
+	55, // 39: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
+	31, // 40: holdfast.management.v1.BackupDescription.parents:type_name -> holdfast.management.v1.LineageParent
+	5,  // 41: holdfast.management.v1.Segment.kind:type_name -> holdfast.management.v1.SegmentKind
+	2,  // 42: holdfast.management.v1.Segment.compression:type_name -> holdfast.management.v1.Compression
+	35, // 43: holdfast.management.v1.ListBackupsRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	58, // 44: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
+	6,  // 45: holdfast.management.v1.ListedBackup.state:type_name -> holdfast.management.v1.BackupState
+	54, // 46: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
+	41, // 47: holdfast.management.v1.ListedBackup.last_verification:type_name -> holdfast.management.v1.Verification
+	61, // 48: holdfast.management.v1.PruneBackupsResponse.locked_files:type_name -> holdfast.management.v1.LockedFile
+	64, // 49: holdfast.management.v1.CheckDestinationResponse.features:type_name -> holdfast.management.v1.DestinationFeature
+	8,  // 50: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
+	54, // 51: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	67, // 52: holdfast.management.v1.BackupResult.plan:type_name -> holdfast.management.v1.BackupPlan
+	9,  // 53: holdfast.management.v1.BackupPlan.kind:type_name -> holdfast.management.v1.BackupPlanKind
+	69, // 54: holdfast.management.v1.RestoreResult.selection:type_name -> holdfast.management.v1.SelectionResult
+	70, // 55: holdfast.management.v1.RestoreResult.plan:type_name -> holdfast.management.v1.RestorePlan
+	46, // 56: holdfast.management.v1.SelectionResult.differences:type_name -> holdfast.management.v1.DocumentDifference
+	54, // 57: holdfast.management.v1.RestorePlan.backup:type_name -> holdfast.management.v1.BackupDescription
+	54, // 58: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	3,  // 59: holdfast.management.v1.VerifyResult.level:type_name -> holdfast.management.v1.VerifyLevel
+	34, // 60: holdfast.management.v1.StreamBackupRequest.encryption:type_name -> holdfast.management.v1.Encryption
+	75, // 61: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
+	76, // 62: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
+	77, // 63: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	81, // 64: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
+	79, // 65: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
+	76, // 66: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
+	77, // 67: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	35, // 68: holdfast.management.v1.StreamRestoreHeader.decryption:type_name -> holdfast.management.v1.Decryption
+	68, // 69: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
+	10, // 70: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
+	54, // 71: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
+	81, // 72: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
+	11, // 73: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
+	33, // 74: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
+	36, // 75: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
+	38, // 76: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
+	40, // 77: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
+	39, // 78: holdfast.management.v1.ManagementService.CheckIndex:input_type -> holdfast.management.v1.CheckIndexRequest
+	53, // 79: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
+	56, // 80: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
+	43, // 81: holdfast.management.v1.ManagementService.DiffBackups:input_type -> holdfast.management.v1.DiffBackupsRequest
+	48, // 82: holdfast.management.v1.ManagementService.ExportBackup:input_type -> holdfast.management.v1.ExportBackupRequest
+	50, // 83: holdfast.management.v1.ManagementService.DescribePointInTime:input_type -> holdfast.management.v1.DescribePointInTimeRequest
+	59, // 84: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
+	62, // 85: holdfast.management.v1.ManagementService.CheckDestination:input_type -> holdfast.management.v1.CheckDestinationRequest
+	73, // 86: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
+	78, // 87: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
+	82, // 88: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
+	83, // 89: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
+	85, // 90: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
+	15, // 91: holdfast.management.v1.ManagementService.ConfigureAutoBackup:input_type -> holdfast.management.v1.ConfigureAutoBackupRequest
+	17, // 92: holdfast.management.v1.ManagementService.ConfigureRequestLogging:input_type -> holdfast.management.v1.ConfigureRequestLoggingRequest
+	19, // 93: holdfast.management.v1.ManagementService.ConfigureOperationTracing:input_type -> holdfast.management.v1.ConfigureOperationTracingRequest
+	20, // 94: holdfast.management.v1.ManagementService.SynchronizeWithPeers:input_type -> holdfast.management.v1.SynchronizeWithPeersRequest
+	23, // 95: holdfast.management.v1.ManagementService.GetStats:input_type -> holdfast.management.v1.GetStatsRequest
+	28, // 96: holdfast.management.v1.ManagementService.Shutdown:input_type -> holdfast.management.v1.ShutdownRequest
+	87, // 97: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
+	12, // 98: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
+	88, // 99: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
+	88, // 100: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
+	88, // 101: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
+	88, // 102: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
+	88, // 103: holdfast.management.v1.ManagementService.CheckIndex:output_type -> google.longrunning.Operation
+	54, // 104: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
+	57, // 105: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
+	44, // 106: holdfast.management.v1.ManagementService.DiffBackups:output_type -> holdfast.management.v1.DiffBackupsResponse
+	49, // 107: holdfast.management.v1.ManagementService.ExportBackup:output_type -> holdfast.management.v1.ExportBackupResponse
+	51, // 108: holdfast.management.v1.ManagementService.DescribePointInTime:output_type -> holdfast.management.v1.DescribePointInTimeResponse
+	60, // 109: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
+	63, // 110: holdfast.management.v1.ManagementService.CheckDestination:output_type -> holdfast.management.v1.CheckDestinationResponse
+	74, // 111: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
+	80, // 112: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
+	81, // 113: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
+	84, // 114: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
+	86, // 115: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
+	14, // 116: holdfast.management.v1.ManagementService.ConfigureAutoBackup:output_type -> holdfast.management.v1.AutoBackup
+	16, // 117: holdfast.management.v1.ManagementService.ConfigureRequestLogging:output_type -> holdfast.management.v1.RequestLogging
+	18, // 118: holdfast.management.v1.ManagementService.ConfigureOperationTracing:output_type -> holdfast.management.v1.OperationTracing
+	21, // 119: holdfast.management.v1.ManagementService.SynchronizeWithPeers:output_type -> holdfast.management.v1.SynchronizeWithPeersResponse
+	24, // 120: holdfast.management.v1.ManagementService.GetStats:output_type -> holdfast.management.v1.Stats
+	29, // 121: holdfast.management.v1.ManagementService.Shutdown:output_type -> holdfast.management.v1.ShutdownResponse
+	88, // 122: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
+	98, // [98:123] is the sub-list for method output_type
+	73, // [73:98] is the sub-list for method input_type
+	73, // [73:73] is the sub-list for extension type_name
+	73, // [73:73] is the sub-list for extension extendee
+	0,  // [0:73] is the sub-list for field type_name
 }
 
 func init() { file_holdfast_management_v1_management_proto_init() }
@@ -7324,34 +7709,34 @@ func file_holdfast_management_v1_management_proto_init() {
 	file_holdfast_management_v1_management_proto_msgTypes[6].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[16].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[22].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[23].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[29].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[33].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[36].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[50].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[25].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[31].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[35].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[38].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[52].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[54].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[55].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[56].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[57].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[61].OneofWrappers = []any{
+	file_holdfast_management_v1_management_proto_msgTypes[59].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[63].OneofWrappers = []any{
 		(*StreamBackupResponse_Header)(nil),
 		(*StreamBackupResponse_Chunk)(nil),
 		(*StreamBackupResponse_Trailer)(nil),
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[63].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[65].OneofWrappers = []any{
+	file_holdfast_management_v1_management_proto_msgTypes[65].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[67].OneofWrappers = []any{
 		(*StreamRestoreRequest_Header)(nil),
 		(*StreamRestoreRequest_Chunk)(nil),
 		(*StreamRestoreRequest_Trailer)(nil),
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[66].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[68].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holdfast_management_v1_management_proto_rawDesc), len(file_holdfast_management_v1_management_proto_rawDesc)),
-			NumEnums:      10,
-			NumMessages:   75,
+			NumEnums:      11,
+			NumMessages:   77,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

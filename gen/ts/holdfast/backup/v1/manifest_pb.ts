@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file holdfast/backup/v1/manifest.proto.
  */
 export const file_holdfast_backup_v1_manifest: GenFile = /*@__PURE__*/
-  fileDesc("CiFob2xkZmFzdC9iYWNrdXAvdjEvbWFuaWZlc3QucHJvdG8SEmhvbGRmYXN0LmJhY2t1cC52MSLdAwoITWFuaWZlc3QSFgoOZm9ybWF0X3ZlcnNpb24YASABKAUSDgoGbnVtYmVyGAIgASgDEhAKCGluZGV4X2lkGAMgASgJEhIKCmluZGV4X2xpbmsYBCABKAkSDwoHaG9zdF9pZBgFIAEoCRIXCg9wcm9kdWN0X3ZlcnNpb24YBiABKAkSDwoHbGluZWFnZRgHIAEoCRIyCgdwYXJlbnRzGAggAygLMiEuaG9sZGZhc3QuYmFja3VwLnYxLkxpbmVhZ2VQYXJlbnQSGgoSY3JlYXRlX3RpbWVfbWljcm9zGAkgASgDEhcKD3Bvc2l0aW9uX21pY3JvcxgKIAEoAxI0CgZ3aW5kb3cYCyABKAsyJC5ob2xkZmFzdC5iYWNrdXAudjEuUmVzdG9yYWJsZVdpbmRvdxIRCglkb2N1bWVudHMYDCABKAMSEAoIdmVyc2lvbnMYDSABKAMSLQoIc2VnbWVudHMYDiADKAsyGy5ob2xkZmFzdC5iYWNrdXAudjEuU2VnbWVudBIgChhwcmV2aW91c19tYW5pZmVzdF9zaGEyNTYYDyABKAkSMwoLbGFzdF9yZWNvcmQYECABKAsyHi5ob2xkZmFzdC5iYWNrdXAudjEuTGFzdFJlY29yZCJSCgpMYXN0UmVjb3JkEhMKC3RpbWVfbWljcm9zGAEgASgDEhEKCXNlbGZfbGluaxgCIAEoCRIPCgd2ZXJzaW9uGAMgASgDEgsKA2NyYxgEIAEoDSJLCg1MaW5lYWdlUGFyZW50EhAKCGluZGV4X2lkGAEgASgJEg8KB2xpbmVhZ2UYAiABKAkSFwoPcG9zaXRpb25fbWljcm9zGAMgASgDIncKEFJlc3RvcmFibGVXaW5kb3cSFwoPZWFybGllc3RfbWljcm9zGAEgASgDEhUKDWxhdGVzdF9taWNyb3MYAiABKAMSFQoNYm91bmRpbmdfbGluaxgDIAEoCRIcChRoaXN0b3J5X3N0YXJ0X21pY3JvcxgEIAEoAyK2AQoHU2VnbWVudBIMCgRuYW1lGAEgASgJEi0KBGtpbmQYAiABKA4yHy5ob2xkZmFzdC5iYWNrdXAudjEuU2VnbWVudEtpbmQSEgoKc2l6ZV9ieXRlcxgDIAEoAxIOCgZzaGEyNTYYBCABKAkSFAoMZmlyc3RfbWljcm9zGAUgASgDEhMKC2xhc3RfbWljcm9zGAYgASgDEg8KB3JlY29yZHMYByABKAMSDgoGcHJ1bmVzGAggASgDKloKC1NlZ21lbnRLaW5kEhwKGFNFR01FTlRfS0lORF9VTlNQRUNJRklFRBAAEhUKEVNFR01FTlRfS0lORF9CQVNFEAESFgoSU0VHTUVOVF9LSU5EX0RFTFRBEAJCLFoqaG9sZGZhc3QuZGV2L2NsaWVudHMvZ28vYmFja3VwL3YxO2JhY2t1cHYxYgZwcm90bzM");
+  fileDesc("CiFob2xkZmFzdC9iYWNrdXAvdjEvbWFuaWZlc3QucHJvdG8SEmhvbGRmYXN0LmJhY2t1cC52MSKYBAoITWFuaWZlc3QSFgoOZm9ybWF0X3ZlcnNpb24YASABKAUSDgoGbnVtYmVyGAIgASgDEhAKCGluZGV4X2lkGAMgASgJEhIKCmluZGV4X2xpbmsYBCABKAkSDwoHaG9zdF9pZBgFIAEoCRIXCg9wcm9kdWN0X3ZlcnNpb24YBiABKAkSDwoHbGluZWFnZRgHIAEoCRIyCgdwYXJlbnRzGAggAygLMiEuaG9sZGZhc3QuYmFja3VwLnYxLkxpbmVhZ2VQYXJlbnQSGgoSY3JlYXRlX3RpbWVfbWljcm9zGAkgASgDEhcKD3Bvc2l0aW9uX21pY3JvcxgKIAEoAxI0CgZ3aW5kb3cYCyABKAsyJC5ob2xkZmFzdC5iYWNrdXAudjEuUmVzdG9yYWJsZVdpbmRvdxIRCglkb2N1bWVudHMYDCABKAMSEAoIdmVyc2lvbnMYDSABKAMSLQoIc2VnbWVudHMYDiADKAsyGy5ob2xkZmFzdC5iYWNrdXAudjEuU2VnbWVudBIgChhwcmV2aW91c19tYW5pZmVzdF9zaGEyNTYYDyABKAkSMwoLbGFzdF9yZWNvcmQYECABKAsyHi5ob2xkZmFzdC5iYWNrdXAudjEuTGFzdFJlY29yZBI5CgplbmNyeXB0aW9uGBEgASgLMiUuaG9sZGZhc3QuYmFja3VwLnYxLlNlZ21lbnRFbmNyeXB0aW9uIicKEVNlZ21lbnRFbmNyeXB0aW9uEhIKCnJlY2lwaWVudHMYASADKAkiUgoKTGFzdFJlY29yZBITCgt0aW1lX21pY3JvcxgBIAEoAxIRCglzZWxmX2xpbmsYAiABKAkSDwoHdmVyc2lvbhgDIAEoAxILCgNjcmMYBCABKA0iSwoNTGluZWFnZVBhcmVudBIQCghpbmRleF9pZBgBIAEoCRIPCgdsaW5lYWdlGAIgASgJEhcKD3Bvc2l0aW9uX21pY3JvcxgDIAEoAyJ3ChBSZXN0b3JhYmxlV2luZG93EhcKD2VhcmxpZXN0X21pY3JvcxgBIAEoAxIVCg1sYXRlc3RfbWljcm9zGAIgASgDEhUKDWJvdW5kaW5nX2xpbmsYAyABKAkSHAoUaGlzdG9yeV9zdGFydF9taWNyb3MYBCABKAMi5gEKB1NlZ21lbnQSDAoEbmFtZRgBIAEoCRItCgRraW5kGAIgASgOMh8uaG9sZGZhc3QuYmFja3VwLnYxLlNlZ21lbnRLaW5kEhIKCnNpemVfYnl0ZXMYAyABKAMSDgoGc2hhMjU2GAQgASgJEhQKDGZpcnN0X21pY3JvcxgFIAEoAxITCgtsYXN0X21pY3JvcxgGIAEoAxIPCgdyZWNvcmRzGAcgASgDEg4KBnBydW5lcxgIIAEoAxIuCgZzdG9yZWQYCSABKAsyHi5ob2xkZmFzdC5iYWNrdXAudjEuU3RvcmVkRmlsZSJmCgpTdG9yZWRGaWxlEjQKC2NvbXByZXNzaW9uGAEgASgOMh8uaG9sZGZhc3QuYmFja3VwLnYxLkNvbXByZXNzaW9uEhIKCnNpemVfYnl0ZXMYAiABKAMSDgoGc2hhMjU2GAMgASgJKlYKC0NvbXByZXNzaW9uEhsKF0NPTVBSRVNTSU9OX1VOU1BFQ0lGSUVEEAASFAoQQ09NUFJFU1NJT05fR1pJUBABEhQKEENPTVBSRVNTSU9OX1pTVEQQAipaCgtTZWdtZW50S2luZBIcChhTRUdNRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIVChFTRUdNRU5UX0tJTkRfQkFTRRABEhYKElNFR01FTlRfS0lORF9ERUxUQRACQixaKmhvbGRmYXN0LmRldi9jbGllbnRzL2dvL2JhY2t1cC92MTtiYWNrdXB2MWIGcHJvdG8z");
 
 /**
  * A complete backup: its segments in order, and what they contain.
@@ -134,6 +134,14 @@ export type Manifest = Message<"holdfast.backup.v1.Manifest"> & {
    * @generated from field: holdfast.backup.v1.LastRecord last_record = 16;
    */
   lastRecord?: LastRecord | undefined;
+
+  /**
+   * How the segments are encrypted; absent if they are not. Then the manifest contains no link and
+   * no digest of plain data: bounding_link, last_record and Segment.sha256 are absent.
+   *
+   * @generated from field: holdfast.backup.v1.SegmentEncryption encryption = 17;
+   */
+  encryption?: SegmentEncryption | undefined;
 };
 
 /**
@@ -142,6 +150,27 @@ export type Manifest = Message<"holdfast.backup.v1.Manifest"> & {
  */
 export const ManifestSchema: GenMessage<Manifest> = /*@__PURE__*/
   messageDesc(file_holdfast_backup_v1_manifest, 0);
+
+/**
+ * How segments are encrypted: each is a file of the format age-encryption.org/v1.
+ *
+ * @generated from message holdfast.backup.v1.SegmentEncryption
+ */
+export type SegmentEncryption = Message<"holdfast.backup.v1.SegmentEncryption"> & {
+  /**
+   * Public keys of the recipients, sorted. Empty if the segments are encrypted with a passphrase.
+   *
+   * @generated from field: repeated string recipients = 1;
+   */
+  recipients: string[];
+};
+
+/**
+ * Describes the message holdfast.backup.v1.SegmentEncryption.
+ * Use `create(SegmentEncryptionSchema)` to create a new message.
+ */
+export const SegmentEncryptionSchema: GenMessage<SegmentEncryption> = /*@__PURE__*/
+  messageDesc(file_holdfast_backup_v1_manifest, 1);
 
 /**
  * Identifies a row of the log.
@@ -183,7 +212,7 @@ export type LastRecord = Message<"holdfast.backup.v1.LastRecord"> & {
  * Use `create(LastRecordSchema)` to create a new message.
  */
 export const LastRecordSchema: GenMessage<LastRecord> = /*@__PURE__*/
-  messageDesc(file_holdfast_backup_v1_manifest, 1);
+  messageDesc(file_holdfast_backup_v1_manifest, 2);
 
 /**
  * An ancestor of a lineage.
@@ -218,7 +247,7 @@ export type LineageParent = Message<"holdfast.backup.v1.LineageParent"> & {
  * Use `create(LineageParentSchema)` to create a new message.
  */
 export const LineageParentSchema: GenMessage<LineageParent> = /*@__PURE__*/
-  messageDesc(file_holdfast_backup_v1_manifest, 2);
+  messageDesc(file_holdfast_backup_v1_manifest, 3);
 
 /**
  * Range of points in time to which a restore is possible, in microseconds since 1970. Both ends are
@@ -263,7 +292,7 @@ export type RestorableWindow = Message<"holdfast.backup.v1.RestorableWindow"> & 
  * Use `create(RestorableWindowSchema)` to create a new message.
  */
 export const RestorableWindowSchema: GenMessage<RestorableWindow> = /*@__PURE__*/
-  messageDesc(file_holdfast_backup_v1_manifest, 3);
+  messageDesc(file_holdfast_backup_v1_manifest, 4);
 
 /**
  * An immutable file that contains a range of the log.
@@ -286,14 +315,14 @@ export type Segment = Message<"holdfast.backup.v1.Segment"> & {
   kind: SegmentKind;
 
   /**
-   * Size of the file in bytes.
+   * Size of the SQLite database in bytes.
    *
    * @generated from field: int64 size_bytes = 3;
    */
   sizeBytes: bigint;
 
   /**
-   * SHA-256 of the file, in lowercase hexadecimal.
+   * SHA-256 of the SQLite database, in lowercase hexadecimal. Empty if the segment is encrypted.
    *
    * @generated from field: string sha256 = 4;
    */
@@ -326,6 +355,13 @@ export type Segment = Message<"holdfast.backup.v1.Segment"> & {
    * @generated from field: int64 prunes = 8;
    */
   prunes: bigint;
+
+  /**
+   * How the file is stored; absent if it is the SQLite database itself.
+   *
+   * @generated from field: holdfast.backup.v1.StoredFile stored = 9;
+   */
+  stored?: StoredFile | undefined;
 };
 
 /**
@@ -333,7 +369,76 @@ export type Segment = Message<"holdfast.backup.v1.Segment"> & {
  * Use `create(SegmentSchema)` to create a new message.
  */
 export const SegmentSchema: GenMessage<Segment> = /*@__PURE__*/
-  messageDesc(file_holdfast_backup_v1_manifest, 4);
+  messageDesc(file_holdfast_backup_v1_manifest, 5);
+
+/**
+ * The stored form of a segment: compressed, then encrypted.
+ *
+ * @generated from message holdfast.backup.v1.StoredFile
+ */
+export type StoredFile = Message<"holdfast.backup.v1.StoredFile"> & {
+  /**
+   * Compression of the database.
+   *
+   * @generated from field: holdfast.backup.v1.Compression compression = 1;
+   */
+  compression: Compression;
+
+  /**
+   * Size of the stored file in bytes.
+   *
+   * @generated from field: int64 size_bytes = 2;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * SHA-256 of the stored file, in lowercase hexadecimal.
+   *
+   * @generated from field: string sha256 = 3;
+   */
+  sha256: string;
+};
+
+/**
+ * Describes the message holdfast.backup.v1.StoredFile.
+ * Use `create(StoredFileSchema)` to create a new message.
+ */
+export const StoredFileSchema: GenMessage<StoredFile> = /*@__PURE__*/
+  messageDesc(file_holdfast_backup_v1_manifest, 6);
+
+/**
+ * Compression of a file.
+ *
+ * @generated from enum holdfast.backup.v1.Compression
+ */
+export enum Compression {
+  /**
+   * None.
+   *
+   * @generated from enum value: COMPRESSION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * gzip, RFC 1952.
+   *
+   * @generated from enum value: COMPRESSION_GZIP = 1;
+   */
+  GZIP = 1,
+
+  /**
+   * Zstandard, RFC 8878, with a window of at most 8 MiB.
+   *
+   * @generated from enum value: COMPRESSION_ZSTD = 2;
+   */
+  ZSTD = 2,
+}
+
+/**
+ * Describes the enum holdfast.backup.v1.Compression.
+ */
+export const CompressionSchema: GenEnum<Compression> = /*@__PURE__*/
+  enumDesc(file_holdfast_backup_v1_manifest, 0);
 
 /**
  * Role of a segment in its chain.
@@ -367,5 +472,5 @@ export enum SegmentKind {
  * Describes the enum holdfast.backup.v1.SegmentKind.
  */
 export const SegmentKindSchema: GenEnum<SegmentKind> = /*@__PURE__*/
-  enumDesc(file_holdfast_backup_v1_manifest, 0);
+  enumDesc(file_holdfast_backup_v1_manifest, 1);
 

@@ -13,6 +13,49 @@ export const protobufFileName = "holdfast/backup/v1/manifest.proto";
 
 /** Backup manifest. Its JSON form is stored as a file at the destination. */
 
+/** Compression of a file. */
+export enum Compression {
+  /** COMPRESSION_UNSPECIFIED - None. */
+  COMPRESSION_UNSPECIFIED = 0,
+  /** COMPRESSION_GZIP - gzip, RFC 1952. */
+  COMPRESSION_GZIP = 1,
+  /** COMPRESSION_ZSTD - Zstandard, RFC 8878, with a window of at most 8 MiB. */
+  COMPRESSION_ZSTD = 2,
+  UNRECOGNIZED = -1,
+}
+
+export function compressionFromJSON(object: any): Compression {
+  switch (object) {
+    case 0:
+    case "COMPRESSION_UNSPECIFIED":
+      return Compression.COMPRESSION_UNSPECIFIED;
+    case 1:
+    case "COMPRESSION_GZIP":
+      return Compression.COMPRESSION_GZIP;
+    case 2:
+    case "COMPRESSION_ZSTD":
+      return Compression.COMPRESSION_ZSTD;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Compression.UNRECOGNIZED;
+  }
+}
+
+export function compressionToJSON(object: Compression): string {
+  switch (object) {
+    case Compression.COMPRESSION_UNSPECIFIED:
+      return "COMPRESSION_UNSPECIFIED";
+    case Compression.COMPRESSION_GZIP:
+      return "COMPRESSION_GZIP";
+    case Compression.COMPRESSION_ZSTD:
+      return "COMPRESSION_ZSTD";
+    case Compression.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** Role of a segment in its chain. */
 export enum SegmentKind {
   /** SEGMENT_KIND_UNSPECIFIED - Not used. */
@@ -98,7 +141,20 @@ export interface Manifest {
    * contains this row may extend the chain, which excludes copies and older states of a data
    * directory.
    */
-  lastRecord?: LastRecord | undefined;
+  lastRecord?:
+    | LastRecord
+    | undefined;
+  /**
+   * How the segments are encrypted; absent if they are not. Then the manifest contains no link and
+   * no digest of plain data: bounding_link, last_record and Segment.sha256 are absent.
+   */
+  encryption?: SegmentEncryption | undefined;
+}
+
+/** How segments are encrypted: each is a file of the format age-encryption.org/v1. */
+export interface SegmentEncryption {
+  /** Public keys of the recipients, sorted. Empty if the segments are encrypted with a passphrase. */
+  recipients: string[];
 }
 
 /** Identifies a row of the log. */
@@ -150,9 +206,9 @@ export interface Segment {
   name: string;
   /** Whether the segment is a base or a delta. */
   kind: SegmentKind;
-  /** Size of the file in bytes. */
+  /** Size of the SQLite database in bytes. */
   sizeBytes: bigint;
-  /** SHA-256 of the file, in lowercase hexadecimal. */
+  /** SHA-256 of the SQLite database, in lowercase hexadecimal. Empty if the segment is encrypted. */
   sha256: string;
   /** Log position after which the segment starts, in microseconds since 1970. 0 for a base. */
   firstMicros: bigint;
@@ -162,6 +218,18 @@ export interface Segment {
   records: bigint;
   /** Number of compaction records. */
   prunes: bigint;
+  /** How the file is stored; absent if it is the SQLite database itself. */
+  stored?: StoredFile | undefined;
+}
+
+/** The stored form of a segment: compressed, then encrypted. */
+export interface StoredFile {
+  /** Compression of the database. */
+  compression: Compression;
+  /** Size of the stored file in bytes. */
+  sizeBytes: bigint;
+  /** SHA-256 of the stored file, in lowercase hexadecimal. */
+  sha256: string;
 }
 
 function createBaseManifest(): Manifest {
@@ -182,6 +250,7 @@ function createBaseManifest(): Manifest {
     segments: [],
     previousManifestSha256: "",
     lastRecord: undefined,
+    encryption: undefined,
   };
 }
 
@@ -249,6 +318,9 @@ export const Manifest: MessageFns<Manifest> = {
     }
     if (message.lastRecord !== undefined) {
       LastRecord.encode(message.lastRecord, writer.uint32(130).fork()).join();
+    }
+    if (message.encryption !== undefined) {
+      SegmentEncryption.encode(message.encryption, writer.uint32(138).fork()).join();
     }
     return writer;
   },
@@ -394,6 +466,14 @@ export const Manifest: MessageFns<Manifest> = {
             message.lastRecord = LastRecord.decode(reader, reader.uint32());
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.encryption = SegmentEncryption.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -464,6 +544,7 @@ export const Manifest: MessageFns<Manifest> = {
         : isSet(object.last_record)
         ? LastRecord.fromJSON(object.last_record)
         : undefined,
+      encryption: isSet(object.encryption) ? SegmentEncryption.fromJSON(object.encryption) : undefined,
     };
   },
 
@@ -517,6 +598,9 @@ export const Manifest: MessageFns<Manifest> = {
     if (message.lastRecord !== undefined) {
       obj.lastRecord = LastRecord.toJSON(message.lastRecord);
     }
+    if (message.encryption !== undefined) {
+      obj.encryption = SegmentEncryption.toJSON(message.encryption);
+    }
     return obj;
   },
 
@@ -549,6 +633,80 @@ export const Manifest: MessageFns<Manifest> = {
     message.lastRecord = (object.lastRecord !== undefined && object.lastRecord !== null)
       ? LastRecord.fromPartial(object.lastRecord)
       : undefined;
+    message.encryption = (object.encryption !== undefined && object.encryption !== null)
+      ? SegmentEncryption.fromPartial(object.encryption)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSegmentEncryption(): SegmentEncryption {
+  return { recipients: [] };
+}
+
+export const SegmentEncryption: MessageFns<SegmentEncryption> = {
+  encode(message: SegmentEncryption, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.recipients) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SegmentEncryption {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSegmentEncryption();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.recipients.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SegmentEncryption {
+    return {
+      recipients: globalThis.Array.isArray(object?.recipients)
+        ? object.recipients.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: SegmentEncryption): unknown {
+    const obj: any = {};
+    if (message.recipients?.length) {
+      obj.recipients = message.recipients;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SegmentEncryption>): SegmentEncryption {
+    return SegmentEncryption.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SegmentEncryption>): SegmentEncryption {
+    const message = createBaseSegmentEncryption();
+    message.recipients = object.recipients?.map((e) => e) || [];
     return message;
   },
 };
@@ -949,7 +1107,17 @@ export const RestorableWindow: MessageFns<RestorableWindow> = {
 };
 
 function createBaseSegment(): Segment {
-  return { name: "", kind: 0, sizeBytes: 0n, sha256: "", firstMicros: 0n, lastMicros: 0n, records: 0n, prunes: 0n };
+  return {
+    name: "",
+    kind: 0,
+    sizeBytes: 0n,
+    sha256: "",
+    firstMicros: 0n,
+    lastMicros: 0n,
+    records: 0n,
+    prunes: 0n,
+    stored: undefined,
+  };
 }
 
 export const Segment: MessageFns<Segment> = {
@@ -992,6 +1160,9 @@ export const Segment: MessageFns<Segment> = {
         throw new globalThis.Error("value provided for field message.prunes of type int64 too large");
       }
       writer.uint32(64).int64(message.prunes);
+    }
+    if (message.stored !== undefined) {
+      StoredFile.encode(message.stored, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -1073,6 +1244,14 @@ export const Segment: MessageFns<Segment> = {
             message.prunes = reader.int64() as bigint;
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.stored = StoredFile.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1107,6 +1286,7 @@ export const Segment: MessageFns<Segment> = {
         : 0n,
       records: isSet(object.records) ? BigInt(object.records) : 0n,
       prunes: isSet(object.prunes) ? BigInt(object.prunes) : 0n,
+      stored: isSet(object.stored) ? StoredFile.fromJSON(object.stored) : undefined,
     };
   },
 
@@ -1136,6 +1316,9 @@ export const Segment: MessageFns<Segment> = {
     if (message.prunes !== 0n) {
       obj.prunes = message.prunes.toString();
     }
+    if (message.stored !== undefined) {
+      obj.stored = StoredFile.toJSON(message.stored);
+    }
     return obj;
   },
 
@@ -1156,6 +1339,117 @@ export const Segment: MessageFns<Segment> = {
       : 0n;
     message.records = (object.records !== undefined && object.records !== null) ? BigInt(object.records) : 0n;
     message.prunes = (object.prunes !== undefined && object.prunes !== null) ? BigInt(object.prunes) : 0n;
+    message.stored = (object.stored !== undefined && object.stored !== null)
+      ? StoredFile.fromPartial(object.stored)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseStoredFile(): StoredFile {
+  return { compression: 0, sizeBytes: 0n, sha256: "" };
+}
+
+export const StoredFile: MessageFns<StoredFile> = {
+  encode(message: StoredFile, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.compression !== 0) {
+      writer.uint32(8).int32(message.compression);
+    }
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asIntN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type int64 too large");
+      }
+      writer.uint32(16).int64(message.sizeBytes);
+    }
+    if (message.sha256 !== "") {
+      writer.uint32(26).string(message.sha256);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StoredFile {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStoredFile();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.compression = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sizeBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sha256 = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StoredFile {
+    return {
+      compression: isSet(object.compression) ? compressionFromJSON(object.compression) : 0,
+      sizeBytes: isSet(object.sizeBytes)
+        ? BigInt(object.sizeBytes)
+        : isSet(object.size_bytes)
+        ? BigInt(object.size_bytes)
+        : 0n,
+      sha256: isSet(object.sha256) ? globalThis.String(object.sha256) : "",
+    };
+  },
+
+  toJSON(message: StoredFile): unknown {
+    const obj: any = {};
+    if (message.compression !== 0) {
+      obj.compression = compressionToJSON(message.compression);
+    }
+    if (message.sizeBytes !== 0n) {
+      obj.sizeBytes = message.sizeBytes.toString();
+    }
+    if (message.sha256 !== "") {
+      obj.sha256 = message.sha256;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StoredFile>): StoredFile {
+    return StoredFile.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StoredFile>): StoredFile {
+    const message = createBaseStoredFile();
+    message.compression = object.compression ?? 0;
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
+    message.sha256 = object.sha256 ?? "";
     return message;
   },
 };

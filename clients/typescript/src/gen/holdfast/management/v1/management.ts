@@ -147,6 +147,56 @@ export function containerToJSON(object: Container): string {
   }
 }
 
+/** How a backup is compressed. */
+export enum Compression {
+  /** COMPRESSION_UNSPECIFIED - As the field states. */
+  COMPRESSION_UNSPECIFIED = 0,
+  /** COMPRESSION_NONE - Not compressed: segments in a local directory can be opened in place. */
+  COMPRESSION_NONE = 1,
+  /** COMPRESSION_GZIP - gzip. */
+  COMPRESSION_GZIP = 2,
+  /** COMPRESSION_ZSTD - Zstandard. */
+  COMPRESSION_ZSTD = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function compressionFromJSON(object: any): Compression {
+  switch (object) {
+    case 0:
+    case "COMPRESSION_UNSPECIFIED":
+      return Compression.COMPRESSION_UNSPECIFIED;
+    case 1:
+    case "COMPRESSION_NONE":
+      return Compression.COMPRESSION_NONE;
+    case 2:
+    case "COMPRESSION_GZIP":
+      return Compression.COMPRESSION_GZIP;
+    case 3:
+    case "COMPRESSION_ZSTD":
+      return Compression.COMPRESSION_ZSTD;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Compression.UNRECOGNIZED;
+  }
+}
+
+export function compressionToJSON(object: Compression): string {
+  switch (object) {
+    case Compression.COMPRESSION_UNSPECIFIED:
+      return "COMPRESSION_UNSPECIFIED";
+    case Compression.COMPRESSION_NONE:
+      return "COMPRESSION_NONE";
+    case Compression.COMPRESSION_GZIP:
+      return "COMPRESSION_GZIP";
+    case Compression.COMPRESSION_ZSTD:
+      return "COMPRESSION_ZSTD";
+    case Compression.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** Extent of a verification. Each level includes the previous one. */
 export enum VerifyLevel {
   /** VERIFY_LEVEL_UNSPECIFIED - Default: VERIFY_LEVEL_FULL. */
@@ -917,6 +967,44 @@ export interface BackupRequest {
     | undefined;
   /** s3: how the files are locked. Default: GOVERNANCE. */
   lockMode: LockMode;
+  /** Encrypts the backup. Default: the recipients of the host, if it has any. */
+  encryption?:
+    | Encryption
+    | undefined;
+  /**
+   * DIRECTORY: compression of new segments. Default: none in a local directory, otherwise zstd, or
+   * gzip if the version of Node of the host has no zstd.
+   */
+  compression: Compression;
+}
+
+/**
+ * Encrypts a backup in the format age-encryption.org/v1: each segment of a directory, or the
+ * archive.
+ */
+export interface Encryption {
+  /**
+   * Public keys of age: age1... or age1pq1..., at most 20. Any of their identities decrypts the
+   * backup.
+   */
+  recipients: string[];
+  /** Passphrase, instead of recipients. Each backup is then a full one. Never logged or returned. */
+  passphrase: string;
+  /**
+   * DIRECTORY: continues a chain although its segments are encrypted to other recipients, or not at
+   * all. Default: such a backup starts with a new base.
+   */
+  keepChain: boolean;
+  /** Writes in the clear although the host has recipients or the existing chain is encrypted. */
+  disabled: boolean;
+}
+
+/** Keys that decrypt a backup. */
+export interface Decryption {
+  /** Content of identity files of age: one AGE-SECRET-KEY-... per line. */
+  identities: string;
+  /** Passphrase, for a backup that was encrypted with one. */
+  passphrase: string;
 }
 
 /** Request of Restore. */
@@ -949,6 +1037,10 @@ export interface RestoreRequest {
    * Default: none.
    */
   bearer: string;
+  /** Keys for an encrypted backup. Never logged or returned. Default: none. */
+  decryption?:
+    | Decryption
+    | undefined;
   /**
    * Expected position of the index at the switch, in microseconds since 1970. ABORTED, without any
    * effect, if the index has been written to since. Default: no check.
@@ -1007,6 +1099,8 @@ export interface VerifyBackupRequest {
   level: VerifyLevel;
   /** VERIFY_LEVEL_SAMPLE: percentage of rows to read, 1 to 100. 0: 5. */
   samplePercent: number;
+  /** Keys for an encrypted backup. Never logged or returned. Default: none. */
+  decryption?: Decryption | undefined;
 }
 
 /** Result of a verification. */
@@ -1046,6 +1140,8 @@ export interface IndexPointInTime {
    * none.
    */
   bearer: string;
+  /** Keys for an encrypted backup. Never logged or returned. Default: none. */
+  decryption?: Decryption | undefined;
 }
 
 /** Request of DiffBackups. */
@@ -1189,6 +1285,8 @@ export interface DescribeBackupRequest {
   uri: string;
   /** Name of a backup at the URI. Default: the newest. */
   backupName: string;
+  /** Keys for an encrypted backup. Never logged or returned. Default: none. */
+  decryption?: Decryption | undefined;
 }
 
 /** A complete backup. */
@@ -1231,6 +1329,10 @@ export interface BackupDescription {
   manifestSha256: string;
   /** Ancestors of the lineage, oldest first. */
   parents: LineageParent[];
+  /** Whether new segments of the backup are encrypted. The manifest of an archive does not state it. */
+  encrypted: boolean;
+  /** Public keys of the recipients. Empty if it is encrypted with a passphrase. */
+  recipients: string[];
 }
 
 /** An immutable file of a backup that contains a range of the log. */
@@ -1239,9 +1341,9 @@ export interface Segment {
   name: string;
   /** Whether the segment is a base or a delta. */
   kind: SegmentKind;
-  /** Size of the file in bytes. */
+  /** Size of the SQLite database in bytes. */
   sizeBytes: bigint;
-  /** SHA-256 of the file, in lowercase hexadecimal. */
+  /** SHA-256 of the SQLite database, in lowercase hexadecimal. Empty if the segment is encrypted. */
   sha256: string;
   /** Log position after which the segment starts, in microseconds since 1970. 0 for a base. */
   firstMicros: bigint;
@@ -1249,6 +1351,12 @@ export interface Segment {
   lastMicros: bigint;
   /** Number of log rows. */
   records: bigint;
+  /** Size of the file in bytes, compressed and encrypted. */
+  storedBytes: bigint;
+  /** Compression of the file. */
+  compression: Compression;
+  /** Whether the file is encrypted. */
+  encrypted: boolean;
 }
 
 /** Request of ListBackups. */
@@ -1263,6 +1371,8 @@ export interface ListBackupsRequest {
   recursive: boolean;
   /** Also compares the digest of every file with the manifest, which reads all files. */
   checkDigests: boolean;
+  /** Keys for an encrypted backup. Never logged or returned. Default: none. */
+  decryption?: Decryption | undefined;
 }
 
 /** A page of backups. */
@@ -1557,6 +1667,8 @@ export interface StreamBackupRequest {
   offset: bigint;
   /** Maximum size of a chunk in bytes, up to 8 MiB. 0: 1 MiB. */
   chunkBytes: number;
+  /** Encrypts the archive. Default: the recipients of the host, if it has any. */
+  encryption?: Encryption | undefined;
 }
 
 /** A message of StreamBackup: first the header, then chunks, then the trailer. */
@@ -1643,6 +1755,8 @@ export interface StreamRestoreHeader {
   validateOnly: boolean;
   /** URIs of archives with missing segments; see RestoreRequest.base_sources. */
   baseSources: string[];
+  /** Keys for an encrypted backup. Never logged or returned. Default: none. */
+  decryption?: Decryption | undefined;
 }
 
 /** Response of StreamRestore. */
@@ -4816,6 +4930,8 @@ function createBaseBackupRequest(): BackupRequest {
     since: "",
     lockUntilMicros: undefined,
     lockMode: 0,
+    encryption: undefined,
+    compression: 0,
   };
 }
 
@@ -4859,6 +4975,12 @@ export const BackupRequest: MessageFns<BackupRequest> = {
     }
     if (message.lockMode !== 0) {
       writer.uint32(96).int32(message.lockMode);
+    }
+    if (message.encryption !== undefined) {
+      Encryption.encode(message.encryption, writer.uint32(106).fork()).join();
+    }
+    if (message.compression !== 0) {
+      writer.uint32(112).int32(message.compression);
     }
     return writer;
   },
@@ -4972,6 +5094,22 @@ export const BackupRequest: MessageFns<BackupRequest> = {
             message.lockMode = reader.int32() as any;
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.encryption = Encryption.decode(reader, reader.uint32());
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.compression = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5018,6 +5156,8 @@ export const BackupRequest: MessageFns<BackupRequest> = {
         : isSet(object.lock_mode)
         ? lockModeFromJSON(object.lock_mode)
         : 0,
+      encryption: isSet(object.encryption) ? Encryption.fromJSON(object.encryption) : undefined,
+      compression: isSet(object.compression) ? compressionFromJSON(object.compression) : 0,
     };
   },
 
@@ -5059,6 +5199,12 @@ export const BackupRequest: MessageFns<BackupRequest> = {
     if (message.lockMode !== 0) {
       obj.lockMode = lockModeToJSON(message.lockMode);
     }
+    if (message.encryption !== undefined) {
+      obj.encryption = Encryption.toJSON(message.encryption);
+    }
+    if (message.compression !== 0) {
+      obj.compression = compressionToJSON(message.compression);
+    }
     return obj;
   },
 
@@ -5081,6 +5227,218 @@ export const BackupRequest: MessageFns<BackupRequest> = {
       ? BigInt(object.lockUntilMicros)
       : undefined;
     message.lockMode = object.lockMode ?? 0;
+    message.encryption = (object.encryption !== undefined && object.encryption !== null)
+      ? Encryption.fromPartial(object.encryption)
+      : undefined;
+    message.compression = object.compression ?? 0;
+    return message;
+  },
+};
+
+function createBaseEncryption(): Encryption {
+  return { recipients: [], passphrase: "", keepChain: false, disabled: false };
+}
+
+export const Encryption: MessageFns<Encryption> = {
+  encode(message: Encryption, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.recipients) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.passphrase !== "") {
+      writer.uint32(18).string(message.passphrase);
+    }
+    if (message.keepChain !== false) {
+      writer.uint32(24).bool(message.keepChain);
+    }
+    if (message.disabled !== false) {
+      writer.uint32(32).bool(message.disabled);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Encryption {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEncryption();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.recipients.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.passphrase = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.keepChain = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.disabled = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Encryption {
+    return {
+      recipients: globalThis.Array.isArray(object?.recipients)
+        ? object.recipients.map((e: any) => globalThis.String(e))
+        : [],
+      passphrase: isSet(object.passphrase) ? globalThis.String(object.passphrase) : "",
+      keepChain: isSet(object.keepChain)
+        ? globalThis.Boolean(object.keepChain)
+        : isSet(object.keep_chain)
+        ? globalThis.Boolean(object.keep_chain)
+        : false,
+      disabled: isSet(object.disabled) ? globalThis.Boolean(object.disabled) : false,
+    };
+  },
+
+  toJSON(message: Encryption): unknown {
+    const obj: any = {};
+    if (message.recipients?.length) {
+      obj.recipients = message.recipients;
+    }
+    if (message.passphrase !== "") {
+      obj.passphrase = message.passphrase;
+    }
+    if (message.keepChain !== false) {
+      obj.keepChain = message.keepChain;
+    }
+    if (message.disabled !== false) {
+      obj.disabled = message.disabled;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Encryption>): Encryption {
+    return Encryption.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Encryption>): Encryption {
+    const message = createBaseEncryption();
+    message.recipients = object.recipients?.map((e) => e) || [];
+    message.passphrase = object.passphrase ?? "";
+    message.keepChain = object.keepChain ?? false;
+    message.disabled = object.disabled ?? false;
+    return message;
+  },
+};
+
+function createBaseDecryption(): Decryption {
+  return { identities: "", passphrase: "" };
+}
+
+export const Decryption: MessageFns<Decryption> = {
+  encode(message: Decryption, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.identities !== "") {
+      writer.uint32(10).string(message.identities);
+    }
+    if (message.passphrase !== "") {
+      writer.uint32(18).string(message.passphrase);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Decryption {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDecryption();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.identities = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.passphrase = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Decryption {
+    return {
+      identities: isSet(object.identities) ? globalThis.String(object.identities) : "",
+      passphrase: isSet(object.passphrase) ? globalThis.String(object.passphrase) : "",
+    };
+  },
+
+  toJSON(message: Decryption): unknown {
+    const obj: any = {};
+    if (message.identities !== "") {
+      obj.identities = message.identities;
+    }
+    if (message.passphrase !== "") {
+      obj.passphrase = message.passphrase;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Decryption>): Decryption {
+    return Decryption.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Decryption>): Decryption {
+    const message = createBaseDecryption();
+    message.identities = object.identities ?? "";
+    message.passphrase = object.passphrase ?? "";
     return message;
   },
 };
@@ -5094,6 +5452,7 @@ function createBaseRestoreRequest(): RestoreRequest {
     requestId: "",
     validateOnly: false,
     bearer: "",
+    decryption: undefined,
     ifPositionMicros: undefined,
     selection: undefined,
     baseSources: [],
@@ -5125,6 +5484,9 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
     }
     if (message.bearer !== "") {
       writer.uint32(58).string(message.bearer);
+    }
+    if (message.decryption !== undefined) {
+      Decryption.encode(message.decryption, writer.uint32(90).fork()).join();
     }
     if (message.ifPositionMicros !== undefined) {
       if (BigInt.asIntN(64, message.ifPositionMicros) !== message.ifPositionMicros) {
@@ -5210,6 +5572,14 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
             message.bearer = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.decryption = Decryption.decode(reader, reader.uint32());
+            continue;
+          }
           case 9: {
             if (tag !== 72) {
               break;
@@ -5275,6 +5645,7 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
         ? globalThis.Boolean(object.validate_only)
         : false,
       bearer: isSet(object.bearer) ? globalThis.String(object.bearer) : "",
+      decryption: isSet(object.decryption) ? Decryption.fromJSON(object.decryption) : undefined,
       ifPositionMicros: isSet(object.ifPositionMicros)
         ? BigInt(object.ifPositionMicros)
         : isSet(object.if_position_micros)
@@ -5312,6 +5683,9 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
     if (message.bearer !== "") {
       obj.bearer = message.bearer;
     }
+    if (message.decryption !== undefined) {
+      obj.decryption = Decryption.toJSON(message.decryption);
+    }
     if (message.ifPositionMicros !== undefined) {
       obj.ifPositionMicros = message.ifPositionMicros.toString();
     }
@@ -5338,6 +5712,9 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
     message.requestId = object.requestId ?? "";
     message.validateOnly = object.validateOnly ?? false;
     message.bearer = object.bearer ?? "";
+    message.decryption = (object.decryption !== undefined && object.decryption !== null)
+      ? Decryption.fromPartial(object.decryption)
+      : undefined;
     message.ifPositionMicros = (object.ifPositionMicros !== undefined && object.ifPositionMicros !== null)
       ? BigInt(object.ifPositionMicros)
       : undefined;
@@ -5617,7 +5994,7 @@ export const CheckIndexRequest: MessageFns<CheckIndexRequest> = {
 };
 
 function createBaseVerifyBackupRequest(): VerifyBackupRequest {
-  return { uri: "", backupName: "", level: 0, samplePercent: 0 };
+  return { uri: "", backupName: "", level: 0, samplePercent: 0, decryption: undefined };
 }
 
 export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
@@ -5633,6 +6010,9 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
     }
     if (message.samplePercent !== 0) {
       writer.uint32(32).int32(message.samplePercent);
+    }
+    if (message.decryption !== undefined) {
+      Decryption.encode(message.decryption, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -5682,6 +6062,14 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
             message.samplePercent = reader.int32();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.decryption = Decryption.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5708,6 +6096,7 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
         : isSet(object.sample_percent)
         ? globalThis.Number(object.sample_percent)
         : 0,
+      decryption: isSet(object.decryption) ? Decryption.fromJSON(object.decryption) : undefined,
     };
   },
 
@@ -5725,6 +6114,9 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
     if (message.samplePercent !== 0) {
       obj.samplePercent = Math.round(message.samplePercent);
     }
+    if (message.decryption !== undefined) {
+      obj.decryption = Decryption.toJSON(message.decryption);
+    }
     return obj;
   },
 
@@ -5737,6 +6129,9 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
     message.backupName = object.backupName ?? "";
     message.level = object.level ?? 0;
     message.samplePercent = object.samplePercent ?? 0;
+    message.decryption = (object.decryption !== undefined && object.decryption !== null)
+      ? Decryption.fromPartial(object.decryption)
+      : undefined;
     return message;
   },
 };
@@ -5887,7 +6282,7 @@ export const Verification: MessageFns<Verification> = {
 };
 
 function createBaseIndexPointInTime(): IndexPointInTime {
-  return { uri: "", backupName: "", targetTimeMicros: undefined, indexLink: "", bearer: "" };
+  return { uri: "", backupName: "", targetTimeMicros: undefined, indexLink: "", bearer: "", decryption: undefined };
 }
 
 export const IndexPointInTime: MessageFns<IndexPointInTime> = {
@@ -5909,6 +6304,9 @@ export const IndexPointInTime: MessageFns<IndexPointInTime> = {
     }
     if (message.bearer !== "") {
       writer.uint32(42).string(message.bearer);
+    }
+    if (message.decryption !== undefined) {
+      Decryption.encode(message.decryption, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -5966,6 +6364,14 @@ export const IndexPointInTime: MessageFns<IndexPointInTime> = {
             message.bearer = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.decryption = Decryption.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5997,6 +6403,7 @@ export const IndexPointInTime: MessageFns<IndexPointInTime> = {
         ? globalThis.String(object.index_link)
         : "",
       bearer: isSet(object.bearer) ? globalThis.String(object.bearer) : "",
+      decryption: isSet(object.decryption) ? Decryption.fromJSON(object.decryption) : undefined,
     };
   },
 
@@ -6017,6 +6424,9 @@ export const IndexPointInTime: MessageFns<IndexPointInTime> = {
     if (message.bearer !== "") {
       obj.bearer = message.bearer;
     }
+    if (message.decryption !== undefined) {
+      obj.decryption = Decryption.toJSON(message.decryption);
+    }
     return obj;
   },
 
@@ -6032,6 +6442,9 @@ export const IndexPointInTime: MessageFns<IndexPointInTime> = {
       : undefined;
     message.indexLink = object.indexLink ?? "";
     message.bearer = object.bearer ?? "";
+    message.decryption = (object.decryption !== undefined && object.decryption !== null)
+      ? Decryption.fromPartial(object.decryption)
+      : undefined;
     return message;
   },
 };
@@ -7277,7 +7690,7 @@ export const LogEntry: MessageFns<LogEntry> = {
 };
 
 function createBaseDescribeBackupRequest(): DescribeBackupRequest {
-  return { uri: "", backupName: "" };
+  return { uri: "", backupName: "", decryption: undefined };
 }
 
 export const DescribeBackupRequest: MessageFns<DescribeBackupRequest> = {
@@ -7287,6 +7700,9 @@ export const DescribeBackupRequest: MessageFns<DescribeBackupRequest> = {
     }
     if (message.backupName !== "") {
       writer.uint32(18).string(message.backupName);
+    }
+    if (message.decryption !== undefined) {
+      Decryption.encode(message.decryption, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -7320,6 +7736,14 @@ export const DescribeBackupRequest: MessageFns<DescribeBackupRequest> = {
             message.backupName = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.decryption = Decryption.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7340,6 +7764,7 @@ export const DescribeBackupRequest: MessageFns<DescribeBackupRequest> = {
         : isSet(object.backup_name)
         ? globalThis.String(object.backup_name)
         : "",
+      decryption: isSet(object.decryption) ? Decryption.fromJSON(object.decryption) : undefined,
     };
   },
 
@@ -7351,6 +7776,9 @@ export const DescribeBackupRequest: MessageFns<DescribeBackupRequest> = {
     if (message.backupName !== "") {
       obj.backupName = message.backupName;
     }
+    if (message.decryption !== undefined) {
+      obj.decryption = Decryption.toJSON(message.decryption);
+    }
     return obj;
   },
 
@@ -7361,6 +7789,9 @@ export const DescribeBackupRequest: MessageFns<DescribeBackupRequest> = {
     const message = createBaseDescribeBackupRequest();
     message.uri = object.uri ?? "";
     message.backupName = object.backupName ?? "";
+    message.decryption = (object.decryption !== undefined && object.decryption !== null)
+      ? Decryption.fromPartial(object.decryption)
+      : undefined;
     return message;
   },
 };
@@ -7385,6 +7816,8 @@ function createBaseBackupDescription(): BackupDescription {
     segments: [],
     manifestSha256: "",
     parents: [],
+    encrypted: false,
+    recipients: [],
   };
 }
 
@@ -7461,6 +7894,12 @@ export const BackupDescription: MessageFns<BackupDescription> = {
     }
     for (const v of message.parents) {
       LineageParent.encode(v!, writer.uint32(146).fork()).join();
+    }
+    if (message.encrypted !== false) {
+      writer.uint32(152).bool(message.encrypted);
+    }
+    for (const v of message.recipients) {
+      writer.uint32(162).string(v!);
     }
     return writer;
   },
@@ -7622,6 +8061,22 @@ export const BackupDescription: MessageFns<BackupDescription> = {
             message.parents.push(LineageParent.decode(reader, reader.uint32()));
             continue;
           }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.encrypted = reader.bool();
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.recipients.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7690,6 +8145,10 @@ export const BackupDescription: MessageFns<BackupDescription> = {
       parents: globalThis.Array.isArray(object?.parents)
         ? object.parents.map((e: any) => LineageParent.fromJSON(e))
         : [],
+      encrypted: isSet(object.encrypted) ? globalThis.Boolean(object.encrypted) : false,
+      recipients: globalThis.Array.isArray(object?.recipients)
+        ? object.recipients.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -7749,6 +8208,12 @@ export const BackupDescription: MessageFns<BackupDescription> = {
     if (message.parents?.length) {
       obj.parents = message.parents.map((e) => LineageParent.toJSON(e));
     }
+    if (message.encrypted !== false) {
+      obj.encrypted = message.encrypted;
+    }
+    if (message.recipients?.length) {
+      obj.recipients = message.recipients;
+    }
     return obj;
   },
 
@@ -7781,12 +8246,25 @@ export const BackupDescription: MessageFns<BackupDescription> = {
     message.segments = object.segments?.map((e) => Segment.fromPartial(e)) || [];
     message.manifestSha256 = object.manifestSha256 ?? "";
     message.parents = object.parents?.map((e) => LineageParent.fromPartial(e)) || [];
+    message.encrypted = object.encrypted ?? false;
+    message.recipients = object.recipients?.map((e) => e) || [];
     return message;
   },
 };
 
 function createBaseSegment(): Segment {
-  return { name: "", kind: 0, sizeBytes: 0n, sha256: "", firstMicros: 0n, lastMicros: 0n, records: 0n };
+  return {
+    name: "",
+    kind: 0,
+    sizeBytes: 0n,
+    sha256: "",
+    firstMicros: 0n,
+    lastMicros: 0n,
+    records: 0n,
+    storedBytes: 0n,
+    compression: 0,
+    encrypted: false,
+  };
 }
 
 export const Segment: MessageFns<Segment> = {
@@ -7823,6 +8301,18 @@ export const Segment: MessageFns<Segment> = {
         throw new globalThis.Error("value provided for field message.records of type int64 too large");
       }
       writer.uint32(56).int64(message.records);
+    }
+    if (message.storedBytes !== 0n) {
+      if (BigInt.asIntN(64, message.storedBytes) !== message.storedBytes) {
+        throw new globalThis.Error("value provided for field message.storedBytes of type int64 too large");
+      }
+      writer.uint32(64).int64(message.storedBytes);
+    }
+    if (message.compression !== 0) {
+      writer.uint32(72).int32(message.compression);
+    }
+    if (message.encrypted !== false) {
+      writer.uint32(80).bool(message.encrypted);
     }
     return writer;
   },
@@ -7896,6 +8386,30 @@ export const Segment: MessageFns<Segment> = {
             message.records = reader.int64() as bigint;
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.storedBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.compression = reader.int32() as any;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.encrypted = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7929,6 +8443,13 @@ export const Segment: MessageFns<Segment> = {
         ? BigInt(object.last_micros)
         : 0n,
       records: isSet(object.records) ? BigInt(object.records) : 0n,
+      storedBytes: isSet(object.storedBytes)
+        ? BigInt(object.storedBytes)
+        : isSet(object.stored_bytes)
+        ? BigInt(object.stored_bytes)
+        : 0n,
+      compression: isSet(object.compression) ? compressionFromJSON(object.compression) : 0,
+      encrypted: isSet(object.encrypted) ? globalThis.Boolean(object.encrypted) : false,
     };
   },
 
@@ -7955,6 +8476,15 @@ export const Segment: MessageFns<Segment> = {
     if (message.records !== 0n) {
       obj.records = message.records.toString();
     }
+    if (message.storedBytes !== 0n) {
+      obj.storedBytes = message.storedBytes.toString();
+    }
+    if (message.compression !== 0) {
+      obj.compression = compressionToJSON(message.compression);
+    }
+    if (message.encrypted !== false) {
+      obj.encrypted = message.encrypted;
+    }
     return obj;
   },
 
@@ -7974,12 +8504,17 @@ export const Segment: MessageFns<Segment> = {
       ? BigInt(object.lastMicros)
       : 0n;
     message.records = (object.records !== undefined && object.records !== null) ? BigInt(object.records) : 0n;
+    message.storedBytes = (object.storedBytes !== undefined && object.storedBytes !== null)
+      ? BigInt(object.storedBytes)
+      : 0n;
+    message.compression = object.compression ?? 0;
+    message.encrypted = object.encrypted ?? false;
     return message;
   },
 };
 
 function createBaseListBackupsRequest(): ListBackupsRequest {
-  return { uri: "", pageSize: 0, pageToken: "", recursive: false, checkDigests: false };
+  return { uri: "", pageSize: 0, pageToken: "", recursive: false, checkDigests: false, decryption: undefined };
 }
 
 export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
@@ -7998,6 +8533,9 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
     }
     if (message.checkDigests !== false) {
       writer.uint32(40).bool(message.checkDigests);
+    }
+    if (message.decryption !== undefined) {
+      Decryption.encode(message.decryption, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -8055,6 +8593,14 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
             message.checkDigests = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.decryption = Decryption.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8086,6 +8632,7 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
         : isSet(object.check_digests)
         ? globalThis.Boolean(object.check_digests)
         : false,
+      decryption: isSet(object.decryption) ? Decryption.fromJSON(object.decryption) : undefined,
     };
   },
 
@@ -8106,6 +8653,9 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
     if (message.checkDigests !== false) {
       obj.checkDigests = message.checkDigests;
     }
+    if (message.decryption !== undefined) {
+      obj.decryption = Decryption.toJSON(message.decryption);
+    }
     return obj;
   },
 
@@ -8119,6 +8669,9 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
     message.pageToken = object.pageToken ?? "";
     message.recursive = object.recursive ?? false;
     message.checkDigests = object.checkDigests ?? false;
+    message.decryption = (object.decryption !== undefined && object.decryption !== null)
+      ? Decryption.fromPartial(object.decryption)
+      : undefined;
     return message;
   },
 };
@@ -10750,7 +11303,7 @@ export const CheckIndexResult: MessageFns<CheckIndexResult> = {
 };
 
 function createBaseStreamBackupRequest(): StreamBackupRequest {
-  return { indexLink: "", store: false, since: "", transferName: "", offset: 0n, chunkBytes: 0 };
+  return { indexLink: "", store: false, since: "", transferName: "", offset: 0n, chunkBytes: 0, encryption: undefined };
 }
 
 export const StreamBackupRequest: MessageFns<StreamBackupRequest> = {
@@ -10775,6 +11328,9 @@ export const StreamBackupRequest: MessageFns<StreamBackupRequest> = {
     }
     if (message.chunkBytes !== 0) {
       writer.uint32(48).int32(message.chunkBytes);
+    }
+    if (message.encryption !== undefined) {
+      Encryption.encode(message.encryption, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -10840,6 +11396,14 @@ export const StreamBackupRequest: MessageFns<StreamBackupRequest> = {
             message.chunkBytes = reader.int32();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.encryption = Encryption.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -10872,6 +11436,7 @@ export const StreamBackupRequest: MessageFns<StreamBackupRequest> = {
         : isSet(object.chunk_bytes)
         ? globalThis.Number(object.chunk_bytes)
         : 0,
+      encryption: isSet(object.encryption) ? Encryption.fromJSON(object.encryption) : undefined,
     };
   },
 
@@ -10895,6 +11460,9 @@ export const StreamBackupRequest: MessageFns<StreamBackupRequest> = {
     if (message.chunkBytes !== 0) {
       obj.chunkBytes = Math.round(message.chunkBytes);
     }
+    if (message.encryption !== undefined) {
+      obj.encryption = Encryption.toJSON(message.encryption);
+    }
     return obj;
   },
 
@@ -10909,6 +11477,9 @@ export const StreamBackupRequest: MessageFns<StreamBackupRequest> = {
     message.transferName = object.transferName ?? "";
     message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
     message.chunkBytes = object.chunkBytes ?? 0;
+    message.encryption = (object.encryption !== undefined && object.encryption !== null)
+      ? Encryption.fromPartial(object.encryption)
+      : undefined;
     return message;
   },
 };
@@ -11452,6 +12023,7 @@ function createBaseStreamRestoreHeader(): StreamRestoreHeader {
     requestId: "",
     validateOnly: false,
     baseSources: [],
+    decryption: undefined,
   };
 }
 
@@ -11483,6 +12055,9 @@ export const StreamRestoreHeader: MessageFns<StreamRestoreHeader> = {
     }
     for (const v of message.baseSources) {
       writer.uint32(58).string(v!);
+    }
+    if (message.decryption !== undefined) {
+      Decryption.encode(message.decryption, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -11556,6 +12131,14 @@ export const StreamRestoreHeader: MessageFns<StreamRestoreHeader> = {
             message.baseSources.push(reader.string());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.decryption = Decryption.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -11605,6 +12188,7 @@ export const StreamRestoreHeader: MessageFns<StreamRestoreHeader> = {
         : globalThis.Array.isArray(object?.base_sources)
         ? object.base_sources.map((e: any) => globalThis.String(e))
         : [],
+      decryption: isSet(object.decryption) ? Decryption.fromJSON(object.decryption) : undefined,
     };
   },
 
@@ -11631,6 +12215,9 @@ export const StreamRestoreHeader: MessageFns<StreamRestoreHeader> = {
     if (message.baseSources?.length) {
       obj.baseSources = message.baseSources;
     }
+    if (message.decryption !== undefined) {
+      obj.decryption = Decryption.toJSON(message.decryption);
+    }
     return obj;
   },
 
@@ -11648,6 +12235,9 @@ export const StreamRestoreHeader: MessageFns<StreamRestoreHeader> = {
     message.requestId = object.requestId ?? "";
     message.validateOnly = object.validateOnly ?? false;
     message.baseSources = object.baseSources?.map((e) => e) || [];
+    message.decryption = (object.decryption !== undefined && object.decryption !== null)
+      ? Decryption.fromPartial(object.decryption)
+      : undefined;
     return message;
   },
 };

@@ -1,0 +1,63 @@
+import type { StagedSegment } from "../container/container.js";
+import type { Destination } from "../destination/destination.js";
+import { bestCompression } from "../encoding/compression.js";
+import { runEncoding, type EncryptTo } from "../encoding/encoding-call.js";
+import type { SegmentContent } from "../engine/engine.js";
+import type { Platform } from "../io/platform.js";
+import { segmentName, type Compression } from "../segment/format.js";
+import type { SegmentEncryption } from "../segment/manifest.js";
+
+/** How the new segments of a backup are stored. */
+export interface SegmentEncoding {
+  compression: Compression;
+  /** Absent: not encrypted. */
+  encryptTo?: EncryptTo | undefined;
+}
+
+/**
+ * Returns how segments are stored at a destination: in a local directory as SQLite databases, which are read
+ * in place, unless a compression is chosen.
+ */
+export function encodingAt(
+  { localPath }: Pick<Destination, "localPath">,
+  { compression = localPath ? "none" : bestCompression, encryptTo }: Partial<SegmentEncoding>,
+): SegmentEncoding {
+  return { compression, encryptTo };
+}
+
+/** Whether segments are stored as they are. */
+export function isPlain({ compression, encryptTo }: SegmentEncoding): boolean {
+  return compression === "none" && encryptTo === undefined;
+}
+
+/** Returns what a manifest states about encryption. A passphrase has no recipients. */
+export function encryptionOf({ encryptTo }: SegmentEncoding): SegmentEncryption | undefined {
+  if (encryptTo === undefined) return undefined;
+  return { recipients: "recipients" in encryptTo ? [...encryptTo.recipients].sort() : [] };
+}
+
+/**
+ * Replaces a staged SQLite database, whose rows were verified, by its stored form, which is verified by
+ * decoding it. Returns the database itself if it is stored as it is.
+ */
+export async function encodeSegment(
+  { files }: Pick<Platform, "files">,
+  { content, path }: { content: SegmentContent; path: string },
+  encoding: SegmentEncoding,
+  signal: AbortSignal,
+): Promise<StagedSegment> {
+  if (isPlain(encoding)) return { segment: { ...content, name: segmentName(content) }, path };
+  const { compression, encryptTo } = encoding;
+  const target = `${path}.stored`;
+  const name = `the new ${content.kind}`;
+  const [encoded] = await runEncoding(
+    { kind: "encode", source: path, target, name, compression, encryptTo },
+    signal,
+  );
+  await files.remove(path);
+  const encrypted = encryptTo !== undefined;
+  const stored = { compression, encrypted, sizeBytes: 0, sha256: "", ...encoded };
+  // The digest of the database would let an observer test guesses about its content.
+  const segment = { ...content, stored, ...(encrypted && { sha256: "" }) };
+  return { segment: { ...segment, name: segmentName(segment) }, path: target };
+}

@@ -1,0 +1,167 @@
+import { Readable, pipeline, type Transform } from "node:stream";
+import * as zlib from "node:zlib";
+import { HostError } from "../errors.js";
+import { limits } from "../limits.js";
+import type { Compression } from "../segment/format.js";
+
+/** The parts of node:zlib that only newer versions of Node have. */
+interface ZstdLibrary {
+  createZstdCompress?(options: { params: Record<number, number> }): Transform;
+  createZstdDecompress?(options: { params: Record<number, number> }): Transform;
+  constants: { ZSTD_c_compressionLevel?: number; ZSTD_d_windowLogMax?: number };
+}
+
+const { createZstdCompress, createZstdDecompress, constants } = zlib as unknown as ZstdLibrary;
+
+/** Whether this version of Node writes zstd: 22.15 and later, or 23.8 and later. Every version reads it. */
+export const canWriteZstd = createZstdCompress !== undefined;
+
+/** Compression of segments where none is chosen: the best that this version of Node has. */
+export const bestCompression: Compression = canWriteZstd ? "zstd" : "gzip";
+
+/** Compresses a stream. Throws NOT_SUPPORTED for zstd on a version of Node without it. */
+export function compress(
+  kind: Compression,
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncIterable<Uint8Array> {
+  switch (kind) {
+    case "none":
+      return chunks;
+    case "gzip":
+      return through(chunks, zlib.createGzip({ level: 1, chunkSize: limits.copyChunkBytes }));
+    case "zstd": {
+      if (!createZstdCompress) {
+        throw new HostError(
+          "NOT_SUPPORTED",
+          `Node ${process.versions.node} cannot compress with zstd. Use Node 22.15 or later, or gzip.`,
+        );
+      }
+      const level = constants.ZSTD_c_compressionLevel ?? 100;
+      return through(chunks, createZstdCompress({ params: { [level]: zstdLevel } }));
+    }
+  }
+}
+
+/** As fast as the disk, and a tenth smaller than level 1 (measured). */
+const zstdLevel = 3;
+
+/**
+ * Decompresses a stream of untrusted bytes, to at most `maxBytes`. Throws BACKUP_DAMAGED for invalid
+ * data, more data, or a zstd window beyond limits.zstdWindowLog. `name` names the file in messages.
+ */
+export async function* decompress(
+  kind: Compression,
+  chunks: AsyncIterable<Uint8Array>,
+  { maxBytes, name }: { maxBytes: number; name: string },
+): AsyncGenerator<Uint8Array> {
+  const damaged = (problem: string, cause?: unknown) =>
+    new HostError("BACKUP_DAMAGED", `${name} is damaged: ${problem}. Use another backup.`, {
+      metadata: { file: name },
+      cause,
+    });
+  let sizeBytes = 0;
+  try {
+    for await (const chunk of decompressed(kind, chunks, maxBytes)) {
+      sizeBytes += chunk.length;
+      if (sizeBytes > maxBytes) throw damaged(`it unpacks to more than ${maxBytes} bytes`);
+      yield chunk;
+    }
+  } catch (error) {
+    if (error instanceof HostError) throw error;
+    throw damaged("it cannot be decompressed", error);
+  }
+}
+
+function decompressed(
+  kind: Compression,
+  chunks: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): AsyncIterable<Uint8Array> {
+  switch (kind) {
+    case "none":
+      return chunks;
+    case "gzip":
+      return through(chunks, zlib.createGunzip({ chunkSize: limits.copyChunkBytes }));
+    case "zstd": {
+      const bounded = withBoundedWindow(chunks);
+      if (!createZstdDecompress) return decompressInScript(bounded, maxBytes);
+      const window = constants.ZSTD_d_windowLogMax ?? 100;
+      return through(bounded, createZstdDecompress({ params: { [window]: limits.zstdWindowLog } }));
+    }
+  }
+}
+
+/** Passes a stream through a transform, with back-pressure. */
+async function* through(
+  chunks: AsyncIterable<Uint8Array>,
+  transform: Transform,
+): AsyncGenerator<Uint8Array> {
+  const source = Readable.from(chunks, { objectMode: false });
+  // The error of the source or of the transform is the one that the iteration throws.
+  pipeline(source, transform, () => {});
+  try {
+    for await (const chunk of transform as AsyncIterable<Uint8Array>) yield chunk;
+  } finally {
+    source.destroy();
+    transform.destroy();
+  }
+}
+
+/** Checks the window of the first frame before a decoder allocates it. */
+async function* withBoundedWindow(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let head = Buffer.alloc(0);
+  let isChecked = false;
+  for await (const chunk of chunks) {
+    if (isChecked) {
+      yield chunk;
+      continue;
+    }
+    head = Buffer.concat([head, chunk]);
+    if (head.length < zstdHeaderBytes) continue;
+    requireBoundedWindow(head);
+    isChecked = true;
+    yield head;
+  }
+  if (!isChecked) throw new Error("the data ends within the header of its frame");
+}
+
+/** Magic number, descriptor, and the window or the first byte of the size. */
+const zstdHeaderBytes = 6;
+
+/** RFC 8878, section 3.1.1.1. */
+function requireBoundedWindow(head: Buffer): void {
+  if (head.readUInt32LE(0) !== 0xfd2fb528) throw new Error("it does not start with a frame");
+  const descriptor = head[4] ?? 0;
+  const isSingleSegment = (descriptor & 0x20) !== 0;
+  // A single segment is its own window, and its size is bounded by that of the output.
+  if (isSingleSegment) return;
+  const windowLog = 10 + ((head[5] ?? 0) >> 3);
+  if (windowLog > limits.zstdWindowLog)
+    throw new Error(`its window of 2^${windowLog} bytes exceeds the limit`);
+}
+
+/** Decompresses zstd without help of Node, at about 200 MB/s. */
+async function* decompressInScript(
+  chunks: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): AsyncGenerator<Uint8Array> {
+  const { Decompress } = await import("fzstd");
+  let output: Uint8Array[] = [];
+  let sizeBytes = 0;
+  const decoder = new Decompress((chunk) => {
+    sizeBytes += chunk.length;
+    // Thrown out of push, before more output is collected.
+    if (sizeBytes > maxBytes) throw new Error(`it unpacks to more than ${maxBytes} bytes`);
+    output.push(chunk);
+  });
+  for await (const chunk of chunks) {
+    // A few bytes can stand for a block of 128 KiB, so that small pieces bound the collected output.
+    for (let at = 0; at < chunk.length; at += limits.zstdPieceBytes) {
+      decoder.push(chunk.subarray(at, at + limits.zstdPieceBytes));
+      yield* output;
+      output = [];
+    }
+  }
+  decoder.push(new Uint8Array(0), true);
+  yield* output;
+}
