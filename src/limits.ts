@@ -306,6 +306,8 @@ export const limits = {
 
   /** Read size for an archive. A larger one wastes what follows a small entry. */
   archiveReadBytes: 128 * KiB,
+  /** Chunk of the unpacked data of a ZIP entry. Smaller ones cost more calls. */
+  inflatedChunkBytes: 256 * KiB,
   /** The central directory of a ZIP archive: half a million entries. */
   zipDirectoryBytes: 64 * MiB,
   /** Read size for copying and hashing files. */
