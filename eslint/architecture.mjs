@@ -85,7 +85,7 @@ const packages = [
     parts: ["api", "transport", "segment", "client", "cli"],
     files: ["offline/messages.ts"],
   },
-  { name: /^(archiver|unzipper)$/, parts: ["container"] },
+  { name: /^(compress-commons|unzipper)$/, parts: ["container"] },
   { name: /^(commander|pino|pino-pretty|cli-progress|cli-table3)$/, parts: ["cli"] },
   { name: /^prom-client$/, parts: ["metrics"] },
   { name: /^yaml$/, files: ["host/config.ts", "cli/connect/profiles.ts"] },
