@@ -90,7 +90,7 @@ const packages = [
   },
   { name: /^@aws-sdk\//, parts: ["destination"] },
   { name: /^age-encryption$/, parts: ["encryption"] },
-  { name: /^(archiver|unzipper)$/, parts: ["container"] },
+  { name: /^(archiver|compress-commons|unzipper)$/, parts: ["container"] },
   { name: /^(commander|pino|pino-pretty|cli-progress|cli-table3)$/, parts: ["cli"] },
   { name: /^prom-client$/, parts: ["metrics"] },
   { name: /^yaml$/, files: ["host/config.ts", "cli/connect/profiles.ts"] },

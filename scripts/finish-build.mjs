@@ -13,7 +13,7 @@ const inChunks = [
   "@connectrpc/connect",
   "@connectrpc/connect-node",
 ];
-const inEntries = [...inChunks, "archiver", "unzipper"];
+const inEntries = [...inChunks, "archiver", "compress-commons", "unzipper"];
 // The last is for archives in a cloud's store, which nobody here reads.
 const outside = (bundled) => [
   ...Object.keys(dependencies)

@@ -306,6 +306,19 @@ export const limits = {
 
   /** Read size for an archive. A larger one wastes what follows a small entry. */
   archiveReadBytes: 128 * KiB,
+  /**
+   * Block of a ZIP entry that one thread compresses. Changing it changes the bytes of archives, but
+   * not how they are read. Smaller blocks cost more calls; with larger ones, cores are idle at the end
+   * of an entry.
+   */
+  deflateBlockBytes: 1 * MiB,
+  /**
+   * Blocks that are compressed at the same time: as many as Node has threads by default. Each uses up
+   * to 3 MiB.
+   */
+  deflatingBlocks: 4,
+  /** Chunk of the unpacked data of a ZIP entry. Smaller ones cost more calls. */
+  inflatedChunkBytes: 256 * KiB,
   /** The central directory of a ZIP archive: half a million entries. */
   zipDirectoryBytes: 64 * MiB,
   /** Read size for copying and hashing files. */

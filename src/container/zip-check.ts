@@ -133,7 +133,7 @@ async function checkData(
   const packed = packedBytes(file, path, start, entry.packedBytes);
   if (entry.method === stored) await count(packed);
   else if (entry.method === deflated) {
-    const inflate = createInflateRaw({ chunkSize: limits.archiveReadBytes });
+    const inflate = createInflateRaw({ chunkSize: limits.inflatedChunkBytes });
     try {
       await pipeline(Readable.from(packed, { objectMode: false }), inflate, count);
     } catch (error) {

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import { Readable } from "node:stream";
+import { constants, setPriority } from "node:os";
 import { HostError } from "../errors.js";
 import { serveChild } from "../io/child-process.js";
 import { nodeFileSystem } from "../io/node-file-system.js";
@@ -33,33 +33,23 @@ async function* collectingGarbage<T extends Uint8Array>(
   }
 }
 
-/**
- * Packs segments and manifest. Order, time and mode of the entries are fixed, so that equal
- * segments give equal archives.
- */
+/** Packs segments and manifest. */
 async function* archiveBytes(
   { store, segments, manifest, modifiedMs }: PackCall,
   report: (bytes: number) => void,
 ): AsyncGenerator<Uint8Array> {
   // Loaded only for packing, because loading takes longer than other calls.
-  const { ZipArchive } = await import("archiver");
-  const archive = store ? new ZipArchive({ store: true }) : new ZipArchive({ zlib: { level: 1 } });
-  const entry = (name: string) => ({ name, date: new Date(modifiedMs), mode: 0o644 });
-  for (const { name, path } of segments) {
-    const source = Readable.from(
-      reporting(collectingGarbage(readChunks(nodeFileSystem, path, never)), report),
-      { objectMode: false },
-    );
-    // archiver does not handle errors of its sources, and an unhandled error would end the process.
-    source.on("error", (error) => archive.destroy(error));
-    archive.append(source, entry(name));
-  }
-  archive.append(Buffer.from(manifest.bytes), entry(manifest.name));
-  const finalized = archive.finalize();
-  // The stream throws the same errors.
-  finalized.catch(() => {});
-  yield* archive as AsyncIterable<Uint8Array>;
-  await finalized;
+  const { packZip } = await import("./pack-zip.js");
+  yield* packZip(
+    [
+      ...segments.map(({ name, path }) => ({
+        name,
+        bytes: reporting(collectingGarbage(readChunks(nodeFileSystem, path, never)), report),
+      })),
+      { name: manifest.name, bytes: Buffer.from(manifest.bytes) },
+    ],
+    { store, modifiedMs },
+  );
 }
 
 /** Passes chunks on and reports their sizes. */
@@ -94,6 +84,8 @@ async function* hashing(chunks: AsyncIterable<Uint8Array>, hash: Hash): AsyncGen
 }
 
 async function pack(call: PackCall, report: (bytes: number) => void): Promise<ZipOutcome> {
+  // Packing uses all cores while the host serves. The threads inherit the priority.
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   const hash = createHash("sha256");
   const half = halving(report);
   const sizeBytes = await writeStream(

@@ -1,18 +1,20 @@
 import { createHash } from "node:crypto";
-import { crc32 } from "node:zlib";
 import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { crc32, createInflateRaw } from "node:zlib";
 import type { CentralDirectory, File as ZipEntry } from "unzipper";
 import { HostError } from "../errors.js";
 import { fileBytesOf, type Segment } from "../segment/manifest.js";
 import { isSegmentName, parseManifestName } from "../segment/format.js";
 import { fromFileError } from "../io/file-error.js";
 import { errnoOf, type OpenFile } from "../io/file-system.js";
+import { readOpenRange } from "../io/read-file.js";
 import { limits } from "../limits.js";
 import type { ContainerReader } from "./container.js";
 import { isXenonFile, readManifests, xenonBackup } from "./manifests.js";
 import { runZip } from "./zip-call.js";
 import { beginsZip } from "./zip-check.js";
-import { findDirectory } from "./zip-directory.js";
+import { bytesAt, findDirectory } from "./zip-directory.js";
 
 /** Manifests and segments of an archive: twice limits.manifestsPerDestination. */
 const maxEntries = 20_000;
@@ -46,8 +48,9 @@ function checkEntries(path: string, entries: ZipEntry[]): void {
   }
 }
 
-/** Reads an entry and checks its size and CRC at the end, which unzipper does not do. */
+/** Reads an entry and checks its size and CRC at the end. */
 async function* entryBytes(
+  file: OpenFile,
   path: string,
   entry: ZipEntry,
   signal: AbortSignal,
@@ -58,27 +61,50 @@ async function* entryBytes(
       `The archive ${path} is damaged: its entry ${entry.path} ${problem}. Use another backup.`,
       { cause },
     );
-  const stream = entry.stream();
   let crc = 0;
   let size = 0;
   try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
+    const packed = packedBytes(file, path, entry, signal);
+    for await (const chunk of entry.compressionMethod === stored ? packed : inflate(packed)) {
       signal.throwIfAborted();
       crc = crc32(chunk, crc);
       size += chunk.length;
       if (size > entry.uncompressedSize) throw damaged("unpacks to more than its size");
       yield chunk;
     }
-  } catch (error) {
-    if (error instanceof HostError) throw error;
+  } catch (thrown) {
     if (signal.aborted) throw signal.reason;
-    throw damaged("cannot be unpacked", error);
-  } finally {
-    stream.destroy();
+    const error = fromFileError(thrown, `Reading the archive ${path}`);
+    throw error instanceof HostError ? error : damaged("cannot be unpacked", error);
   }
   if (size !== entry.uncompressedSize)
     throw damaged(`unpacks to ${size} bytes, not ${entry.uncompressedSize}`);
   if (crc >>> 0 !== entry.crc32 >>> 0) throw damaged("does not match its checksum");
+}
+
+async function* packedBytes(
+  file: OpenFile,
+  path: string,
+  { offsetToLocalFileHeader, compressedSize }: ZipEntry,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const header = await bytesAt(file, path, offsetToLocalFileHeader, 30);
+  const offset =
+    offsetToLocalFileHeader + header.length + header.readUInt16LE(26) + header.readUInt16LE(28);
+  const chunkBytes = limits.archiveReadBytes;
+  yield* readOpenRange(file, path, { offset, end: offset + compressedSize, chunkBytes }, signal);
+}
+
+/** Unpacks in large chunks: with the streams of unzipper, reading takes twice as long. */
+async function* inflate(packed: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const inflated = createInflateRaw({ chunkSize: limits.inflatedChunkBytes });
+  // A failure destroys the stream, which then throws it. What follows the deflated data is ignored.
+  pipeline(Readable.from(packed, { highWaterMark: 1 }), inflated).catch(() => {});
+  try {
+    yield* inflated as AsyncIterable<Buffer>;
+  } finally {
+    inflated.destroy();
+  }
 }
 
 type SizedEntry = Pick<Segment, "name" | "sizeBytes" | "stored">;
@@ -290,7 +316,7 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
         `The manifest ${name} in ${path} exceeds the limit of ${limits.manifestBytes} bytes.`,
       );
     const chunks: Buffer[] = [];
-    for await (const chunk of entryBytes(path, entry, signal)) chunks.push(chunk);
+    for await (const chunk of entryBytes(file, path, entry, signal)) chunks.push(chunk);
     return Buffer.concat(chunks);
   }
 
@@ -317,11 +343,11 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
       });
       await runZip({ kind: "extract", path, segments }, signal, onBytes);
     },
-    bytesOf: (entry, signal) => entryBytes(path, checkSize(entry), signal),
+    bytesOf: (entry, signal) => entryBytes(file, path, checkSize(entry), signal),
     async readBack(entry, through) {
       const hash = createHash("sha256");
       for await (const chunk of through(
-        entryBytes(path, checkSize(entry), new AbortController().signal),
+        entryBytes(file, path, checkSize(entry), new AbortController().signal),
       ))
         hash.update(chunk);
       if (hash.digest("hex") !== entry.sha256) {

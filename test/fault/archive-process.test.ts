@@ -1,7 +1,8 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import {
   closeSync,
   createReadStream,
+  existsSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -10,7 +11,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { runZip, type ZipCall } from "../../src/container/zip-call.js";
+import { runZip, type ZipCall, type ZipOutcome } from "../../src/container/zip-call.js";
+import { runInChild } from "../../src/io/child-process.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
 const never = new AbortController().signal;
@@ -58,6 +60,41 @@ test("a missing segment, an invalid one and an unwritable destination have disti
   await expect(
     runZip(packCall(root, [{ name: "a", path, content }], join(root, "taken.zip")), never),
   ).rejects.toMatchObject({ reason: "DESTINATION_FAILED" });
+});
+
+test("a segment that disappears while others are packed leaves no archive", async () => {
+  const root = temporaryDirectory();
+  const content = randomBytes(6_000_000);
+  const path = join(root, "segment");
+  writeFileSync(path, content);
+  const call = packCall(root, [
+    { name: "a", path, content },
+    { name: "b", path: join(root, "missing"), content },
+    { name: "c", path, content },
+  ]);
+  await expect(runZip(call, never)).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
+  expect(existsSync(call.path)).toBe(false);
+});
+
+test("the bytes of an archive do not depend on the number of threads that compress it", async () => {
+  const root = temporaryDirectory();
+  const content = Buffer.concat(
+    Array.from({ length: 8 }, () => [randomBytes(500_000), Buffer.alloc(700_000, "text")]).flat(),
+  );
+  const path = join(root, "segment");
+  writeFileSync(path, content);
+  const digests: (string | undefined)[] = [];
+  for (const threads of ["1", "4", "16"]) {
+    const call = packCall(root, [{ name: "a", path, content }], join(root, `${threads}.zip`));
+    const packed = await runInChild<ZipCall, ZipOutcome, number>("container/zip-process", call, {
+      signal: never,
+      environment: { UV_THREADPOOL_SIZE: threads },
+      nodeArguments: ["--expose-gc"],
+    });
+    expect(packed.sha256).toBe(sha256(readFileSync(call.path)));
+    digests.push(packed.sha256);
+  }
+  expect(new Set(digests).size).toBe(1);
 });
 
 test("packing and unpacking use memory independent of the size of the backup", async () => {

@@ -3,15 +3,27 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 
+function isInstalled(name: string): boolean {
+  const directories = (process.env["PATH"] ?? "").split(delimiter);
+  return directories.some((directory) => existsSync(join(directory, name)));
+}
+
+function skip(what: string, missing: string): void {
+  console.warn(`SKIPPED: ${what} needs ${missing}, not installed on this machine.`);
+}
+
 /** Whether all of these programs are installed; reports a skipped test otherwise. */
 export function haveTools(what: string, ...names: string[]): boolean {
-  const directories = (process.env["PATH"] ?? "").split(delimiter);
-  const missing = names.filter(
-    (name) => !directories.some((directory) => existsSync(join(directory, name))),
-  );
-  if (missing.length > 0)
-    console.warn(`SKIPPED: ${what} needs ${missing.join(", ")}, not installed on this machine.`);
+  const missing = names.filter((name) => !isInstalled(name));
+  if (missing.length > 0) skip(what, missing.join(", "));
   return missing.length === 0;
+}
+
+/** The first of these programs that is installed; reports a skipped test if none is. */
+export function installedTool(what: string, ...names: string[]): string | undefined {
+  const name = names.find(isInstalled);
+  if (name === undefined) skip(what, names.join(" or "));
+  return name;
 }
 
 export interface Ran {
