@@ -24,7 +24,7 @@ const arrows = {
   container: { parts: ["destination", "encoding", "segment", "io"], types: ["engine"] },
   store: { parts: ["io"], types: ["engine", "document"] },
   backup: {
-    parts: ["container", "destination", "encoding", "segment", "document", "io"],
+    parts: ["container", "destination", "encoding", "signature", "segment", "document", "io"],
     types: ["engine", "store"],
   },
   "backup/retention.ts": {},

@@ -35,6 +35,8 @@ export interface BackupTask {
   store: boolean;
   /** Until when, and how, the store locks the files of the backup. Default: no lock. */
   retention?: Retention | undefined;
+  /** Signs the bytes of the manifest. Returns the text of a signature file. Default: not signed. */
+  sign?: ((bytes: Uint8Array) => string) | undefined;
   /** How new segments are stored. */
   encoding: SegmentEncoding;
   /** DIRECTORY: continues a chain whose segments are encrypted otherwise, or not at all. Default: a new base. */
@@ -109,7 +111,7 @@ async function writeBackup(
   for (const found of writer.existing) {
     if (!("problem" in found)) continue;
     warnings.push(
-      `The manifest ${found.name} at the destination cannot be read (${found.problem}). It and its segments were not changed.`,
+      `The manifest ${found.name} at the destination cannot be used (${found.problem}). It and its segments were not changed.`,
     );
   }
   const { own, strangers } = await ownManifests(writer, engine, snapshot, task.written);
@@ -134,10 +136,11 @@ async function writeBackup(
       : plan.previous.manifest.segments.slice(0, plan.kind === "delta" ? plan.keep : undefined);
   const kept = task.merged === undefined ? undefined : replaceMerged(chain, task.merged.segment);
   const staged = kept !== undefined && task.merged !== undefined ? [task.merged, ...fresh] : fresh;
-  const manifest = manifestOf(task, snapshot, [
+  const encoded = manifestOf(task, snapshot, [
     ...(kept ?? chain),
     ...fresh.map(({ segment }) => segment),
   ]);
+  const manifest: ManifestFile = { ...encoded, signature: task.sign?.(encoded.bytes) };
   report({
     stage: "writing",
     bytesTotal: staged.reduce((sum, { segment }) => sum + fileBytesOf(segment), 0),

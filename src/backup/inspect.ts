@@ -40,13 +40,17 @@ export async function findManifest(
   if ("problem" in chosen) {
     const older =
       name === undefined && found.length > 1 ? " An older one may be named instead." : "";
-    throw new HostError("BACKUP_DAMAGED", `${chosen.problem}${older}`, {
+    throw new HostError(chosen.reason ?? "BACKUP_DAMAGED", `${chosen.problem}${older}`, {
       metadata: { file: chosen.name },
     });
   }
+  const { file } = chosen;
   return {
-    ...chosen.file,
-    warnings: name === undefined ? ambiguities(reader.displayName, chosen.file, found) : [],
+    ...file,
+    warnings:
+      name === undefined
+        ? [...ambiguities(reader.displayName, file, found), ...ignored(reader.displayName, found)]
+        : [],
   };
 }
 
@@ -58,7 +62,9 @@ function newestOf(
     (manifest) => indexLink === undefined || manifest.indexLink === indexLink,
     (manifest) => indexIds.includes(manifest.indexId),
   ];
-  let left = [...found];
+  // Anybody who can write to the destination can add an untrusted manifest.
+  const trusted = found.filter((one) => !("reason" in one));
+  let left = trusted.length > 0 ? trusted : [...found];
   for (const holds of conditions) {
     const meets = (one: FoundManifest) => "problem" in one || holds(one.file.manifest);
     if (left.some((one) => "file" in one && meets(one))) left = left.filter(meets);
@@ -85,6 +91,16 @@ function ambiguities(
   const histories = new Set(others.map((one) => historyKey(one.manifest))).size + 1;
   return [
     `${path} contains backups of ${histories} lineages. Selected ${name}, the newest of index ${manifest.indexId}; another one is ${other.name} of index ${other.manifest.indexId}, at ${formatTime(other.manifest.positionMicros)}. Name the backup to select another one.`,
+  ];
+}
+
+/** Warns of manifests that were not considered because they are not trusted. */
+function ignored(where: string, found: readonly FoundManifest[]): string[] {
+  const names = found.flatMap((one) => ("reason" in one ? [one.name] : []));
+  const [first] = names;
+  if (first === undefined) return [];
+  return [
+    `${where} contains ${names.length === 1 ? "a manifest" : `${names.length} manifests`} without the signature of a trusted signer, ${first} the first. ${names.length === 1 ? "It was" : "They were"} ignored.`,
   ];
 }
 
@@ -168,7 +184,12 @@ function listOne(
   sizes: ReadonlyMap<string, number>,
 ): BackupListing {
   if ("problem" in found)
-    return { name: found.name, uri: location.uri, state: "DAMAGED", problem: found.problem };
+    return {
+      name: found.name,
+      uri: location.uri,
+      state: found.reason === undefined ? "DAMAGED" : "UNTRUSTED",
+      problem: found.problem,
+    };
   const backup = describeManifest(location, found.file);
   const problem = missingSegment(found.file.manifest, sizes);
   const common = { name: found.name, uri: location.uri, backup };

@@ -16,8 +16,7 @@ const list = async (root: string, files = nodeFileSystem) =>
     await listTree(
       systemPlatform,
       new FileDestination({ platform: { ...systemPlatform, files }, path: root }),
-      root,
-      never,
+      { temporaryDirectory: root, signal: never },
     )
   ).map(({ uri, state, problem = "" }) => [uri.replace(/.*\//, ""), state, problem]);
 

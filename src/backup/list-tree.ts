@@ -1,6 +1,6 @@
 import { isXenonFile } from "../container/manifests.js";
 import { openDirectoryReader } from "../container/directory-reader.js";
-import { openReader } from "../container/open.js";
+import { openReader, type OpenReaderOptions } from "../container/open.js";
 import type { Destination, ListedEntry } from "../destination/destination.js";
 import { requireCapability } from "../destination/objects.js";
 import { HostError } from "../errors.js";
@@ -20,11 +20,10 @@ import type { BackupListing, BackupState } from "./listing.js";
 export async function listTree(
   platform: Pick<Platform, "files" | "randomHex">,
   root: Destination,
-  temporaryDirectory: string,
-  signal: AbortSignal,
+  options: OpenReaderOptions,
 ): Promise<BackupListing[]> {
   requireCapability(root, "list", "list backups");
-  const tree = new TreeListing(platform, root, temporaryDirectory, signal);
+  const tree = new TreeListing(platform, root, options);
   try {
     if ((await root.exists?.()) === false) {
       const path = root.displayName();
@@ -49,7 +48,7 @@ interface Visit {
 class TreeListing {
   readonly #platform: Pick<Platform, "files" | "randomHex">;
   readonly #root: Destination;
-  readonly #temporaryDirectory: string;
+  readonly #options: OpenReaderOptions;
   readonly #signal: AbortSignal;
   readonly #found: BackupListing[] = [];
   #seen = 0;
@@ -61,13 +60,12 @@ class TreeListing {
   constructor(
     platform: Pick<Platform, "files" | "randomHex">,
     root: Destination,
-    temporaryDirectory: string,
-    signal: AbortSignal,
+    options: OpenReaderOptions,
   ) {
     this.#platform = platform;
     this.#root = root;
-    this.#temporaryDirectory = temporaryDirectory;
-    this.#signal = signal;
+    this.#options = options;
+    this.#signal = options.signal;
   }
 
   async list(): Promise<BackupListing[]> {
@@ -142,7 +140,7 @@ class TreeListing {
   ): Promise<BackupListing[]> {
     const names = entries.map(({ name }) => name);
     if (names.some((name) => parseManifestName(name) !== undefined || isXenonFile(name))) {
-      const reader = openDirectoryReader(this.#platform, destination);
+      const reader = openDirectoryReader(this.#platform, destination, this.#options.trust);
       const location = { uri: destination.uri, container: "DIRECTORY" as const };
       return listBackups(reader, location, this.#signal).catch((error: unknown) => [
         unreadable(destination, undefined, error),
@@ -160,11 +158,7 @@ class TreeListing {
   async #listArchive(destination: Destination, entry: ListedEntry): Promise<BackupListing[]> {
     const { name } = entry;
     try {
-      const reader = await openReader(
-        this.#platform,
-        { destination, object: name },
-        { temporaryDirectory: this.#temporaryDirectory, signal: this.#signal },
-      );
+      const reader = await openReader(this.#platform, { destination, object: name }, this.#options);
       try {
         const location = { uri: destination.uriOf(name), container: "ZIP" as const };
         return await listBackups(reader, location, this.#signal);

@@ -2,8 +2,11 @@ import type { DecryptWith } from "../encoding/encoding-call.js";
 import type { Verification } from "./verification.js";
 import type { BackupDescription } from "../segment/description.js";
 
-/** INCOMPLETE: files of a backup without its manifest. FOREIGN: not a backup of Holdfast. */
-export type BackupState = "COMPLETE" | "DAMAGED" | "INCOMPLETE" | "FOREIGN";
+/**
+ * INCOMPLETE: files of a backup without its manifest. FOREIGN: not a backup of Holdfast. UNTRUSTED: its
+ * manifest is not signed by a trusted signer.
+ */
+export type BackupState = "COMPLETE" | "DAMAGED" | "INCOMPLETE" | "FOREIGN" | "UNTRUSTED";
 
 /** An item of a listing of backups. */
 export interface BackupListing {

@@ -23,6 +23,8 @@ export interface HostFlags extends OutputFlags {
   clientKey?: string;
   /** Only of commands that can read files without a host. */
   offline?: boolean;
+  /** Only of commands that can read files without a host. */
+  trustedSigners?: string;
 }
 
 /** Flags of commands that start an operation. */

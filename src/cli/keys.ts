@@ -44,6 +44,12 @@ export function addDecryption(command: Command): Command {
       .helpGroup(group),
   );
   for (const option of passphraseOptions("of the backup")) command.addOption(option);
+  command.addOption(
+    new Option(
+      "--trusted-signers <FILE>",
+      "without a host: allowed_signers file; other backups are not used (default: none)",
+    ).helpGroup(group),
+  );
   return command;
 }
 

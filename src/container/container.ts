@@ -1,11 +1,28 @@
 import type { ManifestFile, Segment, StoredManifest } from "../segment/manifest.js";
 import type { DecryptWith } from "../encoding/encoding-call.js";
+import type { Reason } from "../errors.js";
 import type { Retention } from "../destination/destination.js";
 import type { HeldLease } from "../io/lease.js";
 
-/** A manifest at a destination, or the reason why it cannot be read. */
-export type FoundManifest =
-  { name: string; file: StoredManifest } | { name: string; problem: string };
+/** A manifest at a destination, or the reason why it cannot be read or is not trusted. */
+export type FoundManifest = { name: string; file: StoredManifest } | UnusableManifest;
+
+/** A manifest that is damaged, or not signed by a trusted signer. */
+export interface UnusableManifest {
+  name: string;
+  problem: string;
+  /** Default: BACKUP_DAMAGED. */
+  reason?: Reason;
+}
+
+/** Checks who has signed a manifest. */
+export interface ManifestTrust {
+  /**
+   * Throws SIGNATURE_MISSING, SIGNATURE_INVALID or SIGNER_NOT_TRUSTED. `signature` is the text of the
+   * signature file, undefined if there is none.
+   */
+  check(file: ManifestFile, signature: string | undefined): void;
+}
 
 /** Reads the backups in a container: a directory of files, or a ZIP archive. */
 export interface ContainerReader {

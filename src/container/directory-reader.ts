@@ -5,7 +5,7 @@ import { eachConcurrently } from "../io/each-concurrently.js";
 import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import { fileBytesOf, type Segment } from "../segment/manifest.js";
-import type { ContainerReader, FoundManifest } from "./container.js";
+import type { ContainerReader, FoundManifest, ManifestTrust } from "./container.js";
 import { isXenonFile, readManifests, xenonBackup } from "./manifests.js";
 
 /** Retries of a listing whose manifests all disappeared before they were read. */
@@ -15,6 +15,7 @@ const listAttempts = 5;
 export function openDirectoryReader(
   { files }: Pick<Platform, "files">,
   destination: Destination,
+  trust?: ManifestTrust,
 ): ContainerReader {
   const pathOf = destination.localPath?.bind(destination);
   return {
@@ -23,7 +24,7 @@ export function openDirectoryReader(
     ...(pathOf && {
       localPath: ({ name, stored }: Segment) => (stored ? undefined : pathOf(name)),
     }),
-    manifests: (signal) => manifestsAt(destination, signal),
+    manifests: (signal) => manifestsAt(destination, signal, trust),
     sizesOf: (names, signal) => sizesIn(destination, names, signal),
     async fetch(wanted, signal, onBytes) {
       // Small segments of a remote destination take the time of their requests, not of their bytes.
@@ -78,11 +79,12 @@ export async function namesIn(destination: Destination, signal: AbortSignal): Pr
 export async function manifestsAt(
   destination: Destination,
   signal: AbortSignal,
+  trust?: ManifestTrust,
   attemptsLeft = listAttempts,
 ): Promise<FoundManifest[]> {
   const names = await namesIn(destination, signal);
   let disappeared = false;
-  const found = await readManifests(names, async (name) => {
+  const read = async (name: string) => {
     try {
       return await readObject(destination, name, limits.manifestBytes, signal);
     } catch (error) {
@@ -90,10 +92,11 @@ export async function manifestsAt(
       disappeared = true;
       return undefined;
     }
-  });
+  };
+  const found = await readManifests(names, read, trust);
   // A backup may have replaced the manifest after the listing.
   if (disappeared && found.length === 0 && attemptsLeft > 0)
-    return manifestsAt(destination, signal, attemptsLeft - 1);
+    return manifestsAt(destination, signal, trust, attemptsLeft - 1);
   if (found.length === 0 && names.some(isXenonFile)) throw xenonBackup(destination.displayName());
   return found;
 }

@@ -16,15 +16,17 @@ import {
   type Segment,
   type StoredManifest,
 } from "../segment/manifest.js";
-import { isSegmentName, parseManifestName } from "../segment/format.js";
+import { isSegmentName, parseManifestName, signatureName } from "../segment/format.js";
 import type {
   CommitOptions,
   Committed,
   ContainerReader,
   ContainerWriter,
   FoundManifest,
+  ManifestTrust,
   StagedSegment,
 } from "./container.js";
+import { digestOf } from "./age-archive.js";
 import { manifestsAt, namesIn, openDirectoryReader } from "./directory-reader.js";
 
 /**
@@ -41,12 +43,13 @@ export async function openDirectoryWriter(
   platform: Platform,
   destination: Destination,
   signal: AbortSignal,
+  trust?: ManifestTrust,
 ): Promise<ContainerWriter> {
   requireCapability(destination, "list", "back up incrementally");
   requireCapability(destination, "remove", "back up incrementally");
   const lock = await destination.lock(undefined, signal);
   try {
-    const reader = openDirectoryReader(platform, destination);
+    const reader = openDirectoryReader(platform, destination, trust);
     const existing = await reader.manifests(signal);
     await removeNoted(platform, destination, lock, existing);
     await destination.removeAbandoned(undefined, lock);
@@ -168,12 +171,17 @@ class DirectoryWriter implements ContainerWriter {
   }
 
   async #putManifest(
-    { name, bytes, sha256 }: ManifestFile,
+    { name, bytes, sha256, signature }: ManifestFile,
     { signal, retention }: CommitOptions,
   ): Promise<void> {
     const { destination } = this.#opened;
     const ifVersion = destination.capabilities.conditionalPut ? { ifVersion: null } : {};
     const put = { sizeBytes: bytes.length, sha256, signal, retention, ...ifVersion };
+    if (signature !== undefined) {
+      const text = Buffer.from(signature, "latin1");
+      const signed = { sizeBytes: text.length, sha256: digestOf(text), signal, retention };
+      await destination.put(signatureName(name), { bytes: text }, signed);
+    }
     await destination.put(name, { bytes }, put);
     const stored = await readObject(destination, name, limits.manifestBytes, signal);
     if (stored.equals(bytes)) return;
@@ -376,13 +384,17 @@ export async function removeBackups(
 ): Promise<Removed> {
   await lock.assertHeld();
   const { signal } = lock;
-  const found = (await namesIn(destination, signal)).filter(
+  const names = await namesIn(destination, signal);
+  const found = names.filter(
     (name) => unused.names.includes(name) && parseManifestName(name) !== undefined,
   );
   const { unlocked: manifests, locked } = await withoutLocked(platform, destination, found, signal);
   if (manifests.length === 0) return { removed: [], locked };
   await writeNote(destination, lock, unused.segments);
   await destination.remove(manifests, { signal, lock });
+  // A signature without its manifest is harmless.
+  const signatures = manifests.map(signatureName).filter((name) => names.includes(name));
+  await destination.remove(signatures, { signal, lock, durable: false });
   const remaining = await manifestsAt(destination, signal);
   const segments = await removeSegments(platform, destination, lock, unused.segments, {
     manifests: remaining,
@@ -391,7 +403,7 @@ export async function removeBackups(
   if (segments.locked.length === 0) await removeNote(destination, lock);
   await platform.failpoint("backup:unused-removed");
   return {
-    removed: [...manifests, ...segments.removed],
+    removed: [...manifests, ...signatures, ...segments.removed],
     locked: [...locked, ...segments.locked],
   };
 }

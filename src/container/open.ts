@@ -8,7 +8,7 @@ import { fromFileError } from "../io/file-error.js";
 import type { Platform } from "../io/platform.js";
 import { decryptArchive, isAgeFile, readHead, readLocalHead } from "./age-archive.js";
 import type { Segment } from "../segment/manifest.js";
-import type { ContainerReader, FoundManifest, StagedSegment } from "./container.js";
+import type { ContainerReader, FoundManifest, ManifestTrust, StagedSegment } from "./container.js";
 import { openDirectoryReader } from "./directory-reader.js";
 import { errorWithDisplayName, withDisplayName } from "./display-name.js";
 import { openRemoteFile } from "./remote-file.js";
@@ -27,6 +27,8 @@ export interface OpenReaderOptions {
   signal: AbortSignal;
   /** Keys for an encrypted backup. */
   decryptWith?: DecryptWith | undefined;
+  /** Manifests that it refuses are not used. Default: all are used. */
+  trust?: ManifestTrust | undefined;
   /** Receives the bytes fetched so far and the size, which is 0 if unknown. */
   onFetchedBytes?(done: number, total: number): void;
 }
@@ -41,7 +43,8 @@ export async function openReader(
   options: OpenReaderOptions,
 ): Promise<ContainerReader> {
   const { decryptWith } = options;
-  if (object === undefined) return { ...openDirectoryReader(platform, destination), decryptWith };
+  if (object === undefined)
+    return { ...openDirectoryReader(platform, destination, options.trust), decryptWith };
   const close = () => destination.close();
   try {
     const reader = await openArchive(platform, destination, object, options);
@@ -87,9 +90,11 @@ async function openArchive(
     isAgeFile(await readHead(destination, object, info.sizeBytes, options.signal))
   )
     return openDecrypted(platform, { path, name }, options);
-  return openZipReader(path, () => openLocal.call(destination, object)).catch((error: unknown) => {
-    throw errorWithDisplayName(error, path, name);
-  });
+  return openZipReader(path, () => openLocal.call(destination, object), options.trust).catch(
+    (error: unknown) => {
+      throw errorWithDisplayName(error, path, name);
+    },
+  );
 }
 
 /** Fetches an archive. Closing the reader removes the copy. */
@@ -115,7 +120,7 @@ async function openFetched(
       await remove();
       return reader;
     }
-    const reader = await openZipReader(path, () => files.openToRead(path));
+    const reader = await openZipReader(path, () => files.openToRead(path), options.trust);
     return withDisplayName(reader, destination.displayName(object), remove);
   } catch (error) {
     await remove();
@@ -127,14 +132,18 @@ async function openFetched(
 async function openDecrypted(
   platform: ReaderPlatform,
   { path, name }: { path: string; name: string },
-  { temporaryDirectory, signal, decryptWith }: OpenReaderOptions,
+  { temporaryDirectory, signal, decryptWith, trust }: OpenReaderOptions,
 ): Promise<ContainerReader> {
   const { openZipReader } = await import("./zip-reader.js");
   const encrypted = { path, name, decryptWith };
   const decrypted = await decryptArchive(platform, encrypted, temporaryDirectory, signal);
   const remove = () => platform.files.remove(decrypted).catch(() => {});
   try {
-    const reader = await openZipReader(decrypted, () => platform.files.openToRead(decrypted));
+    const reader = await openZipReader(
+      decrypted,
+      () => platform.files.openToRead(decrypted),
+      trust,
+    );
     return withDisplayName(reader, name, remove);
   } catch (error) {
     await remove();
@@ -166,9 +175,8 @@ class RemoteArchive implements ContainerReader {
     const { signal } = options;
     const name = destination.displayName(object);
     const { openZipReader } = await import("./zip-reader.js");
-    const inPlace = await openZipReader(name, async () =>
-      openRemoteFile(destination, object, info, signal),
-    );
+    const open = async () => openRemoteFile(destination, object, info, signal);
+    const inPlace = await openZipReader(name, open, options.trust);
     return new RemoteArchive(inPlace, async () => {
       const whole = await openFetched(platform, destination, object, options);
       const after = await destination.stat(object, signal);

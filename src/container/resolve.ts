@@ -7,7 +7,7 @@ import type { Platform } from "../io/platform.js";
 import type { ContainerKind } from "../segment/description.js";
 import type { StoredManifest } from "../segment/manifest.js";
 import type { OwnArchives } from "./zip-writer.js";
-import type { ContainerReader, ContainerWriter } from "./container.js";
+import type { ContainerReader, ContainerWriter, ManifestTrust } from "./container.js";
 import { openDirectoryWriter } from "./directory-writer.js";
 import { openReader, type Location } from "./open.js";
 
@@ -17,6 +17,8 @@ export interface ContainerOptions {
   registry: DestinationRegistry;
   /** Directory for packing and fetching archives, on the disk of the indexes. */
   temporaryDirectory: string;
+  /** Manifests that it refuses are not used. Default: all are used. */
+  trust?: ManifestTrust | undefined;
 }
 
 /** Target of a backup in a request. */
@@ -79,7 +81,7 @@ export async function resolveTarget(
   options: ContainerOptions,
   request: TargetRequest,
 ): Promise<BackupTarget> {
-  const { platform, registry } = options;
+  const { registry } = options;
   const { destination: uri, bearer, since } = request;
   const scheme = registry.schemeOf(uri);
   const container = containerFor(scheme.containers, request.container);
@@ -98,13 +100,13 @@ export async function resolveTarget(
     uri: opened.uri,
     container,
     destination: opened.destination,
-    open: (openOptions, signal) => openWriter(platform, opened, request, openOptions, signal),
+    open: (openOptions, signal) => openWriter(options, opened, request, openOptions, signal),
     inspect: (signal) => inspectTarget(options, opened, signal),
   };
 }
 
 async function openWriter(
-  platform: Platform,
+  { platform, trust }: ContainerOptions,
   { destination, object }: OpenedUri,
   { verify }: TargetRequest,
   { index, expectedBytes, base, encryptTo, ownArchives, onStage }: OpenTargetOptions,
@@ -112,7 +114,7 @@ async function openWriter(
 ): Promise<ContainerWriter> {
   // The capabilities of a store are known only then.
   await destination.probe?.(signal);
-  if (object === undefined) return openDirectoryWriter(platform, destination, signal);
+  if (object === undefined) return openDirectoryWriter(platform, destination, signal, trust);
   const { openZipWriter } = await import("./zip-writer.js");
   return openZipWriter(
     platform,
@@ -132,7 +134,7 @@ async function openWriter(
 }
 
 async function inspectTarget(
-  { platform, temporaryDirectory }: ContainerOptions,
+  { platform, temporaryDirectory, trust }: ContainerOptions,
   { destination, object }: OpenedUri,
   signal: AbortSignal,
 ): Promise<TargetContents | undefined> {
@@ -147,7 +149,7 @@ async function inspectTarget(
   const location = { destination, object };
   return {
     freeBytes,
-    reader: await openReader(platform, location, { temporaryDirectory, signal }),
+    reader: await openReader(platform, location, { temporaryDirectory, signal, trust }),
   };
 }
 
@@ -180,7 +182,7 @@ export interface SourceAccess {
  * Resolves the URI of an existing backup. Throws DESTINATION_INVALID and the errors of the scheme.
  */
 export async function resolveSource(
-  { platform, registry, temporaryDirectory }: ContainerOptions,
+  { platform, registry, temporaryDirectory, trust }: ContainerOptions,
   uri: string,
   { bearer, decryptWith }: SourceAccess = {},
 ): Promise<BackupSource> {
@@ -192,7 +194,13 @@ export async function resolveSource(
     container: containerFor(scheme.containers, wanted),
     location: opened,
     open: (options, signal) =>
-      openReader(platform, opened, { ...options, decryptWith, temporaryDirectory, signal }),
+      openReader(platform, opened, {
+        ...options,
+        decryptWith,
+        trust,
+        temporaryDirectory,
+        signal,
+      }),
   };
 }
 

@@ -10,7 +10,8 @@ export type ZipCall =
       /** The time of all entries, in milliseconds since 1970. */
       modifiedMs: number;
       segments: PackedSegment[];
-      manifest: { name: string; sha256: string; bytes: Uint8Array };
+      /** Files after the segments: the signature of the manifest, if any, and the manifest. */
+      last: SmallFile[];
     }
   | {
       /** Copies entries to new files and checks their sizes and CRCs. */
@@ -24,6 +25,13 @@ export type ZipCall =
       path: string;
       sha256?: string;
     };
+
+/** A small file to pack. */
+export interface SmallFile {
+  name: string;
+  sha256: string;
+  bytes: Uint8Array;
+}
 
 /** A segment to pack. */
 export interface PackedSegment {

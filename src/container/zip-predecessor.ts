@@ -1,7 +1,7 @@
 import type { IndexIdentity } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { Manifest } from "../segment/manifest.js";
-import { parseManifestName } from "../segment/format.js";
+import { parseManifestName, signatureName } from "../segment/format.js";
 import type { OpenFile } from "../io/file-system.js";
 import type { FoundManifest } from "./container.js";
 import { openZipReader } from "./zip-reader.js";
@@ -49,7 +49,9 @@ export async function readPredecessor(
     }
     const listed = new Set(
       found.flatMap((one) =>
-        "file" in one ? one.file.manifest.segments.map(({ name }) => name) : [],
+        "file" in one
+          ? [signatureName(one.name), ...one.file.manifest.segments.map(({ name }) => name)]
+          : [],
       ),
     );
     const foreignFile =

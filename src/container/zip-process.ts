@@ -35,7 +35,7 @@ async function* collectingGarbage<T extends Uint8Array>(
 
 /** Packs segments and manifest. */
 async function* archiveBytes(
-  { store, segments, manifest, modifiedMs }: PackCall,
+  { store, segments, last, modifiedMs }: PackCall,
   report: (bytes: number) => void,
 ): AsyncGenerator<Uint8Array> {
   // Loaded only for packing, because loading takes longer than other calls.
@@ -46,7 +46,7 @@ async function* archiveBytes(
         name,
         bytes: reporting(collectingGarbage(readChunks(nodeFileSystem, path, never)), report),
       })),
-      { name: manifest.name, bytes: Buffer.from(manifest.bytes) },
+      ...last.map(({ name, bytes }) => ({ name, bytes: Buffer.from(bytes) })),
     ],
     { store, modifiedMs },
   );
@@ -105,14 +105,8 @@ async function pack(call: PackCall, report: (bytes: number) => void): Promise<Zi
   for (const segment of call.segments) {
     await archive.readBack(segment, (bytes) => reporting(collectingGarbage(bytes), half));
   }
-  await archive.readBack(
-    {
-      name: call.manifest.name,
-      sizeBytes: call.manifest.bytes.length,
-      sha256: call.manifest.sha256,
-    },
-    collectingGarbage,
-  );
+  for (const { name, bytes, sha256 } of call.last)
+    await archive.readBack({ name, sizeBytes: bytes.length, sha256 }, collectingGarbage);
   return { sizeBytes, sha256: hash.digest("hex") };
 }
 

@@ -10,7 +10,7 @@ import { fromFileError } from "../io/file-error.js";
 import { errnoOf, type OpenFile } from "../io/file-system.js";
 import { readOpenRange } from "../io/read-file.js";
 import { limits } from "../limits.js";
-import type { ContainerReader } from "./container.js";
+import type { ContainerReader, ManifestTrust } from "./container.js";
 import { isXenonFile, readManifests, xenonBackup } from "./manifests.js";
 import { runZip } from "./zip-call.js";
 import { beginsZip } from "./zip-check.js";
@@ -154,12 +154,13 @@ async function* bytesFrom(
 export async function openZipReader(
   path: string,
   open: () => Promise<OpenFile>,
+  trust?: ManifestTrust,
 ): Promise<ZipReader> {
   const file = await open().catch((error: unknown) => {
     throw fromFileError(error, `Reading the archive ${path}`);
   });
   try {
-    return await readArchive(file, path);
+    return await readArchive(file, path, trust);
   } catch (error) {
     await file.close();
     throw error;
@@ -223,7 +224,11 @@ const otherMethods: Record<number, string> = {
 /** Some Windows programs write backslashes. */
 const normalized = (name: string) => name.replaceAll("\\", "/");
 
-async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
+async function readArchive(
+  file: OpenFile,
+  path: string,
+  trust: ManifestTrust | undefined,
+): Promise<ZipReader> {
   let archive: CentralDirectory;
   let failure: unknown;
   const source = {
@@ -327,7 +332,8 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
     otherEntries: entries
       .filter((entry) => !entry.path.startsWith(folder))
       .map((entry) => entry.path),
-    manifests: (signal) => readManifests([...byName.keys()], (name) => readManifest(name, signal)),
+    manifests: (signal) =>
+      readManifests([...byName.keys()], (name) => readManifest(name, signal), trust),
     async sizesOf(wanted) {
       const sizes = new Map<string, number>();
       for (const name of wanted) {

@@ -22,6 +22,7 @@ import type {
   StagedSegment,
 } from "./container.js";
 import { runZip } from "./zip-call.js";
+import { signatureName } from "../segment/format.js";
 import { digestOf, isAgeFile, readHead, readLocalHead } from "./age-archive.js";
 import { openRemoteFile } from "./remote-file.js";
 import { readPredecessor } from "./zip-predecessor.js";
@@ -241,7 +242,7 @@ class ZipWriter implements ContainerWriter {
   async #pack(
     path: string,
     staged: StagedSegment[],
-    { name, sha256, bytes, manifest }: ManifestFile,
+    { name, sha256, bytes, manifest, signature }: ManifestFile,
     { store, signal, onBytes }: CommitOptions,
   ): Promise<{ sizeBytes: number; sha256: string }> {
     const segments = staged.map(({ segment, path: from }) => ({
@@ -250,8 +251,15 @@ class ZipWriter implements ContainerWriter {
       path: from,
     }));
     const modifiedMs = Math.floor(manifest.createTimeMicros / 1000);
+    const signatureBytes = Buffer.from(signature ?? "", "latin1");
+    const last = [
+      ...(signature === undefined
+        ? []
+        : [{ name: signatureName(name), sha256: digestOf(signatureBytes), bytes: signatureBytes }]),
+      { name, sha256, bytes },
+    ];
     const packed = await runZip(
-      { kind: "pack", path, store, modifiedMs, segments, manifest: { name, sha256, bytes } },
+      { kind: "pack", path, store, modifiedMs, segments, last },
       signal,
       onBytes,
     );

@@ -35,6 +35,7 @@ import type { HostContext } from "./context.js";
 import { DataDirectory } from "./data-directory.js";
 import { directoriesOf, isUri, pathOfDestination } from "./destination-option.js";
 import { productVersion } from "./product-version.js";
+import { openSigning, type Signing } from "./signing.js";
 import type { Storage } from "./storage.js";
 
 /** Where backups may be stored. */
@@ -65,6 +66,11 @@ export interface Backups {
   readonly written: Awaited<ReturnType<typeof openWrittenManifests>>;
   readonly records: BackupRecords;
   readonly autoBackup: AutoBackup;
+  readonly signing: Signing;
+  /** Signs manifests. */
+  readonly sign: Signing["sign"];
+  /** Manifests that it refuses are not used. */
+  readonly trust: Signing["trust"];
   /** Who can decrypt backups by default. Undefined: they are not encrypted. */
   readonly encryptTo: EncryptTo | undefined;
   /** URI under which automatic backups are stored, with links resolved; without credentials. */
@@ -95,6 +101,8 @@ export async function openBackups(
   lifecycle.onClose(() => transfers.close());
   const streamed = await openStreamedManifests(platform, directory.streamedManifests);
   const registry = createRegistry(context, paths, transfers, streamed);
+  const signing = await openSigning(context);
+  const { sign, trust } = signing;
   const states = new IndexStates({
     platform,
     registry,
@@ -102,6 +110,7 @@ export async function openBackups(
     indexOf: storage.indexOf,
     ownIndexIds: storage.ownIndexIds,
     temporaryDirectory: directory.temporary,
+    trust,
   });
   // Opened before operations, which use them, so that they close later.
   lifecycle.onClose(() => states.close());
@@ -116,7 +125,17 @@ export async function openBackups(
     ),
   );
   const encryptTo = await defaultRecipients(context);
-  const shared = { paths, registry, records, verifications, written, encryptTo };
+  const shared = {
+    paths,
+    registry,
+    records,
+    verifications,
+    written,
+    encryptTo,
+    signing,
+    sign,
+    trust,
+  };
   const automatic = await startAutomaticBackups(context, storage, stats, shared);
   return { ...shared, ...automatic, transfers, states, operations, streamed };
 }
@@ -256,7 +275,12 @@ async function startAutomaticBackups(
     verifications,
     written,
     encryptTo,
-  }: Pick<Backups, "paths" | "registry" | "records" | "verifications" | "written" | "encryptTo">,
+    sign,
+    trust,
+  }: Pick<
+    Backups,
+    "paths" | "registry" | "records" | "verifications" | "written" | "encryptTo" | "sign" | "trust"
+  >,
 ): Promise<Pick<Backups, "autoBackup" | "autoBackupUri" | "saveAutoBackup" | "health">> {
   const { options, directory, hostId, startTimeMicros, events, lifecycle, logger } = context;
   const { platform } = options;
@@ -264,7 +288,7 @@ async function startAutomaticBackups(
   const uri =
     autoBackupDirectory === undefined ? destination : pathToFileURL(autoBackupDirectory).href;
   requireDirectoryBackups(registry, uri);
-  const containers = { platform, registry, temporaryDirectory: directory.temporary };
+  const containers = { platform, registry, temporaryDirectory: directory.temporary, trust };
   const { autoBackup, save } = await startAutoBackup({
     platform,
     isDamaged: (manifestSha256) => verifications.isDamaged({ uri, manifestSha256 }),
@@ -274,6 +298,7 @@ async function startAutomaticBackups(
     displayName,
     target: () => resolveTarget(containers, { destination: uri, container: "DIRECTORY" }),
     encryptTo,
+    sign,
     hostId,
     productVersion,
     settingPath: directory.autoBackupSetting,

@@ -8,6 +8,7 @@ import { parseAllowedDestination } from "../destination/network/address-policy.j
 import { clientTls } from "../destination/network/tls.js";
 import { parseRecipients } from "../encryption/recipients.js";
 import { parseS3Endpoint, parseS3Uri } from "../destination/s3/uri.js";
+import { parseTrustedSigners } from "../signature/trusted-signers.js";
 import { checkExposure } from "../security/exposure.js";
 import { parseTokens } from "../security/tokens.js";
 
@@ -44,6 +45,7 @@ export async function checkConfiguration(given: HostOptions): Promise<void> {
   await resolveRoots(files, options.fileRoots, "file root");
   options.allowDestinations.map(parseAllowedDestination);
   clientTls(options.clientTls);
+  if (options.trustedSigners !== undefined) parseTrustedSigners(options.trustedSigners);
   if (options.recipients !== undefined) await parseRecipients(options.recipients);
   const { autoBackupDestination: automatic } = options;
   const autoBackupPath = pathOfDestination(automatic);

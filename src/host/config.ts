@@ -224,6 +224,7 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
     retainedVersions: number("retain-versions"),
     tokens: file("token-file", "token file"),
     recipients: file("recipients-file", "recipients file"),
+    trustedSigners: file("trusted-signers", "file of trusted signers"),
     hostNames: list("host-name"),
     allowDestinations: list("allow-destination"),
     s3: readS3(text("s3-endpoint"), text("s3-region"), text("s3-addressing")),

@@ -64,6 +64,13 @@ export class DataDirectory {
   get backupRecords(): string {
     return this.#join("backup-records.json");
   }
+  /** Private key that signs manifests, and beside it its public half. */
+  get signingKey(): string {
+    return this.#join("signing-key");
+  }
+  get signingKeyPublic(): string {
+    return this.#join("signing-key.pub");
+  }
   get autoBackupSetting(): string {
     return this.#join("auto-backup.json");
   }
@@ -75,7 +82,13 @@ export class DataDirectory {
   /** Files and directories that only the host's user should have access to. */
   get secrets(): string[] {
     const { audit } = this;
-    return [this.path, audit, join(audit, "audit.log"), join(audit, "refused.log")];
+    return [
+      this.path,
+      audit,
+      join(audit, "audit.log"),
+      join(audit, "refused.log"),
+      this.signingKey,
+    ];
   }
 
   #join(name: string): string {

@@ -93,6 +93,11 @@ export interface HostOptions {
    */
   recipients?: string;
   /**
+   * Content of an allowed_signers file of OpenSSH. Backups whose manifests none of them has signed are
+   * neither restored nor continued. Default: none, signatures are not required.
+   */
+  trustedSigners?: string;
+  /**
    * Private addresses, as HOST or HOST:PORT, that http(s) backups may use although this host is
    * reachable by others. Default: none.
    */
@@ -143,11 +148,18 @@ export type ResolvedOptions = Required<
     | "autoBackupDestination"
     | "backupMaxAgeMs"
     | "recipients"
+    | "trustedSigners"
   >
 > &
   Pick<
     HostOptions,
-    "id" | "tokens" | "tls" | "autoBackupDestination" | "backupMaxAgeMs" | "recipients"
+    | "id"
+    | "tokens"
+    | "tls"
+    | "autoBackupDestination"
+    | "backupMaxAgeMs"
+    | "recipients"
+    | "trustedSigners"
   > & {
     transfers: TransferLimits;
   };

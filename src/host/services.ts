@@ -241,7 +241,7 @@ async function fileRoots(
 async function describe(
   { options, directory, hostId, startTimeMicros }: HostContext,
   { indexes }: Storage,
-  { paths, records, health }: Backups,
+  { paths, records, health, signing }: Backups,
   addresses: Addresses,
 ): Promise<HostDescription> {
   const { files } = options.platform;
@@ -250,6 +250,9 @@ async function describe(
     version: productVersion,
     startTimeMicros,
     dataDirectory: directory.path,
+    signingKey: signing.publicLine,
+    signingKeyFingerprint: signing.fingerprint,
+    trustsSignersOnly: signing.trust !== undefined,
     backupRoots: paths.rootNames,
     autoBackupDestination: paths.autoBackupUri,
     disk: {

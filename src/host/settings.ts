@@ -105,6 +105,11 @@ export const settings: readonly Setting[] = [
     help: "file of age recipients, one per line, to which backups are encrypted unless a request names others (default: none)",
   },
   {
+    name: "trusted-signers",
+    placeholder: "FILE",
+    help: "allowed_signers file of OpenSSH; backups that none of them has signed are not used (default: none, signatures are not required)",
+  },
+  {
     name: "allow-destination",
     placeholder: "HOST[:PORT]",
     help: "private address that http(s) and S3 backups may use although this host is reachable by others; repeatable (default: none)",

@@ -18,6 +18,8 @@ import { inspectionMethods } from "../api/services/inspection.js";
 import { operationsImpl } from "../api/services/operations.js";
 import { startMethods } from "../api/services/start.js";
 import { watchOperation } from "../api/services/watch-operation.js";
+import { trustSigners } from "../backup/trust.js";
+import { parseTrustedSigners } from "../signature/trusted-signers.js";
 import { IndexStates } from "../service/backups/index-states.js";
 import { createManagementService } from "../service/backups/management.js";
 import { FileScheme } from "../destination/file/scheme.js";
@@ -31,6 +33,8 @@ import { statusOf } from "../api/status.js";
 export interface OfflineOptions {
   /** Missing or empty data directory to restore to. */
   dataDirectory?: string;
+  /** Content of an allowed_signers file of OpenSSH. Default: signatures are not required. */
+  trustedSigners?: string | undefined;
   /** Directory for results of verifications, created if missing. */
   stateDirectory: string;
   /** Called if state cannot be stored, and for internal errors. */
@@ -50,6 +54,7 @@ export interface Offline {
  */
 export async function openOffline({
   dataDirectory,
+  trustedSigners,
   stateDirectory,
   onError = () => {},
 }: OfflineOptions): Promise<Offline> {
@@ -83,6 +88,9 @@ export async function openOffline({
     platform,
     storageEngine: openStorageEngine("sqlite", { platform, directoryOf: noHost }),
     temporaryDirectory,
+    ...(trustedSigners !== undefined && {
+      trust: trustSigners(parseTrustedSigners(trustedSigners)),
+    }),
     ownIndexIds: () => [],
     indexOf: (link: string) => index?.of(link) ?? noHost(),
     registry: new DestinationRegistry({ ...remote.schemes, file }),

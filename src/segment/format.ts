@@ -44,6 +44,11 @@ export function manifestName(number: number, sha256: string): string {
   return `manifest-${String(number).padStart(10, "0")}-${sha256.slice(0, 16)}.json`;
 }
 
+/** Returns the file name of the signature of a manifest. */
+export function signatureName(manifest: string): string {
+  return `${manifest}.sig`;
+}
+
 const segmentPattern = /^(base|delta)-\d{1,16}-\d{1,16}-[0-9a-f]{16}\.sqlite(\.gz|\.zst)?(\.age)?$/;
 const manifestPattern = /^manifest-(\d{10})-([0-9a-f]{16})\.json$/;
 

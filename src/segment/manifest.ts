@@ -80,6 +80,8 @@ export interface StoredManifest {
 /** A manifest with the bytes of its file. */
 export interface ManifestFile extends StoredManifest {
   bytes: Uint8Array;
+  /** Text of the signature file. Absent: not signed. */
+  signature?: string | undefined;
 }
 
 /** Encodes a manifest as its file. Equal manifests have equal bytes. */

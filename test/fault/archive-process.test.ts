@@ -35,11 +35,13 @@ function packCall(
       sizeBytes: content.length,
       sha256: sha256(content),
     })),
-    manifest: {
-      name: `manifest-0000000001-${sha256(bytes).slice(0, 16)}.json`,
-      sha256: sha256(bytes),
-      bytes,
-    },
+    last: [
+      {
+        name: `manifest-0000000001-${sha256(bytes).slice(0, 16)}.json`,
+        sha256: sha256(bytes),
+        bytes,
+      },
+    ],
   };
 }
 

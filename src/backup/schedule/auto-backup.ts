@@ -25,6 +25,8 @@ export interface AutoBackupOptions {
   displayName: string;
   /** Resolves the destination for a run, which fails if this rejects. */
   target(): Promise<BackupTarget>;
+  /** Signs manifests. Returns the text of a signature file. */
+  sign?: ((bytes: Uint8Array) => string) | undefined;
   /** Who can decrypt the backups. Default: they are not encrypted. */
   encryptTo?: EncryptTo | undefined;
   hostId: string;
@@ -201,6 +203,7 @@ export class AutoBackup {
         full: false,
         store: false,
         encoding: encodingAt(target.destination, { encryptTo: this.options.encryptTo }),
+        sign: this.options.sign,
         append: true,
         isDamaged,
         destination: target.uri,

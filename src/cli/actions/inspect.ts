@@ -29,7 +29,8 @@ export async function inspect(
   source = "",
 ): Promise<void> {
   const uri = toUri(source);
-  const hasKey = (flags.identity ?? flags.passphrase ?? flags.passphraseFile) !== undefined;
+  const { identity, passphrase, passphraseFile, trustedSigners } = flags;
+  const hasKey = (identity ?? passphrase ?? passphraseFile ?? trustedSigners) !== undefined;
   const isLocal = uri.startsWith("file:") && !hasKey && !isHostSelected(flags, process.env);
   await (isLocal ? inspectLocally(context, flags, uri) : inspectByServices(context, flags, uri));
 }

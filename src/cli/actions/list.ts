@@ -35,7 +35,8 @@ const damagedExitCode = 65;
  */
 export async function list(context: CommandContext, flags: ListFlags, root = ""): Promise<number> {
   const uri = toUri(root);
-  const hasKey = (flags.identity ?? flags.passphrase ?? flags.passphraseFile) !== undefined;
+  const { identity, passphrase, passphraseFile, trustedSigners } = flags;
+  const hasKey = (identity ?? passphrase ?? passphraseFile ?? trustedSigners) !== undefined;
   const isLocal = uri.startsWith("file:") && !hasKey && !isHostSelected(flags, process.env);
   const listed = await (isLocal
     ? listLocally(context, flags, uri)

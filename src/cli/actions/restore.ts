@@ -115,7 +115,7 @@ export async function restore(
       "REQUEST_INVALID",
       "--data-dir is empty. Name the data directory to create.",
     );
-  return withFiles(context, work, resolve(flags.dataDir));
+  return withFiles(context, flags, work, resolve(flags.dataDir));
 }
 
 type Request = ReturnType<typeof requestOf> & Awaited<ReturnType<typeof readDecryption>>;

@@ -68,6 +68,7 @@ function describe(
         "data",
         `${host.dataDirectory}${host.freeBytes > 0n ? `, ${formatBytes(host.freeBytes)} free` : ""}`,
       ],
+      ["signing key", host.signingKeyFingerprint],
       ["backup roots", host.backupRoots.join(", ") || "no restriction"],
       ["automatic backups", autoBackupText(host, now)],
       ["backup health", host.backupProblem === "" ? "healthy" : `UNHEALTHY: ${host.backupProblem}`],

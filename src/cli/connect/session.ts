@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { HostError } from "../../errors.js";
 import { createHostClients, type HostClients } from "../../client/clients.js";
 import { hostErrorOfCall } from "../../client/host-error.js";
@@ -58,6 +59,12 @@ export async function withHost<T>(
   flags: HostFlags,
   work: Work<T>,
 ): Promise<T> {
+  if (flags.trustedSigners !== undefined) {
+    throw new HostError(
+      "REQUEST_INVALID",
+      "--trusted-signers is for reading backups without a host. A host checks signatures by its own setting.",
+    );
+  }
   const [target, { connectToHost }] = await Promise.all([
     findTarget(flags, process.env),
     import("../../client/connect-to-host.js"),
@@ -83,6 +90,7 @@ export async function withHost<T>(
 /** Runs `work` on local files without a host. A restore writes to `dataDirectory`. */
 export async function withFiles<T>(
   context: CommandContext,
+  { trustedSigners }: Pick<HostFlags, "trustedSigners">,
   work: Work<T>,
   dataDirectory?: string,
 ): Promise<T> {
@@ -90,6 +98,7 @@ export async function withFiles<T>(
   const offline = await openOffline({
     stateDirectory: stateDirectory(process.env),
     ...(dataDirectory !== undefined && { dataDirectory }),
+    ...(trustedSigners !== undefined && { trustedSigners: readText(trustedSigners) }),
   });
   const explain = async (thrown: unknown) => knownError(context, thrown) ?? HostError.from(thrown);
   try {
@@ -101,6 +110,18 @@ export async function withFiles<T>(
   }
 }
 
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new HostError(
+      "CONFIGURATION_INVALID",
+      `Cannot read ${path} (--trusted-signers). Check the path and its permissions.`,
+      { cause },
+    );
+  }
+}
+
 /** Runs `work` with a host if one is selected, otherwise on local files. */
 export async function withFilesOrHost<T>(
   context: CommandContext,
@@ -109,7 +130,7 @@ export async function withFilesOrHost<T>(
 ): Promise<T> {
   return isHostSelected(flags, process.env)
     ? withHost(context, flags, work)
-    : withFiles(context, work);
+    : withFiles(context, flags, work);
 }
 
 /**

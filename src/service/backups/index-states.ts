@@ -12,6 +12,7 @@ import type {
   StorageEngine,
   TemporaryIndex,
 } from "../../engine/engine.js";
+import type { ManifestTrust } from "../../container/container.js";
 import { resolveSource } from "../../container/resolve.js";
 import type { DestinationRegistry } from "../../destination/registry.js";
 import { HostError } from "../../errors.js";
@@ -36,6 +37,8 @@ export interface IndexStatesOptions {
   indexOf(link: string): DocumentIndex;
   registry: DestinationRegistry;
   temporaryDirectory: string;
+  /** Manifests that it refuses are not used. Default: all are used. */
+  trust?: ManifestTrust | undefined;
   /** IDs of the host's own indexes, whose backups take precedence as "the newest". */
   ownIndexIds(): string[];
 }

@@ -1,3 +1,4 @@
+import type { ManifestTrust } from "../../container/container.js";
 import type { EncryptTo } from "../../encoding/encoding-call.js";
 import type { Operations } from "../../operation/operations.js";
 import type { WrittenManifests } from "../../backup/written-manifests.js";
@@ -21,6 +22,10 @@ export interface ManagementOptions {
   states: IndexStates;
   verifications: Verifications;
   written: WrittenManifests;
+  /** Signs manifests. Returns the text of a signature file. Default: they are not signed. */
+  sign?: ((bytes: Uint8Array) => string) | undefined;
+  /** Manifests that it refuses are not used. Default: all are used. */
+  trust?: ManifestTrust | undefined;
   /** Who can decrypt backups whose requests state nothing else. Default: backups are not encrypted. */
   encryptTo?: EncryptTo | undefined;
   /** Manifests of streamed backups, which later ones may extend. */

@@ -34,7 +34,7 @@ export async function withSource<T>(
 
 /** Lists the backups at a source; with `recursive` also its subdirectories, unless it is an archive. */
 export async function listSource(
-  { platform, temporaryDirectory }: ContainerOptions,
+  { platform, temporaryDirectory, trust }: ContainerOptions,
   source: BackupSource,
   recursive: boolean,
   signal: AbortSignal,
@@ -42,7 +42,8 @@ export async function listSource(
   const { destination, object } = source.location;
   if (recursive) {
     requireCapability(destination, "list", "list backups below a path");
-    if (object === undefined) return listTree(platform, destination, temporaryDirectory, signal);
+    if (object === undefined)
+      return listTree(platform, destination, { temporaryDirectory, signal, trust });
   }
   return withSource(source, signal, undefined, (reader) => listBackups(reader, source, signal));
 }

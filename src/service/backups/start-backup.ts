@@ -89,6 +89,7 @@ export class BackupStarter {
       writer = await this.openWriter(index, target, { base, encryptTo }, signal, report);
       const task = {
         encoding,
+        sign: this.options.sign,
         keepChain: request.encryption?.keepChain ?? false,
         unencrypted: request.encryption?.disabled ?? false,
         index,

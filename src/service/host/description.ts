@@ -32,6 +32,12 @@ export interface HostDescription {
   version: string;
   startTimeMicros: number;
   dataDirectory: string;
+  /** Public half of the key that signs manifests, as one line of OpenSSH. */
+  signingKey: string;
+  /** SHA256:... */
+  signingKeyFingerprint: string;
+  /** Whether manifests without a trusted signature are not used. */
+  trustsSignersOnly: boolean;
   backupRoots: string[];
   /** URI without credentials. */
   autoBackupDestination: string;

@@ -391,6 +391,8 @@ const (
 	BackupState_BACKUP_STATE_INCOMPLETE BackupState = 3
 	// Not a Holdfast backup, for example a backup of Xenon or another file.
 	BackupState_BACKUP_STATE_FOREIGN BackupState = 4
+	// The manifest is not signed by one of the trusted signers.
+	BackupState_BACKUP_STATE_UNTRUSTED BackupState = 5
 )
 
 // Enum value maps for BackupState.
@@ -401,6 +403,7 @@ var (
 		2: "BACKUP_STATE_DAMAGED",
 		3: "BACKUP_STATE_INCOMPLETE",
 		4: "BACKUP_STATE_FOREIGN",
+		5: "BACKUP_STATE_UNTRUSTED",
 	}
 	BackupState_value = map[string]int32{
 		"BACKUP_STATE_UNSPECIFIED": 0,
@@ -408,6 +411,7 @@ var (
 		"BACKUP_STATE_DAMAGED":     2,
 		"BACKUP_STATE_INCOMPLETE":  3,
 		"BACKUP_STATE_FOREIGN":     4,
+		"BACKUP_STATE_UNTRUSTED":   5,
 	}
 )
 
@@ -740,9 +744,16 @@ type Host struct {
 	// limit.
 	BackupMaxAgeMicros int64 `protobuf:"varint,16,opt,name=backup_max_age_micros,json=backupMaxAgeMicros,proto3" json:"backup_max_age_micros,omitempty"`
 	// Free space on the disk of the data directory, in bytes.
-	FreeBytes     int64 `protobuf:"varint,17,opt,name=free_bytes,json=freeBytes,proto3" json:"free_bytes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	FreeBytes int64 `protobuf:"varint,17,opt,name=free_bytes,json=freeBytes,proto3" json:"free_bytes,omitempty"`
+	// Public half of the key with which the host signs manifests, as one line of OpenSSH:
+	// "ssh-ed25519 AAAA... comment". After a name, it is a line of a file of trusted signers.
+	SigningKey string `protobuf:"bytes,18,opt,name=signing_key,json=signingKey,proto3" json:"signing_key,omitempty"`
+	// Fingerprint of that key: SHA256:...
+	SigningKeyFingerprint string `protobuf:"bytes,19,opt,name=signing_key_fingerprint,json=signingKeyFingerprint,proto3" json:"signing_key_fingerprint,omitempty"`
+	// Whether the host only uses manifests that one of its trusted signers has signed.
+	TrustsSignersOnly bool `protobuf:"varint,20,opt,name=trusts_signers_only,json=trustsSignersOnly,proto3" json:"trusts_signers_only,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Host) Reset() {
@@ -892,6 +903,27 @@ func (x *Host) GetFreeBytes() int64 {
 		return x.FreeBytes
 	}
 	return 0
+}
+
+func (x *Host) GetSigningKey() string {
+	if x != nil {
+		return x.SigningKey
+	}
+	return ""
+}
+
+func (x *Host) GetSigningKeyFingerprint() string {
+	if x != nil {
+		return x.SigningKeyFingerprint
+	}
+	return ""
+}
+
+func (x *Host) GetTrustsSignersOnly() bool {
+	if x != nil {
+		return x.TrustsSignersOnly
+	}
+	return false
 }
 
 // Last results of backups of one index to one destination.
@@ -6815,7 +6847,7 @@ var File_holdfast_management_v1_management_proto protoreflect.FileDescriptor
 const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\n" +
 	"'holdfast/management/v1/management.proto\x12\x16holdfast.management.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a#google/longrunning/operations.proto\"\x10\n" +
-	"\x0eGetHostRequest\"\xac\x06\n" +
+	"\x0eGetHostRequest\"\xb5\a\n" +
 	"\x04Host\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12*\n" +
@@ -6836,7 +6868,11 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x0ebackup_problem\x18\x0f \x01(\tR\rbackupProblem\x121\n" +
 	"\x15backup_max_age_micros\x18\x10 \x01(\x03R\x12backupMaxAgeMicros\x12\x1d\n" +
 	"\n" +
-	"free_bytes\x18\x11 \x01(\x03R\tfreeBytes\"\xc7\x03\n" +
+	"free_bytes\x18\x11 \x01(\x03R\tfreeBytes\x12\x1f\n" +
+	"\vsigning_key\x18\x12 \x01(\tR\n" +
+	"signingKey\x126\n" +
+	"\x17signing_key_fingerprint\x18\x13 \x01(\tR\x15signingKeyFingerprint\x12.\n" +
+	"\x13trusts_signers_only\x18\x14 \x01(\bR\x11trustsSignersOnly\"\xc7\x03\n" +
 	"\fBackupRecord\x12\x1d\n" +
 	"\n" +
 	"index_link\x18\x01 \x01(\tR\tindexLink\x12 \n" +
@@ -7404,13 +7440,14 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\vSegmentKind\x12\x1c\n" +
 	"\x18SEGMENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11SEGMENT_KIND_BASE\x10\x01\x12\x16\n" +
-	"\x12SEGMENT_KIND_DELTA\x10\x02*\x97\x01\n" +
+	"\x12SEGMENT_KIND_DELTA\x10\x02*\xb3\x01\n" +
 	"\vBackupState\x12\x1c\n" +
 	"\x18BACKUP_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15BACKUP_STATE_COMPLETE\x10\x01\x12\x18\n" +
 	"\x14BACKUP_STATE_DAMAGED\x10\x02\x12\x1b\n" +
 	"\x17BACKUP_STATE_INCOMPLETE\x10\x03\x12\x18\n" +
-	"\x14BACKUP_STATE_FOREIGN\x10\x04*Y\n" +
+	"\x14BACKUP_STATE_FOREIGN\x10\x04\x12\x1a\n" +
+	"\x16BACKUP_STATE_UNTRUSTED\x10\x05*Y\n" +
 	"\bLockMode\x12\x19\n" +
 	"\x15LOCK_MODE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14LOCK_MODE_GOVERNANCE\x10\x01\x12\x18\n" +

@@ -359,6 +359,8 @@ export enum BackupState {
   BACKUP_STATE_INCOMPLETE = 3,
   /** BACKUP_STATE_FOREIGN - Not a Holdfast backup, for example a backup of Xenon or another file. */
   BACKUP_STATE_FOREIGN = 4,
+  /** BACKUP_STATE_UNTRUSTED - The manifest is not signed by one of the trusted signers. */
+  BACKUP_STATE_UNTRUSTED = 5,
   UNRECOGNIZED = -1,
 }
 
@@ -379,6 +381,9 @@ export function backupStateFromJSON(object: any): BackupState {
     case 4:
     case "BACKUP_STATE_FOREIGN":
       return BackupState.BACKUP_STATE_FOREIGN;
+    case 5:
+    case "BACKUP_STATE_UNTRUSTED":
+      return BackupState.BACKUP_STATE_UNTRUSTED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -398,6 +403,8 @@ export function backupStateToJSON(object: BackupState): string {
       return "BACKUP_STATE_INCOMPLETE";
     case BackupState.BACKUP_STATE_FOREIGN:
       return "BACKUP_STATE_FOREIGN";
+    case BackupState.BACKUP_STATE_UNTRUSTED:
+      return "BACKUP_STATE_UNTRUSTED";
     case BackupState.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -653,6 +660,15 @@ export interface Host {
   backupMaxAgeMicros: bigint;
   /** Free space on the disk of the data directory, in bytes. */
   freeBytes: bigint;
+  /**
+   * Public half of the key with which the host signs manifests, as one line of OpenSSH:
+   * "ssh-ed25519 AAAA... comment". After a name, it is a line of a file of trusted signers.
+   */
+  signingKey: string;
+  /** Fingerprint of that key: SHA256:... */
+  signingKeyFingerprint: string;
+  /** Whether the host only uses manifests that one of its trusted signers has signed. */
+  trustsSignersOnly: boolean;
 }
 
 /** Last results of backups of one index to one destination. */
@@ -1899,6 +1915,9 @@ function createBaseHost(): Host {
     backupProblem: "",
     backupMaxAgeMicros: 0n,
     freeBytes: 0n,
+    signingKey: "",
+    signingKeyFingerprint: "",
+    trustsSignersOnly: false,
   };
 }
 
@@ -1963,6 +1982,15 @@ export const Host: MessageFns<Host> = {
         throw new globalThis.Error("value provided for field message.freeBytes of type int64 too large");
       }
       writer.uint32(136).int64(message.freeBytes);
+    }
+    if (message.signingKey !== "") {
+      writer.uint32(146).string(message.signingKey);
+    }
+    if (message.signingKeyFingerprint !== "") {
+      writer.uint32(154).string(message.signingKeyFingerprint);
+    }
+    if (message.trustsSignersOnly !== false) {
+      writer.uint32(160).bool(message.trustsSignersOnly);
     }
     return writer;
   },
@@ -2116,6 +2144,30 @@ export const Host: MessageFns<Host> = {
             message.freeBytes = reader.int64() as bigint;
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.signingKey = reader.string();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.signingKeyFingerprint = reader.string();
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.trustsSignersOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2203,6 +2255,21 @@ export const Host: MessageFns<Host> = {
         : isSet(object.free_bytes)
         ? BigInt(object.free_bytes)
         : 0n,
+      signingKey: isSet(object.signingKey)
+        ? globalThis.String(object.signingKey)
+        : isSet(object.signing_key)
+        ? globalThis.String(object.signing_key)
+        : "",
+      signingKeyFingerprint: isSet(object.signingKeyFingerprint)
+        ? globalThis.String(object.signingKeyFingerprint)
+        : isSet(object.signing_key_fingerprint)
+        ? globalThis.String(object.signing_key_fingerprint)
+        : "",
+      trustsSignersOnly: isSet(object.trustsSignersOnly)
+        ? globalThis.Boolean(object.trustsSignersOnly)
+        : isSet(object.trusts_signers_only)
+        ? globalThis.Boolean(object.trusts_signers_only)
+        : false,
     };
   },
 
@@ -2259,6 +2326,15 @@ export const Host: MessageFns<Host> = {
     if (message.freeBytes !== 0n) {
       obj.freeBytes = message.freeBytes.toString();
     }
+    if (message.signingKey !== "") {
+      obj.signingKey = message.signingKey;
+    }
+    if (message.signingKeyFingerprint !== "") {
+      obj.signingKeyFingerprint = message.signingKeyFingerprint;
+    }
+    if (message.trustsSignersOnly !== false) {
+      obj.trustsSignersOnly = message.trustsSignersOnly;
+    }
     return obj;
   },
 
@@ -2294,6 +2370,9 @@ export const Host: MessageFns<Host> = {
       ? BigInt(object.backupMaxAgeMicros)
       : 0n;
     message.freeBytes = (object.freeBytes !== undefined && object.freeBytes !== null) ? BigInt(object.freeBytes) : 0n;
+    message.signingKey = object.signingKey ?? "";
+    message.signingKeyFingerprint = object.signingKeyFingerprint ?? "";
+    message.trustsSignersOnly = object.trustsSignersOnly ?? false;
     return message;
   },
 };
