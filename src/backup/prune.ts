@@ -1,10 +1,11 @@
-import { openDirectoryReader } from "../container/directory-reader.js";
+import { namesIn, openDirectoryReader } from "../container/directory-reader.js";
 import { removeBackups, withoutLocked, type Removed } from "../container/directory-writer.js";
 import type { Location } from "../container/open.js";
 import type { Destination } from "../destination/destination.js";
 import { requireCapability } from "../destination/objects.js";
 import { HostError } from "../errors.js";
 import type { Platform } from "../io/platform.js";
+import { signatureName } from "../segment/format.js";
 import { fileBytesOf, type StoredManifest } from "../segment/manifest.js";
 import type { PruneResult } from "./listing.js";
 
@@ -87,8 +88,10 @@ async function planRemoval(
   const needed = segmentsOf(readable.filter((file) => !isRemoved(file)));
   const surplus = [...segmentsOf(readable.filter(isRemoved))].filter((name) => !needed.has(name));
   const segments = await withoutLocked(platform, destination, surplus, signal);
+  const present = await namesIn(destination, signal);
+  const signatures = manifests.unlocked.map(signatureName).filter((name) => present.includes(name));
   return {
-    removed: [...manifests.unlocked, ...segments.unlocked],
+    removed: [...manifests.unlocked, ...signatures, ...segments.unlocked],
     locked: [...manifests.locked, ...segments.locked],
   };
 }

@@ -58,6 +58,7 @@ test("prints the documented message for every command, and the reason of an erro
   const steps: [command: string, ...more: string[]][] = [
     ["documents put", link, '{"name":"Ada","counter":9007199254740993}'],
     ["import", join(root, "in.ndjson"), "--factory", "/core/examples"],
+    ["destination check", backups],
     ["backup", backups],
     ["documents patch", link, '{"name":"Ada Lovelace"}'],
     ["documents get", link],

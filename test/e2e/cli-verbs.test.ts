@@ -186,13 +186,13 @@ test("prune removes what its dry run shows, and no rule removes the newest backu
   expect(await ok("prune", backups, "--older-than", "now")).toContain("Nothing was removed");
   const name = /manifest-\S+\.json/.exec(await ok("inspect", backups))?.[0] ?? "";
   expect(await ok("prune", backups, name, "--dry-run")).toMatch(
-    /nothing was removed\. Would remove 1 backup with 2 files/,
+    /nothing was removed\. Would remove 1 backup with 3 files/,
   );
   expect((await run("prune", backups, name)).log).toContain(
     `holdfast prune ${backups} ${name} --yes`,
   );
   expect(await ok("list", backups)).toContain("complete");
-  expect(await ok("prune", backups, name, "--yes")).toContain("Removed 1 backup with 2 files");
+  expect(await ok("prune", backups, name, "--yes")).toContain("Removed 1 backup with 3 files");
   expect(await ok("list", backups)).toContain("No backups found");
 }, 120_000);
 

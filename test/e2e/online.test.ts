@@ -204,7 +204,7 @@ test("after a restore starts a new chain beside the old one, which only an expli
   expect(readdirSync(directory)).toEqual(expect.arrayContaining(planned.removedFiles));
   const pruned = await management.pruneBackups(uri, [old.name]);
   expect(pruned.removedFiles).toEqual(planned.removedFiles);
-  expect(pruned.removedFiles).toHaveLength(3);
+  expect(pruned.removedFiles).toHaveLength(4);
   expect(await strayFiles(directory)).toEqual([]);
   expect((await readWholeBackup(directory)).number).toBe(4);
 });

@@ -1,3 +1,4 @@
+import { signatureName } from "../../src/segment/format.js";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -64,6 +65,7 @@ export async function strayFiles(path: string): Promise<string[]> {
   const known = new Set(
     manifests.flatMap((found) => [
       found.name,
+      signatureName(found.name),
       ...("file" in found ? found.file.manifest.segments.map(({ name }) => name) : []),
     ]),
   );

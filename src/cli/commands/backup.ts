@@ -1,6 +1,6 @@
 import { Option, type Command } from "commander";
 import { addDetach, addExamples, addHostOptions, addOutputOptions } from "../options.js";
-import { addEncryption } from "../keys.js";
+import { addEncryption } from "./encryption.js";
 import { lazyAction } from "../lazy-action.js";
 
 /** Adds `holdfast backup`. */

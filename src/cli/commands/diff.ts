@@ -1,6 +1,6 @@
 import { Option, type Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions, addSelection } from "../options.js";
-import { addDecryption } from "../keys.js";
+import { addDecryption } from "./encryption.js";
 import { lazyAction } from "../lazy-action.js";
 
 /** Adds `holdfast diff`. */

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions } from "../options.js";
-import { addDecryption } from "../keys.js";
+import { addDecryption } from "./encryption.js";
 import { lazyAction } from "../lazy-action.js";
 
 /** Adds `holdfast list`. */

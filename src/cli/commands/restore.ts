@@ -7,7 +7,7 @@ import {
   addSelection,
   collect,
 } from "../options.js";
-import { addDecryption } from "../keys.js";
+import { addDecryption } from "./encryption.js";
 import { lazyAction } from "../lazy-action.js";
 
 /** Adds `holdfast restore`. */
