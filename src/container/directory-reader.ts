@@ -77,18 +77,31 @@ export async function manifestsAt(
 ): Promise<FoundManifest[]> {
   const names = await namesIn(destination, signal);
   let disappeared = false;
-  const found = await readManifests(names, async (name) => {
-    try {
-      return await readObject(destination, name, limits.manifestBytes, signal);
-    } catch (error) {
-      if (!(error instanceof HostError) || error.reason !== "BACKUP_NOT_FOUND") throw error;
-      disappeared = true;
-      return undefined;
-    }
-  });
+  const found = await readManifestsOf(destination, names, signal, () => (disappeared = true));
   // A backup may have replaced the manifest after the listing.
   if (disappeared && found.length === 0 && attemptsLeft > 0)
     return manifestsAt(destination, signal, attemptsLeft - 1);
   if (found.length === 0 && names.some(isXenonFile)) throw xenonBackup(destination.displayName());
   return found;
+}
+
+/**
+ * Reads the manifests in a list of names, newest first. Leaves out those that do not exist, and reports
+ * them to `onMissing`.
+ */
+export function readManifestsOf(
+  destination: Destination,
+  names: readonly string[],
+  signal: AbortSignal,
+  onMissing: () => void = () => {},
+): Promise<FoundManifest[]> {
+  return readManifests(names, async (name) => {
+    try {
+      return await readObject(destination, name, limits.manifestBytes, signal);
+    } catch (error) {
+      if (!(error instanceof HostError) || error.reason !== "BACKUP_NOT_FOUND") throw error;
+      onMissing();
+      return undefined;
+    }
+  });
 }
