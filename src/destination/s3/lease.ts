@@ -19,6 +19,8 @@ export interface S3LeaseOptions {
    * time may both succeed; an owner checks after a pause whether it was replaced.
    */
   conditional: boolean;
+  /** Whether the store enforces conditions of removals. */
+  conditionalRemove: boolean;
 }
 
 /** The lease object of another owner, as last seen. */
@@ -31,7 +33,7 @@ interface Seen {
  * Exclusive write access to keys of a bucket: an object with a random owner and a counter that the
  * owner increments. If it does not change for the expiry time by the clock of a waiter, the waiter
  * replaces it on the condition that it is still the same. A released lease is marked as such, and then
- * removed if nothing else has replaced it.
+ * removed if nothing has replaced it. Where the store cannot make sure of that, the mark stays.
  */
 export class S3Lease implements HeldLease {
   readonly owner: string;
@@ -58,7 +60,13 @@ export class S3Lease implements HeldLease {
   /** See `acquireS3Lease`. */
   static async acquire(options: S3LeaseOptions, signal: AbortSignal): Promise<S3Lease> {
     const lease = new S3Lease(options);
-    await lease.#wait(signal);
+    try {
+      await lease.#wait(signal);
+    } catch (error) {
+      // A write whose response was lost may have acquired the lease, which would then have to expire.
+      if (lease.#beat > 0) await lease.release();
+      throw error;
+    }
     lease.#startBeating();
     return lease;
   }
@@ -82,13 +90,17 @@ export class S3Lease implements HeldLease {
     await this.#beating;
     if (this.signal.aborted) return;
     this.#safeUntilMs = 0;
-    const { bucket, key } = this.#options;
+    const { bucket, key, conditional, conditionalRemove } = this.#options;
     const signal = AbortSignal.timeout(limits.s3ReleaseMs);
     try {
-      // A removal cannot be conditional at every store; the mark can, and a waiter sees either.
-      await this.#write(signal, { released: true });
       const found = await this.#read(signal);
-      if (found !== undefined && this.#isOurs(found.text)) await bucket.remove(key, signal);
+      if (found === undefined || !this.#isOurs(found.text)) return;
+      this.#etag = found.etag;
+      // From the mark on, another owner may replace the object at any time, and must not lose it to the
+      // removal. Without conditional writes, an owner checks that by itself.
+      if (!(await this.#write(signal, { released: true }))) return;
+      if (conditionalRemove) await bucket.remove(key, signal, { etag: this.#etag });
+      else if (!conditional) await bucket.remove(key, signal);
     } catch {
       // The lease expires.
     }
@@ -134,30 +146,33 @@ export class S3Lease implements HeldLease {
   /** Replaces the object that #etag names. Returns false if it has changed. */
   async #write(signal: AbortSignal, more: object = {}): Promise<boolean> {
     const { bucket, key, conditional } = this.#options;
-    const started = performance.now();
-    this.#beat += 1;
-    const process = this.#process;
-    const content = { owner: this.owner, beat: this.#beat, ...(process && { process }), ...more };
-    const text = `${JSON.stringify(content)}\n`;
-    const bytes = Buffer.from(text);
-    const condition = this.#etag === "" ? { absent: true as const } : { etag: this.#etag };
-    try {
-      const { etag } = await bucket.put(
-        key,
-        { sizeBytes: bytes.length, open: () => bytes },
-        { signal, ...(conditional && { condition }) },
-      );
-      this.#etag = etag;
-    } catch (error) {
-      if (!(error instanceof HostError) || error.reason !== "DESTINATION_OCCUPIED") throw error;
-      // The response of an earlier attempt may have been lost.
-      const found = await this.#read(signal);
-      if (found?.text !== text) return false;
-      this.#etag = found.etag;
+    for (;;) {
+      const started = performance.now();
+      this.#beat += 1;
+      const process = this.#process;
+      const content = { owner: this.owner, beat: this.#beat, ...(process && { process }), ...more };
+      const text = `${JSON.stringify(content)}\n`;
+      const bytes = Buffer.from(text);
+      const condition = this.#etag === "" ? { absent: true as const } : { etag: this.#etag };
+      try {
+        const { etag } = await bucket.put(
+          key,
+          { sizeBytes: bytes.length, open: () => bytes },
+          { signal, ...(conditional && { condition }) },
+        );
+        this.#etag = etag;
+      } catch (error) {
+        if (!(error instanceof HostError) || error.reason !== "DESTINATION_OCCUPIED") throw error;
+        const found = await this.#read(signal);
+        if (found === undefined || !this.#isOurs(found.text)) return false;
+        this.#etag = found.etag;
+        // Written by an earlier call whose response was lost: nobody else has replaced the object.
+        if (found.text !== text) continue;
+      }
+      // A waiter counts from when it first saw the object, which is not before the request started.
+      this.#safeUntilMs = started + this.#expiryMs * safeShare;
+      return true;
     }
-    // A waiter counts from when it first saw the object, which is not before the request started.
-    this.#safeUntilMs = started + this.#expiryMs * safeShare;
-    return true;
   }
 
   #startBeating(): void {
