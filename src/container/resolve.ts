@@ -54,6 +54,8 @@ export interface OpenTargetOptions {
   expectedBytes: number;
   /** Backup that `since` names. */
   base?: StoredManifest | undefined;
+  /** Whether the files of the backup will be locked. Throws NOT_SUPPORTED without object lock. */
+  isLocked?: boolean | undefined;
   /** As in ZipWriterOptions. */
   onStage?(stage: string, bytesDone: number, bytesTotal: number): void;
 }
@@ -101,11 +103,18 @@ async function openWriter(
   platform: Platform,
   { destination, object }: OpenedUri,
   { verify }: TargetRequest,
-  { index, expectedBytes, base, onStage }: OpenTargetOptions,
+  { index, expectedBytes, base, isLocked, onStage }: OpenTargetOptions,
   signal: AbortSignal,
 ): Promise<ContainerWriter> {
   // The capabilities of a store are known only then.
   await destination.probe?.(signal);
+  if (isLocked && !destination.capabilities.objectLock) {
+    throw new HostError(
+      "NOT_SUPPORTED",
+      `Cannot lock the backup at ${destination.displayName(object)}: the destination has no object lock. Create a bucket with object lock, or back up without a lock.`,
+      { metadata: { capability: "objectLock" } },
+    );
+  }
   if (object === undefined) return openDirectoryWriter(platform, destination, signal);
   const { openZipWriter } = await import("./zip-writer.js");
   return openZipWriter(

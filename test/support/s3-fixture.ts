@@ -11,6 +11,7 @@ import type { RestoreRequest, RestoreResult } from "../../src/backup/restore-req
 import type { HostOptions } from "../../src/host/options.js";
 import type { LeaseOptions, TransferOptions } from "../../src/io/platform-options.js";
 import { systemPlatform, type Platform } from "../../src/io/platform.js";
+import { decodeManifest } from "../../src/segment/manifest.js";
 import { hostFixture, type HostFixture } from "./host-fixture.js";
 
 const indexLink = "/core/document-index";
@@ -101,4 +102,18 @@ export async function bytesAt(
 ): Promise<Uint8Array> {
   const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
   return (await Body?.transformToByteArray()) ?? new Uint8Array();
+}
+
+/** Objects below a prefix that are neither a manifest nor listed by one, nor an archive. */
+export async function straysBelow(
+  store: { client: S3Client; bucket: string },
+  prefix: string,
+): Promise<string[]> {
+  const names = await namesBelow(store, prefix);
+  const listed = new Set<string>();
+  for (const name of names.filter((one) => one.startsWith("manifest-"))) {
+    const { manifest } = decodeManifest(name, await bytesAt(store, `${prefix}${name}`));
+    for (const segment of [{ name }, ...manifest.segments]) listed.add(segment.name);
+  }
+  return names.filter((name) => !listed.has(name) && !name.endsWith(".zip"));
 }

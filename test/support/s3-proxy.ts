@@ -32,7 +32,7 @@ export interface S3ProxyRequest {
 /** What the proxy does instead of forwarding a request and its response. */
 export type S3Answer =
   /** Closes the connection before the store sees the request, or after it has executed it. */
-  | { cut: "before" | "after" }
+  | { cut: "before" | "after"; then?: () => void }
   /** Responds with an error of S3 and does not forward the request. */
   | { status: number; code?: string; headers?: Record<string, string>; text?: string }
   /** Sends the first bytes of the body: then the connection ends, or the response seems complete. */
@@ -41,8 +41,8 @@ export type S3Answer =
   | { endless: true; status?: number }
   /** Accepts the request and never responds. */
   | { stall: "before" | "after" }
-  /** Responds with the first listing of these keys since the last reset. */
-  | { stale: true }
+  /** Leaves out keys of a listing, as an eventually consistent store does with new objects. */
+  | { hide: RegExp }
   /** Forwards when the promise resolves. */
   | { hold: Promise<unknown> };
 
@@ -61,7 +61,7 @@ export interface S3Proxy {
   faults: number;
   /** Number of requests by kind since the last reset. */
   counts(): Record<string, number>;
-  /** Forgets requests, listings and the fault. */
+  /** Forgets requests and the fault, and ends what stands still. */
   reset(): void;
   /** Forwards later requests to another port. */
   leadTo(port: number): void;
@@ -74,7 +74,6 @@ export const foreignText = "SECRET text of the store";
 export async function s3Proxy(store: { port: number; bucket: string }): Promise<S3Proxy> {
   const agent = new Agent({ keepAlive: true });
   const counts = new Map<string, number>();
-  const listings = new Map<string, Forwarded>();
   const stopped: ServerResponse[] = [];
   let target = store.port;
 
@@ -127,16 +126,15 @@ export async function s3Proxy(store: { port: number; bucket: string }): Promise<
     }
     if (answer && "hold" in answer) await answer.hold;
     const forwarded = await forward(incoming);
-    if (request.kind === "LIST" && !listings.has(incoming.url ?? ""))
-      listings.set(incoming.url ?? "", forwarded);
     if (answer === undefined || "hold" in answer)
       return send(response, request, forwarded, forwarded.body);
-    if ("cut" in answer) return void incoming.socket.destroy();
-    if ("stall" in answer) return void stopped.push(response);
-    if ("stale" in answer) {
-      const earlier = listings.get(incoming.url ?? "") ?? forwarded;
-      return send(response, request, earlier, earlier.body);
+    if ("cut" in answer) {
+      answer.then?.();
+      return void incoming.socket.destroy();
     }
+    if ("stall" in answer) return void stopped.push(response);
+    if ("hide" in answer)
+      return send(response, request, forwarded, withoutKeys(forwarded.body, answer.hide));
     if ("endless" in answer) return sendWithoutEnd(response, forwarded, answer.status);
     if (!("truncate" in answer)) return;
     const part = forwarded.body.subarray(0, answer.truncate);
@@ -167,7 +165,6 @@ export async function s3Proxy(store: { port: number; bucket: string }): Promise<
     reset() {
       Object.assign(proxy, { fault: undefined, requests: [], faults: 0 });
       counts.clear();
-      listings.clear();
       for (const response of stopped.splice(0)) response.destroy();
     },
     leadTo: (next) => void (target = next),
@@ -253,6 +250,15 @@ function send(
   });
   const length = method === "HEAD" || status === 204 ? [] : ["content-length", String(body.length)];
   response.writeHead(status, [...kept, ...length]).end(body);
+}
+
+function withoutKeys(listing: Buffer, hidden: RegExp): Buffer {
+  const shown = listing
+    .toString("utf8")
+    .replace(/<Contents>.*?<\/Contents>/gs, (entry) =>
+      hidden.test(/<Key>(.*?)<\/Key>/s.exec(entry)?.[1] ?? "") ? "" : entry,
+    );
+  return Buffer.from(shown);
 }
 
 function sendWithoutEnd(

@@ -228,6 +228,7 @@ export class S3Destination implements Destination {
         uri: this.uriOf(name),
         conditional: this.capabilities.lock === "everyone",
         conditionalRemove: this.#options.probed.known?.conditionalRemove === true,
+        conditionalRecreate: this.#options.probed.known?.conditionalRecreate === true,
       },
       signal,
     );
@@ -293,7 +294,17 @@ export class S3Destination implements Destination {
     const mode = lockMode === "COMPLIANCE" ? lockMode : retention.mode;
     if (lockedUntilMs >= retention.untilMs && mode === lockMode) return;
     const untilMs = Math.max(retention.untilMs, lockedUntilMs);
-    await bucket.retain(this.#key(name), { mode, untilMs }, signal);
+    try {
+      await bucket.retain(this.#key(name), { mode, untilMs }, signal);
+    } catch (error) {
+      const isRefused = error instanceof HostError && error.reason === "DESTINATION_REFUSED";
+      if (!isRefused || lockMode === undefined || mode === lockMode) throw error;
+      throw new HostError(
+        "DESTINATION_REFUSED",
+        `Cannot lock ${this.uriOf(name)} in mode ${mode}: it is locked in mode ${lockMode}, and the store does not change that. Start with a new base: back up with full.`,
+        { metadata: error.metadata, cause: error },
+      );
+    }
   }
 
   /** The connections are shared by all destinations at the store. */
@@ -305,7 +316,9 @@ export class S3Destination implements Destination {
 
   #conditionOf({ ifVersion }: PutOptions): S3Condition | undefined {
     if (ifVersion === undefined || !this.capabilities.conditionalPut) return undefined;
-    return ifVersion === null ? { absent: true } : { etag: ifVersion };
+    if (ifVersion !== null) return { etag: ifVersion };
+    // Otherwise, an object that was removed could never be stored again. The lock excludes other writers.
+    return this.#options.probed.known?.conditionalRecreate ? { absent: true } : undefined;
   }
 
   /** Whether the store has compared the bytes with their digest, and says so. */

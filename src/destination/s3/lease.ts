@@ -4,7 +4,7 @@ import { isOwnerGone, type HeldLease } from "../../io/lease.js";
 import type { Platform } from "../../io/platform.js";
 import { ownProcess } from "../../io/process-identity.js";
 import { limits } from "../../limits.js";
-import type { S3Bucket } from "./bucket.js";
+import type { S3Bucket, S3Condition } from "./bucket.js";
 
 /** Options of acquireS3Lease. */
 export interface S3LeaseOptions {
@@ -21,6 +21,8 @@ export interface S3LeaseOptions {
   conditional: boolean;
   /** Whether the store enforces conditions of removals. */
   conditionalRemove: boolean;
+  /** Whether the store creates a removed object again on the condition that it does not exist. */
+  conditionalRecreate: boolean;
 }
 
 /** The lease object of another owner, as last seen. */
@@ -90,7 +92,7 @@ export class S3Lease implements HeldLease {
     await this.#beating;
     if (this.signal.aborted) return;
     this.#safeUntilMs = 0;
-    const { bucket, key, conditional, conditionalRemove } = this.#options;
+    const { bucket, key, conditional, conditionalRemove, conditionalRecreate } = this.#options;
     const signal = AbortSignal.timeout(limits.s3ReleaseMs);
     try {
       const found = await this.#read(signal);
@@ -99,7 +101,8 @@ export class S3Lease implements HeldLease {
       // From the mark on, another owner may replace the object at any time, and must not lose it to the
       // removal. Without conditional writes, an owner checks that by itself.
       if (!(await this.#write(signal, { released: true }))) return;
-      if (conditionalRemove) await bucket.remove(key, signal, { etag: this.#etag });
+      if (conditionalRemove && conditionalRecreate)
+        await bucket.remove(key, signal, { etag: this.#etag });
       else if (!conditional) await bucket.remove(key, signal);
     } catch {
       // The lease expires.
@@ -138,14 +141,15 @@ export class S3Lease implements HeldLease {
   async #take(found: Seen | undefined, signal: AbortSignal): Promise<boolean> {
     this.#etag = found?.etag ?? "";
     if (!(await this.#write(signal))) return false;
-    if (this.#options.conditional) return true;
+    const { conditional, conditionalRecreate } = this.#options;
+    if (conditional && (found !== undefined || conditionalRecreate)) return true;
     await sleep(this.#heartbeatMs * settleShare, undefined, { signal });
     return this.#isOurs((await this.#read(signal))?.text ?? "");
   }
 
   /** Replaces the object that #etag names. Returns false if it has changed. */
   async #write(signal: AbortSignal, more: object = {}): Promise<boolean> {
-    const { bucket, key, conditional } = this.#options;
+    const { bucket, key } = this.#options;
     for (;;) {
       const started = performance.now();
       this.#beat += 1;
@@ -153,12 +157,11 @@ export class S3Lease implements HeldLease {
       const content = { owner: this.owner, beat: this.#beat, ...(process && { process }), ...more };
       const text = `${JSON.stringify(content)}\n`;
       const bytes = Buffer.from(text);
-      const condition = this.#etag === "" ? { absent: true as const } : { etag: this.#etag };
       try {
         const { etag } = await bucket.put(
           key,
           { sizeBytes: bytes.length, open: () => bytes },
-          { signal, ...(conditional && { condition }) },
+          { signal, condition: this.#condition() },
         );
         this.#etag = etag;
       } catch (error) {
@@ -173,6 +176,13 @@ export class S3Lease implements HeldLease {
       this.#safeUntilMs = started + this.#expiryMs * safeShare;
       return true;
     }
+  }
+
+  #condition(): S3Condition | undefined {
+    const { conditional, conditionalRecreate } = this.#options;
+    if (!conditional) return undefined;
+    if (this.#etag !== "") return { etag: this.#etag };
+    return conditionalRecreate ? { absent: true } : undefined;
   }
 
   #startBeating(): void {

@@ -11,6 +11,11 @@ export interface StoreFeatures {
   conditionalUpdate: boolean;
   /** If-Match: an object is removed only if it is the same as before. */
   conditionalRemove: boolean;
+  /**
+   * If-None-Match: a removed object can be created again. With versioning, some stores take the mark of a
+   * removal for an object.
+   */
+  conditionalRecreate: boolean;
   /** Whether the store refuses bytes that do not match their SHA-256, and reports the SHA-256 afterwards. */
   checksums: boolean;
   /** Whether a listing shows what was just written, and not what was just removed. */
@@ -61,10 +66,15 @@ export async function probeStore(
       conditionalUpdate && (await refuses(() => bucket.remove(key, signal, otherObject)));
     await bucket.remove(key, signal);
     const listConsistency = isShown && !(await isListed());
+    const conditionalRecreate =
+      conditionalCreate &&
+      !(await refuses(() => bucket.put(key, bodyOf("6"), { signal, condition: { absent: true } })));
+    if (conditionalRecreate) await bucket.remove(key, signal);
     return {
       conditionalCreate,
       conditionalUpdate,
       conditionalRemove,
+      conditionalRecreate,
       checksums,
       listConsistency,
       objectLock,

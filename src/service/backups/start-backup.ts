@@ -2,7 +2,11 @@ import { runBackup } from "../../backup/backup.js";
 import { dryRunBackup } from "../../backup/dry-run.js";
 import type { Report } from "../../backup/progress.js";
 import type { ContainerWriter } from "../../container/container.js";
-import { resolveTarget, type BackupTarget } from "../../container/resolve.js";
+import {
+  resolveTarget,
+  type BackupTarget,
+  type OpenTargetOptions,
+} from "../../container/resolve.js";
 import { describeManifest, type BackupDescription } from "../../segment/description.js";
 import type { StoredManifest } from "../../segment/manifest.js";
 import { HostError } from "../../errors.js";
@@ -70,7 +74,8 @@ export class BackupStarter {
     await index.settled(signal);
     let writer: ContainerWriter | undefined;
     try {
-      writer = await openWriter(index, target, base, signal, report);
+      const isLocked = request.retention !== undefined;
+      writer = await openWriter(index, target, { base, isLocked }, signal, report);
       const task = {
         index,
         writer,
@@ -172,7 +177,7 @@ function requireFuture(retention: BackupRequest["retention"], nowMicros: number)
 async function openWriter(
   index: DocumentIndex,
   target: BackupTarget,
-  base: StoredManifest | undefined,
+  options: Pick<OpenTargetOptions, "base" | "isLocked">,
   signal: AbortSignal,
   report: Report,
 ): Promise<ContainerWriter> {
@@ -181,7 +186,7 @@ async function openWriter(
     {
       index: state,
       expectedBytes: state.sizeBytes,
-      base,
+      ...options,
       onStage: (stage, bytesDone, bytesTotal) => report({ stage, bytesDone, bytesTotal }),
     },
     signal,
