@@ -84,19 +84,36 @@ export async function manifestsAt(
 ): Promise<FoundManifest[]> {
   const names = await namesIn(destination, signal);
   let disappeared = false;
-  const read = async (name: string) => {
-    try {
-      return await readObject(destination, name, limits.manifestBytes, signal);
-    } catch (error) {
-      if (!(error instanceof HostError) || error.reason !== "BACKUP_NOT_FOUND") throw error;
-      disappeared = true;
-      return undefined;
-    }
-  };
-  const found = await readManifests(names, read, trust);
+  const onMissing = () => void (disappeared = true);
+  const found = await readManifestsOf(destination, names, signal, { onMissing, trust });
   // A backup may have replaced the manifest after the listing.
   if (disappeared && found.length === 0 && attemptsLeft > 0)
     return manifestsAt(destination, signal, trust, attemptsLeft - 1);
   if (found.length === 0 && names.some(isXenonFile)) throw xenonBackup(destination.displayName());
   return found;
+}
+
+/**
+ * Reads the manifests in a list of names, newest first. Leaves out those that do not exist, and reports
+ * them to `onMissing`.
+ */
+export function readManifestsOf(
+  destination: Destination,
+  names: readonly string[],
+  signal: AbortSignal,
+  {
+    onMissing = () => {},
+    trust,
+  }: { onMissing?: () => void; trust?: ManifestTrust | undefined } = {},
+): Promise<FoundManifest[]> {
+  const read = async (name: string) => {
+    try {
+      return await readObject(destination, name, limits.manifestBytes, signal);
+    } catch (error) {
+      if (!(error instanceof HostError) || error.reason !== "BACKUP_NOT_FOUND") throw error;
+      onMissing();
+      return undefined;
+    }
+  };
+  return readManifests(names, read, trust);
 }

@@ -27,11 +27,12 @@ import type {
   StagedSegment,
 } from "./container.js";
 import { digestOf } from "./age-archive.js";
-import { manifestsAt, namesIn, openDirectoryReader } from "./directory-reader.js";
+import { manifestsAt, namesIn, openDirectoryReader, readManifestsOf } from "./directory-reader.js";
 
 /**
- * A note lists segments that the holder of the lock is about to add or remove. After a crash, the
- * next holder removes those of them that no manifest lists.
+ * A note lists segments that the holder of the lock is about to add or remove, and the manifest that it
+ * is about to add. After a crash, the next holder removes those of the segments that no manifest lists. It
+ * looks for the manifest by its name, because a listing of a remote destination may be older.
  */
 const noteOf = ({ owner }: HeldLease) => `${notePrefix}${owner}.json`;
 
@@ -77,6 +78,8 @@ class DirectoryWriter implements ContainerWriter {
   readonly existing: FoundManifest[];
   readonly lease: Lock;
   readonly #opened: OpenedDirectory;
+  /** Name of the manifest that this writer has stored. */
+  #written: string | undefined;
 
   constructor(opened: OpenedDirectory) {
     this.stagingDirectory = opened.staging.directory;
@@ -98,11 +101,8 @@ class DirectoryWriter implements ContainerWriter {
     const { platform, destination, lock } = this.#opened;
     if (options.retention) requireCapability(destination, "objectLock", "lock backups");
     await lock.assertHeld();
-    await writeNote(
-      destination,
-      lock,
-      staged.map(({ segment }) => segment.name),
-    );
+    const segments = staged.map(({ segment }) => segment.name);
+    await writeNote(destination, lock, [...segments, manifest.name]);
     let bytesWritten = manifest.bytes.length;
     for (const each of staged) {
       await lock.assertHeld();
@@ -115,6 +115,7 @@ class DirectoryWriter implements ContainerWriter {
     await this.#extendRetention(staged, manifest, options);
     await this.#putManifest(manifest, options);
     await this.#requireListed(manifest, options.signal);
+    this.#written = manifest.name;
     await platform.failpoint("backup:manifest-written");
     await removeNote(destination, lock);
     return { bytesWritten, verified: true, warnings: [...(destination.warnings?.() ?? [])] };
@@ -125,6 +126,7 @@ class DirectoryWriter implements ContainerWriter {
     const { removed } = await removeBackups(platform, destination, lock, {
       names: unused.map(({ name }) => name),
       segments: unused.flatMap(({ manifest }) => manifest.segments.map(({ name }) => name)),
+      kept: this.#written === undefined ? [] : [this.#written],
     });
     return removed;
   }
@@ -239,8 +241,8 @@ async function removeNote(destination: Destination, lock: HeldLease, name = note
 }
 
 /**
- * Returns the segments in a note. Returns an empty list for an invalid note, so that nothing is
- * removed.
+ * Returns the names of segments and manifests in a note. Returns an empty list for an invalid note, so
+ * that nothing is removed. Throws the error of a note that cannot be read now.
  */
 async function readNote(
   destination: Destination,
@@ -251,12 +253,36 @@ async function readNote(
     const bytes = await readObject(destination, name, limits.manifestBytes, signal);
     const names: unknown = JSON.parse(bytes.toString("utf8"));
     return Array.isArray(names)
-      ? names.filter((one): one is string => typeof one === "string" && isSegmentName(one))
+      ? names.filter((one): one is string => typeof one === "string" && isNoted(one))
       : [];
   } catch (error) {
-    if (error instanceof SyntaxError || error instanceof HostError) return [];
+    const isInvalid =
+      error instanceof SyntaxError ||
+      (error instanceof HostError && /^BACKUP_(NOT_FOUND|DAMAGED)$/.test(error.reason));
+    if (isInvalid) return [];
     throw error;
   }
+}
+
+const isNoted = (name: string) => isSegmentName(name) || parseManifestName(name) !== undefined;
+
+/** Removes the unlisted segments in a note, then the note unless it will still be needed. */
+async function settleNote(
+  platform: Platform,
+  destination: Destination,
+  lock: HeldLease,
+  name: string,
+  manifests: readonly FoundManifest[],
+): Promise<void> {
+  const { signal } = lock;
+  const names = await readNote(destination, name, signal);
+  const known = new Set(manifests.map((found) => found.name));
+  const unlisted = names.filter((one) => !isSegmentName(one) && !known.has(one));
+  const more = await readManifestsOf(destination, unlisted, signal);
+  const segments = names.filter(isSegmentName);
+  const all = { manifests: [...manifests, ...more] };
+  const { isDone } = await removeSegments(platform, destination, lock, segments, all);
+  if (isDone) await removeNote(destination, lock, name);
 }
 
 /** Removes the unlisted segments in the notes of interrupted writers, and the notes. */
@@ -268,11 +294,8 @@ async function removeNoted(
 ): Promise<void> {
   const names = await namesIn(destination, lock.signal);
   for (const name of names.filter((one) => one.startsWith(notePrefix) && one.endsWith(".json"))) {
-    if (!(await isAbandoned(platform, destination, name, lock.signal))) continue;
-    const segments = await readNote(destination, name, lock.signal);
-    const { locked } = await removeSegments(platform, destination, lock, segments, { manifests });
-    // The note stays as long as the store keeps a file in it.
-    if (locked.length === 0) await removeNote(destination, lock, name);
+    if (await isAbandoned(platform, destination, name, lock.signal))
+      await settleNote(platform, destination, lock, name, manifests);
   }
 }
 
@@ -298,15 +321,14 @@ async function removeOwnNoted(
   await lock.assertHeld();
   const name = noteOf(lock);
   if ((await destination.stat(name, lock.signal)) === undefined) return;
-  const segments = await readNote(destination, name, lock.signal);
   const manifests = await manifestsAt(destination, lock.signal);
-  const { locked } = await removeSegments(platform, destination, lock, segments, { manifests });
-  if (locked.length === 0) await removeNote(destination, lock);
+  await settleNote(platform, destination, lock, name, manifests);
 }
 
 /**
  * Removes segments that no manifest lists. Removes no segment if a manifest cannot be read, because
- * it may list any.
+ * it may list any. `isDone` is false if segments remain that a later writer has to remove: the note
+ * with their names must stay.
  */
 async function removeSegments(
   platform: Platform,
@@ -314,8 +336,9 @@ async function removeSegments(
   lock: HeldLease,
   names: readonly string[],
   { manifests, durable = false }: { manifests: readonly FoundManifest[]; durable?: boolean },
-): Promise<Removed> {
-  if (manifests.some((found) => "problem" in found)) return { removed: [], locked: [] };
+): Promise<Removed & { isDone: boolean }> {
+  if (manifests.some((found) => "problem" in found))
+    return { removed: [], locked: [], isDone: names.length === 0 };
   const needed = new Set(
     manifests.flatMap((found) =>
       "file" in found ? found.file.manifest.segments.map(({ name }) => name) : [],
@@ -327,7 +350,7 @@ async function removeSegments(
   );
   const { unlocked, locked } = await withoutLocked(platform, destination, unused, lock.signal);
   await destination.remove(unlocked, { signal: lock.signal, lock, durable });
-  return { removed: unlocked, locked };
+  return { removed: unlocked, locked, isDone: locked.length === 0 };
 }
 
 /** A file that the store refuses to remove before a time. */
@@ -370,6 +393,8 @@ export interface UnusedFiles {
   names: readonly string[];
   /** Names of segments, which are kept if another manifest lists them. */
   segments: readonly string[];
+  /** Names of manifests that exist even if a listing does not show them yet. Default: none. */
+  kept?: readonly string[];
 }
 
 /**
@@ -390,17 +415,20 @@ export async function removeBackups(
   );
   const { unlocked: manifests, locked } = await withoutLocked(platform, destination, found, signal);
   if (manifests.length === 0) return { removed: [], locked };
-  await writeNote(destination, lock, unused.segments);
+  const { kept = [] } = unused;
+  await writeNote(destination, lock, [...unused.segments, ...kept]);
   await destination.remove(manifests, { signal, lock });
   // A signature without its manifest is harmless.
   const signatures = manifests.map(signatureName).filter((name) => names.includes(name));
   await destination.remove(signatures, { signal, lock, durable: false });
-  const remaining = await manifestsAt(destination, signal);
+  const listed = await manifestsAt(destination, signal);
+  const unlisted = kept.filter((name) => !listed.some((one) => one.name === name));
+  const remaining = [...listed, ...(await readManifestsOf(destination, unlisted, signal))];
   const segments = await removeSegments(platform, destination, lock, unused.segments, {
     manifests: remaining,
     durable: true,
   });
-  if (segments.locked.length === 0) await removeNote(destination, lock);
+  if (segments.isDone) await removeNote(destination, lock);
   await platform.failpoint("backup:unused-removed");
   return {
     removed: [...manifests, ...signatures, ...segments.removed],

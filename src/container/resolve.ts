@@ -62,6 +62,8 @@ export interface OpenTargetOptions {
   encryptTo?: EncryptTo | undefined;
   /** Archives that this host encrypted, which may be replaced although they cannot be read. */
   ownArchives?: OwnArchives | undefined;
+  /** Whether the files of the backup will be locked. Throws NOT_SUPPORTED without object lock. */
+  isLocked?: boolean | undefined;
   /** As in ZipWriterOptions. */
   onStage?(stage: string, bytesDone: number, bytesTotal: number): void;
 }
@@ -109,11 +111,18 @@ async function openWriter(
   { platform, trust }: ContainerOptions,
   { destination, object }: OpenedUri,
   { verify }: TargetRequest,
-  { index, expectedBytes, base, encryptTo, ownArchives, onStage }: OpenTargetOptions,
+  { index, expectedBytes, base, encryptTo, ownArchives, isLocked, onStage }: OpenTargetOptions,
   signal: AbortSignal,
 ): Promise<ContainerWriter> {
   // The capabilities of a store are known only then.
   await destination.probe?.(signal);
+  if (isLocked && !destination.capabilities.objectLock) {
+    throw new HostError(
+      "NOT_SUPPORTED",
+      `Cannot lock the backup at ${destination.displayName(object)}: the destination has no object lock. Create a bucket with object lock, or back up without a lock.`,
+      { metadata: { capability: "objectLock" } },
+    );
+  }
   if (object === undefined) return openDirectoryWriter(platform, destination, signal, trust);
   const { openZipWriter } = await import("./zip-writer.js");
   return openZipWriter(

@@ -3,7 +3,14 @@ import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { Retention } from "../destination.js";
 import type { S3Call, S3Connection } from "./client.js";
-import { isConditionFailed, isNoSuchKey, s3CodeOf, statusOf } from "./failure.js";
+import {
+  isClockSkew,
+  isConditionFailed,
+  isNoSuchKey,
+  isTransient,
+  s3CodeOf,
+  statusOf,
+} from "./failure.js";
 
 /** Condition of a write: no object of this name exists, or the object has this ETag. */
 export type S3Condition = { absent: true } | { etag: string };
@@ -17,6 +24,14 @@ export interface S3Object {
   checksum?: string | undefined;
   /** The store refuses to remove the object before this time. */
   lockedUntilMs?: number | undefined;
+  lockMode?: string | undefined;
+}
+
+/** A multipart upload that is neither complete nor aborted. */
+export interface S3OpenUpload {
+  key: string;
+  uploadId: string;
+  startedMs: number;
 }
 
 /** An entry of a listing. */
@@ -133,10 +148,11 @@ export class S3Bucket {
           etag: found.ETag ?? "",
           checksum: found.ChecksumSHA256,
           lockedUntilMs: found.ObjectLockRetainUntilDate?.getTime(),
+          lockMode: found.ObjectLockMode,
         };
       } catch (error) {
         if (isNoSuchKey(error)) return undefined;
-        throw error;
+        throw (await this.#reasonOf(error, key, call)) ?? error;
       }
     });
   }
@@ -220,19 +236,23 @@ export class S3Bucket {
     } while (token !== undefined);
   }
 
-  /** Removes an object, and ignores a key that does not exist. With object lock, its versions stay. */
-  async remove(key: string, signal: AbortSignal, versionId?: string): Promise<void> {
+  /**
+   * Removes an object, and ignores a key that does not exist. With object lock, its versions stay. Throws
+   * DESTINATION_OCCUPIED if the condition is not met, where the store enforces it.
+   */
+  async remove(key: string, signal: AbortSignal, condition?: { etag: string }): Promise<void> {
     await this.request("remove", key, signal, async (call) => {
       try {
         await call.send(
           new call.sdk.DeleteObjectCommand({
             Bucket: this.name,
             Key: key,
-            ...(versionId !== undefined && { VersionId: versionId }),
+            ...(condition && { IfMatch: condition.etag }),
           }),
         );
       } catch (error) {
-        if (!isNoSuchKey(error)) throw error;
+        if (isNoSuchKey(error)) return;
+        throw (condition && this.conditionError(key, error, condition)) ?? error;
       }
     });
   }
@@ -262,16 +282,34 @@ export class S3Bucket {
         if (s3CodeOf(error) === "NoSuchBucket") throw error;
         if (s3CodeOf(error) === "ObjectLockConfigurationNotFoundError") return false;
         const status = statusOf(error) ?? 0;
-        if (status >= 400 && status < 500 && status !== 429 && status !== 408)
-          return status === 403 ? undefined : false;
+        if (isTransient(error) || isClockSkew(error)) throw error;
+        if (status >= 400 && status < 500) return status === 403 ? undefined : false;
         if (status === 501) return false;
         throw error;
       }
     });
   }
 
-  /** Aborts multipart uploads of keys with a prefix that began before a time. Returns their number. */
-  async abortUploads(prefix: string, beforeMs: number, signal: AbortSignal): Promise<number> {
+  /**
+   * Returns the error of a GET for a failed HEAD, whose response has no body and so no code: a wrong
+   * secret looks like a missing permission.
+   */
+  async #reasonOf(error: unknown, key: string, call: S3Call): Promise<unknown> {
+    const status = statusOf(error);
+    if ((status !== 400 && status !== 403) || isClockSkew(error)) return undefined;
+    try {
+      const { Body } = await call.send(
+        new call.sdk.GetObjectCommand({ Bucket: this.name, Key: key, Range: "bytes=0-0" }),
+      );
+      (Body as Readable | undefined)?.destroy();
+      return undefined;
+    } catch (explained) {
+      return statusOf(explained) === status ? explained : undefined;
+    }
+  }
+
+  /** Lists the multipart uploads of keys with a prefix: a first page, which a store keeps short. */
+  async uploads(prefix: string, signal: AbortSignal): Promise<S3OpenUpload[]> {
     const found = await this.request("list the uploads of", prefix, signal, async (call) => {
       try {
         return await call.send(
@@ -279,18 +317,18 @@ export class S3Bucket {
         );
       } catch (error) {
         // Not every store lists uploads, and the user may lack the permission. They only take space.
-        if ((statusOf(error) ?? 500) < 500 || statusOf(error) === 501) return undefined;
+        const status = statusOf(error) ?? 500;
+        if (!isTransient(error) && (status < 500 || status === 501)) return undefined;
         throw error;
       }
     });
-    let aborted = 0;
-    for (const { Key = "", UploadId = "", Initiated } of found?.Uploads ?? []) {
-      const isOwn = Key.startsWith(prefix) && !Key.slice(prefix.length).includes("/");
-      if (!isOwn || (Initiated?.getTime() ?? 0) > beforeMs) continue;
-      await this.abortUpload(Key, UploadId, signal);
-      aborted += 1;
-    }
-    return aborted;
+    return (found?.Uploads ?? [])
+      .filter(({ Key = "" }) => Key.startsWith(prefix))
+      .map(({ Key = "", UploadId = "", Initiated }) => ({
+        key: Key,
+        uploadId: UploadId,
+        startedMs: Initiated?.getTime() ?? 0,
+      }));
   }
 
   /** Aborts a multipart upload, and ignores one that does not exist. */

@@ -36,6 +36,8 @@ export interface S3Call {
   touch(): void;
   /** Aborts with the caller's signal, or when there was no traffic for too long. */
   signal: AbortSignal;
+  /** Time without traffic after which a body that is read after the attempt has failed. */
+  idleTimeoutMs: number;
   /** Stops the timeout, because the caller processes what it received. `touch` starts it again. */
   pause(): void;
 }
@@ -83,6 +85,8 @@ export class S3Connection {
             sdk,
             attempt,
             signal: either,
+            idleTimeoutMs:
+              this.#options.platform.transfer?.idleTimeoutMs ?? limits.httpIdleTimeoutMs,
             touch: () => idle.touch(),
             pause: () => idle.stop(),
             send: ((command: Parameters<typeof client.send>[0]) =>
@@ -150,6 +154,8 @@ async function openClient(options: S3ConnectionOptions): Promise<Opened> {
     // Many stores accept neither trailers nor other checksums than those sent here.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
+    // Without a logger, the client writes to the console of the host.
+    logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
     requestHandler: { httpAgent, httpsAgent, connectionTimeout: limits.httpIdleTimeoutMs },
   });
   client.middlewareStack.add(

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { join } from "node:path";
 import { HostError } from "../../errors.js";
 import { temporaryPrefix } from "../../io/durable-file.js";
@@ -26,6 +27,7 @@ import { openFileSink } from "../network/file-sink.js";
 import { readBack } from "../objects.js";
 import type { S3Bucket, S3Condition, S3Written } from "./bucket.js";
 import { downloadObject, readInOrder } from "./download.js";
+import { isNoSuchUpload } from "./failure.js";
 import { acquireS3Lease } from "./lease.js";
 import { describeFeatures, probeStore, type StoreFeatures } from "./store-check.js";
 import { uploadFile } from "./upload.js";
@@ -44,11 +46,26 @@ export interface S3DestinationOptions {
 
 /** What the store of a bucket enforces, or undefined before it was probed. */
 export interface ProbedStore {
-  features?: Promise<StoreFeatures> | undefined;
+  running?: Promise<StoreFeatures> | undefined;
   known?: StoreFeatures;
 }
 
+/** Waits until a promise is settled. Throws only the reason of the signal. */
+async function settled(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  const done = new AbortController();
+  const aborted = once(signal, "abort", { signal: done.signal });
+  try {
+    await Promise.race([promise, aborted]).catch(() => {});
+    signal.throwIfAborted();
+  } finally {
+    done.abort();
+    await aborted.catch(() => {});
+  }
+}
+
 const leaseName = `${temporaryPrefix}lease`;
+const checkPrefix = `${temporaryPrefix}check-`;
+const archiveLease = (object: string) => `${object}.lease`;
 
 /** Objects in a bucket of an S3-compatible store, below a prefix. */
 export class S3Destination implements Destination {
@@ -85,20 +102,23 @@ export class S3Destination implements Destination {
   }
 
   async probe(signal: AbortSignal): Promise<readonly StoreFeature[]> {
-    const { probed, bucket, platform } = this.#options;
-    probed.features ??= probeStore(
-      bucket,
-      this.#prefix,
-      `${temporaryPrefix}check-${platform.randomHex(8)}`,
-      signal,
-    );
-    try {
-      probed.known = await probed.features;
-      return describeFeatures(probed.known);
-    } catch (error) {
-      probed.features = undefined;
-      throw error;
+    const { probed } = this.#options;
+    while (probed.known === undefined) {
+      signal.throwIfAborted();
+      if (probed.running) {
+        // Its caller may be cancelled, which says nothing about the store.
+        await settled(probed.running, signal);
+        continue;
+      }
+      const check = this.#check(signal);
+      probed.running = check;
+      try {
+        probed.known = await check;
+      } finally {
+        probed.running = undefined;
+      }
     }
+    return describeFeatures(probed.known);
   }
 
   warnings(): string[] {
@@ -199,7 +219,7 @@ export class S3Destination implements Destination {
   async lock(object: string | undefined, signal: AbortSignal): Promise<Lock> {
     const { platform, bucket } = this.#options;
     await this.probe(signal);
-    const name = object === undefined ? leaseName : `${object}.lease`;
+    const name = object === undefined ? leaseName : archiveLease(object);
     return acquireS3Lease(
       {
         platform,
@@ -207,6 +227,8 @@ export class S3Destination implements Destination {
         key: this.#key(name),
         uri: this.uriOf(name),
         conditional: this.capabilities.lock === "everyone",
+        conditionalRemove: this.#options.probed.known?.conditionalRemove === true,
+        conditionalRecreate: this.#options.probed.known?.conditionalRecreate === true,
       },
       signal,
     );
@@ -222,15 +244,41 @@ export class S3Destination implements Destination {
 
   /**
    * Aborts multipart uploads of interrupted writers. Where the lock does not exclude other machines, only
-   * those that began long ago.
+   * those that began long ago. Uploads of an archive in the namespace belong to the lock of the archive.
    */
   async removeAbandoned(object: string | undefined, lock: HeldLease): Promise<void> {
     await lock.assertHeld();
     const isExclusive = this.capabilities.lock === "everyone";
     const nowMs = this.#options.platform.nowMicros() / 1000;
     const beforeMs = isExclusive ? Number.MAX_SAFE_INTEGER : nowMs - limits.s3AbandonedMs;
+    const { bucket } = this.#options;
     const prefix = object === undefined ? this.#prefix : this.#key(object);
-    await this.#options.bucket.abortUploads(prefix, beforeMs, lock.signal);
+    const uploads = await bucket.uploads(prefix, lock.signal);
+    for (const { key, uploadId, startedMs } of uploads) {
+      const name = key.slice(this.#prefix.length);
+      const isOwn =
+        object === undefined
+          ? !name.includes("/") &&
+            (await bucket.head(this.#key(archiveLease(name)), lock.signal)) === undefined
+          : name === object;
+      if (isOwn && startedMs <= beforeMs) await bucket.abortUpload(key, uploadId, lock.signal);
+    }
+    if (object === undefined) await this.#removeChecks(lock);
+  }
+
+  #check(signal: AbortSignal): Promise<StoreFeatures> {
+    const { bucket, platform } = this.#options;
+    const name = `${checkPrefix}${platform.randomHex(8)}`;
+    return probeStore(bucket, this.#prefix, name, signal);
+  }
+
+  /** Removes the objects of checks that were interrupted. A check takes no lock, and lasts seconds. */
+  async #removeChecks(lock: HeldLease): Promise<void> {
+    const { bucket, platform } = this.#options;
+    const beforeMs = platform.nowMicros() / 1000 - limits.s3AbandonedMs;
+    for await (const { name, object } of bucket.list(`${this.#prefix}${checkPrefix}`, lock.signal))
+      if (object && object.modifiedMs < beforeMs)
+        await bucket.remove(this.#key(`${checkPrefix}${name}`), lock.signal);
   }
 
   child(name: string): Destination {
@@ -241,8 +289,22 @@ export class S3Destination implements Destination {
   async extendRetention(name: string, retention: Retention, signal: AbortSignal): Promise<void> {
     const { bucket } = this.#options;
     const found = await bucket.head(this.#key(name), signal);
-    if ((found?.lockedUntilMs ?? 0) >= retention.untilMs) return;
-    await bucket.retain(this.#key(name), retention, signal);
+    const { lockedUntilMs = 0, lockMode } = found ?? {};
+    // A lock is never weakened: a store refuses another mode than COMPLIANCE, and an earlier time.
+    const mode = lockMode === "COMPLIANCE" ? lockMode : retention.mode;
+    if (lockedUntilMs >= retention.untilMs && mode === lockMode) return;
+    const untilMs = Math.max(retention.untilMs, lockedUntilMs);
+    try {
+      await bucket.retain(this.#key(name), { mode, untilMs }, signal);
+    } catch (error) {
+      const isRefused = error instanceof HostError && error.reason === "DESTINATION_REFUSED";
+      if (!isRefused || lockMode === undefined || mode === lockMode) throw error;
+      throw new HostError(
+        "DESTINATION_REFUSED",
+        `Cannot lock ${this.uriOf(name)} in mode ${mode}: it is locked in mode ${lockMode}, and the store does not change that. Start with a new base: back up with full.`,
+        { metadata: error.metadata, cause: error },
+      );
+    }
   }
 
   /** The connections are shared by all destinations at the store. */
@@ -254,7 +316,9 @@ export class S3Destination implements Destination {
 
   #conditionOf({ ifVersion }: PutOptions): S3Condition | undefined {
     if (ifVersion === undefined || !this.capabilities.conditionalPut) return undefined;
-    return ifVersion === null ? { absent: true } : { etag: ifVersion };
+    if (ifVersion !== null) return { etag: ifVersion };
+    // Otherwise, an object that was removed could never be stored again. The lock excludes other writers.
+    return this.#options.probed.known?.conditionalRecreate ? { absent: true } : undefined;
   }
 
   /** Whether the store has compared the bytes with their digest, and says so. */
@@ -279,8 +343,7 @@ export class S3Destination implements Destination {
     { sizeBytes, sha256, signal }: PutOptions,
   ): Promise<boolean> {
     if (!(error instanceof HostError) || sha256 === "" || signal.aborted) return false;
-    if (error.reason !== "DESTINATION_OCCUPIED" && error.reason !== "BACKUP_NOT_FOUND")
-      return false;
+    if (error.reason !== "DESTINATION_OCCUPIED" && !isNoSuchUpload(error)) return false;
     try {
       await readBack(this, name, { sizeBytes, sha256 }, signal);
       return true;

@@ -41,7 +41,7 @@ export async function* readInOrder(
         const chunks = chunksOf(found, either);
         const first = await chunks.next();
         call.pause();
-        return { found, first, chunks };
+        return { found, first, chunks, idleTimeoutMs: call.idleTimeoutMs };
       });
       pinned = opened.found;
       const last = end ?? pinned.sizeBytes;
@@ -51,10 +51,13 @@ export async function* readInOrder(
           `${uri} has ${pinned.sizeBytes} bytes and ends before ${last}.`,
         );
       }
-      for (let next = opened.first; !next.done; next = await nextOf(opened.chunks, uri)) {
+      const { chunks, idleTimeoutMs } = opened;
+      for (let next = opened.first; !next.done; next = await nextOf(chunks, uri, idleTimeoutMs)) {
         const wanted = next.value.subarray(0, last - position);
         position += wanted.length;
         if (wanted.length > 0) yield wanted;
+        // What follows, if the store does not stop, is not part of the object.
+        if (position >= last) break;
       }
       if (position >= last) return;
       failure = cutOff(uri, last - position);
@@ -94,14 +97,15 @@ async function* chunksOf({ body }: Opened, signal: AbortSignal): AsyncGenerator<
 async function nextOf(
   chunks: AsyncGenerator<Buffer>,
   uri: string,
+  timeoutMs: number,
 ): Promise<IteratorResult<Buffer, unknown>> {
   let timer: NodeJS.Timeout | undefined;
   const timedOut = new Promise<never>((_resolve, reject) => {
     const error = new HostError(
       "DESTINATION_UNREACHABLE",
-      `The store stopped sending ${uri} for ${limits.httpIdleTimeoutMs / 1000} s.`,
+      `The store stopped sending ${uri} for ${Math.round(timeoutMs) / 1000} s.`,
     );
-    timer = setTimeout(() => reject(error), limits.httpIdleTimeoutMs);
+    timer = setTimeout(() => reject(error), timeoutMs);
   });
   try {
     return await Promise.race([chunks.next(), timedOut]);
@@ -183,6 +187,8 @@ async function takeRange(
       await sink.write(useful, position);
       call.touch();
       position += useful.length;
+      // What follows, if the store does not stop, is not part of the range.
+      if (position >= end) break;
       uncounted += useful.length;
       if (uncounted < limits.httpProgressBytes) continue;
       uncounted = 0;

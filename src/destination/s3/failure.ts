@@ -14,7 +14,7 @@ export interface S3Request {
 interface SdkError {
   name?: unknown;
   code?: unknown;
-  $metadata?: { httpStatusCode?: unknown };
+  $metadata?: { httpStatusCode?: unknown; clockSkewCorrected?: unknown };
   $response?: { headers?: Record<string, unknown> };
 }
 
@@ -40,9 +40,20 @@ export function isNoSuchKey(thrown: unknown): boolean {
   return statusOf(thrown) === 404 && s3CodeOf(thrown) !== "NoSuchBucket";
 }
 
-/** Whether the clocks of this machine and of the store differ too much for a signature. */
+/**
+ * Whether the clocks of this machine and of the store differ too much for a signature. The response to
+ * HEAD does not say so; the client notices the date of the store.
+ */
 export function isClockSkew(thrown: unknown): boolean {
-  return s3CodeOf(thrown) === "RequestTimeTooSkewed";
+  const { $metadata } = (thrown ?? {}) as SdkError;
+  return s3CodeOf(thrown) === "RequestTimeTooSkewed" || $metadata?.clockSkewCorrected === true;
+}
+
+/** Whether a multipart upload does not exist: it is complete, or somebody aborted it. */
+export function isNoSuchUpload(thrown: unknown): boolean {
+  return thrown instanceof HostError
+    ? thrown.metadata["s3Code"] === "NoSuchUpload"
+    : s3CodeOf(thrown) === "NoSuchUpload";
 }
 
 const credentialHint =
@@ -61,6 +72,8 @@ const refusals: Record<string, string> = {
   TokenRefreshRequired: "the credentials have expired. Renew them.",
   RequestTimeTooSkewed:
     "the clock of this machine differs too much from that of the store. Set the clock.",
+  NoSuchUpload:
+    "the multipart upload was aborted by another program or by a lifecycle rule of the bucket. Back up again.",
   InvalidObjectState:
     "the object is in an archive storage class. Restore it to a readable class first.",
   ObjectLockConfigurationNotFoundError:
@@ -112,14 +125,15 @@ export function fromS3Error(thrown: unknown, { action, uri, bucket }: S3Request)
     return cannot("DESTINATION_MISSING", `the bucket ${bucket} does not exist. Create it.`);
   if (wrongRegionCodes.has(code) || (status >= 300 && status < 400))
     return cannot("DESTINATION_REFUSED", wrongRegion(thrown, bucket));
-  if (transientCodes.has(code) || status === 408 || status === 429 || isServerError(status)) {
+  if (isTransient(thrown)) {
     const seconds = headerOf(thrown, "retry-after");
     if (seconds !== undefined && /^\d{1,5}$/.test(seconds)) metadata["retryAfterSeconds"] = seconds;
     return cannot("DESTINATION_UNREACHABLE", `the store responded with ${status} (${code}).`);
   }
   if (status === 507 || /^(QuotaExceeded|XMinioStorageFull|EntityTooLarge)$/.test(code))
     return cannot("DESTINATION_FULL", `the store is full or the object is too large (${code}).`);
-  if (status === 404) return cannot("BACKUP_NOT_FOUND", "it does not exist.");
+  if (status === 404 && code !== "NoSuchUpload")
+    return cannot("BACKUP_NOT_FOUND", "it does not exist.");
   if (status === 501)
     return cannot("NOT_SUPPORTED", `the store does not support the request (${code}).`);
   const refusal = refusals[code] ?? (status === 403 ? refusals["AccessDenied"] : undefined);
@@ -129,8 +143,10 @@ export function fromS3Error(thrown: unknown, { action, uri, bucket }: S3Request)
   );
 }
 
-/** 501 and 505 are not transient. */
-function isServerError(status: number): boolean {
+/** Whether a response says that a later request may succeed. */
+export function isTransient(thrown: unknown): boolean {
+  const status = statusOf(thrown) ?? 0;
+  if (transientCodes.has(s3CodeOf(thrown)) || status === 408 || status === 429) return true;
   return status >= 500 && status !== 501 && status !== 505 && status !== 507;
 }
 

@@ -4,7 +4,7 @@ import { isOwnerGone, type HeldLease } from "../../io/lease.js";
 import type { Platform } from "../../io/platform.js";
 import { ownProcess } from "../../io/process-identity.js";
 import { limits } from "../../limits.js";
-import type { S3Bucket } from "./bucket.js";
+import type { S3Bucket, S3Condition } from "./bucket.js";
 
 /** Options of acquireS3Lease. */
 export interface S3LeaseOptions {
@@ -19,6 +19,10 @@ export interface S3LeaseOptions {
    * time may both succeed; an owner checks after a pause whether it was replaced.
    */
   conditional: boolean;
+  /** Whether the store enforces conditions of removals. */
+  conditionalRemove: boolean;
+  /** Whether the store creates a removed object again on the condition that it does not exist. */
+  conditionalRecreate: boolean;
 }
 
 /** The lease object of another owner, as last seen. */
@@ -31,7 +35,7 @@ interface Seen {
  * Exclusive write access to keys of a bucket: an object with a random owner and a counter that the
  * owner increments. If it does not change for the expiry time by the clock of a waiter, the waiter
  * replaces it on the condition that it is still the same. A released lease is marked as such, and then
- * removed if nothing else has replaced it.
+ * removed if nothing has replaced it. Where the store cannot make sure of that, the mark stays.
  */
 export class S3Lease implements HeldLease {
   readonly owner: string;
@@ -58,7 +62,13 @@ export class S3Lease implements HeldLease {
   /** See `acquireS3Lease`. */
   static async acquire(options: S3LeaseOptions, signal: AbortSignal): Promise<S3Lease> {
     const lease = new S3Lease(options);
-    await lease.#wait(signal);
+    try {
+      await lease.#wait(signal);
+    } catch (error) {
+      // A write whose response was lost may have acquired the lease, which would then have to expire.
+      if (lease.#beat > 0) await lease.release();
+      throw error;
+    }
     lease.#startBeating();
     return lease;
   }
@@ -82,13 +92,18 @@ export class S3Lease implements HeldLease {
     await this.#beating;
     if (this.signal.aborted) return;
     this.#safeUntilMs = 0;
-    const { bucket, key } = this.#options;
+    const { bucket, key, conditional, conditionalRemove, conditionalRecreate } = this.#options;
     const signal = AbortSignal.timeout(limits.s3ReleaseMs);
     try {
-      // A removal cannot be conditional at every store; the mark can, and a waiter sees either.
-      await this.#write(signal, { released: true });
       const found = await this.#read(signal);
-      if (found !== undefined && this.#isOurs(found.text)) await bucket.remove(key, signal);
+      if (found === undefined || !this.#isOurs(found.text)) return;
+      this.#etag = found.etag;
+      // From the mark on, another owner may replace the object at any time, and must not lose it to the
+      // removal. Without conditional writes, an owner checks that by itself.
+      if (!(await this.#write(signal, { released: true }))) return;
+      if (conditionalRemove && conditionalRecreate)
+        await bucket.remove(key, signal, { etag: this.#etag });
+      else if (!conditional) await bucket.remove(key, signal);
     } catch {
       // The lease expires.
     }
@@ -126,38 +141,48 @@ export class S3Lease implements HeldLease {
   async #take(found: Seen | undefined, signal: AbortSignal): Promise<boolean> {
     this.#etag = found?.etag ?? "";
     if (!(await this.#write(signal))) return false;
-    if (this.#options.conditional) return true;
+    const { conditional, conditionalRecreate } = this.#options;
+    if (conditional && (found !== undefined || conditionalRecreate)) return true;
     await sleep(this.#heartbeatMs * settleShare, undefined, { signal });
     return this.#isOurs((await this.#read(signal))?.text ?? "");
   }
 
   /** Replaces the object that #etag names. Returns false if it has changed. */
   async #write(signal: AbortSignal, more: object = {}): Promise<boolean> {
-    const { bucket, key, conditional } = this.#options;
-    const started = performance.now();
-    this.#beat += 1;
-    const process = this.#process;
-    const content = { owner: this.owner, beat: this.#beat, ...(process && { process }), ...more };
-    const text = `${JSON.stringify(content)}\n`;
-    const bytes = Buffer.from(text);
-    const condition = this.#etag === "" ? { absent: true as const } : { etag: this.#etag };
-    try {
-      const { etag } = await bucket.put(
-        key,
-        { sizeBytes: bytes.length, open: () => bytes },
-        { signal, ...(conditional && { condition }) },
-      );
-      this.#etag = etag;
-    } catch (error) {
-      if (!(error instanceof HostError) || error.reason !== "DESTINATION_OCCUPIED") throw error;
-      // The response of an earlier attempt may have been lost.
-      const found = await this.#read(signal);
-      if (found?.text !== text) return false;
-      this.#etag = found.etag;
+    const { bucket, key } = this.#options;
+    for (;;) {
+      const started = performance.now();
+      this.#beat += 1;
+      const process = this.#process;
+      const content = { owner: this.owner, beat: this.#beat, ...(process && { process }), ...more };
+      const text = `${JSON.stringify(content)}\n`;
+      const bytes = Buffer.from(text);
+      try {
+        const { etag } = await bucket.put(
+          key,
+          { sizeBytes: bytes.length, open: () => bytes },
+          { signal, condition: this.#condition() },
+        );
+        this.#etag = etag;
+      } catch (error) {
+        if (!(error instanceof HostError) || error.reason !== "DESTINATION_OCCUPIED") throw error;
+        const found = await this.#read(signal);
+        if (found === undefined || !this.#isOurs(found.text)) return false;
+        this.#etag = found.etag;
+        // Written by an earlier call whose response was lost: nobody else has replaced the object.
+        if (found.text !== text) continue;
+      }
+      // A waiter counts from when it first saw the object, which is not before the request started.
+      this.#safeUntilMs = started + this.#expiryMs * safeShare;
+      return true;
     }
-    // A waiter counts from when it first saw the object, which is not before the request started.
-    this.#safeUntilMs = started + this.#expiryMs * safeShare;
-    return true;
+  }
+
+  #condition(): S3Condition | undefined {
+    const { conditional, conditionalRecreate } = this.#options;
+    if (!conditional) return undefined;
+    if (this.#etag !== "") return { etag: this.#etag };
+    return conditionalRecreate ? { absent: true } : undefined;
   }
 
   #startBeating(): void {

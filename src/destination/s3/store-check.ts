@@ -1,4 +1,5 @@
 import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
 import type { StoreFeature } from "../destination.js";
 import type { S3Bucket } from "./bucket.js";
 
@@ -8,6 +9,13 @@ export interface StoreFeatures {
   conditionalCreate: boolean;
   /** If-Match: an object is replaced only if it is the same as before. */
   conditionalUpdate: boolean;
+  /** If-Match: an object is removed only if it is the same as before. */
+  conditionalRemove: boolean;
+  /**
+   * If-None-Match: a removed object can be created again. With versioning, some stores take the mark of a
+   * removal for an object.
+   */
+  conditionalRecreate: boolean;
   /** Whether the store refuses bytes that do not match their SHA-256, and reports the SHA-256 afterwards. */
   checksums: boolean;
   /** Whether a listing shows what was just written, and not what was just removed. */
@@ -15,6 +23,9 @@ export interface StoreFeatures {
   /** Whether the bucket can lock objects. Undefined: the host may not read that. */
   objectLock: boolean | undefined;
 }
+
+/** The ETag of no object. */
+const otherObject = { etag: '"00000000000000000000000000000000"' };
 
 /** Tries an object that no backup uses, and removes it. `key` is its name. Throws the errors of the bucket. */
 export async function probeStore(
@@ -28,12 +39,15 @@ export async function probeStore(
     const bytes = Buffer.from(text);
     return { sizeBytes: bytes.length, sha256, open: () => bytes };
   };
+  // The prefix may contain many other objects.
+  const nearly = name.slice(0, -1);
   const isListed = async () => {
-    for await (const entry of bucket.list(prefix, signal)) if (entry.name === name) return true;
+    for await (const entry of bucket.list(`${prefix}${nearly}`, signal))
+      if (`${nearly}${entry.name}` === name) return true;
     return false;
   };
-  await bucket.put(key, bodyOf("1"), { signal });
   try {
+    await bucket.put(key, bodyOf("1"), { signal });
     const isShown = await isListed();
     const conditionalCreate = await refuses(() =>
       bucket.put(key, bodyOf("2"), { signal, condition: { absent: true } }),
@@ -41,18 +55,33 @@ export async function probeStore(
     const conditionalUpdate = await refuses(() =>
       bucket.put(key, bodyOf("3"), {
         signal,
-        condition: { etag: '"00000000000000000000000000000000"' },
+        condition: otherObject,
       }),
     );
     const checksums =
       (await refuses(() => bucket.put(key, bodyOf("4", "00".repeat(32)), { signal }))) &&
       (await reportsChecksum(bucket, key, signal));
     const objectLock = await bucket.hasObjectLock(signal);
+    const conditionalRemove =
+      conditionalUpdate && (await refuses(() => bucket.remove(key, signal, otherObject)));
     await bucket.remove(key, signal);
     const listConsistency = isShown && !(await isListed());
-    return { conditionalCreate, conditionalUpdate, checksums, listConsistency, objectLock };
+    const conditionalRecreate =
+      conditionalCreate &&
+      !(await refuses(() => bucket.put(key, bodyOf("6"), { signal, condition: { absent: true } })));
+    if (conditionalRecreate) await bucket.remove(key, signal);
+    return {
+      conditionalCreate,
+      conditionalUpdate,
+      conditionalRemove,
+      conditionalRecreate,
+      checksums,
+      listConsistency,
+      objectLock,
+    };
   } catch (error) {
-    await bucket.remove(key, signal).catch(() => {});
+    // The signal may be aborted. What remains, the next backup removes.
+    await bucket.remove(key, AbortSignal.timeout(limits.s3ReleaseMs)).catch(() => {});
     throw error;
   }
 }

@@ -86,7 +86,13 @@ export class BackupStarter {
         target.container === "DIRECTORY"
           ? encodingAt(target.destination, { compression: request.compression, encryptTo })
           : plainInArchive(request);
-      writer = await this.openWriter(index, target, { base, encryptTo }, signal, report);
+      writer = await this.openWriter(
+        index,
+        target,
+        { base, encryptTo, isLocked: request.retention !== undefined },
+        signal,
+        report,
+      );
       const task = {
         encoding,
         sign: this.options.sign,
@@ -183,7 +189,7 @@ export class BackupStarter {
   private async openWriter(
     index: DocumentIndex,
     target: BackupTarget,
-    { base, encryptTo }: Pick<OpenTargetOptions, "base" | "encryptTo">,
+    { encryptTo, ...given }: Pick<OpenTargetOptions, "base" | "encryptTo" | "isLocked">,
     signal: AbortSignal,
     report: Report,
   ): Promise<ContainerWriter> {
@@ -193,7 +199,7 @@ export class BackupStarter {
       {
         index: state,
         expectedBytes: state.sizeBytes,
-        base,
+        ...given,
         encryptTo,
         ownArchives: {
           has: (sha256) => written.find(sha256) !== undefined,
