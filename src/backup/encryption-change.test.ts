@@ -1,5 +1,7 @@
 import type { StoredManifest } from "../segment/manifest.js";
-import { encryptionChange } from "./encryption-change.js";
+import { encryptionChange, type EncryptionWish } from "./encryption-change.js";
+
+type Wish = Omit<EncryptionWish, "destination">;
 
 const destination = "file:///b";
 const plain = { encoding: { compression: "none" as const } };
@@ -17,7 +19,7 @@ function chain(recipients?: string[]): StoredManifest {
 }
 
 const change = (
-  wish: object & { encoding: (typeof plain)["encoding"] },
+  wish: Wish,
   previous: StoredManifest | undefined,
   existing = previous ? [previous] : [],
 ) =>
@@ -27,7 +29,7 @@ const change = (
     previous,
   );
 
-test.each<[string, object & { encoding: (typeof plain)["encoding"] }, StoredManifest | undefined]>([
+test.each<[string, Wish, StoredManifest | undefined]>([
   ["a plain backup after a plain chain", plain, chain()],
   ["a plain backup without a chain", plain, undefined],
   ["an encrypted backup without a chain", to("a"), undefined],
@@ -39,7 +41,7 @@ test.each<[string, object & { encoding: (typeof plain)["encoding"] }, StoredMani
   expect(change(wish, previous)).toBeUndefined();
 });
 
-test.each<[string, object & { encoding: (typeof plain)["encoding"] }, StoredManifest, string]>([
+test.each<[string, Wish, StoredManifest, string]>([
   ["other recipients", to("a"), chain(["b"]), "recipients differ"],
   ["a further recipient", to("a", "b"), chain(["a"]), "recipients differ"],
   ["recipients after a passphrase", to("a"), chain([]), "recipients differ"],
