@@ -19,6 +19,7 @@ import { limits } from "../limits.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { replaceMerged } from "./schedule/merge-plan.js";
 import { encodeSegment, encryptionOf, isPlain, type SegmentEncoding } from "./encode-segment.js";
+import { encryptionChange } from "./encryption-change.js";
 import { planBackup, type BackupPlan } from "./plan.js";
 import type { Report } from "./progress.js";
 import type { WrittenManifests } from "./written-manifests.js";
@@ -41,7 +42,7 @@ export interface BackupTask {
   encoding: SegmentEncoding;
   /** DIRECTORY: continues a chain whose segments are encrypted otherwise, or not at all. Default: a new base. */
   keepChain?: boolean;
-  /** Writes in the clear although the existing chain is encrypted. Default: ENCRYPTION_REQUIRED. */
+  /** Writes in the clear although existing backups are encrypted. Default: ENCRYPTION_REQUIRED. */
   unencrypted?: boolean;
   /** DIRECTORY: always appends a delta to a complete chain, which is merged in the background. Default: false. */
   append?: boolean;
@@ -122,7 +123,7 @@ async function writeBackup(
     strangers: strangers.length,
     full: task.full,
     append: task.append ?? false,
-    newBase: encryptionChange(task, chainThere?.file),
+    newBase: encryptionChange(task, writer.existing, chainThere?.file),
   });
   warnings.push(
     ...strangerWarnings(strangers, plan),
@@ -227,34 +228,6 @@ function windowOf(
     latestMicros: wallTimeMicros,
     ...(!encryption && boundingLink !== undefined && { boundingLink }),
   };
-}
-
-/**
- * Returns why the encryption of the task requires a new base. Throws ENCRYPTION_REQUIRED for a backup in
- * the clear beside encrypted ones.
- */
-function encryptionChange(
-  { encoding, keepChain = false, unencrypted = false, writer, destination }: BackupTask,
-  previous: StoredManifest | undefined,
-): string | undefined {
-  const wanted = encryptionOf(encoding);
-  const before = previous?.manifest.encryption;
-  const isEncrypted = writer.existing.some((one) => "file" in one && one.file.manifest.encryption);
-  if (!wanted && isEncrypted && !unencrypted) {
-    throw new HostError(
-      "ENCRYPTION_REQUIRED",
-      `The backups at ${destination} are encrypted, and this request has neither recipients nor a passphrase. Add them, or ask for a backup in the clear explicitly.`,
-    );
-  }
-  if (!previous || (!wanted && !before)) return undefined;
-  if (!wanted) return "the chain is encrypted, and a backup in the clear was requested";
-  if (keepChain) return undefined;
-  if (!before) return "the chain is not encrypted";
-  if (wanted.recipients.length === 0)
-    return "the backup is encrypted with a passphrase, which cannot be compared with that of the chain";
-  return wanted.recipients.join() === before.recipients.join()
-    ? undefined
-    : "the recipients differ from those of the chain";
 }
 
 /** INDEX_DAMAGED if the counts of the index, which the manifest will state, differ from its log, which a restore counts. */

@@ -8,6 +8,7 @@ import type { BackupDescription, ContainerKind } from "../segment/description.js
 import type { BackupDryRunPlan } from "./backup-request.js";
 import type { RestoreDryRunPlan } from "./restore-request.js";
 import { fileBytesOf, type Segment } from "../segment/manifest.js";
+import { encryptionChange, type EncryptionWish } from "./encryption-change.js";
 import { planBackup } from "./plan.js";
 import type { WrittenManifests } from "./written-manifests.js";
 
@@ -21,7 +22,7 @@ export interface PastOperation {
 }
 
 /** Input of a dry run of a backup. */
-export interface DryRunBackupTask {
+export interface DryRunBackupTask extends EncryptionWish {
   index: DocumentIndex;
   container: ContainerKind;
   full: boolean;
@@ -59,6 +60,7 @@ export async function dryRunBackup(
       strangers: strangers.length,
       full: task.full,
       append: false,
+      newBase: encryptionChange(task, existing, chain?.file),
     });
     const records =
       plan.kind === "base"

@@ -1,9 +1,10 @@
 import type { StagedSegment } from "../container/container.js";
 import type { Destination } from "../destination/destination.js";
 import { bestCompression } from "../encoding/compression.js";
-import { runEncoding, type EncryptTo } from "../encoding/encoding-call.js";
+import { checkEncryptTo, runEncoding, type EncryptTo } from "../encoding/encoding-call.js";
 import type { SegmentContent } from "../engine/engine.js";
 import type { Platform } from "../io/platform.js";
+import type { EncryptionRequest } from "./backup-request.js";
 import { segmentName, type Compression } from "../segment/format.js";
 import type { SegmentEncryption } from "../segment/manifest.js";
 
@@ -25,6 +26,18 @@ export function encodingAt(
   return { compression, encryptTo };
 }
 
+/**
+ * Returns who can decrypt a backup: as requested, otherwise as configured. Throws RECIPIENT_INVALID,
+ * before any work, for what no file can be encrypted to.
+ */
+export async function requestedEncryption(
+  request: EncryptionRequest | undefined,
+  configured: EncryptTo | undefined,
+): Promise<EncryptTo | undefined> {
+  if (request?.disabled) return undefined;
+  return request?.encryptTo ? checkEncryptTo(request.encryptTo) : configured;
+}
+
 /** Whether segments are stored as they are. */
 export function isPlain({ compression, encryptTo }: SegmentEncoding): boolean {
   return compression === "none" && encryptTo === undefined;
@@ -33,7 +46,7 @@ export function isPlain({ compression, encryptTo }: SegmentEncoding): boolean {
 /** Returns what a manifest states about encryption. A passphrase has no recipients. */
 export function encryptionOf({ encryptTo }: SegmentEncoding): SegmentEncryption | undefined {
   if (encryptTo === undefined) return undefined;
-  return { recipients: "recipients" in encryptTo ? [...encryptTo.recipients].sort() : [] };
+  return { recipients: "recipients" in encryptTo ? encryptTo.recipients : [] };
 }
 
 /**

@@ -25,7 +25,8 @@ export interface WrittenManifest {
   lastRecord?: RowId | undefined;
 }
 
-const fileBytes = 4 * 1024 * 1024;
+/** More than full lists of entries with the longest links take. A larger file is invalid at the next start. */
+const fileBytes = 16 * 1024 * 1024;
 
 /** Opens the record. Replaces an unreadable one; the next backup to each destination is then a new base. */
 export async function openWrittenManifests(
@@ -94,6 +95,13 @@ function isWritten(value: unknown): value is WrittenManifest {
     typeof value === "object" &&
     value !== null &&
     "sha256" in value &&
-    typeof value.sha256 === "string"
+    typeof value.sha256 === "string" &&
+    (!("lastRecord" in value) || isRow(value.lastRecord))
   );
+}
+
+function isRow(value: unknown): value is RowId {
+  if (typeof value !== "object" || value === null) return false;
+  const { timeMicros, link, version, crc } = value as Record<string, unknown>;
+  return [timeMicros, version, crc].every(Number.isSafeInteger) && typeof link === "string";
 }

@@ -60,6 +60,12 @@ export async function readEncryption(context: CommandContext, flags: EncryptionF
       "Use recipients, or a passphrase, or --no-encryption, and not several of them.",
     );
   }
+  if (keepChain && !encryption) {
+    throw new HostError(
+      "REQUEST_INVALID",
+      "Use --keep-chain or --no-encryption, and not both: an encrypted chain is never continued in the clear.",
+    );
+  }
   if (ways.length === 0 && !keepChain) return {};
   return {
     encryption: { recipients, passphrase: passphrase ?? "", keepChain, disabled: !encryption },

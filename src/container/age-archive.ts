@@ -15,9 +15,21 @@ export function isAgeFile(head: Uint8Array): boolean {
   return Buffer.from(head.subarray(0, firstLine.length)).toString("latin1") === firstLine;
 }
 
-/** Returns the digest by which an encrypted archive is recognized. */
-export function digestOf(head: Uint8Array): string {
-  return createHash("sha256").update(head).digest("hex");
+/** Whether an object begins as a file of age does. */
+export async function isAgeObject(
+  destination: Destination,
+  object: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const chunks: Uint8Array[] = [];
+  const end = firstLine.length;
+  for await (const chunk of destination.get(object, { signal, end })) chunks.push(chunk);
+  return isAgeFile(Buffer.concat(chunks));
+}
+
+/** Returns the digest by which the encrypted archive of an index is recognized. */
+export function digestOf(indexId: string, head: Uint8Array): string {
+  return createHash("sha256").update(`${indexId}\n`).update(head).digest("hex");
 }
 
 /** Reads the first bytes of an object. */
@@ -48,8 +60,7 @@ export async function readLocalHead(
 }
 
 /**
- * Decrypts an archive to a new file in a directory, and returns its path. Removes the encrypted file if
- * asked to. Throws IDENTITY_MISSING, and BACKUP_DAMAGED.
+ * Decrypts an archive to a new file in a directory, and returns its path. Throws IDENTITY_MISSING, and BACKUP_DAMAGED.
  */
 export async function decryptArchive(
   { files, randomHex }: Pick<Platform, "files" | "randomHex">,
@@ -75,6 +86,12 @@ export async function decryptArchive(
     keepSource: true,
     maxBytes: sizeBytes,
   };
-  await runEncoding({ kind: "decode", files: [file], decryptWith }, signal);
+  try {
+    await runEncoding({ kind: "decode", files: [file], decryptWith }, signal);
+  } catch (error) {
+    // A cancelled process leaves what it has decrypted.
+    await files.remove(target).catch(() => {});
+    throw error;
+  }
   return target;
 }

@@ -9,6 +9,7 @@ import type { StoredManifest } from "../segment/manifest.js";
 import type { OwnArchives } from "./zip-writer.js";
 import type { ContainerReader, ContainerWriter, ManifestTrust } from "./container.js";
 import { openDirectoryWriter } from "./directory-writer.js";
+import { isAgeObject } from "./age-archive.js";
 import { openReader, type Location } from "./open.js";
 
 /** Dependencies of resolveTarget and resolveSource. */
@@ -60,6 +61,8 @@ export interface OpenTargetOptions {
   base?: StoredManifest | undefined;
   /** Encrypts an archive. The segments of a directory are encrypted before they are stored. */
   encryptTo?: EncryptTo | undefined;
+  /** Replaces an encrypted archive by one in the clear. Default: ENCRYPTION_REQUIRED. */
+  unencrypted?: boolean | undefined;
   /** Archives that this host encrypted, which may be replaced although they cannot be read. */
   ownArchives?: OwnArchives | undefined;
   /** Whether the files of the backup will be locked. Throws NOT_SUPPORTED without object lock. */
@@ -111,7 +114,16 @@ async function openWriter(
   { platform, trust }: ContainerOptions,
   { destination, object }: OpenedUri,
   { verify }: TargetRequest,
-  { index, expectedBytes, base, encryptTo, ownArchives, isLocked, onStage }: OpenTargetOptions,
+  {
+    index,
+    expectedBytes,
+    base,
+    encryptTo,
+    unencrypted,
+    ownArchives,
+    isLocked,
+    onStage,
+  }: OpenTargetOptions,
   signal: AbortSignal,
 ): Promise<ContainerWriter> {
   // The capabilities of a store are known only then.
@@ -134,6 +146,7 @@ async function openWriter(
       ...(destination.capabilities.conditionalPut && { index }),
       ...(base !== undefined && { base }),
       encryptTo,
+      unencrypted,
       ownArchives,
       ...(verify !== undefined && { verify }),
       ...(onStage && { onStage }),
@@ -155,6 +168,9 @@ async function inspectTarget(
       : // An empty file may be replaced by an archive.
         ((await destination.stat(object, signal))?.sizeBytes ?? 0) > 0;
   if (!exists) return { freeBytes };
+  // An encrypted archive is replaced as a whole, if at all, and cannot be read.
+  if (object !== undefined && (await isAgeObject(destination, object, signal)))
+    return { freeBytes };
   const location = { destination, object };
   return {
     freeBytes,

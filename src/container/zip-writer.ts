@@ -24,6 +24,7 @@ import type {
 import { runZip } from "./zip-call.js";
 import { signatureName } from "../segment/format.js";
 import { digestOf, isAgeFile, readHead, readLocalHead } from "./age-archive.js";
+import { encryptionRequired } from "./encryption-required.js";
 import { openRemoteFile } from "./remote-file.js";
 import { readPredecessor } from "./zip-predecessor.js";
 
@@ -48,6 +49,8 @@ export interface ZipWriterOptions {
   verify?: boolean;
   /** Encrypts the archive as a whole. Default: not encrypted. */
   encryptTo?: EncryptTo | undefined;
+  /** Replaces an encrypted archive by one in the clear. Default: ENCRYPTION_REQUIRED. */
+  unencrypted?: boolean | undefined;
   /** Encrypted archives that may be replaced. Default: none. */
   ownArchives?: OwnArchives | undefined;
   /** Receives the progress of uploading and verifying. */
@@ -55,8 +58,8 @@ export interface ZipWriterOptions {
 }
 
 /**
- * Record of the encrypted archives that this host wrote, by the SHA-256 of their headers. Their manifests
- * cannot be read to see of which index they are.
+ * Record of the encrypted archives that this host wrote, by the SHA-256 of their index and header. Their
+ * manifests cannot be read to see of which index they are.
  */
 export interface OwnArchives {
   has(sha256: string): boolean;
@@ -103,18 +106,23 @@ interface Replaced {
 }
 
 async function replacedArchive(
-  { destination, object, index, ownArchives }: ZipWriterOptions & { index: IndexIdentity },
+  options: ZipWriterOptions & { index: IndexIdentity },
   signal: AbortSignal,
 ): Promise<Replaced> {
+  const { destination, object, index, ownArchives, encryptTo, unencrypted } = options;
   const info = await destination.stat(object, signal);
   if (!info) return { manifests: [], version: null };
   if (info.sizeBytes === 0) return { manifests: [], version: info.version };
   const head = await readHead(destination, object, info.sizeBytes, signal);
   if (isAgeFile(head)) {
-    if (ownArchives?.has(digestOf(head))) return { manifests: [], version: info.version };
+    if (ownArchives?.has(digestOf(index.indexId, head))) {
+      if (!encryptTo && !unencrypted)
+        throw encryptionRequired(`The archive ${destination.displayName(object)} is`);
+      return { manifests: [], version: info.version };
+    }
     throw new HostError(
       "DESTINATION_OCCUPIED",
-      `Cannot replace ${destination.displayName(object)}: it is encrypted, and this host has no record of writing it. It was not changed. Use another name, or move it away.`,
+      `Cannot replace ${destination.displayName(object)}: it is encrypted, and this host has no record of writing it for this index. It was not changed. Use another name, or move it away.`,
       { metadata: { path: destination.displayName(object) } },
     );
   }
@@ -213,6 +221,7 @@ class ZipWriter implements ContainerWriter {
     commit: CommitOptions,
   ): Promise<{ path: string; sizeBytes: number; sha256: string }> {
     const { encryptTo, ownArchives, destination, object } = this.#options;
+    const { indexId } = manifest.manifest;
     const path = join(this.stagingDirectory, "archive.zip");
     const packed = await this.#pack(path, staged, manifest, commit);
     if (encryptTo === undefined) return { path, ...packed };
@@ -224,7 +233,8 @@ class ZipWriter implements ContainerWriter {
     );
     await this.#platform.files.remove(path);
     // Before the archive exists: an entry without an archive does no harm.
-    await ownArchives?.add(digestOf(await readLocalHead(this.#platform, target)));
+    const head = await readLocalHead(this.#platform, target);
+    await ownArchives?.add(digestOf(indexId, head));
     return { path: target, sizeBytes: 0, sha256: "", ...encrypted };
   }
 

@@ -3,6 +3,7 @@ import * as zlib from "node:zlib";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Compression } from "../segment/format.js";
+import { MalformedError, ZstdFrame } from "./zstd-frame.js";
 
 /** The parts of node:zlib that only newer versions of Node have. */
 interface ZstdLibrary {
@@ -47,7 +48,8 @@ const zstdLevel = 3;
 
 /**
  * Decompresses a stream of untrusted bytes, to at most `maxBytes`. Throws BACKUP_DAMAGED for invalid
- * data, more data, or a zstd window beyond limits.zstdWindowLog. `name` names the file in messages.
+ * data, more data, data after the end, or a zstd window beyond limits.zstdWindowLog. `name` names the
+ * file in messages.
  */
 export async function* decompress(
   kind: Compression,
@@ -68,6 +70,7 @@ export async function* decompress(
     }
   } catch (error) {
     if (error instanceof HostError) throw error;
+    if (error instanceof MalformedError) throw damaged(error.message);
     throw damaged("it cannot be decompressed", error);
   }
 }
@@ -81,9 +84,9 @@ function decompressed(
     case "none":
       return chunks;
     case "gzip":
-      return through(chunks, zlib.createGunzip({ chunkSize: limits.copyChunkBytes }));
+      return gunzip(chunks);
     case "zstd": {
-      const bounded = withBoundedWindow(chunks);
+      const bounded = withCheckedFrame(chunks);
       if (!createZstdDecompress) return decompressInScript(bounded, maxBytes);
       const window = constants.ZSTD_d_windowLogMax ?? 100;
       return through(bounded, createZstdDecompress({ params: { [window]: limits.zstdWindowLog } }));
@@ -107,37 +110,29 @@ async function* through(
   }
 }
 
-/** Checks the window of the first frame before a decoder allocates it. */
-async function* withBoundedWindow(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let head = Buffer.alloc(0);
-  let isChecked = false;
+/** Checks the structure of a zstd file before a decoder sees it. */
+async function* withCheckedFrame(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const frame = new ZstdFrame();
   for await (const chunk of chunks) {
-    if (isChecked) {
-      yield chunk;
-      continue;
-    }
-    head = Buffer.concat([head, chunk]);
-    if (head.length < zstdHeaderBytes) continue;
-    requireBoundedWindow(head);
-    isChecked = true;
-    yield head;
+    frame.add(chunk);
+    yield chunk;
   }
-  if (!isChecked) throw new Error("the data ends within the header of its frame");
+  frame.end();
 }
 
-/** Magic number, descriptor, and the window or the first byte of the size. */
-const zstdHeaderBytes = 6;
-
-/** RFC 8878, section 3.1.1.1. */
-function requireBoundedWindow(head: Buffer): void {
-  if (head.readUInt32LE(0) !== 0xfd2fb528) throw new Error("it does not start with a frame");
-  const descriptor = head[4] ?? 0;
-  const isSingleSegment = (descriptor & 0x20) !== 0;
-  // A single segment is its own window, and its size is bounded by that of the output.
-  if (isSingleSegment) return;
-  const windowLog = 10 + ((head[5] ?? 0) >> 3);
-  if (windowLog > limits.zstdWindowLog)
-    throw new Error(`its window of 2^${windowLog} bytes exceeds the limit`);
+/** Decompresses gzip, and throws for bytes after its end, which node:zlib ignores. */
+async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const transform = zlib.createGunzip({ chunkSize: limits.copyChunkBytes });
+  let sizeBytes = 0;
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunks) {
+      sizeBytes += chunk.length;
+      yield chunk;
+    }
+  }
+  yield* through(counted(), transform);
+  if (sizeBytes !== transform.bytesWritten)
+    throw new MalformedError("it has further bytes after its end");
 }
 
 /** Decompresses zstd without help of Node, at about 200 MB/s. */
@@ -151,7 +146,7 @@ async function* decompressInScript(
   const decoder = new Decompress((chunk) => {
     sizeBytes += chunk.length;
     // Thrown out of push, before more output is collected.
-    if (sizeBytes > maxBytes) throw new Error(`it unpacks to more than ${maxBytes} bytes`);
+    if (sizeBytes > maxBytes) throw new MalformedError(`it unpacks to more than ${maxBytes} bytes`);
     output.push(chunk);
   });
   for await (const chunk of chunks) {

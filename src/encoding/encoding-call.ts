@@ -1,8 +1,22 @@
+import { requirePassphrase } from "../encryption/passphrase.js";
+import { parseRecipients } from "../encryption/recipients.js";
 import { runInChild } from "../io/child-process.js";
 import type { Compression } from "../segment/format.js";
 
 /** Who can decrypt a file: recipients (age1...), or whoever knows the passphrase. */
 export type EncryptTo = { recipients: readonly string[] } | { passphrase: string };
+
+/**
+ * Checks who can decrypt a file. Returns recipients sorted, each once, as manifests state them. Throws
+ * RECIPIENT_INVALID.
+ */
+export async function checkEncryptTo(to: EncryptTo): Promise<EncryptTo> {
+  if ("passphrase" in to) {
+    requirePassphrase(to.passphrase);
+    return to;
+  }
+  return { recipients: (await parseRecipients(to.recipients.join("\n"))).list };
+}
 
 /** What decrypts files: the text of identity files (AGE-SECRET-KEY-...), and passphrases. Secret. */
 export interface DecryptWith {

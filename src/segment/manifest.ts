@@ -19,6 +19,9 @@ import {
   type StoredForm,
 } from "./format.js";
 
+/** The first version with compressed and encrypted segments. */
+const storedFormsVersion = 2;
+
 /** A segment and its file name. Size and digest are those of the SQLite database. */
 export interface Segment extends SegmentContent {
   name: string;
@@ -202,11 +205,17 @@ function problemOf(message: ManifestMessage, number: number): string | undefined
     const isEncrypted = segment.name.endsWith(".age");
     if (isEncrypted && (!stored || !message.encryption))
       return `it does not state how its segment ${i + 1} is encrypted`;
+    if (isEncrypted && segment.sha256 !== "")
+      return `it states the digest of the database in its encrypted segment ${i + 1}`;
+    if (stored && message.formatVersion < storedFormsVersion)
+      return `its format ${message.formatVersion} has no compressed or encrypted segments`;
     const digests = [...(isEncrypted ? [] : [segment.sha256]), ...(stored ? [stored.sha256] : [])];
     if (!digests.every((one) => /^[0-9a-f]{64}$/.test(one)) || !isSegmentName(segment.name))
       return `its segment ${i + 1} has an invalid name or digest`;
     if (stored && compressionOf[stored.compression] === undefined)
       return `its segment ${i + 1} has an unknown compression`;
+    if (stored && !isEncrypted && stored.compression === CompressionCode.UNSPECIFIED)
+      return `its segment ${i + 1} has a stored form that is neither compressed nor encrypted`;
     if (segment.name !== segmentName(toSegment(segment)))
       return `the name of its segment ${i + 1} does not match its contents`;
     position = segment.lastMicros;

@@ -1,5 +1,6 @@
 import type { HostError } from "../../src/errors.js";
-import type { BackupResult } from "../../src/backup/backup-request.js";
+import type { BackupRequest, BackupResult } from "../../src/backup/backup-request.js";
+import type { DecryptWith } from "../../src/encoding/encoding-call.js";
 import type { ContainerKind } from "../../src/segment/description.js";
 import type { HostOptions } from "../../src/host/options.js";
 import { long } from "../support/long.js";
@@ -11,6 +12,8 @@ export interface DestinationUnderTest {
   like?: string;
   /** Warnings of each backup. Default: none. */
   warnings?: readonly unknown[];
+  /** Fields that every backup, and every read of it, has in addition. Default: none. */
+  requests?(): { backup?: Partial<BackupRequest>; read?: { decryptWith: DecryptWith } };
   /** Creates a destination for the fixture under construction. */
   prepare(): Promise<{ options?: Partial<HostOptions>; uriOf(fixture: TransferFixture): string }>;
 }
@@ -18,20 +21,24 @@ export interface DestinationUnderTest {
 /** The guarantees of a backup at every destination. */
 export function destinationContract(
   what: string,
-  { container, like, warnings = [], prepare }: DestinationUnderTest,
+  { container, like, warnings = [], requests = () => ({}), prepare }: DestinationUnderTest,
 ): void {
   describe(what, () => {
     let fixture: TransferFixture;
     let uri: string;
     /** Responses never show the query of a URI, which may contain a secret. */
     const shown = () => uri.replace(/\?.*/, "");
+    let request: Partial<BackupRequest> = {};
+    let read: { decryptWith?: DecryptWith } = {};
     beforeEach(async () => {
+      ({ backup: request = {}, read = {} } = requests());
       const { options, uriOf } = await prepare();
       fixture = await transferFixture(undefined, options);
       uri = uriOf(fixture);
       for (let i = 0; i < 20; i += 1) await fixture.put(`d${i}`, { i, big: "9007199254740993" });
     });
-    const backup = (more: object = {}) => fixture.backupTo(uri, { container, ...more });
+    const backup = (more: object = {}) => fixture.backupTo(uri, { container, ...request, ...more });
+    const restore = (more: object = {}) => fixture.restoreFrom(uri, { ...read, ...more });
 
     test("restores the backed-up documents and discards later changes", async () => {
       const before = await fixture.contents();
@@ -42,7 +49,7 @@ export function destinationContract(
       await fixture.put("d1", { changed: true });
       await fixture.put("new", {});
       await fixture.host.documents.delete("/things/d2");
-      expect(await fixture.restoreFrom(uri)).toMatchObject({ documents: 20, warnings: [] });
+      expect(await restore()).toMatchObject({ documents: 20, warnings: [] });
       expect(await fixture.contents()).toEqual(before);
       expect(fixture.leftovers()).toEqual([]);
     });
@@ -53,9 +60,9 @@ export function destinationContract(
       const micros = await fixture.put("d1", { then: true });
       await fixture.put("d1", { later: true });
       await backup();
-      await fixture.restoreFrom(uri, { targetTimeMicros: BigInt(micros) });
+      await restore({ targetTimeMicros: BigInt(micros) });
       expect((await fixture.contents())["d1"]).toBe('{"then":true}');
-      await expect(fixture.restoreFrom(uri, { targetTimeMicros: 1n })).rejects.toMatchObject({
+      await expect(restore({ targetTimeMicros: 1n })).rejects.toMatchObject({
         reason: "TARGET_TIME_OUT_OF_RANGE",
       });
       expect(fixture.leftovers()).toEqual([]);
@@ -66,23 +73,27 @@ export function destinationContract(
       await fixture.put("d3", { second: true });
       await backup();
       await fixture.put("d3", { third: true });
-      await fixture.restoreFrom(uri);
+      await restore();
       expect((await fixture.contents())["d3"]).toBe('{"second":true}');
     });
 
     test("describes, lists and verifies a backup by its URI", async () => {
       const { backup: made }: BackupResult = await backup();
       const { management } = fixture.host;
-      expect(await management.describeBackup(uri)).toEqual(made);
-      expect(await management.listBackups(uri)).toEqual([
+      expect(await management.describeBackup(uri, undefined, read)).toEqual(made);
+      expect(await management.listBackups(uri, read)).toEqual([
         { name: made.name, uri: made.uri, state: "COMPLETE", backup: made },
       ]);
-      expect(await fixture.finish(management.verifyBackup(uri))).toMatchObject({
+      expect(
+        await fixture.finish(
+          management.verifyBackup(uri, undefined, { level: "FULL", samplePercent: 100, ...read }),
+        ),
+      ).toMatchObject({
         records: 20,
         backup: { uri: shown() },
       });
       await expect(
-        management.describeBackup(uri, "manifest-0000000009-0123456789abcdef.json"),
+        management.describeBackup(uri, "manifest-0000000009-0123456789abcdef.json", read),
       ).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
       expect(fixture.leftovers()).toEqual([]);
     });
@@ -90,7 +101,7 @@ export function destinationContract(
     test("a dry run writes nothing, and a missing backup is not restored", async () => {
       expect(await backup({ validateOnly: true })).toMatchObject({ bytesWritten: 0 });
       const before = await fixture.contents();
-      const error = await fixture.restoreFrom(uri).then(
+      const error = await restore().then(
         () => undefined,
         (thrown: unknown) => thrown as HostError,
       );
@@ -98,7 +109,7 @@ export function destinationContract(
       expect(await fixture.contents()).toEqual(before);
       await backup();
       await fixture.put("d0", { changed: true });
-      expect(await fixture.restoreFrom(uri, { validateOnly: true })).toMatchObject({
+      expect(await restore({ validateOnly: true })).toMatchObject({
         documents: 20,
       });
       expect((await fixture.contents())["d0"]).toBe('{"changed":true}');
@@ -121,7 +132,7 @@ export function destinationContract(
         await fixture.put("d1", { full: true });
         const { backup: full } = await backup({ full: true });
         const { management } = fixture.host;
-        const listed = await management.listBackups(uri);
+        const listed = await management.listBackups(uri, read);
         expect(listed.map(({ state }) => state)).toEqual(["COMPLETE"]);
         expect(full.segments).toMatchObject([{ kind: "base" }]);
         await expect(management.pruneBackups(uri, ["manifest-none"])).rejects.toMatchObject({
@@ -129,7 +140,7 @@ export function destinationContract(
         });
         await fixture.put("d2", { after: "full" });
         await backup();
-        await fixture.restoreFrom(uri);
+        await restore();
         expect(await fixture.contents()).toEqual({
           ...expected,
           d1: '{"full":true}',
@@ -143,7 +154,7 @@ export function destinationContract(
         await fixture.put("d1", { later: true });
         const { inspection } = fixture.host.management;
         const indexLink = "/core/document-index";
-        const from = { uri, indexLink, targetTimeMicros: BigInt(micros) };
+        const from = { uri, indexLink, targetTimeMicros: BigInt(micros), ...read };
         const never = new AbortController().signal;
         const differences = [];
         for await (const one of inspection.diff(from, { indexLink }, undefined, never))
@@ -165,12 +176,13 @@ export function destinationContract(
         destination: uri,
         container,
         indexLink: "/core/document-index",
+        ...request,
       });
       await operations.cancel(name);
       expect(operations.get(name).error?.reason).toBe("OPERATION_CANCELLED");
       expect(fixture.leftovers()).toEqual([]);
       await backup();
-      await fixture.restoreFrom(uri);
+      await restore();
     });
   });
 }

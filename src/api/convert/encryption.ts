@@ -22,6 +22,13 @@ export function fromEncryption(message: Encryption | undefined): {
       { metadata: { field: "encryption" } },
     );
   }
+  if (keepChain && disabled) {
+    throw new HostError(
+      "REQUEST_INVALID",
+      "encryption takes keep_chain or disabled, and not both: an encrypted chain is never continued in the clear.",
+      { metadata: { field: "encryption" } },
+    );
+  }
   return {
     encryption: {
       keepChain,

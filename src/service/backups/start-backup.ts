@@ -2,7 +2,11 @@ import { runBackup } from "../../backup/backup.js";
 import { dryRunBackup } from "../../backup/dry-run.js";
 import type { Report } from "../../backup/progress.js";
 import type { ContainerWriter } from "../../container/container.js";
-import { encodingAt, type SegmentEncoding } from "../../backup/encode-segment.js";
+import {
+  encodingAt,
+  requestedEncryption,
+  type SegmentEncoding,
+} from "../../backup/encode-segment.js";
 import type { EncryptTo } from "../../encoding/encoding-call.js";
 import {
   resolveTarget,
@@ -33,13 +37,20 @@ export class BackupStarter {
     const { operations } = this.options;
     const index = this.options.indexOf(request.indexLink);
     requireFuture(request.retention, this.options.platform.nowMicros());
+    const encryptTo = await requestedEncryption(request.encryption, this.options.encryptTo);
     const target = await resolveTarget(this.options, request);
+    const plan = {
+      index,
+      target,
+      encryptTo,
+      encoding: encodingFor(request, target, encryptTo),
+    };
     const base = await this.baseOf(request);
     const common = { kind: "backup" as const, indexLink: index.link, target: target.target };
     if (request.validateOnly)
       return operations.start({
         ...common,
-        run: (signal) => this.validate(request, index, target, signal),
+        run: (signal) => this.validate(request, plan, signal),
       });
     return operations.start({
       ...common,
@@ -50,7 +61,7 @@ export class BackupStarter {
         "indexLink",
         "bearer",
       ]),
-      run: (signal, report) => this.run(request, index, target, base, signal, report),
+      run: (signal, report) => this.run(request, plan, base, signal, report),
     });
   }
 
@@ -69,8 +80,7 @@ export class BackupStarter {
 
   private async run(
     request: BackupRequest,
-    index: DocumentIndex,
-    target: BackupTarget,
+    { index, target, encoding, encryptTo }: PlannedBackup,
     base: StoredManifest | undefined,
     signal: AbortSignal,
     report: Report,
@@ -81,23 +91,15 @@ export class BackupStarter {
     await index.settled(signal);
     let writer: ContainerWriter | undefined;
     try {
-      const encryptTo = this.encryptTo(request);
-      const encoding =
-        target.container === "DIRECTORY"
-          ? encodingAt(target.destination, { compression: request.compression, encryptTo })
-          : plainInArchive(request);
-      writer = await this.openWriter(
-        index,
-        target,
-        { base, encryptTo, isLocked: request.retention !== undefined },
-        signal,
-        report,
-      );
+      const unencrypted = request.encryption?.disabled ?? false;
+      const isLocked = request.retention !== undefined;
+      const open = { base, encryptTo, unencrypted, isLocked };
+      writer = await this.openWriter(index, target, open, signal, report);
       const task = {
         encoding,
         sign: this.options.sign,
         keepChain: request.encryption?.keepChain ?? false,
-        unencrypted: request.encryption?.disabled ?? false,
+        unencrypted,
         index,
         writer,
         hostId,
@@ -121,8 +123,7 @@ export class BackupStarter {
   /** Plans a backup without writing it. */
   private async validate(
     request: BackupRequest,
-    index: DocumentIndex,
-    target: BackupTarget,
+    { index, target, encoding }: PlannedBackup,
     signal: AbortSignal,
   ): Promise<BackupResult> {
     const { operations, written } = this.options;
@@ -132,6 +133,10 @@ export class BackupStarter {
         index,
         container: target.container,
         full: request.full ?? false,
+        encoding,
+        keepChain: request.encryption?.keepChain ?? false,
+        unencrypted: request.encryption?.disabled ?? false,
+        destination: target.uri,
         isDamaged: this.isDamagedAt(target.uri),
         written,
         ...contents,
@@ -180,16 +185,10 @@ export class BackupStarter {
     };
   }
 
-  /** Returns who can decrypt a backup: as requested, otherwise as configured. */
-  private encryptTo({ encryption }: BackupRequest): EncryptTo | undefined {
-    if (encryption?.disabled) return undefined;
-    return encryption?.encryptTo ?? this.options.encryptTo;
-  }
-
   private async openWriter(
     index: DocumentIndex,
     target: BackupTarget,
-    { encryptTo, ...given }: Pick<OpenTargetOptions, "base" | "encryptTo" | "isLocked">,
+    open: Pick<OpenTargetOptions, "base" | "encryptTo" | "unencrypted" | "isLocked">,
     signal: AbortSignal,
     report: Report,
   ): Promise<ContainerWriter> {
@@ -199,8 +198,7 @@ export class BackupStarter {
       {
         index: state,
         expectedBytes: state.sizeBytes,
-        ...given,
-        encryptTo,
+        ...open,
         ownArchives: {
           has: (sha256) => written.find(sha256) !== undefined,
           add: async (sha256) => void (await written.add(target.uri, { sha256 })),
@@ -214,6 +212,25 @@ export class BackupStarter {
   private isDamagedAt(uri: string): (manifestSha256: string) => boolean {
     return (manifestSha256) => this.options.verifications.isDamaged({ uri, manifestSha256 });
   }
+}
+
+/** A validated request. */
+interface PlannedBackup {
+  index: DocumentIndex;
+  target: BackupTarget;
+  encryptTo: EncryptTo | undefined;
+  /** How segments are stored. */
+  encoding: SegmentEncoding;
+}
+
+/** An archive is encrypted as one file, and its segments are not. */
+function encodingFor(
+  request: BackupRequest,
+  { container, destination }: BackupTarget,
+  encryptTo: EncryptTo | undefined,
+): SegmentEncoding {
+  if (container !== "DIRECTORY") return plainInArchive(request);
+  return encodingAt(destination, { compression: request.compression, encryptTo });
 }
 
 /** A lock in the past would lock nothing. */
