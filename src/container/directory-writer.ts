@@ -8,6 +8,7 @@ import { readBack, readObject, requireCapability } from "../destination/objects.
 import { HostError } from "../errors.js";
 import { unsharedLease, type HeldLease } from "../io/lease.js";
 import type { Platform } from "../io/platform.js";
+import { sha256Of } from "../io/sha256.js";
 import { limits } from "../limits.js";
 import {
   fileBytesOf,
@@ -26,7 +27,6 @@ import type {
   ManifestTrust,
   StagedSegment,
 } from "./container.js";
-import { digestOf } from "./age-archive.js";
 import { manifestsAt, namesIn, openDirectoryReader, readManifestsOf } from "./directory-reader.js";
 
 /**
@@ -181,7 +181,7 @@ class DirectoryWriter implements ContainerWriter {
     const put = { sizeBytes: bytes.length, sha256, signal, retention, ...ifVersion };
     if (signature !== undefined) {
       const text = Buffer.from(signature, "latin1");
-      const signed = { sizeBytes: text.length, sha256: digestOf(text), signal, retention };
+      const signed = { sizeBytes: text.length, sha256: sha256Of(text), signal, retention };
       await destination.put(signatureName(name), { bytes: text }, signed);
     }
     await destination.put(name, { bytes }, put);

@@ -2,6 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { constants, setPriority } from "node:os";
 import { HostError } from "../errors.js";
 import { serveChild } from "../io/child-process.js";
+import { collectingGarbage } from "../io/collecting-garbage.js";
 import { nodeFileSystem } from "../io/node-file-system.js";
 import { readChunks, writeStream } from "../io/read-file.js";
 import type { ZipCall, ZipOutcome } from "./zip-call.js";
@@ -13,25 +14,6 @@ type ExtractCall = Extract<ZipCall, { kind: "extract" }>;
 type CheckCall = Extract<ZipCall, { kind: "check" }>;
 /** Cancelling an operation kills this process. */
 const never = new AbortController().signal;
-const collectEveryBytes = 32 * 1024 * 1024;
-
-/**
- * Passes chunks on and collects garbage regularly, because V8 does not count the memory of buffers.
- */
-async function* collectingGarbage<T extends Uint8Array>(
-  chunks: AsyncIterable<T>,
-): AsyncGenerator<T> {
-  let bytes = 0;
-  for await (const chunk of chunks) {
-    yield chunk;
-    bytes += chunk.length;
-    if (bytes < collectEveryBytes) continue;
-    bytes = 0;
-    // A full collection, because minor ones do not free old chunks. It is fast, as the heap is
-    // small.
-    globalThis.gc?.();
-  }
-}
 
 /** Packs segments and manifest. */
 async function* archiveBytes(

@@ -6,6 +6,7 @@ import type { IndexIdentity } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { HeldLease } from "../io/lease.js";
 import type { Platform } from "../io/platform.js";
+import { sha256Of } from "../io/sha256.js";
 import {
   fileBytesOf,
   fileOf,
@@ -265,7 +266,7 @@ class ZipWriter implements ContainerWriter {
     const last = [
       ...(signature === undefined
         ? []
-        : [{ name: signatureName(name), sha256: digestOf(signatureBytes), bytes: signatureBytes }]),
+        : [{ name: signatureName(name), sha256: sha256Of(signatureBytes), bytes: signatureBytes }]),
       { name, sha256, bytes },
     ];
     const packed = await runZip(

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { create, fromJsonString, toJsonString } from "@bufbuild/protobuf";
 import {
   Compression as CompressionCode,
@@ -8,6 +7,7 @@ import {
 } from "../../gen/ts/holdfast/backup/v1/manifest_pb.js";
 import type { LineageParent, RowId, RestorableWindow, SegmentContent } from "../engine/engine.js";
 import { HostError } from "../errors.js";
+import { sha256Of } from "../io/sha256.js";
 import { limits } from "../limits.js";
 import {
   formatVersion,
@@ -144,7 +144,7 @@ export function encodeManifest(manifest: Manifest): ManifestFile {
   const bytes = Buffer.from(
     `${toJsonString(ManifestSchema, message, { prettySpaces: 2, alwaysEmitImplicit: true })}\n`,
   );
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const sha256 = sha256Of(bytes);
   return { name: manifestName(manifest.number, sha256), sha256, bytes, manifest };
 }
 
@@ -160,7 +160,7 @@ export function decodeManifest(name: string, bytes: Uint8Array): ManifestFile {
       { metadata: { file: name }, cause },
     );
   const expected = parseManifestName(name);
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const sha256 = sha256Of(bytes);
   if (!expected || !sha256.startsWith(expected.digestPrefix))
     throw damaged("its contents do not match its name");
   if (bytes.length > limits.manifestBytes)
