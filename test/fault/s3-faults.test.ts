@@ -115,6 +115,12 @@ const bodies: Record<string, S3Answer> = {
   "a body that stops at its start": { truncate: 0, how: "stop" },
 };
 
+/** A response of a gateway that seems complete: taken for an empty listing, it would cost segments. */
+const listings: Record<string, S3Answer> = {
+  "an empty response": { truncate: 0, how: "shorter" },
+  "half a response": { truncate: 90, how: "shorter" },
+};
+
 /** Faults that no retry survives. */
 const lasting: Record<string, S3Answer> = {
   "403 AccessDenied": { status: 403, code: "AccessDenied" },
@@ -197,6 +203,7 @@ describeStore("a backup survives", () => {
       "400 RequestTimeout": { status: 400, code: "RequestTimeout" },
     }),
     ...(hasBody(kind) && bodies),
+    ...(kind === "LIST" && listings),
   });
   test.each(cases(writes, faults))("%s: %s: %s", async (container, kind, _what, answer) => {
     await prepare(container);
@@ -240,6 +247,7 @@ describeStore("a restore survives", () => {
   const faults = (kind: string) => ({
     ...passing,
     ...(hasBody(kind) && bodies),
+    ...(kind === "LIST" && listings),
     ...(/^GET (segment|archive)/.test(kind) && {
       "a body without end": { endless: true as const },
       "a body in the middle of which the connection ends": {

@@ -200,8 +200,8 @@ export class S3Bucket {
     let token: string | undefined;
     let count = 0;
     do {
-      const page = await this.request("list", prefix, signal, (call) =>
-        call.send(
+      const page = await this.request("list", prefix, signal, async (call) => {
+        const found = await call.send(
           new call.sdk.ListObjectsV2Command({
             Bucket: this.name,
             Prefix: prefix,
@@ -209,8 +209,14 @@ export class S3Bucket {
             EncodingType: "url",
             ...(token !== undefined && { ContinuationToken: token }),
           }),
-        ),
-      );
+        );
+        // An empty response of a gateway is not an empty listing, by which segments would look unused.
+        if (found.Name !== undefined) return found;
+        throw new HostError(
+          "DESTINATION_UNREACHABLE",
+          `Cannot list ${this.#uriOf(prefix)}: the response of the store is incomplete or invalid.`,
+        );
+      });
       const decode = page.EncodingType === "url" ? decodeKey : (key: string) => key;
       const entries: S3Entry[] = [
         ...(page.Contents ?? []).map(({ Key = "", Size = 0, LastModified }) => ({
