@@ -59,6 +59,8 @@ export interface S3Proxy {
   requests: S3ProxyRequest[];
   /** Number of requests to which the fault applied since the last reset. */
   faults: number;
+  /** Greatest number of requests at the same time by kind since the last reset. */
+  mostAtOnce: Record<string, number>;
   /** Number of requests by kind since the last reset. */
   counts(): Record<string, number>;
   /** Forgets requests and the fault, and ends what stands still. */
@@ -74,6 +76,7 @@ export const foreignText = "SECRET text of the store";
 export async function s3Proxy(store: { port: number; bucket: string }): Promise<S3Proxy> {
   const agent = new Agent({ keepAlive: true });
   const counts = new Map<string, number>();
+  const atOnce = new Map<string, number>();
   const stopped: ServerResponse[] = [];
   let target = store.port;
 
@@ -112,6 +115,10 @@ export async function s3Proxy(store: { port: number; bucket: string }): Promise<
     request.nth = (counts.get(request.kind) ?? 0) + 1;
     counts.set(request.kind, request.nth);
     proxy.requests.push(request);
+    const { kind } = request;
+    atOnce.set(kind, (atOnce.get(kind) ?? 0) + 1);
+    response.on("close", () => atOnce.set(kind, (atOnce.get(kind) ?? 0) - 1));
+    proxy.mostAtOnce[kind] = Math.max(proxy.mostAtOnce[kind] ?? 0, atOnce.get(kind) ?? 0);
     const answer = proxy.fault?.(request);
     if (answer) proxy.faults += 1;
     if (answer && "cut" in answer && answer.cut === "before") {
@@ -161,9 +168,10 @@ export async function s3Proxy(store: { port: number; bucket: string }): Promise<
     fault: undefined,
     requests: [],
     faults: 0,
+    mostAtOnce: {},
     counts: () => Object.fromEntries(counts),
     reset() {
-      Object.assign(proxy, { fault: undefined, requests: [], faults: 0 });
+      Object.assign(proxy, { fault: undefined, requests: [], faults: 0, mostAtOnce: {} });
       counts.clear();
       for (const response of stopped.splice(0)) response.destroy();
     },

@@ -24,6 +24,8 @@ export interface S3Store {
 export interface S3StoreOptions {
   versioning?: boolean;
   objectLock?: boolean;
+  /** Serves https: files with the certificate and its key, and the CA that issued it. */
+  tls?: { certificateFile: string; keyFile: string; ca: string };
 }
 
 /** Returns the path of a program that the set-up of the tests installs, or undefined with a message. */
@@ -54,6 +56,7 @@ export async function strictStore(options: S3StoreOptions = {}): Promise<S3Store
   const { accessKeyId, secretAccessKey } = credentials;
   return start(versitygw, port, options, [
     ...["--port", `127.0.0.1:${port}`, "--access", accessKeyId, "--secret", secretAccessKey],
+    ...(options.tls ? ["--cert", options.tls.certificateFile, "--key", options.tls.keyFile] : []),
     ...["--keep-alive", "--quiet", "posix", "--sidecar", join(directory, "sidecar")],
     ...(versioning ? ["--versioning-dir", join(directory, "versions")] : []),
     join(directory, "data"),
@@ -75,7 +78,7 @@ export async function laxStore(): Promise<S3Store> {
 async function start(
   program: string | undefined,
   port: number,
-  { versioning, objectLock }: S3StoreOptions,
+  { versioning, objectLock, tls }: S3StoreOptions,
   args: string[],
 ): Promise<S3Store> {
   const child = spawn(program ?? "", args, { stdio: "ignore" });
@@ -84,8 +87,10 @@ async function start(
   process.env["AWS_SECRET_ACCESS_KEY"] = credentials.secretAccessKey;
   // Nothing asks the network for credentials.
   process.env["AWS_EC2_METADATA_DISABLED"] = "true";
+  const scheme = tls ? "https" : "http";
   const client = new S3Client({
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: `${scheme}://127.0.0.1:${port}`,
+    ...(tls && { requestHandler: { httpsAgent: { ca: tls.ca } } }),
     region: "us-east-1",
     forcePathStyle: true,
     credentials,
@@ -114,7 +119,7 @@ async function start(
       }),
     );
   }
-  return { uri: `s3+http://127.0.0.1:${port}/${bucket}`, port, bucket, client };
+  return { uri: `s3+${scheme}://127.0.0.1:${port}/${bucket}`, port, bucket, client };
 }
 
 async function stop(child: ChildProcess): Promise<void> {

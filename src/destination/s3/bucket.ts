@@ -97,18 +97,20 @@ export class S3Bucket {
   /** Stores an object in one request. Throws DESTINATION_OCCUPIED if the condition is not met. */
   put(key: string, body: S3Body, options: S3WriteOptions): Promise<S3Written> {
     return this.request("write", key, options.signal, async (call) => {
-      const command = new call.sdk.PutObjectCommand({
-        Bucket: this.name,
-        Key: key,
-        Body: body.open(call),
-        ContentLength: body.sizeBytes,
-        ...checksumOf(body),
-        ...conditionOf(options.condition),
-        ...retentionOf(options.retention),
-      });
-      signDigest(command, body);
       try {
-        const { ETag = "", ChecksumSHA256 } = await call.send(command);
+        const { ETag = "", ChecksumSHA256 } = await sendBody(call, body, (opened) => {
+          const command = new call.sdk.PutObjectCommand({
+            Bucket: this.name,
+            Key: key,
+            Body: opened,
+            ContentLength: body.sizeBytes,
+            ...checksumOf(body),
+            ...conditionOf(options.condition),
+            ...retentionOf(options.retention),
+          });
+          signDigest(command, body);
+          return call.send(command);
+        });
         return { etag: ETag, checksum: ChecksumSHA256 };
       } catch (error) {
         throw this.conditionError(key, error, options.condition) ?? error;
@@ -198,8 +200,8 @@ export class S3Bucket {
     let token: string | undefined;
     let count = 0;
     do {
-      const page = await this.request("list", prefix, signal, (call) =>
-        call.send(
+      const page = await this.request("list", prefix, signal, async (call) => {
+        const found = await call.send(
           new call.sdk.ListObjectsV2Command({
             Bucket: this.name,
             Prefix: prefix,
@@ -207,8 +209,14 @@ export class S3Bucket {
             EncodingType: "url",
             ...(token !== undefined && { ContinuationToken: token }),
           }),
-        ),
-      );
+        );
+        // An empty response of a gateway is not an empty listing, by which segments would look unused.
+        if (found.Name !== undefined) return found;
+        throw new HostError(
+          "DESTINATION_UNREACHABLE",
+          `Cannot list ${this.#uriOf(prefix)}: the response of the store is incomplete or invalid.`,
+        );
+      });
       const decode = page.EncodingType === "url" ? decodeKey : (key: string) => key;
       const entries: S3Entry[] = [
         ...(page.Contents ?? []).map(({ Key = "", Size = 0, LastModified }) => ({
@@ -346,6 +354,20 @@ export class S3Bucket {
         if (!isNoSuchKey(error)) throw error;
       }
     });
+  }
+}
+
+/** Opens a body for one attempt, and closes it after the attempt: a failed one may not read it to its end. */
+export async function sendBody<T>(
+  call: S3Call,
+  body: S3Body,
+  send: (opened: Uint8Array | Readable) => Promise<T>,
+): Promise<T> {
+  const opened = body.open(call);
+  try {
+    return await send(opened);
+  } finally {
+    if (!(opened instanceof Uint8Array)) opened.destroy();
   }
 }
 

@@ -120,7 +120,8 @@ export function fromS3Error(thrown: unknown, { action, uri, bucket }: S3Request)
       "DESTINATION_REFUSED",
       "the host has no credentials for S3. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a credentials file or a role of the machine.",
     );
-  if (status === undefined) return fromConnection(thrown, uri, cannot);
+  // With a status of success, the body could not be parsed.
+  if (status === undefined || status < 300) return fromConnection(thrown, uri, cannot);
   if (code === "NoSuchBucket")
     return cannot("DESTINATION_MISSING", `the bucket ${bucket} does not exist. Create it.`);
   if (wrongRegionCodes.has(code) || (status >= 300 && status < 400))

@@ -10,6 +10,7 @@ import {
   checksumOf,
   conditionOf,
   retentionOf,
+  sendBody,
   signDigest,
   type S3Body,
   type S3Bucket,
@@ -63,15 +64,19 @@ function bodyOf(
   { first, last }: ByteRange,
   sha256: string,
 ): S3Body {
+  const mark = { sent: 0 };
   return {
     sizeBytes: last + 1 - first,
     sha256,
     open(call) {
       const part = { offset: first, end: last + 1, chunkBytes: limits.httpBufferBytes };
-      const stream = Readable.from(touching(call, readRange(files, path, part, call.signal)), {
-        objectMode: false,
-        highWaterMark: limits.httpBufferBytes,
-      });
+      const stream = Readable.from(
+        touching(call, readRange(files, path, part, call.signal), mark),
+        {
+          objectMode: false,
+          highWaterMark: limits.httpBufferBytes,
+        },
+      );
       // The client reports the error of the request, which is the consequence or the cause.
       stream.on("error", () => {});
       return stream;
@@ -79,14 +84,22 @@ function bodyOf(
   };
 }
 
-async function* touching(call: S3Call, chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let uncounted = 0;
+/**
+ * Reports traffic. Bytes are progress only where an attempt gets further than those before it: a store that
+ * takes a whole part and then fails, every time, makes none.
+ */
+async function* touching(
+  call: S3Call,
+  chunks: AsyncIterable<Buffer>,
+  mark: { sent: number },
+): AsyncGenerator<Buffer> {
+  let sent = 0;
   for await (const chunk of chunks) {
     call.touch();
     yield chunk;
-    uncounted += chunk.length;
-    if (uncounted < limits.httpProgressBytes) continue;
-    uncounted = 0;
+    sent += chunk.length;
+    if (sent < mark.sent + limits.httpProgressBytes) continue;
+    mark.sent = sent;
     // The bytes before this chunk were taken by the connection.
     call.attempt.progress();
   }
@@ -180,17 +193,19 @@ async function uploadPart(
   const sha256 = await digestOf(platform, upload.path, range, signal);
   const body = bodyOf(platform, upload, range, sha256);
   return bucket.request("write", upload.key, signal, async (call) => {
-    const command = new call.sdk.UploadPartCommand({
-      Bucket: bucket.name,
-      Key: upload.key,
-      UploadId: uploadId,
-      PartNumber: number,
-      Body: body.open(call),
-      ContentLength: body.sizeBytes,
-      ...checksumOf(body),
+    const { ETag = "" } = await sendBody(call, body, (opened) => {
+      const command = new call.sdk.UploadPartCommand({
+        Bucket: bucket.name,
+        Key: upload.key,
+        UploadId: uploadId,
+        PartNumber: number,
+        Body: opened,
+        ContentLength: body.sizeBytes,
+        ...checksumOf(body),
+      });
+      signDigest(command, body);
+      return call.send(command);
     });
-    signDigest(command, body);
-    const { ETag = "" } = await call.send(command);
     call.attempt.progress();
     return { etag: ETag, checksum: checksumOf(body).ChecksumSHA256 ?? "" };
   });
