@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { cpSync, readdirSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { factoryPath, hostFixture, type HostFixture } from "../support/host-fixture.js";
 
@@ -41,13 +41,17 @@ describe.each(readdirSync(__dirname).filter((name) => /^v\d+$/.test(name)))("for
   const { backup: described, states } = JSON.parse(
     readFileSync(join(__dirname, version, "expected.json"), "utf8"),
   ) as Expected;
+  const identity = join(__dirname, version, "identity.txt");
+  const keys = existsSync(identity)
+    ? { decryptWith: { identities: readFileSync(identity, "utf8"), passphrase: "" } }
+    : {};
 
   test.each(["directory", "archive.zip"])("%s verifies and restores to each point in time", async (name) => {
     const fixture = await hostFixture();
     cpSync(join(__dirname, version, name), join(fixture.root, name), { recursive: true });
     const { segments, ...counts } = described;
     const { backup } = await fixture.finish<{ backup: { segments: unknown[] } }>(
-      fixture.host.management.verifyBackup(fixture.uri(name)),
+      fixture.host.management.verifyBackup(fixture.uri(name), undefined, { level: "FULL", samplePercent: 100, ...keys }),
     );
     expect(backup).toMatchObject({ documents: counts.documents, versions: counts.versions });
     if (name === "directory") {
@@ -55,10 +59,11 @@ describe.each(readdirSync(__dirname).filter((name) => /^v\d+$/.test(name)))("for
       expect(backup.segments).toHaveLength(segments);
     }
     for (const { what, targetTimeMicros, ...state } of states) {
-      await fixture.restore(name, { indexNamed: true, targetTimeMicros: BigInt(targetTimeMicros) });
+      const at = { targetTimeMicros: BigInt(targetTimeMicros) };
+      await fixture.restore(name, { indexNamed: true, ...at, ...keys });
       expect({ what, ...(await stateOf(fixture)) }).toEqual({ what, ...state });
     }
-    await fixture.restore(name, { indexNamed: true });
+    await fixture.restore(name, { indexNamed: true, ...keys });
     expect(await stateOf(fixture)).toMatchObject({ sha256: states.at(-1)?.sha256 });
   });
 });
