@@ -31,12 +31,12 @@ test("reads the digests that earlier versions stored", async () => {
   for (const sha256 of ["a", "b", "c"]) expect(again.find(sha256)).toMatchObject({ sha256 });
 });
 
-test.each([
+test.each<[string, unknown[]]>([
   ["a number", [7]],
   ["an entry without a digest", [{ lastRecord }]],
   ["a last row that is text", [{ sha256: "a", lastRecord: "row" }]],
   ["a last row without a time", [{ sha256: "a", lastRecord: { ...lastRecord, timeMicros: null } }]],
-  ["a last row without a link", [{ sha256: "a", lastRecord: { ...lastRecord, ["link"]: 1 } }]],
+  ["a last row without a link", [{ sha256: "a", lastRecord: { ...lastRecord, link: 1 } }]],
 ])("forgets a destination with %s, and keeps others", async (_what, entries) => {
   const path = join(temporaryDirectory(), "written.json");
   writeFileSync(
