@@ -493,6 +493,8 @@ export const limits = {
    * metrics.
    */
   backupRecords: 100,
+  /** Warnings of a backup that its record keeps. */
+  backupRecordWarnings: 10,
   /** The file of these records. */
   backupRecordBytes: 4 * MiB,
   /** An error in such a record. */

@@ -196,6 +196,16 @@ var steps = map[string]func(*scenarioRun, step) (outcome, error){
 		}
 		return outcome{}, err
 	},
+	"checkDestination": func(r *scenarioRun, s step) (outcome, error) {
+		answer, err := r.Management.CheckDestination(r.ctx, &managementv1.CheckDestinationRequest{Uri: r.uri(s.URI)})
+		enforced := 0
+		for _, feature := range answer.GetFeatures() {
+			if feature.Enforced {
+				enforced++
+			}
+		}
+		return outcome{"count": enforced}, err
+	},
 	"pruneBackups": func(r *scenarioRun, s step) (outcome, error) {
 		listed, err := r.Management.ListBackups(r.ctx, &managementv1.ListBackupsRequest{Uri: r.uri(s.URI)})
 		if err != nil {

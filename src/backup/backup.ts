@@ -12,6 +12,7 @@ import {
   type StoredManifest,
 } from "../segment/manifest.js";
 import { parseManifestName } from "../segment/format.js";
+import { eachConcurrently } from "../io/each-concurrently.js";
 import { temporaryName } from "../io/durable-file.js";
 import { fromFileError } from "../io/file-error.js";
 import type { Platform } from "../io/platform.js";
@@ -328,9 +329,17 @@ async function stage(
   });
   await platform.failpoint("backup:segment-staged");
   // The rows of a stored form cannot be verified later.
-  if (!isPlain(task.encoding))
-    requireCounts(await engine.readBack({ ...content, path }, signal), snapshot);
-  return [await encodeSegment(platform, { content, path }, task.encoding, signal)];
+  if (isPlain(task.encoding))
+    return [await encodeSegment({ content, path }, task.encoding, signal)];
+  let staged: StagedSegment | undefined;
+  const verify = async (either: AbortSignal) =>
+    requireCounts(await engine.readBack({ ...content, path }, either), snapshot);
+  const encode = async (either: AbortSignal) => {
+    staged = await encodeSegment({ content, path }, task.encoding, either);
+  };
+  await eachConcurrently([verify, encode], 2, signal, (work, either) => work(either));
+  await platform.files.remove(path);
+  return staged === undefined ? [] : [staged];
 }
 
 /** Returns the next number. Names are unique by number and digest, so the greatest number can repeat. */

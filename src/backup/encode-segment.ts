@@ -3,7 +3,6 @@ import type { Destination } from "../destination/destination.js";
 import { bestCompression } from "../encoding/compression.js";
 import { checkEncryptTo, runEncoding, type EncryptTo } from "../encoding/encoding-call.js";
 import type { SegmentContent } from "../engine/engine.js";
-import type { Platform } from "../io/platform.js";
 import type { EncryptionRequest } from "./backup-request.js";
 import { segmentName, type Compression } from "../segment/format.js";
 import type { SegmentEncryption } from "../segment/manifest.js";
@@ -50,11 +49,10 @@ export function encryptionOf({ encryptTo }: SegmentEncoding): SegmentEncryption 
 }
 
 /**
- * Replaces a staged SQLite database, whose rows were verified, by its stored form, which is verified by
- * decoding it. Returns the database itself if it is stored as it is.
+ * Writes the stored form of a staged SQLite database beside it, and verifies it by decoding it. The rows of
+ * the database are for the caller to verify. Returns the database itself if it is stored as it is.
  */
 export async function encodeSegment(
-  { files }: Pick<Platform, "files">,
   { content, path }: { content: SegmentContent; path: string },
   encoding: SegmentEncoding,
   signal: AbortSignal,
@@ -67,7 +65,6 @@ export async function encodeSegment(
     { kind: "encode", source: path, target, name, compression, encryptTo },
     signal,
   );
-  await files.remove(path);
   const encrypted = encryptTo !== undefined;
   const stored = { compression, encrypted, sizeBytes: 0, sha256: "", ...encoded };
   // The digest of the database would let an observer test guesses about its content.

@@ -6,6 +6,7 @@ import {
 } from "../destination/destination.js";
 import { readBack, readObject, requireCapability } from "../destination/objects.js";
 import { HostError } from "../errors.js";
+import { eachConcurrently } from "../io/each-concurrently.js";
 import { unsharedLease, type HeldLease } from "../io/lease.js";
 import type { Platform } from "../io/platform.js";
 import { sha256Of } from "../io/sha256.js";
@@ -149,9 +150,17 @@ class DirectoryWriter implements ContainerWriter {
     const { name, stored } = segment;
     const { signal, retention } = options;
     const isDatabase = stored === undefined;
-    if (isDatabase && !destination.localPath) await options.readBack(staged);
     const file = fileOf(segment);
-    const { verified } = await destination.put(name, { path }, { ...file, signal, retention });
+    let verified = false;
+    const verifyRows = async () => {
+      if (isDatabase && !destination.localPath) await options.readBack(staged);
+    };
+    const put = async (either: AbortSignal) => {
+      const stored = { ...file, signal: either, retention };
+      ({ verified } = await destination.put(name, { path }, stored));
+    };
+    // The segment counts only when the manifest lists it, so that its rows can be verified meanwhile.
+    await eachConcurrently([verifyRows, put], 2, signal, (work, either) => work(either));
     await platform.failpoint("backup:segment-renamed");
     if (isDatabase && destination.localPath)
       await options.readBack({ segment, path: destination.localPath(name) });

@@ -229,6 +229,12 @@ export const steps: Record<string, (world: World, step: Step) => Promise<Outcome
     });
     return { before: before[0]?.selfLink, after: after[0]?.selfLink, count: Number(versionsAfter) };
   },
+  async checkDestination(world, step) {
+    const { features } = await world.client.management.checkDestination({
+      uri: uriOf(world, step["uri"]),
+    });
+    return { count: features.filter(({ enforced }) => enforced).length };
+  },
   async pruneBackups(world, step) {
     const uri = uriOf(world, step["uri"]);
     const { backups } = await world.client.management.listBackups({ uri });

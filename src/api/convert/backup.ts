@@ -120,6 +120,7 @@ function toBackupRecord({
   destination,
   backupName,
   lastError,
+  warnings = [],
   window,
   ...numbers
 }: BackupRecord): MessageInitShape<typeof BackupRecordSchema> {
@@ -128,6 +129,7 @@ function toBackupRecord({
     destination,
     backupName,
     lastError,
+    warnings: [...warnings],
     lastSuccessMicros: toInt64(numbers.lastSuccessMicros),
     positionMicros: toInt64(numbers.positionMicros),
     bytesWritten: toInt64(numbers.bytesWritten),

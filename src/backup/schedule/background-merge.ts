@@ -83,7 +83,9 @@ export class BackgroundMerge {
         });
         await engine.readBack({ ...content, path }, signal, true);
         const encoding = await this.options.encoding();
-        return await encodeSegment(this.options.platform, { content, path }, encoding, signal);
+        const staged = await encodeSegment({ content, path }, encoding, signal);
+        if (staged.path !== path) await this.options.platform.files.remove(path);
+        return staged;
       } finally {
         await snapshot.release();
       }

@@ -81,6 +81,9 @@ function describe(
       clockWarning(link, positionMicros, now, formatTime),
     ),
     backupTable(host.backups, now),
+    ...host.backups.flatMap(({ destination, warnings }) =>
+      warnings.map((warning) => `Warning (${displayUri(destination)}): ${warning}`),
+    ),
     running === undefined
       ? ""
       : running.length === 0

@@ -153,7 +153,11 @@ async function load(
 }
 
 function success(
-  { backup, bytesWritten }: Pick<BackupResult, "backup" | "bytesWritten">,
+  {
+    backup,
+    bytesWritten,
+    warnings,
+  }: Pick<BackupResult, "backup" | "bytesWritten"> & { warnings: readonly string[] },
   atMicros: number,
   durationMicros: number,
 ): Partial<BackupRecord> {
@@ -165,6 +169,9 @@ function success(
     sizeBytes: backup.sizeBytes,
     durationMicros,
     lastError: "",
+    warnings: warnings
+      .slice(0, limits.backupRecordWarnings)
+      .map((warning) => warning.slice(0, limits.backupErrorChars)),
     window: backup.window,
   };
 }
@@ -205,7 +212,15 @@ function isRecord(value: unknown): value is BackupRecord {
   return (
     texts.every((name) => typeof fields[name] === "string") &&
     numbers.every((name) => Number.isSafeInteger(fields[name])) &&
+    isTexts(fields["warnings"]) &&
     isWindow(fields["window"])
+  );
+}
+
+function isTexts(value: unknown): boolean {
+  return (
+    value === undefined ||
+    (Array.isArray(value) && value.every((text: unknown) => typeof text === "string"))
   );
 }
 

@@ -15,6 +15,8 @@ export interface BackupRecord {
   lastFailureMicros: number;
   /** Why the last backup failed; empty after a success. */
   lastError: string;
+  /** Of the last successful backup, for example that the store does not enforce a guarantee. Absent: none. */
+  warnings?: readonly string[];
   /** Points in time that a restore from the last successful backup can target; absent if no backup succeeded. */
   window?: RestorableWindow;
 }

@@ -950,7 +950,10 @@ type BackupRecord struct {
 	// Error of the last failure; empty after a success.
 	LastError string `protobuf:"bytes,10,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
 	// Points in time to which the last successful backup can be restored.
-	Window        *RestorableWindow `protobuf:"bytes,11,opt,name=window,proto3" json:"window,omitempty"`
+	Window *RestorableWindow `protobuf:"bytes,11,opt,name=window,proto3" json:"window,omitempty"`
+	// Warnings of the last successful backup, for example that the store of the destination does not
+	// enforce a guarantee.
+	Warnings      []string `protobuf:"bytes,12,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1058,6 +1061,13 @@ func (x *BackupRecord) GetLastError() string {
 func (x *BackupRecord) GetWindow() *RestorableWindow {
 	if x != nil {
 		return x.Window
+	}
+	return nil
+}
+
+func (x *BackupRecord) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
 	}
 	return nil
 }
@@ -6872,7 +6882,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\vsigning_key\x18\x12 \x01(\tR\n" +
 	"signingKey\x126\n" +
 	"\x17signing_key_fingerprint\x18\x13 \x01(\tR\x15signingKeyFingerprint\x12.\n" +
-	"\x13trusts_signers_only\x18\x14 \x01(\bR\x11trustsSignersOnly\"\xc7\x03\n" +
+	"\x13trusts_signers_only\x18\x14 \x01(\bR\x11trustsSignersOnly\"\xe3\x03\n" +
 	"\fBackupRecord\x12\x1d\n" +
 	"\n" +
 	"index_link\x18\x01 \x01(\tR\tindexLink\x12 \n" +
@@ -6889,7 +6899,8 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\n" +
 	"last_error\x18\n" +
 	" \x01(\tR\tlastError\x12@\n" +
-	"\x06window\x18\v \x01(\v2(.holdfast.management.v1.RestorableWindowR\x06window\"\xd0\x03\n" +
+	"\x06window\x18\v \x01(\v2(.holdfast.management.v1.RestorableWindowR\x06window\x12\x1a\n" +
+	"\bwarnings\x18\f \x03(\tR\bwarnings\"\xd0\x03\n" +
 	"\n" +
 	"AutoBackup\x12\x18\n" +
 	"\aenabled\x18\x01 \x01(\bR\aenabled\x12 \n" +

@@ -694,7 +694,14 @@ export interface BackupRecord {
   /** Error of the last failure; empty after a success. */
   lastError: string;
   /** Points in time to which the last successful backup can be restored. */
-  window?: RestorableWindow | undefined;
+  window?:
+    | RestorableWindow
+    | undefined;
+  /**
+   * Warnings of the last successful backup, for example that the store of the destination does not
+   * enforce a guarantee.
+   */
+  warnings: string[];
 }
 
 /** Automatic backups of an index: each change is backed up incrementally to a destination. */
@@ -2390,6 +2397,7 @@ function createBaseBackupRecord(): BackupRecord {
     lastFailureMicros: 0n,
     lastError: "",
     window: undefined,
+    warnings: [],
   };
 }
 
@@ -2445,6 +2453,9 @@ export const BackupRecord: MessageFns<BackupRecord> = {
     }
     if (message.window !== undefined) {
       RestorableWindow.encode(message.window, writer.uint32(90).fork()).join();
+    }
+    for (const v of message.warnings) {
+      writer.uint32(98).string(v!);
     }
     return writer;
   },
@@ -2550,6 +2561,14 @@ export const BackupRecord: MessageFns<BackupRecord> = {
             message.window = RestorableWindow.decode(reader, reader.uint32());
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.warnings.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2611,6 +2630,9 @@ export const BackupRecord: MessageFns<BackupRecord> = {
         ? globalThis.String(object.last_error)
         : "",
       window: isSet(object.window) ? RestorableWindow.fromJSON(object.window) : undefined,
+      warnings: globalThis.Array.isArray(object?.warnings)
+        ? object.warnings.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -2649,6 +2671,9 @@ export const BackupRecord: MessageFns<BackupRecord> = {
     if (message.window !== undefined) {
       obj.window = RestorableWindow.toJSON(message.window);
     }
+    if (message.warnings?.length) {
+      obj.warnings = message.warnings;
+    }
     return obj;
   },
 
@@ -2680,6 +2705,7 @@ export const BackupRecord: MessageFns<BackupRecord> = {
     message.window = (object.window !== undefined && object.window !== null)
       ? RestorableWindow.fromPartial(object.window)
       : undefined;
+    message.warnings = object.warnings?.map((e) => e) || [];
     return message;
   },
 };
