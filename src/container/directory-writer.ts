@@ -275,7 +275,10 @@ async function readNote(
 
 const isNoted = (name: string) => isSegmentName(name) || parseManifestName(name) !== undefined;
 
-/** Removes the unlisted segments in a note, then the note unless it will still be needed. */
+/**
+ * Removes the unlisted segments in a note, and the signatures of its manifests that do not exist, then the
+ * note unless it will still be needed.
+ */
 async function settleNote(
   platform: Platform,
   destination: Destination,
@@ -288,6 +291,9 @@ async function settleNote(
   const known = new Set(manifests.map((found) => found.name));
   const unlisted = names.filter((one) => !isSegmentName(one) && !known.has(one));
   const more = await readManifestsOf(destination, unlisted, signal);
+  const missing = unlisted.filter((one) => !more.some((found) => found.name === one));
+  // A signature is written before its manifest, and removed after it.
+  await destination.remove(missing.map(signatureName), { signal, lock, durable: false });
   const segments = names.filter(isSegmentName);
   const all = { manifests: [...manifests, ...more] };
   const { isDone } = await removeSegments(platform, destination, lock, segments, all);
@@ -425,7 +431,7 @@ export async function removeBackups(
   const { unlocked: manifests, locked } = await withoutLocked(platform, destination, found, signal);
   if (manifests.length === 0) return { removed: [], locked };
   const { kept = [] } = unused;
-  await writeNote(destination, lock, [...unused.segments, ...kept]);
+  await writeNote(destination, lock, [...unused.segments, ...kept, ...manifests]);
   await destination.remove(manifests, { signal, lock });
   // A signature without its manifest is harmless.
   const signatures = manifests.map(signatureName).filter((name) => names.includes(name));

@@ -1,6 +1,6 @@
 import { HostError } from "../../src/errors.js";
 import { decodeManifest } from "../../src/segment/manifest.js";
-import { parseManifestName } from "../../src/segment/format.js";
+import { parseManifestName, signatureName } from "../../src/segment/format.js";
 import { faultyDestination, type FaultyCall } from "../support/faulty-destination.js";
 import { MemoryDestination, MemoryScheme, MemoryStore } from "../support/memory-destination.js";
 import { transferFixture } from "../support/transfer-fixture.js";
@@ -52,7 +52,11 @@ function strays(store: MemoryStore, bucket: string): string[] {
   const known = [...objects].flatMap(([name, { bytes }]) =>
     parseManifestName(name) === undefined
       ? []
-      : [name, ...decodeManifest(name, bytes).manifest.segments.map((segment) => segment.name)],
+      : [
+          name,
+          signatureName(name),
+          ...decodeManifest(name, bytes).manifest.segments.map((segment) => segment.name),
+        ],
   );
   return [...objects.keys()].filter((name) => !known.includes(name) && name !== "b.zip");
 }

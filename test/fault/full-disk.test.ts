@@ -118,7 +118,7 @@ test.each(["DIRECTORY", "ZIP"] as const)(
     release();
     await backup();
     expect(await readWholeBackup(destination)).toMatchObject({ number: 2, documents: 101 });
-    if (container === "DIRECTORY") expect(readdirSync(destination)).toHaveLength(2);
+    if (container === "DIRECTORY") expect(readdirSync(destination)).toHaveLength(3);
   },
 );
 

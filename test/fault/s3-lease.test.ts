@@ -202,7 +202,7 @@ for (const [what, have, open] of [
         expect(host.leftovers()).toEqual([]);
       }
       const names = await namesBelow(store, "two/");
-      expect(names.filter((name) => name.startsWith("manifest-"))).toHaveLength(2);
+      expect(names.filter((name) => /^manifest-.*\.json$/.test(name))).toHaveLength(2);
       expect(names.filter((name) => name.startsWith(".holdfast"))).toEqual([]);
     },
     120_000,

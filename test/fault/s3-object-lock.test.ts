@@ -62,7 +62,7 @@ describeStore("a backup in a bucket with object lock", () => {
     const retention = until(1, "COMPLIANCE");
     await fixture.backupTo(uri, { retention });
     const names = await namesBelow(store, prefix);
-    expect(names).toHaveLength(2);
+    expect(names).toHaveLength(3);
     for (const name of names) {
       const { VersionId, ...lock } = await lockOf(name);
       expect(lock).toEqual({ mode: "COMPLIANCE", untilMs: retention.untilMs });
@@ -156,7 +156,7 @@ describeStore("a backup in a bucket with object lock", () => {
     aheadMs = 2 * hourMs;
     const { management } = fixture.host;
     expect(await management.pruneBackups(uri, [backup.name])).toMatchObject({
-      removedFiles: [backup.name],
+      removedFiles: [backup.name, `${backup.name}.sig`],
       lockedFiles: [{ name: segment }],
     });
     await fixture.put("a", { second: 2 });

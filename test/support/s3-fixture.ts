@@ -11,6 +11,7 @@ import type { RestoreRequest, RestoreResult } from "../../src/backup/restore-req
 import type { HostOptions } from "../../src/host/options.js";
 import type { LeaseOptions, TransferOptions } from "../../src/io/platform-options.js";
 import { systemPlatform, type Platform } from "../../src/io/platform.js";
+import { signatureName } from "../../src/segment/format.js";
 import { decodeManifest } from "../../src/segment/manifest.js";
 import { hostFixture, type HostFixture } from "./host-fixture.js";
 
@@ -111,9 +112,10 @@ export async function straysBelow(
 ): Promise<string[]> {
   const names = await namesBelow(store, prefix);
   const listed = new Set<string>();
-  for (const name of names.filter((one) => one.startsWith("manifest-"))) {
+  for (const name of names.filter((one) => /^manifest-.*\.json$/.test(one))) {
     const { manifest } = decodeManifest(name, await bytesAt(store, `${prefix}${name}`));
-    for (const segment of [{ name }, ...manifest.segments]) listed.add(segment.name);
+    for (const each of [name, signatureName(name), ...manifest.segments.map((one) => one.name)])
+      listed.add(each);
   }
   return names.filter((name) => !listed.has(name) && !name.endsWith(".zip"));
 }
