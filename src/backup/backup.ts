@@ -18,7 +18,13 @@ import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { replaceMerged } from "./schedule/merge-plan.js";
-import { encodeSegment, encryptionOf, isPlain, type SegmentEncoding } from "./encode-segment.js";
+import {
+  encodeSegment,
+  encryptionOf,
+  isPlain,
+  stagingFor,
+  type SegmentEncoding,
+} from "./encode-segment.js";
 import { encryptionChange } from "./encryption-change.js";
 import { planBackup, type BackupPlan } from "./plan.js";
 import type { Report } from "./progress.js";
@@ -36,6 +42,8 @@ export interface BackupTask {
   store: boolean;
   /** Until when, and how, the store locks the files of the backup. Default: no lock. */
   retention?: Retention | undefined;
+  /** Directory in the data directory, for databases of segments that will be encrypted. */
+  temporaryDirectory: string;
   /** How new segments are stored. */
   encoding: SegmentEncoding;
   /** DIRECTORY: continues a chain whose segments are encrypted otherwise, or not at all. Default: a new base. */
@@ -314,20 +322,28 @@ async function stage(
   report: Report,
 ): Promise<StagedSegment[]> {
   if (plan.kind === "unchanged") return [];
-  const path = join(task.writer.stagingDirectory, temporaryName(platform));
-  const content = await engine.exportSegment({
-    snapshot,
-    kind: plan.kind,
-    afterMicros: plan.kind === "delta" ? plan.afterMicros : 0,
-    path,
-    signal,
-    onProgress: (rows) => report({ documentsDone: rows }),
-  });
-  await platform.failpoint("backup:segment-staged");
-  // The rows of a stored form cannot be verified later.
-  if (!isPlain(task.encoding))
-    requireCounts(await engine.readBack({ ...content, path }, signal), snapshot);
-  return [await encodeSegment(platform, { content, path }, task.encoding, signal)];
+  const { stagingDirectory } = task.writer;
+  const { encoding, temporaryDirectory } = task;
+  const directory = stagingFor(encoding, { stagingDirectory, temporaryDirectory });
+  const path = join(directory, temporaryName(platform));
+  try {
+    const content = await engine.exportSegment({
+      snapshot,
+      kind: plan.kind,
+      afterMicros: plan.kind === "delta" ? plan.afterMicros : 0,
+      path,
+      signal,
+      onProgress: (rows) => report({ documentsDone: rows }),
+    });
+    await platform.failpoint("backup:segment-staged");
+    // The rows of a stored form cannot be verified later.
+    if (!isPlain(task.encoding))
+      requireCounts(await engine.readBack({ ...content, path }, signal), snapshot);
+    return [await encodeSegment(platform, { content, path }, encoding, stagingDirectory, signal)];
+  } catch (error) {
+    await platform.files.remove(path).catch(() => {});
+    throw error;
+  }
 }
 
 /** Returns the next number. Names are unique by number and digest, so the greatest number can repeat. */

@@ -1,3 +1,4 @@
+import { basename, join } from "node:path";
 import type { StagedSegment } from "../container/container.js";
 import type { Destination } from "../destination/destination.js";
 import { bestCompression } from "../encoding/compression.js";
@@ -50,24 +51,45 @@ export function encryptionOf({ encryptTo }: SegmentEncoding): SegmentEncryption 
 }
 
 /**
- * Replaces a staged SQLite database, whose rows were verified, by its stored form, which is verified by
- * decoding it. Returns the database itself if it is stored as it is.
+ * Returns the directory in which the database of a segment is staged: that of the destination, unless it
+ * will be encrypted. What should not be read there must never be written there in the clear, also not for
+ * a while.
+ */
+export function stagingFor(
+  { encryptTo }: SegmentEncoding,
+  { stagingDirectory, temporaryDirectory }: StagingDirectories,
+): string {
+  return encryptTo === undefined ? stagingDirectory : temporaryDirectory;
+}
+
+/** Where segments are staged. */
+export interface StagingDirectories {
+  /** At a local destination in its file system, from which files are renamed. */
+  stagingDirectory: string;
+  /** In the data directory. */
+  temporaryDirectory: string;
+}
+
+/**
+ * Replaces a staged SQLite database, whose rows were verified, by its stored form in the staging
+ * directory, which is verified by decoding it. Returns the database itself if it is stored as it is;
+ * otherwise removes it, also after a failure.
  */
 export async function encodeSegment(
   { files }: Pick<Platform, "files">,
   { content, path }: { content: SegmentContent; path: string },
   encoding: SegmentEncoding,
+  stagingDirectory: string,
   signal: AbortSignal,
 ): Promise<StagedSegment> {
   if (isPlain(encoding)) return { segment: { ...content, name: segmentName(content) }, path };
   const { compression, encryptTo } = encoding;
-  const target = `${path}.stored`;
+  const target = join(stagingDirectory, `${basename(path)}.stored`);
   const name = `the new ${content.kind}`;
   const [encoded] = await runEncoding(
     { kind: "encode", source: path, target, name, compression, encryptTo },
     signal,
-  );
-  await files.remove(path);
+  ).finally(() => files.remove(path));
   const encrypted = encryptTo !== undefined;
   const stored = { compression, encrypted, sizeBytes: 0, sha256: "", ...encoded };
   // The digest of the database would let an observer test guesses about its content.

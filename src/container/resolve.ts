@@ -82,7 +82,7 @@ export async function resolveTarget(
   options: ContainerOptions,
   request: TargetRequest,
 ): Promise<BackupTarget> {
-  const { platform, registry } = options;
+  const { registry } = options;
   const { destination: uri, bearer, since } = request;
   const scheme = registry.schemeOf(uri);
   const container = containerFor(scheme.containers, request.container);
@@ -101,13 +101,13 @@ export async function resolveTarget(
     uri: opened.uri,
     container,
     destination: opened.destination,
-    open: (openOptions, signal) => openWriter(platform, opened, request, openOptions, signal),
+    open: (openOptions, signal) => openWriter(options, opened, request, openOptions, signal),
     inspect: (signal) => inspectTarget(options, opened, signal),
   };
 }
 
 async function openWriter(
-  platform: Platform,
+  { platform, temporaryDirectory }: ContainerOptions,
   { destination, object }: OpenedUri,
   { verify }: TargetRequest,
   { index, expectedBytes, base, encryptTo, unencrypted, ownArchives, onStage }: OpenTargetOptions,
@@ -126,6 +126,7 @@ async function openWriter(
       ...(destination.capabilities.conditionalPut && { index }),
       ...(base !== undefined && { base }),
       encryptTo,
+      temporaryDirectory,
       unencrypted,
       ownArchives,
       ...(verify !== undefined && { verify }),

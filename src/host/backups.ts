@@ -274,6 +274,7 @@ async function startAutomaticBackups(
     displayName,
     target: () => resolveTarget(containers, { destination: uri, container: "DIRECTORY" }),
     encryptTo,
+    temporaryDirectory: directory.temporary,
     hostId,
     productVersion,
     settingPath: directory.autoBackupSetting,

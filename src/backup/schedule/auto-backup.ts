@@ -27,6 +27,8 @@ export interface AutoBackupOptions {
   target(): Promise<BackupTarget>;
   /** Who can decrypt the backups. Default: they are not encrypted. */
   encryptTo?: EncryptTo | undefined;
+  /** Directory in the data directory, for databases of segments that will be encrypted. */
+  temporaryDirectory: string;
   hostId: string;
   productVersion: string;
   enabled: boolean;
@@ -83,6 +85,7 @@ export class AutoBackup {
       index,
       encoding: async () =>
         encodingAt((await options.target()).destination, { encryptTo: options.encryptTo }),
+      temporaryDirectory: options.temporaryDirectory,
       stage: async () => (await options.target()).destination.stage({}),
       onReady: () => this.touch(),
       onError: onBackgroundError,
@@ -201,6 +204,7 @@ export class AutoBackup {
         full: false,
         store: false,
         encoding: encodingAt(target.destination, { encryptTo: this.options.encryptTo }),
+        temporaryDirectory: this.options.temporaryDirectory,
         append: true,
         isDamaged,
         destination: target.uri,

@@ -96,6 +96,7 @@ export class BackupStarter {
       writer = await this.openWriter(index, target, open, signal, report);
       const task = {
         encoding,
+        temporaryDirectory: this.options.temporaryDirectory,
         keepChain: request.encryption?.keepChain ?? false,
         unencrypted,
         index,
