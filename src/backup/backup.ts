@@ -19,7 +19,13 @@ import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { replaceMerged } from "./schedule/merge-plan.js";
-import { encodeSegment, encryptionOf, isPlain, type SegmentEncoding } from "./encode-segment.js";
+import {
+  encodeSegment,
+  encryptionOf,
+  isPlain,
+  stagingFor,
+  type SegmentEncoding,
+} from "./encode-segment.js";
 import { encryptionChange } from "./encryption-change.js";
 import { planBackup, type BackupPlan } from "./plan.js";
 import type { Report } from "./progress.js";
@@ -39,6 +45,8 @@ export interface BackupTask {
   retention?: Retention | undefined;
   /** Signs the bytes of the manifest. Returns the text of a signature file. Default: not signed. */
   sign?: ((bytes: Uint8Array) => string) | undefined;
+  /** Directory in the data directory, for databases of segments that will be encrypted. */
+  temporaryDirectory: string;
   /** How new segments are stored. */
   encoding: SegmentEncoding;
   /** DIRECTORY: continues a chain whose segments are encrypted otherwise, or not at all. Default: a new base. */
@@ -318,28 +326,36 @@ async function stage(
   report: Report,
 ): Promise<StagedSegment[]> {
   if (plan.kind === "unchanged") return [];
-  const path = join(task.writer.stagingDirectory, temporaryName(platform));
-  const content = await engine.exportSegment({
-    snapshot,
-    kind: plan.kind,
-    afterMicros: plan.kind === "delta" ? plan.afterMicros : 0,
-    path,
-    signal,
-    onProgress: (rows) => report({ documentsDone: rows }),
-  });
-  await platform.failpoint("backup:segment-staged");
-  // The rows of a stored form cannot be verified later.
-  if (isPlain(task.encoding))
-    return [await encodeSegment({ content, path }, task.encoding, signal)];
-  let staged: StagedSegment | undefined;
-  const verify = async (either: AbortSignal) =>
-    requireCounts(await engine.readBack({ ...content, path }, either), snapshot);
-  const encode = async (either: AbortSignal) => {
-    staged = await encodeSegment({ content, path }, task.encoding, either);
-  };
-  await eachConcurrently([verify, encode], 2, signal, (work, either) => work(either));
-  await platform.files.remove(path);
-  return staged === undefined ? [] : [staged];
+  const { stagingDirectory } = task.writer;
+  const { encoding, temporaryDirectory } = task;
+  const directory = stagingFor(encoding, { stagingDirectory, temporaryDirectory });
+  const path = join(directory, temporaryName(platform));
+  try {
+    const content = await engine.exportSegment({
+      snapshot,
+      kind: plan.kind,
+      afterMicros: plan.kind === "delta" ? plan.afterMicros : 0,
+      path,
+      signal,
+      onProgress: (rows) => report({ documentsDone: rows }),
+    });
+    await platform.failpoint("backup:segment-staged");
+    // The rows of a stored form cannot be verified later.
+    if (isPlain(encoding))
+      return [await encodeSegment({ content, path }, encoding, stagingDirectory, signal)];
+    let staged: StagedSegment | undefined;
+    const verify = async (either: AbortSignal) =>
+      requireCounts(await engine.readBack({ ...content, path }, either), snapshot);
+    const encode = async (either: AbortSignal) => {
+      staged = await encodeSegment({ content, path }, encoding, stagingDirectory, either);
+    };
+    await eachConcurrently([verify, encode], 2, signal, (work, either) => work(either));
+    await platform.files.remove(path);
+    return staged === undefined ? [] : [staged];
+  } catch (error) {
+    await platform.files.remove(path).catch(() => {});
+    throw error;
+  }
 }
 
 /** Returns the next number. Names are unique by number and digest, so the greatest number can repeat. */

@@ -1,3 +1,4 @@
+import { basename, join } from "node:path";
 import type { StagedSegment } from "../container/container.js";
 import type { Destination } from "../destination/destination.js";
 import { bestCompression } from "../encoding/compression.js";
@@ -49,17 +50,39 @@ export function encryptionOf({ encryptTo }: SegmentEncoding): SegmentEncryption 
 }
 
 /**
- * Writes the stored form of a staged SQLite database beside it, and verifies it by decoding it. The rows of
- * the database are for the caller to verify. Returns the database itself if it is stored as it is.
+ * Returns the directory in which the database of a segment is staged: that of the destination, unless it
+ * will be encrypted. What should not be read there must never be written there in the clear, also not for
+ * a while.
+ */
+export function stagingFor(
+  { encryptTo }: SegmentEncoding,
+  { stagingDirectory, temporaryDirectory }: StagingDirectories,
+): string {
+  return encryptTo === undefined ? stagingDirectory : temporaryDirectory;
+}
+
+/** Where segments are staged. */
+export interface StagingDirectories {
+  /** At a local destination in its file system, from which files are renamed. */
+  stagingDirectory: string;
+  /** In the data directory. */
+  temporaryDirectory: string;
+}
+
+/**
+ * Writes the stored form of a staged SQLite database to the staging directory, and verifies it by decoding
+ * it. The rows of the database are for the caller to verify, and the database for the caller to remove.
+ * Returns the database itself if it is stored as it is.
  */
 export async function encodeSegment(
   { content, path }: { content: SegmentContent; path: string },
   encoding: SegmentEncoding,
+  stagingDirectory: string,
   signal: AbortSignal,
 ): Promise<StagedSegment> {
   if (isPlain(encoding)) return { segment: { ...content, name: segmentName(content) }, path };
   const { compression, encryptTo } = encoding;
-  const target = `${path}.stored`;
+  const target = join(stagingDirectory, `${basename(path)}.stored`);
   const name = `the new ${content.kind}`;
   const [encoded] = await runEncoding(
     { kind: "encode", source: path, target, name, compression, encryptTo },

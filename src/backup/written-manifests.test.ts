@@ -53,10 +53,10 @@ test.each<[string, unknown[]]>([
 
 test("a full record with the longest links is read again", async () => {
   const path = join(temporaryDirectory(), "written.json");
-  const link = "/".padEnd(limits.selfLinkBytes, "x");
+  const longLink = "/".padEnd(limits.selfLinkBytes, "x");
   const entry = (i: number) => ({
     sha256: String(i).padStart(64, "0"),
-    lastRecord: { ...lastRecord, link },
+    lastRecord: { ...lastRecord, link: longLink },
   });
   const full = Array.from({ length: limits.writtenDestinations }, (_, i) => [
     `file:///${"d".repeat(200)}${i}`,
@@ -65,7 +65,7 @@ test("a full record with the longest links is read again", async () => {
   writeFileSync(path, JSON.stringify(full));
   expect(readFileSync(path).length).toBeGreaterThan(8 << 20);
   const written = await open(path, fail);
-  expect(written.find(entry(15).sha256)).toMatchObject({ lastRecord: { link } });
+  expect(written.find(entry(15).sha256)).toMatchObject({ lastRecord: { link: longLink } });
 });
 
 function fail(error: unknown): never {

@@ -31,6 +31,8 @@ const nextSteps: Partial<Record<Reason, (error: HostError) => string>> = {
   BACKUP_FOREIGN: () => "List the available backups: holdfast list DIRECTORY",
   BACKUP_DAMAGED: () =>
     "Create a new backup now: holdfast backup DEST --full. To find an older one: holdfast list DIRECTORY, then holdfast verify PATH",
+  ENCRYPTION_REQUIRED: () =>
+    "Encrypt it: --recipient age1... or --passphrase-file FILE. To write it in the clear: --no-encryption",
   TARGET_TIME_OUT_OF_RANGE: () => "Show the restorable window: holdfast inspect PATH",
   OPERATION_NOT_FOUND: () => "List operations: holdfast operations list",
   DESTINATION_BUSY: () => "List operations: holdfast operations list",

@@ -111,7 +111,7 @@ export async function resolveTarget(
 }
 
 async function openWriter(
-  { platform, trust }: ContainerOptions,
+  { platform, temporaryDirectory, trust }: ContainerOptions,
   { destination, object }: OpenedUri,
   { verify }: TargetRequest,
   {
@@ -146,6 +146,7 @@ async function openWriter(
       ...(destination.capabilities.conditionalPut && { index }),
       ...(base !== undefined && { base }),
       encryptTo,
+      temporaryDirectory,
       unencrypted,
       ownArchives,
       ...(verify !== undefined && { verify }),

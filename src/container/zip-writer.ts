@@ -4,6 +4,7 @@ import { readBack, requireCapability } from "../destination/objects.js";
 import { runEncoding, type EncryptTo } from "../encoding/encoding-call.js";
 import type { IndexIdentity } from "../engine/engine.js";
 import { HostError } from "../errors.js";
+import { temporaryPrefix } from "../io/durable-file.js";
 import type { HeldLease } from "../io/lease.js";
 import type { Platform } from "../io/platform.js";
 import { sha256Of } from "../io/sha256.js";
@@ -50,6 +51,11 @@ export interface ZipWriterOptions {
   verify?: boolean;
   /** Encrypts the archive as a whole. Default: not encrypted. */
   encryptTo?: EncryptTo | undefined;
+  /**
+   * Directory in the data directory, in which an archive is packed that will be encrypted. Default: at the
+   * destination.
+   */
+  temporaryDirectory?: string;
   /** Replaces an encrypted archive by one in the clear. Default: ENCRYPTION_REQUIRED. */
   unencrypted?: boolean | undefined;
   /** Encrypted archives that may be replaced. Default: none. */
@@ -89,7 +95,8 @@ export async function openZipWriter(
       lock,
       ...(expectedBytes !== undefined && { expectedBytes }),
     });
-    return new ZipWriter(platform, options, lock, staging, {
+    const stagingDirectory = await packingDirectory(platform, options, staging);
+    return new ZipWriter(platform, { ...options, stagingDirectory }, lock, staging, {
       existing: base ? [{ name: base.name, file: base }] : (replaced?.manifests ?? []),
       ...(replaced && { replacedVersion: replaced.version }),
     });
@@ -98,6 +105,21 @@ export async function openZipWriter(
     await lock.release();
     throw error;
   }
+}
+
+/**
+ * Returns the directory in which the archive is packed: that of the destination, unless it will be
+ * encrypted and must never be there in the clear.
+ */
+async function packingDirectory(
+  { files, randomHex }: Platform,
+  { encryptTo, temporaryDirectory }: ZipWriterOptions,
+  staging: StagingArea,
+): Promise<string> {
+  if (encryptTo === undefined || temporaryDirectory === undefined) return staging.directory;
+  const directory = join(temporaryDirectory, `${temporaryPrefix}packing-${randomHex(8)}`);
+  await files.makeDirectory(directory);
+  return directory;
 }
 
 interface Replaced {
@@ -152,7 +174,7 @@ class ZipWriter implements ContainerWriter {
 
   constructor(
     platform: Platform,
-    options: ZipWriterOptions,
+    options: ZipWriterOptions & { stagingDirectory: string },
     lock: Lock,
     staging: StagingArea,
     { existing, replacedVersion }: { existing: FoundManifest[]; replacedVersion?: string | null },
@@ -163,7 +185,7 @@ class ZipWriter implements ContainerWriter {
     this.#staging = staging;
     this.#replacedVersion = replacedVersion;
     this.lease = lock;
-    this.stagingDirectory = staging.directory;
+    this.stagingDirectory = options.stagingDirectory;
     this.existing = existing;
     this.existingIsOwn = options.base !== undefined;
   }
@@ -226,7 +248,7 @@ class ZipWriter implements ContainerWriter {
     const path = join(this.stagingDirectory, "archive.zip");
     const packed = await this.#pack(path, staged, manifest, commit);
     if (encryptTo === undefined) return { path, ...packed };
-    const target = `${path}.age`;
+    const target = join(this.#staging.directory, "archive.zip.age");
     const name = destination.displayName(object);
     const [encrypted] = await runEncoding(
       { kind: "encode", source: path, target, name, compression: "none", encryptTo },
@@ -246,6 +268,8 @@ class ZipWriter implements ContainerWriter {
 
   async close(): Promise<void> {
     await this.#staging.close().catch(() => {});
+    if (this.stagingDirectory !== this.#staging.directory)
+      await this.#platform.files.removeTree(this.stagingDirectory).catch(() => {});
     await this.#lock.release();
     await this.#options.destination.close();
   }

@@ -299,6 +299,7 @@ async function startAutomaticBackups(
     target: () => resolveTarget(containers, { destination: uri, container: "DIRECTORY" }),
     encryptTo,
     sign,
+    temporaryDirectory: directory.temporary,
     hostId,
     productVersion,
     settingPath: directory.autoBackupSetting,

@@ -23,3 +23,9 @@ test("detects that a process of this machine has ended, and never reports it for
   expect(hasEnded({ ...other, boot: "another machine" })).toBe(false);
   expect(hasEnded({ ...other, namespace: "pid:[1]" })).toBe(false);
 });
+
+test("does not reveal the ID of the boot", () => {
+  const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+  expect(ownProcess()?.boot).toMatch(/^[0-9a-f]{32}$/);
+  expect(JSON.stringify(ownProcess())).not.toContain(boot.slice(0, 8));
+});

@@ -1,10 +1,11 @@
+import { createHash } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 
 /**
  * Identifies a process, so that another process of the same machine can tell whether it still runs.
  */
 export interface ProcessIdentity {
-  /** ID of the boot: differs between machines, and after each start of a machine. */
+  /** Digest of the ID of the boot: differs between machines, and after each start of a machine. */
   boot: string;
   /** PID namespace. Containers have their own, and process IDs are only comparable within one. */
   namespace: string;
@@ -21,8 +22,10 @@ function startTicksOf(pid: number): string {
 }
 
 function machineIdentity(): Pick<ProcessIdentity, "boot" | "namespace"> {
+  const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
   return {
-    boot: readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim(),
+    // Leases are read by others than this machine, and to compare boots a digest is enough.
+    boot: createHash("sha256").update(`holdfast\n${boot}`).digest("hex").slice(0, 32),
     namespace: readlinkSync("/proc/self/ns/pid"),
   };
 }

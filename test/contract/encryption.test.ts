@@ -173,6 +173,33 @@ interface Listed {
   lastRecord?: unknown;
 }
 
+test.each(["DIRECTORY", "ZIP"] as const)(
+  "no file of a %s destination is in the clear while a backup is written",
+  async (container) => {
+    const clear: string[] = [];
+    let stages = 0;
+    const fixture: HostFixture = await hostFixture({
+      platform: {
+        ...systemPlatform,
+        async failpoint(name) {
+          if (!name.startsWith("backup:") || name === "backup:snapshot-taken") return;
+          stages += 1;
+          for (const entry of readdirSync(fixture.root, { recursive: true, withFileTypes: true })) {
+            const file = join(entry.parentPath, entry.name);
+            if (!entry.isFile() || file.startsWith(path(fixture, "data/"))) continue;
+            if (/SQLite format 3|^PK/.test(readFileSync(file, "latin1"))) clear.push(file);
+          }
+        },
+      },
+    });
+    await fixture.put("a", { n: 1 });
+    await fixture.backup("b", { container, ...to(key.recipient) });
+    expect(stages).toBeGreaterThan(1);
+    expect(clear).toEqual([]);
+    expect(readdirSync(path(fixture, "data/temporary"))).toEqual([]);
+  },
+);
+
 describe("an encrypted archive", () => {
   const zip = { container: "ZIP" } as const;
 

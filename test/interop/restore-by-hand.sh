@@ -1,9 +1,10 @@
 #!/bin/sh
-# Gets the documents out of a backup with sqlite3, unzip and sha256sum alone, as docs/format.md describes it.
+# Gets the documents out of a backup with sqlite3, unzip and sha256sum alone, and gunzip or zstd and age for a compressed
+# or encrypted backup, as docs/format.md describes it.
 #
-#   restore-by-hand.sh [-a] BACKUP [TARGET_MICROS] > documents.ndjson
+#   restore-by-hand.sh [-a] [-i IDENTITY_FILE] BACKUP [TARGET_MICROS] > documents.ndjson
 #
-# BACKUP is a directory that holds a backup, or a ZIP of one. TARGET_MICROS is the point in time to restore, in
+# BACKUP is a directory that holds a backup, or a ZIP of one. IDENTITY_FILE is an identity of age, for an encrypted one. TARGET_MICROS is the point in time to restore, in
 # microseconds since 1970; without it everything is restored. Writes one line of JSON for each document that is not
 # deleted, ordered by link: {"link":..,"version":..,"time":..,"body":{..}}; with -a one for each version that is left of
 # any document, with its action.
@@ -16,11 +17,15 @@ fail() {
 }
 
 all=
-if [ "${1-}" = -a ]; then
-  all=yes
-  shift
-fi
-[ $# -eq 1 ] || [ $# -eq 2 ] || fail "usage: restore-by-hand.sh [-a] BACKUP [TARGET_MICROS]"
+identity=
+while :; do
+  case ${1-} in
+    -a) all=yes && shift ;;
+    -i) identity=${2-} && shift 2 ;;
+    *) break ;;
+  esac
+done
+[ $# -eq 1 ] || [ $# -eq 2 ] || fail "usage: restore-by-hand.sh [-a] [-i IDENTITY_FILE] BACKUP [TARGET_MICROS]"
 backup=$1
 target=${2-}
 case $target in *[!0-9]*) fail "the target time must be a whole number of microseconds, not $target" ;; esac
@@ -29,9 +34,19 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# 1. A ZIP holds the same files, at its top or in one folder.
+# Decrypts a file to another.
+decrypt() {
+  [ -n "$identity" ] || fail "$backup is encrypted: name an identity file with -i"
+  age -d -i "$identity" -o "$2" "$1" 2>"$work/age" || fail "${1##*/} cannot be decrypted: $(head -n 1 "$work/age")"
+}
+
+# 1. A ZIP holds the same files, at its top or in one folder. It may be encrypted as a whole.
 directory=$backup
 if [ -f "$backup" ]; then
+  if [ "$(head -c 21 "$backup" | tr -d '\0')" = age-encryption.org/v1 ]; then
+    decrypt "$backup" "$work/decrypted.zip"
+    backup=$work/decrypted.zip
+  fi
   mkdir "$work/unpacked"
   unzip -q "$backup" -d "$work/unpacked" || fail "$backup cannot be unpacked"
   directory=$work/unpacked
@@ -60,7 +75,7 @@ done
 sql() { (cd "$work" && sqlite3 -batch -bail "$@"); }
 field() { sql :memory: "SELECT json_extract(readfile('manifest.json'), '\$.$1')"; }
 
-[ "$(field formatVersion)" = 1 ] || fail "${manifest##*/} has format $(field formatVersion); this script knows format 1"
+case $(field formatVersion) in 1 | 2) ;; *) fail "${manifest##*/} has format $(field formatVersion); this script knows formats 1 and 2" ;; esac
 if [ -n "$target" ]; then
   earliest=$(field window.earliestMicros)
   latest=$(field window.latestMicros)
@@ -69,21 +84,37 @@ if [ -n "$target" ]; then
   fi
 fi
 
-# 3. Its segments in their order: digest, size and counts must be those of the manifest.
+# 3. Its segments in their order: digest and size of the file, then those of the database in it, and counts must be those
+# of the manifest. The manifest has no digest of an encrypted database.
 sql :memory: "SELECT json_extract(value, '\$.name'), json_extract(value, '\$.sha256'), json_extract(value, '\$.sizeBytes'),
-  json_extract(value, '\$.records'), json_extract(value, '\$.prunes')
+  json_extract(value, '\$.records'), json_extract(value, '\$.prunes'),
+  coalesce(json_extract(value, '\$.stored.sha256'), json_extract(value, '\$.sha256')),
+  coalesce(json_extract(value, '\$.stored.sizeBytes'), json_extract(value, '\$.sizeBytes'))
   FROM json_each(readfile('manifest.json'), '\$.segments') ORDER BY key" >"$work/segments"
 sql index.sqlite "
   CREATE TABLE log (time INTEGER PRIMARY KEY, link TEXT, version INTEGER, action TEXT, body TEXT);
   CREATE TABLE prune (link TEXT PRIMARY KEY, time INTEGER, version INTEGER);"
-while IFS='|' read -r name sha256 bytes records prunes; do
-  case $name in base-*.sqlite | delta-*.sqlite) ;; *) fail "the manifest lists $name, which is no segment" ;; esac
+# Checks size and digest of a file.
+check() {
+  [ "$(wc -c <"$1" | tr -d ' ')" = "$2" ] || fail "$name has not $2 bytes"
+  [ "$(sha256sum <"$1" | cut -c 1-64)" = "$3" ] || fail "$name does not agree with its digest"
+}
+while IFS='|' read -r name sha256 bytes records prunes stored_sha256 stored_bytes; do
+  form=${name#*.sqlite}
+  case $form in "" | .gz | .zst | .age | .gz.age | .zst.age) ;; *) fail "the manifest lists $name, which is no segment" ;; esac
+  case $name in base-*.sqlite* | delta-*.sqlite*) ;; *) fail "the manifest lists $name, which is no segment" ;; esac
   case $name in *[!a-z0-9.-]*) fail "the manifest lists $name, which is no segment" ;; esac
   [ -f "$directory/$name" ] || fail "$name is missing"
-  rm -f "$work/segment.sqlite"
-  cp "$directory/$name" "$work/segment.sqlite"
-  [ "$(wc -c <"$work/segment.sqlite" | tr -d ' ')" = "$bytes" ] || fail "$name has not $bytes bytes"
-  [ "$(sha256sum <"$work/segment.sqlite" | cut -c 1-64)" = "$sha256" ] || fail "$name does not agree with its digest"
+  rm -f "$work/segment.sqlite" "$work/stored" "$work/compressed"
+  cp "$directory/$name" "$work/stored"
+  check "$work/stored" "$stored_bytes" "$stored_sha256"
+  case $form in *.age) decrypt "$work/stored" "$work/compressed" ;; *) mv "$work/stored" "$work/compressed" ;; esac
+  case $form in
+    .gz*) gunzip -c <"$work/compressed" >"$work/segment.sqlite" || fail "$name cannot be decompressed" ;;
+    .zst*) zstd -q -d -c <"$work/compressed" >"$work/segment.sqlite" || fail "$name cannot be decompressed" ;;
+    *) mv "$work/compressed" "$work/segment.sqlite" ;;
+  esac
+  check "$work/segment.sqlite" "$bytes" "${sha256:-$(sha256sum <"$work/segment.sqlite" | cut -c 1-64)}"
   found=$(sql segment.sqlite "SELECT (SELECT count(*) FROM log) || '|' || (SELECT count(*) FROM prune)")
   [ "$found" = "$records|$prunes" ] || fail "$name holds $found rows and prunes, not $records|$prunes"
   # 4. Rows up to the target time; of prunes all, the later ones in place of the earlier ones.

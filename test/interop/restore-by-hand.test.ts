@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
+import { generateIdentity } from "../../src/encryption/identities.js";
 import type { DocumentVersion } from "../../src/document/document.js";
 import { eventually } from "../support/eventually.js";
 import { factoryPath, hostFixture, type HostFixture } from "../support/host-fixture.js";
@@ -43,16 +44,22 @@ const refusal = async (...args: string[]) => {
   return stderr;
 };
 
+const withIdentity = (path?: string) => (path === undefined ? [] : ["-i", path]);
+
 /** The documents of the same backup restored by another host, as lines in the format of the script. */
 async function byHoldfast(
   backup: string,
   targetMicros?: number,
+  identity?: string,
 ): Promise<{ documents: string[]; versions: string[] }> {
   const other = await hostFixture();
   const source = `file:${backup}`;
   await other.restore("", {
     source,
     ...(targetMicros !== undefined && { targetTimeMicros: BigInt(targetMicros) }),
+    ...(identity !== undefined && {
+      decryptWith: { identities: readFileSync(identity, "utf8"), passphrase: "" },
+    }),
   });
   const { documents } = await other.host.documents.list({
     factoryPath,
@@ -60,7 +67,9 @@ async function byHoldfast(
     limit: 10_000,
   });
   const links = new Set(
-    (await byHand(backup, targetMicros, "-a")).map((line) => String(JSON.parse(line).link)),
+    (await byHand(backup, targetMicros, "-a", ...withIdentity(identity))).map((line) =>
+      String(JSON.parse(line).link),
+    ),
   );
   const versions: DocumentVersion[] = [];
   for (const link of links) versions.push(...(await other.host.documents.listVersions(link, 1000)));
@@ -81,11 +90,16 @@ async function byHoldfast(
 }
 
 /** Compares the script with Holdfast: the documents, and all versions of each. */
-async function restoreBothWays(backup: string, targetMicros?: number): Promise<string[]> {
-  const lines = await byHand(backup, targetMicros);
-  const { documents, versions } = await byHoldfast(backup, targetMicros);
+async function restoreBothWays(
+  backup: string,
+  targetMicros?: number,
+  identity?: string,
+): Promise<string[]> {
+  const options = withIdentity(identity);
+  const lines = await byHand(backup, targetMicros, ...options);
+  const { documents, versions } = await byHoldfast(backup, targetMicros, identity);
   expect([...lines].sort()).toEqual(documents);
-  expect((await byHand(backup, targetMicros, "-a")).sort()).toEqual(versions);
+  expect((await byHand(backup, targetMicros, "-a", ...options)).sort()).toEqual(versions);
   return lines;
 }
 
@@ -284,5 +298,54 @@ async function swept(fixture: HostFixture, versions: number): Promise<void> {
     copyFileSync(join(backup, base), join(backup, "base-copy.sqlite"));
     renameSync(join(backup, "base-copy.sqlite"), join(backup, "folder", "base-copy.sqlite"));
     expect(await restoreBothWays(backup)).toHaveLength(1);
+  });
+});
+
+(able && haveTools("restoring encrypted backups by hand", "age", "gunzip", "zstd")
+  ? describe
+  : describe.skip)("restoring stored forms by hand", () => {
+  test("restores compressed, encrypted and mixed chains, and encrypted archives", async () => {
+    const fixture = await hostFixture();
+    const { recipient, identityFile } = await generateIdentity({ createdMs: 0 });
+    const identity = path(fixture, "identity.txt");
+    writeFileSync(identity, identityFile);
+    const encryption = { encryptTo: { recipients: [recipient] }, keepChain: true };
+    await fixture.put("d0", { text: "x".repeat(300_000) });
+    await fixture.backup("compressed", { compression: "gzip" });
+    await fixture.backup("encrypted", { encryption });
+    await fixture.backup("both", { encryption, compression: "gzip" });
+    await fixture.backup("mixed");
+    const time = await fixture.put("d1", { first: true });
+    await fixture.backup("mixed", { compression: "gzip" });
+    await fixture.put("d1", { second: true });
+    for (const name of ["compressed", "both"])
+      await fixture.backup(name, { compression: "gzip", ...(name === "both" && { encryption }) });
+    await fixture.backup("encrypted", { encryption });
+    await fixture.backup("mixed", { encryption, compression: "gzip" });
+    await fixture.backup("b.zip", { container: "ZIP", encryption });
+    expect(readdirSync(path(fixture, "mixed")).join()).toMatch(
+      /sqlite,.*sqlite\.gz,.*sqlite\.gz\.age/,
+    );
+
+    const expected = await restoreBothWays(path(fixture, "compressed"));
+    expect(expected).toHaveLength(2);
+    for (const name of ["encrypted", "both", "mixed", "b.zip"]) {
+      const backup = path(fixture, name);
+      expect(await restoreBothWays(backup, undefined, identity)).toEqual(expected);
+      const then = await restoreBothWays(backup, time, identity);
+      expect(then.join()).toContain('{"first":true}');
+      expect(await refusal(backup)).toContain("is encrypted: name an identity file with -i");
+    }
+  });
+
+  test("restores the golden backups of format 2, of which a segment is compressed with zstd", async () => {
+    const golden = resolve("test/golden/v2");
+    const identity = join(golden, "identity.txt");
+    const [directory, archive] = [
+      await byHand(join(golden, "directory"), undefined, "-i", identity),
+      await byHand(join(golden, "archive.zip"), undefined, "-i", identity),
+    ];
+    expect(directory).toHaveLength(42);
+    expect(archive).toEqual(directory);
   });
 });

@@ -29,6 +29,8 @@ export interface AutoBackupOptions {
   sign?: ((bytes: Uint8Array) => string) | undefined;
   /** Who can decrypt the backups. Default: they are not encrypted. */
   encryptTo?: EncryptTo | undefined;
+  /** Directory in the data directory, for databases of segments that will be encrypted. */
+  temporaryDirectory: string;
   hostId: string;
   productVersion: string;
   enabled: boolean;
@@ -85,6 +87,7 @@ export class AutoBackup {
       index,
       encoding: async () =>
         encodingAt((await options.target()).destination, { encryptTo: options.encryptTo }),
+      temporaryDirectory: options.temporaryDirectory,
       stage: async () => (await options.target()).destination.stage({}),
       onReady: () => this.touch(),
       onError: onBackgroundError,
@@ -204,6 +207,7 @@ export class AutoBackup {
         store: false,
         encoding: encodingAt(target.destination, { encryptTo: this.options.encryptTo }),
         sign: this.options.sign,
+        temporaryDirectory: this.options.temporaryDirectory,
         append: true,
         isDamaged,
         destination: target.uri,

@@ -4,7 +4,8 @@ import type { StagingArea } from "../../destination/destination.js";
 import type { Platform } from "../../io/platform.js";
 import type { Manifest } from "../../segment/manifest.js";
 import type { DocumentIndex } from "../../store/document-index.js";
-import { encodeSegment, type SegmentEncoding } from "../encode-segment.js";
+import { temporaryName } from "../../io/durable-file.js";
+import { encodeSegment, stagingFor, type SegmentEncoding } from "../encode-segment.js";
 import { planMerge, type MergePlan } from "./merge-plan.js";
 
 /** What a background merge works with. */
@@ -13,6 +14,8 @@ export interface MergeOptions {
   index: DocumentIndex;
   /** How the merged segment is stored. */
   encoding(): Promise<SegmentEncoding>;
+  /** Directory in the data directory, for databases of segments that will be encrypted. */
+  temporaryDirectory: string;
   /** Makes a staging area of the destination that keeps the chain. */
   stage(): Promise<StagingArea>;
   onReady(): void;
@@ -66,7 +69,11 @@ export class BackgroundMerge {
   private async run({ kind, firstMicros, lastMicros }: MergePlan, lineage: string): Promise<void> {
     const { signal } = this.stop;
     this.staging = await this.options.stage();
-    const path = join(this.staging.directory, "segment");
+    const { platform, temporaryDirectory } = this.options;
+    const stagingDirectory = this.staging.directory;
+    const encoding = await this.options.encoding();
+    const directory = stagingFor(encoding, { stagingDirectory, temporaryDirectory });
+    const path = join(directory, temporaryName(platform));
     this.merged = await this.options.index.withEngine(async (engine) => {
       const snapshot = await engine.snapshot();
       try {
@@ -82,10 +89,12 @@ export class BackgroundMerge {
           background: true,
         });
         await engine.readBack({ ...content, path }, signal, true);
-        const encoding = await this.options.encoding();
-        const staged = await encodeSegment({ content, path }, encoding, signal);
-        if (staged.path !== path) await this.options.platform.files.remove(path);
+        const staged = await encodeSegment({ content, path }, encoding, stagingDirectory, signal);
+        if (staged.path !== path) await platform.files.remove(path);
         return staged;
+      } catch (error) {
+        await platform.files.remove(path).catch(() => {});
+        throw error;
       } finally {
         await snapshot.release();
       }

@@ -130,11 +130,27 @@ function describe(backup: BackupView, time: TimeFormat): string {
       `${time(window.latestMicros)} (${formatDuration(window.latestMicros - window.earliestMicros)})`,
     ],
   ];
+  if (backup.encryption !== undefined)
+    pairs.push(["encrypted", encryptionText(backup.encryption.recipients, backup.segments)]);
   if (window.boundingLink !== undefined)
     pairs.push(["bounded by", `compacted versions of ${window.boundingLink}`]);
   if (window.historyStartMicros > 0) pairs.push(["history start", time(window.historyStartMicros)]);
   pairs.push(["manifest", `sha256 ${backup.manifestSha256}`]);
   return list(pairs);
+}
+
+/** Absent, or 0 in a description of a host: the file is the database. */
+const storedBytesOf = ({ sizeBytes, storedBytes }: BackupView["segments"][number]) =>
+  storedBytes || sizeBytes;
+
+/** States for whom, and how many of the segments, if a chain in the clear was continued. */
+function encryptionText(recipients: readonly string[], segments: BackupView["segments"]): string {
+  const encrypted = segments.filter((segment) => segment.encrypted).length;
+  const part =
+    encrypted === segments.length
+      ? ""
+      : `${encrypted} of ${formatCount(segments.length, "segment")}, `;
+  return `${part}${recipients.length === 0 ? "with a passphrase" : `to ${recipients.map(printable).join(", ")}`}`;
 }
 
 function segmentTable({ segments }: BackupView, time: TimeFormat): string {
@@ -143,6 +159,7 @@ function segmentTable({ segments }: BackupView, time: TimeFormat): string {
     { head: "KIND" },
     { head: "RECORDS", right: true },
     { head: "SIZE", right: true },
+    { head: "STORED", right: true },
     { head: "AFTER" },
     { head: "UP TO" },
   ];
@@ -154,6 +171,7 @@ function segmentTable({ segments }: BackupView, time: TimeFormat): string {
       segment.kind,
       formatNumber(segment.records),
       formatBytes(segment.sizeBytes),
+      formatBytes(storedBytesOf(segment)),
       bound(segment.firstMicros),
       bound(segment.lastMicros),
     ]),

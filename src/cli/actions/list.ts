@@ -152,7 +152,7 @@ function listText(backups: ListedView[], uri: string): string {
   const rows = backups.map((entry) => {
     const { backup } = entry;
     const details = backup && [
-      backup.container.toLowerCase(),
+      `${backup.container.toLowerCase()}${backup.encryption ? ", encrypted" : ""}`,
       backup.indexLink,
       formatNumber(backup.documents),
       formatBytes(backup.sizeBytes),

@@ -98,6 +98,7 @@ export class BackupStarter {
       const task = {
         encoding,
         sign: this.options.sign,
+        temporaryDirectory: this.options.temporaryDirectory,
         keepChain: request.encryption?.keepChain ?? false,
         unencrypted,
         index,
