@@ -27,7 +27,9 @@ export async function readPredecessor(
 ): Promise<FoundManifest[]> {
   const reader = await openZipReader(path, open).catch((error: unknown) => {
     const thrown = HostError.from(error);
-    if (thrown.reason === "FORMAT_TOO_NEW") throw thrown;
+    // A destination that cannot be read says nothing about its contents.
+    const isUnread = thrown.code === "UNAVAILABLE" || thrown.code === "CANCELLED";
+    if (thrown.reason === "FORMAT_TOO_NEW" || isUnread) throw thrown;
     throw occupied(
       path,
       thrown.reason === "BACKUP_FROM_XENON"

@@ -14,6 +14,7 @@ import { fromFileError } from "../../src/io/file-error.js";
 import { hostFixture } from "../support/host-fixture.js";
 import { readWholeBackup } from "../support/whole-backup.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
+import { formatVersion } from "../../src/segment/format.js";
 
 /** A small backup of two segments in a directory, and one in an archive. */
 async function smallBackups() {
@@ -27,6 +28,10 @@ async function smallBackups() {
 }
 
 /** Whether what a restore would read is refused, or is identical to the backup. */
+/** Without trusted signers, the signature of a manifest is not read. */
+const withoutSignatures = (path: string) =>
+  readdirSync(path).filter((name) => !name.endsWith(".sig"));
+
 async function verdict(
   path: string,
   expected: string,
@@ -46,7 +51,7 @@ test("no flipped byte of a directory backup is restored", async () => {
   const path = join(fixture.root, "dir");
   const expected = JSON.stringify(await readWholeBackup(path));
   const verdicts = new Map<string, number>();
-  for (const name of readdirSync(path)) {
+  for (const name of withoutSignatures(path)) {
     const file = join(path, name);
     const bytes = readFileSync(file);
     // Every byte of the manifest; of the segments every byte of page headers, and a stride that covers all other positions in time.
@@ -88,7 +93,7 @@ test("detects files that are truncated, extended, emptied, missing or swapped", 
   const fixture = await smallBackups();
   const path = join(fixture.root, "dir");
   const expected = JSON.stringify(await readWholeBackup(path));
-  const names = readdirSync(path);
+  const names = withoutSignatures(path);
   for (const name of names) {
     const file = join(path, name);
     const bytes = readFileSync(file);
@@ -402,7 +407,7 @@ test("rejects a newer format before any change, in a backup and in the data dire
   const old = readdirSync(path).find((name) => name.startsWith("manifest")) ?? "";
   const text = readFileSync(join(path, old), "utf8").replace(
     /"formatVersion":\s*1/,
-    '"formatVersion": 2',
+    `"formatVersion": ${formatVersion + 1}`,
   );
   rmSync(join(path, old));
   writeFileSync(

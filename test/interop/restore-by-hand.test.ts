@@ -209,7 +209,7 @@ async function swept(fixture: HostFixture, versions: number): Promise<void> {
         join(
           pruned,
           readdirSync(pruned)
-            .filter((name) => name.startsWith("manifest-"))
+            .filter((name) => /^manifest-.*\.json$/.test(name))
             .at(-1) ?? "",
         ),
         "utf8",
