@@ -126,7 +126,7 @@ async function uploadParts(
 }
 
 /** Returns the size of the parts: S3 allows 10,000 of them, all but the last of at least 5 MiB. */
-export function partBytes(sizeBytes: number): number {
+function partBytes(sizeBytes: number): number {
   const step = 1024 * 1024;
   const needed = Math.ceil(sizeBytes / limits.s3PartsPerObject / step) * step;
   return Math.max(limits.s3PartBytes, needed);
