@@ -36,7 +36,10 @@ test.each<[string, unknown[]]>([
   ["an entry without a digest", [{ lastRecord }]],
   ["a last row that is text", [{ sha256: "a", lastRecord: "row" }]],
   ["a last row without a time", [{ sha256: "a", lastRecord: { ...lastRecord, timeMicros: null } }]],
-  ["a last row without a link", [{ sha256: "a", lastRecord: { ...lastRecord, link: 1 } }]],
+  [
+    "a last row without a link",
+    [{ sha256: "a", lastRecord: { timeMicros: 5, version: 0, crc: 7 } }],
+  ],
 ])("forgets a destination with %s, and keeps others", async (_what, entries) => {
   const path = join(temporaryDirectory(), "written.json");
   writeFileSync(
