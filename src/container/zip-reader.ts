@@ -254,6 +254,8 @@ async function readArchive(
   } catch (cause) {
     if (cause instanceof HostError && cause.reason === "BACKUP_FOREIGN") throw cause;
     const thrown = failure ?? cause;
+    // A destination that cannot be read says nothing about the archive.
+    if (thrown instanceof HostError && !thrown.reason.startsWith("BACKUP_")) throw thrown;
     if (!(thrown instanceof HostError) && errnoOf(thrown) !== undefined)
       throw fromFileError(thrown, `Reading the archive ${path}`);
     if (await startsWithBackupEntry(file))
