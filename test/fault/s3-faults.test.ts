@@ -143,9 +143,11 @@ const writes: Record<Container, string[]> = {
     "HEAD segment",
     "PUT note",
     "PUT segment",
+    "PUT signature",
     "PUT manifest",
     "DELETE note",
     "DELETE manifest",
+    "DELETE signature",
     "HEAD note",
     "DELETE lease",
   ],
@@ -184,15 +186,22 @@ const optional = /^(DELETE|UPLOADS|HEAD note)/;
 
 const containers: Container[] = ["DIRECTORY", "ZIP"];
 
+/**
+ * A third of the table, in which each fault meets several requests and each request several faults: the whole
+ * takes eight minutes. EVERY_FAULT=1 runs all of it.
+ */
+const isTried = (row: number, column: number) =>
+  process.env["EVERY_FAULT"] !== undefined || (row + column) % 3 === 0;
+
 const cases = (
   kinds: Record<Container, string[]>,
   faults: (kind: string) => Record<string, S3Answer>,
 ) =>
   containers.flatMap((container) =>
-    kinds[container].flatMap((kind) =>
-      Object.entries(faults(kind)).map(
-        ([what, answer]) => [container, kind, what, answer] as const,
-      ),
+    kinds[container].flatMap((kind, row) =>
+      Object.entries(faults(kind))
+        .filter((_entry, column) => isTried(row, column))
+        .map(([what, answer]) => [container, kind, what, answer] as const),
     ),
   );
 
@@ -294,12 +303,14 @@ describeStore("listing and pruning", () => {
       "PUT note",
       "DELETE manifest",
       "DELETE segment",
-    ].flatMap((kind) =>
+    ].flatMap((kind, row) =>
       Object.entries({
         "a lost response after success": passing["a lost response after success"]!,
         "503 SlowDown": passing["503 SlowDown"]!,
         ...lastingFor(kind),
-      }).map(([what, answer]) => [kind, what, answer] as const),
+      })
+        .filter((_entry, column) => isTried(row, column))
+        .map(([what, answer]) => [kind, what, answer] as const),
     ),
   )("%s: %s", async (kind, what, answer) => {
     await prepare("DIRECTORY");

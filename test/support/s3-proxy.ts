@@ -11,7 +11,8 @@ import type { AddressInfo } from "node:net";
 import { beforeRemoval } from "./temporary-directory.js";
 
 /** What a key names, by the last part of it. */
-export type S3Thing = "manifest" | "segment" | "lease" | "note" | "check" | "archive" | "other";
+export type S3Thing =
+  "manifest" | "signature" | "segment" | "lease" | "note" | "check" | "archive" | "other";
 
 /** A request as the proxy sees it. */
 export interface S3ProxyRequest {
@@ -215,6 +216,7 @@ function thingOf(key: string): S3Thing {
   if (/lease$/.test(name)) return "lease";
   if (/^\.holdfast-check/.test(name)) return "check";
   if (/^\.holdfast-pending/.test(name)) return "note";
+  if (/^manifest-.*\.sig$/.test(name)) return "signature";
   if (/^manifest-/.test(name)) return "manifest";
   if (/^(base|delta)-/.test(name)) return "segment";
   return name.endsWith(".zip") ? "archive" : "other";
