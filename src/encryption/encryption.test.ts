@@ -409,7 +409,7 @@ describe("recipients and identities", () => {
     expect(await rejection(openAge("f.age", file, undefined))).toMatchObject({
       reason: "IDENTITY_MISSING",
       message:
-        "Cannot decrypt f.age: it is encrypted. Provide an identity of one of its recipients.",
+        "Cannot decrypt f.age: it is encrypted. Provide an identity of one of its recipients, with --identity FILE or in the request.",
     });
   });
 

@@ -112,7 +112,7 @@ export class Identities {
 export function noIdentity({ hasPassphrase }: AgeHeader, name: string): HostError {
   return new HostError(
     "IDENTITY_MISSING",
-    `Cannot decrypt ${name}: it is encrypted. Provide ${hasPassphrase ? "its passphrase" : "an identity of one of its recipients"}.`,
+    `Cannot decrypt ${name}: it is encrypted. Provide ${hasPassphrase ? "its passphrase" : "an identity of one of its recipients, with --identity FILE or in the request"}.`,
   );
 }
 

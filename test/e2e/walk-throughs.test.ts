@@ -3,6 +3,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { delimiter, join, resolve } from "node:path";
 import { runCookbook, type Name } from "../support/cookbook.js";
 import { long } from "../support/long.js";
+import { haveVersitygw } from "../support/s3-store.js";
 import { serve } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { haveTools } from "../support/tools.js";
@@ -81,6 +82,26 @@ const names = (root: string): Name[] => [["/tmp/holdfast", join(root, "work")]];
     );
   },
 );
+
+(haveVersitygw && haveTools("the walk-through of object stores", "sh", "jq", "sed")
+  ? describe
+  : describe.skip)("docs/operations.md: an object store", () => {
+  test("back up to a bucket, encrypted and signed; lose the machine; restore on a new one", async () => {
+    const root = temporaryDirectory();
+    const environment: Record<string, string> = {
+      ...(await isolatedEnvironment(root)),
+      AWS_ACCESS_KEY_ID: "",
+      AWS_SECRET_ACCESS_KEY: "",
+      AWS_ENDPOINT_URL_S3: "",
+      AWS_EC2_METADATA_DISABLED: "true",
+    };
+    environment["PATH"] += `${delimiter}${resolve(".cache/go-bin")}`;
+    const store: Name = ["127.0.0.1:7070", `127.0.0.1:${await freePort()}`];
+    await withEnvironment(environment, () =>
+      runCookbook("docs/operations.md", "bucket", [...names(root), store]),
+    );
+  }, 120_000);
+});
 
 (haveTools("the quick start", "sh", "date") ? describe : describe.skip)("the quick start", () => {
   test.each([

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { HostError } from "../../src/errors.js";
@@ -201,6 +202,35 @@ describeStore("names the cause of a refusal and what to do", () => {
       expect(error.reason).toBe("DESTINATION_MISSING");
       expect(error.message).toMatch(/the bucket missing does not exist\. Create it\./);
     }
+  });
+});
+
+describeStore("an endpoint of the environment", () => {
+  const scopeOf = () => /Credential=([^,]+)/.exec(proxy.requests[0]!.headers.authorization!)![1];
+  const backupTo = async (variables: Record<string, string | undefined>) =>
+    withEnvironment(
+      {
+        AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${proxy.port}`,
+        AWS_REGION: undefined,
+        ...variables,
+      },
+      async () => {
+        const other = await s3Fixture();
+        await other.backupTo(uri.replace(/^.*:\d+/, "s3:/"));
+      },
+    );
+
+  test("has the bucket in the path and the usual region", async () => {
+    await backupTo({ AWS_CONFIG_FILE: `${temporaryDirectory()}/none` });
+    expect(scopeOf()).toContain("/us-east-1/s3/");
+  });
+
+  test("has the region of the profile", async () => {
+    const config = `${temporaryDirectory()}/config`;
+    writeFileSync(config, "[default]\nregion = eu-west-3\n");
+    // The store serves another region.
+    await failureOf(backupTo({ AWS_CONFIG_FILE: config }));
+    expect(scopeOf()).toContain("/eu-west-3/s3/");
   });
 });
 

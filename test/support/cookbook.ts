@@ -22,6 +22,7 @@ function comparable(text: string): string {
     .replace(/\b[\d,]+ records\/s/g, "<rate>")
     .replace(/\b(\d+[dhm] )+\d+[hms]\b/g, "<seconds>")
     .replace(/ {2,}/g, "  ")
+    .replace(/\.sqlite\.(gz|zst)\b/g, ".sqlite.<compression>")
     .replace(/sha-256=:[A-Za-z0-9+/=]+:/g, "sha-256=:<base64>:")
     .replace(/\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT/g, "<date>")
     .replace(/(content-length: |"?(?:size|committed|bytes)\w*"?: ?"?)\d{4,}/gi, "$1<bytes>")

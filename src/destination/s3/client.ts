@@ -135,13 +135,16 @@ interface Opened {
 }
 
 async function openClient(options: S3ConnectionOptions): Promise<Opened> {
-  const { endpoint, policy, tls, pathStyle = endpoint !== undefined } = options;
+  const { endpoint, policy, tls } = options;
+  const hasEndpoint =
+    endpoint !== undefined ||
+    Boolean(process.env["AWS_ENDPOINT_URL_S3"] || process.env["AWS_ENDPOINT_URL"]);
+  const { pathStyle = hasEndpoint } = options;
   // A hint for developers that the users of this program would see. package.json pins the version.
   process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
   // Loaded only for a backup in an object store.
   const sdk = await import("@aws-sdk/client-s3");
-  const region =
-    options.region ?? (endpoint && !process.env["AWS_REGION"] ? "us-east-1" : undefined);
+  const region = options.region ?? (hasEndpoint ? await configuredRegion(sdk) : undefined);
   const agentOptions: AgentOptions = { keepAlive: true, maxSockets: limits.s3Connections };
   const httpAgent = guarded(new HttpAgent(agentOptions), policy);
   const httpsAgent = guarded(new HttpsAgent({ ...agentOptions, ...tls }), policy);
@@ -167,6 +170,18 @@ async function openClient(options: S3ConnectionOptions): Promise<Opened> {
     { step: "deserialize", priority: "low", name: "boundResponse" },
   );
   return { sdk, client, agents: [httpAgent, httpsAgent] };
+}
+
+/** Returns the region of the environment or the profile, otherwise the one that other stores expect. */
+async function configuredRegion(sdk: typeof Sdk): Promise<string> {
+  const client = new sdk.S3Client({});
+  try {
+    return await client.config.region();
+  } catch {
+    return "us-east-1";
+  } finally {
+    client.destroy();
+  }
 }
 
 /** Applies the address policy to each connection of an agent, whatever the endpoint. */
