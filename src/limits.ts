@@ -479,6 +479,9 @@ export const limits = {
   s3LeasePollMs: 1_000,
   /** Time for releasing a lease or aborting an upload. Both are repaired by the next backup. */
   s3ReleaseMs: 10_000,
+  /** Requests to abort an upload that the store still lists, and the pause after each. */
+  s3AbortAttempts: 5,
+  s3AbortPauseMs: 250,
   /** Time for assembling an object from its parts. */
   s3CompleteMs: 300_000,
   /** Age from which an upload is abandoned at a store where the lock does not exclude other machines. */

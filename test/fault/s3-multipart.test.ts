@@ -125,6 +125,17 @@ async function upload(destination: Destination, name = "b.zip") {
     expect(await openUploads(store, prefix)).toEqual([]);
   });
 
+  test("an upload that outlives its abort is aborted again", async () => {
+    const { put } = await upload(await openDestination());
+    proxy.fault = ({ kind, nth }) => {
+      if (kind === "PART archive") return { status: 403, code: "AccessDenied" };
+      return kind === "ABORT archive" && nth <= 2 ? { status: 204 } : undefined;
+    };
+    await expect(put()).rejects.toMatchObject({ reason: "DESTINATION_REFUSED" });
+    expect(proxy.counts()["ABORT archive"]).toBe(3);
+    expect(await openUploads(store, prefix)).toEqual([]);
+  });
+
   const failing: [string, string, S3Answer][] = [
     ["PART archive", "a cut connection", { cut: "before" }],
     ["PART archive", "a lost response", { cut: "after" }],

@@ -30,14 +30,16 @@ beforeAll(async () => {
   paths = names.map((name) => join(fixture.root, name));
 });
 
-/** Checks the digests of the entries of an archive, which are parts of their names. */
+/** Checks the digests of the entries of an archive, which are parts of their names; the manifest is the last one. */
 function expectContents(entries: { name: string; sha256: string }[]): void {
   expect(entries.map(({ name }) => name)).toEqual([
     expect.stringMatching(/^base-0-\d+-[0-9a-f]{16}\.sqlite$/),
+    expect.stringMatching(/^manifest-0000000001-[0-9a-f]{16}\.json\.sig$/),
     expect.stringMatching(/^manifest-0000000001-[0-9a-f]{16}\.json$/),
   ]);
   for (const { name, sha256 } of entries)
-    expect(/([0-9a-f]{16})\.\w+$/.exec(name)?.[1]).toBe(sha256.slice(0, 16));
+    if (!name.endsWith(".sig"))
+      expect(/([0-9a-f]{16})\.\w+$/.exec(name)?.[1]).toBe(sha256.slice(0, 16));
 }
 
 (haveTools("unzip -t on our ZIPs", "unzip") ? test : test.skip)(
@@ -110,7 +112,7 @@ const sevenZip = installedTool("7-Zip on our ZIPs", "7z", "7za", "7zz");
     expect(code).toBe(0);
     expectContents(
       readdirSync(target)
-        .sort()
+        .sort((a, b) => (a.startsWith(b) ? -1 : a < b ? -1 : 1))
         .map((name) => ({
           name,
           sha256: createHash("sha256")

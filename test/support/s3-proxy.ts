@@ -126,7 +126,8 @@ export async function s3Proxy(store: { port: number; bucket: string }): Promise<
       incoming.socket.destroy();
       return;
     }
-    if (answer && "code" in answer) return refuse(incoming, response, answer);
+    if (answer && "status" in answer && !("endless" in answer))
+      return refuse(incoming, response, answer);
     if (answer && "stall" in answer && answer.stall === "before") {
       incoming.resume();
       stopped.push(response);

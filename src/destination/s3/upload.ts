@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { HostError } from "../../errors.js";
 import { eachConcurrently } from "../../io/each-concurrently.js";
 import type { Platform } from "../../io/platform.js";
@@ -131,10 +132,22 @@ async function uploadParts(
     return { ...written, expectedChecksum: compositeOf(parts) };
   } catch (error) {
     // What remains after a kill or a longer failure is aborted by the next backup.
-    await bucket
-      .abortUpload(key, uploadId, AbortSignal.timeout(limits.s3ReleaseMs))
-      .catch(() => {});
+    await abandon(bucket, key, uploadId).catch(() => {});
     throw error;
+  }
+}
+
+/**
+ * Aborts an upload until the store no longer lists it: a part that the store was still receiving can
+ * outlive the first request (documentation of AbortMultipartUpload).
+ */
+async function abandon(bucket: S3Bucket, key: string, uploadId: string): Promise<void> {
+  const signal = AbortSignal.timeout(limits.s3ReleaseMs);
+  for (let left = limits.s3AbortAttempts; left > 0; left -= 1) {
+    await bucket.abortUpload(key, uploadId, signal);
+    await sleep(limits.s3AbortPauseMs, undefined, { signal });
+    const open = await bucket.uploads(key, signal);
+    if (!open.some((one) => one.uploadId === uploadId)) return;
   }
 }
 
