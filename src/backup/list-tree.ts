@@ -223,5 +223,10 @@ function unreadable(
   if (ends.includes(thrown.reason)) throw thrown;
   // Unreadable does not mean damaged.
   const state = thrown.code === "DATA_LOSS" ? "DAMAGED" : "FOREIGN";
-  return listingOf(destination, entry, state, thrown.message);
+  return listingOf(
+    destination,
+    entry,
+    thrown.reason === "IDENTITY_MISSING" ? "ENCRYPTED" : state,
+    thrown.message,
+  );
 }

@@ -4,9 +4,10 @@ import type { BackupDescription } from "../segment/description.js";
 
 /**
  * INCOMPLETE: files of a backup without its manifest. FOREIGN: not a backup of Holdfast. UNTRUSTED: its
- * manifest is not signed by a trusted signer.
+ * manifest is not signed by a trusted signer. ENCRYPTED: an archive that no given identity opens.
  */
-export type BackupState = "COMPLETE" | "DAMAGED" | "INCOMPLETE" | "FOREIGN" | "UNTRUSTED";
+export type BackupState =
+  "COMPLETE" | "DAMAGED" | "INCOMPLETE" | "FOREIGN" | "UNTRUSTED" | "ENCRYPTED";
 
 /** An item of a listing of backups. */
 export interface BackupListing {

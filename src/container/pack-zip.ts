@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { crc32 } from "node:zlib";
 import { Archiver, type ModuleEntry } from "archiver";
 import { ZipArchiveEntry, ZipArchiveOutputStream } from "compress-commons";
-import { deflateBlocks } from "./deflate-blocks.js";
+import { deflateBlocks } from "../encoding/deflate-blocks.js";
 
 const stored = 0;
 /** Version 2.0 of the format, which has data descriptors. */

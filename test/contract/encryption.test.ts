@@ -203,6 +203,23 @@ test.each(["DIRECTORY", "ZIP"] as const)(
 describe("an encrypted archive", () => {
   const zip = { container: "ZIP" } as const;
 
+  test("is listed as encrypted without its identity, and as a backup with it", async () => {
+    const fixture = await hostFixture();
+    mkdirSync(path(fixture, "backups"));
+    await fixture.backup("backups/b.zip", { ...zip, ...to(key.recipient) });
+    const uri = fixture.uri("backups");
+    for (const decryptWith of [undefined, { identities: other.identityFile, passphrase: "" }])
+      expect(
+        await fixture.host.management.listBackups(uri, { recursive: true, decryptWith }),
+      ).toMatchObject([
+        { state: "ENCRYPTED", problem: expect.stringContaining("Cannot decrypt") as string },
+      ]);
+    const decryptWith = { identities: key.identityFile, passphrase: "" };
+    expect(
+      await fixture.host.management.listBackups(uri, { recursive: true, decryptWith }),
+    ).toMatchObject([{ state: "COMPLETE" }]);
+  });
+
   test("of the host is replaced, also after a restart, but not in the clear", async () => {
     const fixture = await hostFixture();
     await fixture.put("a", { n: 1 });

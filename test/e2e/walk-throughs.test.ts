@@ -95,7 +95,7 @@ const names = (root: string): Name[] => [["/tmp/holdfast", join(root, "work")]];
       AWS_ENDPOINT_URL_S3: "",
       AWS_EC2_METADATA_DISABLED: "true",
     };
-    environment["PATH"] += `${delimiter}${resolve(".cache/go-bin")}`;
+    environment["PATH"] = [environment["PATH"], resolve(".cache/go-bin")].join(delimiter);
     const store: Name = ["127.0.0.1:7070", `127.0.0.1:${await freePort()}`];
     await withEnvironment(environment, () =>
       runCookbook("docs/operations.md", "bucket", [...names(root), store]),

@@ -393,6 +393,8 @@ const (
 	BackupState_BACKUP_STATE_FOREIGN BackupState = 4
 	// The manifest is not signed by one of the trusted signers.
 	BackupState_BACKUP_STATE_UNTRUSTED BackupState = 5
+	// An encrypted archive that none of the given identities opens. What it contains is unknown.
+	BackupState_BACKUP_STATE_ENCRYPTED BackupState = 6
 )
 
 // Enum value maps for BackupState.
@@ -404,6 +406,7 @@ var (
 		3: "BACKUP_STATE_INCOMPLETE",
 		4: "BACKUP_STATE_FOREIGN",
 		5: "BACKUP_STATE_UNTRUSTED",
+		6: "BACKUP_STATE_ENCRYPTED",
 	}
 	BackupState_value = map[string]int32{
 		"BACKUP_STATE_UNSPECIFIED": 0,
@@ -412,6 +415,7 @@ var (
 		"BACKUP_STATE_INCOMPLETE":  3,
 		"BACKUP_STATE_FOREIGN":     4,
 		"BACKUP_STATE_UNTRUSTED":   5,
+		"BACKUP_STATE_ENCRYPTED":   6,
 	}
 )
 
@@ -7451,14 +7455,15 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\vSegmentKind\x12\x1c\n" +
 	"\x18SEGMENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11SEGMENT_KIND_BASE\x10\x01\x12\x16\n" +
-	"\x12SEGMENT_KIND_DELTA\x10\x02*\xb3\x01\n" +
+	"\x12SEGMENT_KIND_DELTA\x10\x02*\xcf\x01\n" +
 	"\vBackupState\x12\x1c\n" +
 	"\x18BACKUP_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15BACKUP_STATE_COMPLETE\x10\x01\x12\x18\n" +
 	"\x14BACKUP_STATE_DAMAGED\x10\x02\x12\x1b\n" +
 	"\x17BACKUP_STATE_INCOMPLETE\x10\x03\x12\x18\n" +
 	"\x14BACKUP_STATE_FOREIGN\x10\x04\x12\x1a\n" +
-	"\x16BACKUP_STATE_UNTRUSTED\x10\x05*Y\n" +
+	"\x16BACKUP_STATE_UNTRUSTED\x10\x05\x12\x1a\n" +
+	"\x16BACKUP_STATE_ENCRYPTED\x10\x06*Y\n" +
 	"\bLockMode\x12\x19\n" +
 	"\x15LOCK_MODE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14LOCK_MODE_GOVERNANCE\x10\x01\x12\x18\n" +

@@ -361,6 +361,8 @@ export enum BackupState {
   BACKUP_STATE_FOREIGN = 4,
   /** BACKUP_STATE_UNTRUSTED - The manifest is not signed by one of the trusted signers. */
   BACKUP_STATE_UNTRUSTED = 5,
+  /** BACKUP_STATE_ENCRYPTED - An encrypted archive that none of the given identities opens. What it contains is unknown. */
+  BACKUP_STATE_ENCRYPTED = 6,
   UNRECOGNIZED = -1,
 }
 
@@ -384,6 +386,9 @@ export function backupStateFromJSON(object: any): BackupState {
     case 5:
     case "BACKUP_STATE_UNTRUSTED":
       return BackupState.BACKUP_STATE_UNTRUSTED;
+    case 6:
+    case "BACKUP_STATE_ENCRYPTED":
+      return BackupState.BACKUP_STATE_ENCRYPTED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -405,6 +410,8 @@ export function backupStateToJSON(object: BackupState): string {
       return "BACKUP_STATE_FOREIGN";
     case BackupState.BACKUP_STATE_UNTRUSTED:
       return "BACKUP_STATE_UNTRUSTED";
+    case BackupState.BACKUP_STATE_ENCRYPTED:
+      return "BACKUP_STATE_ENCRYPTED";
     case BackupState.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
