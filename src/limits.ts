@@ -265,6 +265,8 @@ export const limits = {
    * lineage.
    */
   manifestsBytes: 64 * MiB,
+  /** Manifests that are read at the same time. A store far away responds to each after a while. */
+  manifestReads: 8,
   /**
    * Greatest number of a manifest. Its name has ten digits, and so must the name of the next one.
    */

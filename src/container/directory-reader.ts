@@ -115,5 +115,5 @@ export function readManifestsOf(
       return undefined;
     }
   };
-  return readManifests(names, read, trust);
+  return readManifests(names, read, signal, trust);
 }

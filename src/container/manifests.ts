@@ -1,5 +1,6 @@
 import { HostError } from "../errors.js";
 import { fromFileError } from "../io/file-error.js";
+import { eachConcurrently } from "../io/each-concurrently.js";
 import { limits } from "../limits.js";
 import { decodeManifest } from "../segment/manifest.js";
 import { parseManifestName, signatureName } from "../segment/format.js";
@@ -14,14 +15,15 @@ const untrusted: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Reads the manifests in a list of names and returns them newest first. `read` returns undefined for a
- * file that does not exist any more. Damaged manifests, and those that `trust` refuses, are included with
- * their problem. Throws the
- * other errors of `read`, FORMAT_TOO_NEW, and BACKUP_FOREIGN if the manifests exceed the limits.
+ * Reads the manifests in a list of names, limits.manifestReads at a time, and returns them newest first.
+ * `read` returns undefined for a file that does not exist any more. Damaged manifests, and those that
+ * `trust` refuses, are included with their problem. Throws the other errors of `read`, FORMAT_TOO_NEW, and
+ * BACKUP_FOREIGN if the manifests exceed the limits.
  */
 export async function readManifests(
   names: readonly string[],
   read: (name: string) => Promise<Uint8Array | undefined>,
+  signal: AbortSignal,
   trust?: ManifestTrust,
 ): Promise<FoundManifest[]> {
   const wanted = names
@@ -34,36 +36,41 @@ export async function readManifests(
       `The destination contains ${wanted.length} manifests, which exceeds the limit of ${limits.manifestsPerDestination}.`,
     );
   }
-  const found: FoundManifest[] = [];
+  const all = new Set(names);
+  const found: (FoundManifest | undefined)[] = [];
   let bytesRead = 0;
-  for (const name of wanted) {
-    try {
-      const bytes = await read(name);
-      if (bytes === undefined) continue;
-      bytesRead += bytes.length;
-      if (bytesRead > limits.manifestsBytes) {
-        throw new HostError(
-          "BACKUP_FOREIGN",
-          `The manifests at the destination exceed the limit of ${limits.manifestsBytes} bytes in total.`,
-        );
-      }
-      const file = decodeManifest(name, bytes);
-      if (trust) {
-        const signature = signatureName(name);
-        const text = names.includes(signature) ? await read(signature) : undefined;
-        trust.check(file, text && Buffer.from(text).toString("latin1"));
-      }
-      const { sha256, manifest } = file;
-      found.push({ name, file: { name, sha256, manifest } });
-    } catch (error) {
-      const thrown = HostError.from(fromFileError(error, `Reading the manifest ${name}`));
-      if (untrusted.has(thrown.reason))
-        found.push({ name, problem: thrown.message, reason: thrown.reason });
-      else if (thrown.reason === "BACKUP_DAMAGED") found.push({ name, problem: thrown.message });
-      else throw thrown;
+  const readOne = async (name: string): Promise<FoundManifest | undefined> => {
+    const bytes = await read(name);
+    if (bytes === undefined) return undefined;
+    bytesRead += bytes.length;
+    if (bytesRead > limits.manifestsBytes) {
+      throw new HostError(
+        "BACKUP_FOREIGN",
+        `The manifests at the destination exceed the limit of ${limits.manifestsBytes} bytes in total.`,
+      );
     }
-  }
-  return newestFirst(found);
+    const file = decodeManifest(name, bytes);
+    if (trust) {
+      const signature = signatureName(name);
+      const text = all.has(signature) ? await read(signature) : undefined;
+      trust.check(file, text && Buffer.from(text).toString("latin1"));
+    }
+    const { sha256, manifest } = file;
+    return { name, file: { name, sha256, manifest } };
+  };
+  await eachConcurrently(wanted.entries(), limits.manifestReads, signal, async ([i, name]) => {
+    found[i] = await readOne(name).catch((error: unknown) => problemOf(name, error));
+  });
+  return newestFirst(found.filter((one) => one !== undefined));
+}
+
+/** Returns the entry for a manifest that cannot be used. Throws errors that concern more than this manifest. */
+function problemOf(name: string, error: unknown): FoundManifest {
+  const thrown = HostError.from(fromFileError(error, `Reading the manifest ${name}`));
+  const { reason, message } = thrown;
+  if (untrusted.has(reason)) return { name, problem: message, reason };
+  if (reason === "BACKUP_DAMAGED") return { name, problem: message };
+  throw thrown;
 }
 
 /** Whether a file name is that of a Lucene index, which a backup of Xenon consists of. */

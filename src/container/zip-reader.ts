@@ -335,7 +335,7 @@ async function readArchive(
       .filter((entry) => !entry.path.startsWith(folder))
       .map((entry) => entry.path),
     manifests: (signal) =>
-      readManifests([...byName.keys()], (name) => readManifest(name, signal), trust),
+      readManifests([...byName.keys()], (name) => readManifest(name, signal), signal, trust),
     async sizesOf(wanted) {
       const sizes = new Map<string, number>();
       for (const name of wanted) {
