@@ -221,12 +221,11 @@ function unreadable(
   const thrown = HostError.from(fromFileError(error, `Reading ${what}`));
   const ends = ["OPERATION_CANCELLED", "REQUEST_INVALID", "INTERNAL"];
   if (ends.includes(thrown.reason)) throw thrown;
+  return listingOf(destination, entry, stateOf(thrown), thrown.message);
+}
+
+function stateOf({ code, reason }: HostError): BackupState {
+  if (reason === "IDENTITY_MISSING") return "ENCRYPTED";
   // Unreadable does not mean damaged.
-  const state = thrown.code === "DATA_LOSS" ? "DAMAGED" : "FOREIGN";
-  return listingOf(
-    destination,
-    entry,
-    thrown.reason === "IDENTITY_MISSING" ? "ENCRYPTED" : state,
-    thrown.message,
-  );
+  return code === "DATA_LOSS" ? "DAMAGED" : "FOREIGN";
 }

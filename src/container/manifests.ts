@@ -37,6 +37,7 @@ export async function readManifests(
     );
   }
   const all = new Set(names);
+  // In the order of the names, whichever is read first.
   const found: (FoundManifest | undefined)[] = [];
   let bytesRead = 0;
   const readOne = async (name: string): Promise<FoundManifest | undefined> => {

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { Readable } from "node:stream";
-import { crc32 } from "node:zlib";
 import { Archiver, type ModuleEntry } from "archiver";
 import { ZipArchiveEntry, ZipArchiveOutputStream } from "compress-commons";
+import { summed, type ContentSum } from "../encoding/content-sum.js";
 import { deflateBlocks } from "../encoding/deflate-blocks.js";
 
 const stored = 0;
@@ -118,9 +118,7 @@ class BlockZip extends ZipArchiveOutputStream {
 }
 
 /** Checksum and sizes of an entry. */
-interface Total {
-  crc: number;
-  sizeBytes: number;
+interface Total extends ContentSum {
   packedBytes: number;
 }
 
@@ -130,14 +128,8 @@ async function* pack(
   compress: boolean,
   total: Total,
 ): AsyncGenerator<Uint8Array> {
-  async function* counted(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of source) {
-      total.crc = crc32(chunk, total.crc);
-      total.sizeBytes += chunk.length;
-      yield chunk;
-    }
-  }
-  for await (const chunk of compress ? deflateBlocks(counted()) : counted()) {
+  const content = summed(source, total);
+  for await (const chunk of compress ? deflateBlocks(content) : content) {
     total.packedBytes += chunk.length;
     yield chunk;
   }

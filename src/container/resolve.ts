@@ -10,7 +10,7 @@ import type { OwnArchives } from "./zip-writer.js";
 import type { ContainerReader, ContainerWriter, ManifestTrust } from "./container.js";
 import { openDirectoryWriter } from "./directory-writer.js";
 import { isAgeObject } from "./age-archive.js";
-import { openReader, type Location } from "./open.js";
+import { openReader, type Location, type OpenReaderOptions } from "./open.js";
 
 /** Dependencies of resolveTarget and resolveSource. */
 export interface ContainerOptions {
@@ -186,6 +186,8 @@ export interface BackupSource {
   /** Packing of the backup. */
   readonly container: ContainerKind;
   readonly location: Location;
+  /** How the backup is opened, and those below it. */
+  readonly access: Omit<OpenReaderOptions, "signal">;
   /** Opens the backup for reading. Throws BACKUP_NOT_FOUND. */
   open(options: OpenSourceOptions, signal: AbortSignal): Promise<ContainerReader>;
 }
@@ -215,18 +217,13 @@ export async function resolveSource(
   const scheme = registry.schemeOf(uri);
   const opened = await scheme.open({ uri, purpose: "read", bearer });
   const wanted = opened.object === undefined ? "DIRECTORY" : "ZIP";
+  const access = { decryptWith, trust, temporaryDirectory };
   return {
     uri: opened.uri,
     container: containerFor(scheme.containers, wanted),
     location: opened,
-    open: (options, signal) =>
-      openReader(platform, opened, {
-        ...options,
-        decryptWith,
-        trust,
-        temporaryDirectory,
-        signal,
-      }),
+    access,
+    open: (options, signal) => openReader(platform, opened, { ...options, ...access, signal }),
   };
 }
 

@@ -3,6 +3,7 @@ import * as zlib from "node:zlib";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Compression } from "../segment/format.js";
+import { summed } from "./content-sum.js";
 import { deflateBlocks } from "./deflate-blocks.js";
 import { MalformedError, ZstdFrame } from "./zstd-frame.js";
 
@@ -46,20 +47,12 @@ export function compress(
 
 /** Compresses to one member of gzip (RFC 1952) on several cores. */
 async function* gzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let crc = 0;
-  let sizeBytes = 0;
-  async function* counted(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of chunks) {
-      crc = zlib.crc32(chunk, crc);
-      sizeBytes += chunk.length;
-      yield chunk;
-    }
-  }
+  const sum = { crc: 0, sizeBytes: 0 };
   yield gzipHeader;
-  yield* deflateBlocks(counted());
+  yield* deflateBlocks(summed(chunks, sum));
   const trailer = Buffer.alloc(8);
-  trailer.writeUInt32LE(crc, 0);
-  trailer.writeUInt32LE(sizeBytes % 2 ** 32, 4);
+  trailer.writeUInt32LE(sum.crc, 0);
+  trailer.writeUInt32LE(sum.sizeBytes % 2 ** 32, 4);
   yield trailer;
 }
 

@@ -29,7 +29,7 @@ export async function listFiles(
   const path = join(stateDirectory, "verifications.json");
   const verifications = await openVerifications(systemPlatform, path, () => {});
   const source = await resolveSource(containers, uri);
-  const found = await listSource(containers, source, { recursive }, signal);
+  const found = await listSource(containers, source, recursive, signal);
   const listed = found.map((one) => withLastCheck(verifications, one));
   if (!onDigestBytes) return listed;
   const open = async (each: string) => (await resolveSource(containers, each)).open({}, signal);

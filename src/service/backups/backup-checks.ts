@@ -82,7 +82,7 @@ export class BackupChecks {
     { recursive = false, signal = never, decryptWith }: ListOptions = {},
   ): Promise<BackupListing[]> {
     const source = await resolveSource(this.options, uri, { decryptWith });
-    const listed = await listSource(this.options, source, { recursive, decryptWith }, signal);
+    const listed = await listSource(this.options, source, recursive, signal);
     return listed.map((one) => withLastCheck(this.options.verifications, one));
   }
 

@@ -1,6 +1,6 @@
 import { listBackups } from "../../backup/inspect.js";
 import { listTree } from "../../backup/list-tree.js";
-import type { BackupListing, ListOptions } from "../../backup/listing.js";
+import type { BackupListing } from "../../backup/listing.js";
 import type { Report } from "../../backup/progress.js";
 import type { ContainerReader } from "../../container/container.js";
 import type { BackupSource, ContainerOptions } from "../../container/resolve.js";
@@ -34,21 +34,15 @@ export async function withSource<T>(
 
 /** Lists the backups at a source; with `recursive` also its subdirectories, unless it is an archive. */
 export async function listSource(
-  { platform, temporaryDirectory, trust }: ContainerOptions,
+  { platform }: Pick<ContainerOptions, "platform">,
   source: BackupSource,
-  { recursive = false, decryptWith }: Pick<ListOptions, "recursive" | "decryptWith">,
+  recursive: boolean,
   signal: AbortSignal,
 ): Promise<BackupListing[]> {
   const { destination, object } = source.location;
   if (recursive) {
     requireCapability(destination, "list", "list backups below a path");
-    if (object === undefined)
-      return listTree(platform, destination, {
-        temporaryDirectory,
-        signal,
-        trust,
-        decryptWith,
-      });
+    if (object === undefined) return listTree(platform, destination, { ...source.access, signal });
   }
   return withSource(source, signal, undefined, (reader) => listBackups(reader, source, signal));
 }
