@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
+import { freePort } from "../support/free-port.js";
 import { runToEnd, serve, type Ended } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
@@ -29,14 +29,6 @@ const hostCommands: [verb: string, ...args: string[]][] = [
   ["documents", "list", "/core/examples"],
   ["documents", "history", link],
 ];
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((done) => server.once("listening", done));
-  const { port } = server.address() as { port: number };
-  await new Promise((done) => server.close(done));
-  return port;
-}
 
 /** Runs two commands at a time. */
 async function each(

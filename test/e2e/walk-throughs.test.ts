@@ -1,38 +1,13 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { delimiter, join, resolve } from "node:path";
 import { runCookbook, type Name } from "../support/cookbook.js";
+import { withEnvironment } from "../support/environment.js";
+import { freePort } from "../support/free-port.js";
 import { long } from "../support/long.js";
 import { haveVersitygw } from "../support/s3-store.js";
 import { serve } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { haveTools } from "../support/tools.js";
-
-/** Returns an unused port. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
-}
-
-/** Runs `work` with additional environment variables. */
-async function withEnvironment(
-  environment: Record<string, string>,
-  work: () => Promise<void>,
-): Promise<void> {
-  const previous = { ...process.env };
-  Object.assign(process.env, environment);
-  try {
-    await work();
-  } finally {
-    for (const name of Object.keys(environment)) {
-      if (previous[name] === undefined) delete process.env[name];
-      else process.env[name] = previous[name];
-    }
-  }
-}
 
 /**
  * Returns environment variables with which `holdfast` is on the PATH and uses separate ports and profiles, independent of

@@ -6,6 +6,7 @@ import { HostError } from "../../src/errors.js";
 import { S3Scheme } from "../../src/destination/s3/scheme.js";
 import { systemPlatform } from "../../src/io/platform.js";
 import { authority } from "../support/certificates.js";
+import { withEnvironment } from "../support/environment.js";
 import { namesBelow, s3Fixture, shortTransfer, type S3Fixture } from "../support/s3-fixture.js";
 import { s3Proxy, type S3Answer, type S3Proxy } from "../support/s3-proxy.js";
 import { haveVersitygw, strictStore, type S3Store } from "../support/s3-store.js";
@@ -50,28 +51,6 @@ async function failureOf(work: Promise<unknown>): Promise<HostError> {
   const { message } = error as HostError;
   expect(message).not.toMatch(/SECRET (text|wrong)|<SECRET>|holdfast-test-secret/);
   return error as HostError;
-}
-
-/** Sets variables of the environment during some work. */
-async function withEnvironment<T>(
-  variables: Record<string, string | undefined>,
-  work: () => Promise<T>,
-): Promise<T> {
-  const earlier = Object.fromEntries(
-    Object.keys(variables).map((name) => [name, process.env[name]]),
-  );
-  const set = (values: Record<string, string | undefined>) => {
-    for (const [name, value] of Object.entries(values)) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
-  };
-  set(variables);
-  try {
-    return await work();
-  } finally {
-    set(earlier);
-  }
 }
 
 describeStore("names the cause of a refusal and what to do", () => {

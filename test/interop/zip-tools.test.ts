@@ -110,15 +110,15 @@ const sevenZip = installedTool("7-Zip on our ZIPs", "7z", "7za", "7zz");
     const { code, stdout } = await run(sevenZip ?? "", ["x", `-o${target}`, path]);
     expect(stdout).toContain("Everything is Ok");
     expect(code).toBe(0);
+    // A directory has no order of its own: that of the archive.
+    const [base, manifest, signature, ...others] = readdirSync(target).sort();
     expectContents(
-      readdirSync(target)
-        .sort((a, b) => (a.startsWith(b) ? -1 : a < b ? -1 : 1))
-        .map((name) => ({
-          name,
-          sha256: createHash("sha256")
-            .update(readFileSync(join(target, name)))
-            .digest("hex"),
-        })),
+      [base ?? "", signature ?? "", manifest ?? "", ...others].map((name) => ({
+        name,
+        sha256: createHash("sha256")
+          .update(readFileSync(join(target, name)))
+          .digest("hex"),
+      })),
     );
   }
 });
