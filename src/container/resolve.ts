@@ -75,7 +75,8 @@ export interface OpenTargetOptions {
 export interface TargetContents {
   /** Existing backups. Absent if the target is empty. */
   reader?: ContainerReader;
-  freeBytes: number;
+  /** Absent at a store, whose space is unknown. */
+  freeBytes?: number;
 }
 
 /**
@@ -161,20 +162,20 @@ async function inspectTarget(
   { destination, object }: OpenedUri,
   signal: AbortSignal,
 ): Promise<TargetContents | undefined> {
-  if (!destination.freeBytes) return undefined;
-  const freeBytes = await destination.freeBytes();
+  if (!destination.freeBytes && !destination.capabilities.list) return undefined;
+  const freeBytes = await destination.freeBytes?.();
+  const space = freeBytes === undefined ? {} : { freeBytes };
   const exists =
     object === undefined
       ? ((await destination.exists?.()) ?? true)
       : // An empty file may be replaced by an archive.
         ((await destination.stat(object, signal))?.sizeBytes ?? 0) > 0;
-  if (!exists) return { freeBytes };
+  if (!exists) return space;
   // An encrypted archive is replaced as a whole, if at all, and cannot be read.
-  if (object !== undefined && (await isAgeObject(destination, object, signal)))
-    return { freeBytes };
+  if (object !== undefined && (await isAgeObject(destination, object, signal))) return space;
   const location = { destination, object };
   return {
-    freeBytes,
+    ...space,
     reader: await openReader(platform, location, { temporaryDirectory, signal, trust }),
   };
 }

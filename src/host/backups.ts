@@ -33,7 +33,8 @@ import { watchBackupHealth, type BackupHealthWatch } from "../service/host/backu
 import type { Stats } from "../stats/stats.js";
 import type { HostContext } from "./context.js";
 import { DataDirectory } from "./data-directory.js";
-import { directoriesOf, isUri, pathOfDestination } from "./destination-option.js";
+import { directoriesOf, isS3Uri, isUri, pathOfDestination } from "./destination-option.js";
+import { parseS3Uri } from "../destination/s3/uri.js";
 import { productVersion } from "./product-version.js";
 import { openSigning, type Signing } from "./signing.js";
 import type { Storage } from "./storage.js";
@@ -159,6 +160,7 @@ async function resolvePaths({ options, directory }: HostContext): Promise<Backup
   const path = pathOfDestination(autoBackupDestination);
   if (path === undefined) {
     const uri = autoBackupDestination;
+    if (isS3Uri(uri)) parseS3Uri(uri);
     return {
       roots,
       rootNames,

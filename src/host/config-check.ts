@@ -3,7 +3,7 @@ import { schemeOf } from "../destination/file/uri.js";
 import { resolveRoots } from "../destination/file/roots.js";
 import { HostError } from "../errors.js";
 import { resolveOptions, type HostOptions } from "./options.js";
-import { directoriesOf, isUri, pathOfDestination } from "./destination-option.js";
+import { directoriesOf, isS3Uri, isUri, pathOfDestination } from "./destination-option.js";
 import { parseAllowedDestination } from "../destination/network/address-policy.js";
 import { clientTls } from "../destination/network/tls.js";
 import { parseRecipients } from "../encryption/recipients.js";
@@ -12,15 +12,20 @@ import { parseTrustedSigners } from "../signature/trusted-signers.js";
 import { checkExposure } from "../security/exposure.js";
 import { parseTokens } from "../security/tokens.js";
 
-/** Checks the endpoint, and the URIs among the backup roots. */
-function checkS3({ s3, backupRoots }: Pick<HostOptions, "s3"> & { backupRoots: string[] }): void {
+/** Checks the endpoint, the URIs among the backup roots, and that of automatic backups. */
+function checkS3({
+  s3,
+  backupRoots,
+  autoBackupDestination: automatic,
+}: Pick<HostOptions, "s3" | "autoBackupDestination"> & { backupRoots: string[] }): void {
   try {
     if (s3?.endpoint !== undefined) parseS3Endpoint(s3.endpoint);
     backupRoots.filter(isUri).map(parseS3Uri);
+    if (automatic !== undefined && isS3Uri(automatic)) parseS3Uri(automatic);
   } catch (cause) {
     throw new HostError(
       "CONFIGURATION_INVALID",
-      `${HostError.from(cause).message} Check --s3-endpoint and --backup-root.`,
+      `${HostError.from(cause).message} Check --s3-endpoint, --backup-root and --auto-backup-destination.`,
       { cause },
     );
   }
@@ -49,7 +54,7 @@ export async function checkConfiguration(given: HostOptions): Promise<void> {
   if (options.recipients !== undefined) await parseRecipients(options.recipients);
   const { autoBackupDestination: automatic } = options;
   const autoBackupPath = pathOfDestination(automatic);
-  if (automatic !== undefined && autoBackupPath === undefined) {
+  if (automatic !== undefined && autoBackupPath === undefined && !isS3Uri(automatic)) {
     const scheme = options.destinations[schemeOf(automatic)];
     if (!scheme?.containers.includes("DIRECTORY"))
       throw new HostError(

@@ -6,6 +6,11 @@ export function isUri(value: string): boolean {
   return /^[A-Za-z][A-Za-z0-9+.-]+:/.test(value);
 }
 
+/** Returns whether a value is a URI of an object store. */
+export function isS3Uri(value: string): boolean {
+  return /^s3(\+https?)?:/i.test(value);
+}
+
 /** Returns the directories among roots, each of which is a directory or a URI. */
 export function directoriesOf(roots: readonly string[]): string[] {
   return roots.filter((root) => !isUri(root));

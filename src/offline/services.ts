@@ -59,6 +59,9 @@ export async function openOffline({
   onError = () => {},
 }: OfflineOptions): Promise<Offline> {
   const platform = systemPlatform;
+  // Before anything is created that an error would leave behind.
+  const trust =
+    trustedSigners === undefined ? undefined : trustSigners(parseTrustedSigners(trustedSigners));
   const index =
     dataDirectory === undefined
       ? undefined
@@ -88,9 +91,7 @@ export async function openOffline({
     platform,
     storageEngine: openStorageEngine("sqlite", { platform, directoryOf: noHost }),
     temporaryDirectory,
-    ...(trustedSigners !== undefined && {
-      trust: trustSigners(parseTrustedSigners(trustedSigners)),
-    }),
+    trust,
     ownIndexIds: () => [],
     indexOf: (link: string) => index?.of(link) ?? noHost(),
     registry: new DestinationRegistry({ ...remote.schemes, file }),

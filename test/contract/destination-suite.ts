@@ -127,6 +127,7 @@ export function destinationContract(
             warnings,
           });
         }
+        expect(await backup({ validateOnly: true })).toMatchObject({ plan: { kind: "UNCHANGED" } });
         expect(await backup()).toMatchObject({ segmentsWritten: 0 });
         const expected = await fixture.contents();
         await fixture.put("d1", { full: true });

@@ -288,6 +288,15 @@ test("config check shows the source of each setting, reports unknown variables a
     code: 78,
     log: expect.stringContaining("Line 1 of the token file"),
   });
+  for (const [destination, code] of [
+    ["s3://backups/automatic", 0],
+    ["s3:backups/automatic", 78],
+  ] as const) {
+    const args = ["config", "check", "--data-dir", join(root, "data")];
+    expect(await runToEnd([...args, "--auto-backup-destination", destination])).toMatchObject({
+      code,
+    });
+  }
   expect(await runToEnd(["config", "check", "--http-host", "0.0.0.0"])).toMatchObject({
     code: 78,
     log: expect.stringContaining("--token-file"),

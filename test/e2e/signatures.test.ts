@@ -47,6 +47,27 @@ test("a host with a damaged signing key does not start", async () => {
   await expect(fixture.restart()).rejects.toMatchObject({ reason: "SIGNING_KEY_INVALID" });
 });
 
+test("a host that has lost its signing key does not silently create another one", async () => {
+  const fixture = await hostFixture();
+  await fixture.stop();
+  rmSync(join(fixture.root, "data", "signing-key"));
+  await expect(fixture.restart()).rejects.toMatchObject({
+    reason: "SIGNING_KEY_INVALID",
+    message: expect.stringContaining("is missing") as string,
+  });
+});
+
+test("a host that does not trust its own key does not start, and names the line to add", async () => {
+  const [fixture, other] = [await hostFixture(), await hostFixture()];
+  const own = (await signerOf(fixture)).trim().replace(/^host /, "");
+  await expect(fixture.restart({ trustedSigners: await signerOf(other) })).rejects.toMatchObject({
+    reason: "TRUSTED_SIGNERS_INVALID",
+    message: expect.stringContaining(`Add the line: NAME ${own}`) as string,
+  });
+  const both = (await signerOf(other)) + `host ${own}\n`;
+  await fixture.restart({ trustedSigners: both });
+});
+
 test("ssh-keygen verifies the manifest of a backup", async () => {
   if (!haveTools("verifying a manifest by hand", "ssh-keygen")) return;
   const fixture = await hostFixture();
@@ -94,8 +115,12 @@ describe.each(["DIRECTORY", "ZIP"] as const)(
     });
 
     test("of another host is neither listed as complete, verified nor restored", async () => {
-      const other = await hostFixture();
-      await fixture.restart({ trustedSigners: await signerOf(other) });
+      // The host is another one as far as its key shows.
+      await fixture.stop();
+      const key = join(fixture.root, "data", "signing-key");
+      for (const path of [key, `${key}.pub`]) rmSync(path);
+      await fixture.restart();
+      await fixture.restart({ trustedSigners: await signerOf(fixture) });
       const { management } = fixture.host;
       expect(await management.listBackups(uri())).toMatchObject([
         { state: "UNTRUSTED", problem: expect.stringContaining("SHA256:") as string },

@@ -7,6 +7,7 @@ import { S3Scheme } from "../../src/destination/s3/scheme.js";
 import { systemPlatform } from "../../src/io/platform.js";
 import { authority } from "../support/certificates.js";
 import { withEnvironment } from "../support/environment.js";
+import { hostFixture } from "../support/host-fixture.js";
 import { namesBelow, s3Fixture, shortTransfer, type S3Fixture } from "../support/s3-fixture.js";
 import { s3Proxy, type S3Answer, type S3Proxy } from "../support/s3-proxy.js";
 import { haveVersitygw, strictStore, type S3Store } from "../support/s3-store.js";
@@ -66,6 +67,12 @@ describeStore("names the cause of a refusal and what to do", () => {
       { status: 403, code: "AccessDenied" },
       "DESTINATION_REFUSED",
       /access denied\. Allow the action/,
+    ],
+    [
+      "XAdminUserNotFound",
+      { status: 404, code: "XAdminUserNotFound" },
+      "DESTINATION_REFUSED",
+      /the store does not know the access key/,
     ],
     [
       "InvalidAccessKeyId",
@@ -182,6 +189,11 @@ describeStore("names the cause of a refusal and what to do", () => {
       expect(error.message).toMatch(/the bucket missing does not exist\. Create it\./);
     }
   });
+});
+
+test("a host with a malformed destination of automatic backups does not start", async () => {
+  const error = await failureOf(hostFixture({ autoBackupDestination: "s3:backups/automatic" }));
+  expect(error.reason).toBe("DESTINATION_INVALID");
 });
 
 describeStore("an endpoint of the environment", () => {

@@ -5,6 +5,7 @@ import {
   Compression,
   Container,
   LockMode,
+  type BackupDescription,
   type BackupPlan,
   type BackupResult,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
@@ -168,6 +169,12 @@ function verifiedText({ verified, segmentsWritten, backup }: BackupResult): stri
   return `all digests and rows of the new segments${older > 0 ? `; ${formatCount(older, "older segment")} not read` : ""}`;
 }
 
+/** Returns the option with which an encrypted backup is read. */
+function keyOption({ encrypted, recipients }: BackupDescription): string {
+  if (!encrypted) return "";
+  return recipients.length > 0 ? " --identity FILE" : " --passphrase-file FILE";
+}
+
 function resultText(
   { formatTime }: CommandContext,
   operation: Operation,
@@ -188,6 +195,6 @@ function resultText(
       ["restorable from", formatTime(backup.window?.earliestMicros ?? 0n)],
     ]),
     ...warningsOf(result.warnings),
-    `To verify it again: holdfast verify ${displayUri(backup.uri)}`,
+    `To verify it again: holdfast verify ${displayUri(backup.uri)}${keyOption(backup)}`,
   ].join("\n");
 }

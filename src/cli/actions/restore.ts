@@ -217,8 +217,8 @@ async function previewWhole(
       "INDEX_NOT_FOUND",
       `Index ${link} not found on the host. Available indexes: ${host.indexes.map((candidate) => candidate.link).join(", ")}.`,
     );
-  // Only the restore itself reads remote sources.
-  const backup = request.source.startsWith("file:")
+  // Only the restore itself reads sources over http(s) and transfers.
+  const backup = /^(file|s3(\+https?)?):/i.test(request.source)
     ? await backupOf(context, session, request, link)
     : undefined;
   const { window } = backup ?? {};
@@ -303,7 +303,7 @@ function previewText(
   const now = nowMicros();
   const restored = backup
     ? `${contentText(formatTime, backup, request)}, ${formatBytes(backup.sizeBytes)}, created ${formatAge(backup.createTimeMicros, now)}: ${backup.name}`
-    : `the backup at ${displayUri(request.source)}, which is read only by the restore`;
+    : `the backup at ${displayUri(request.source)}, which will be read when the restore runs`;
   const lines: [string, string][] = [
     ["index", index.link],
     [

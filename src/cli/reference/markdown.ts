@@ -65,7 +65,10 @@ const isConnection = ({ helpGroupHeading }: Option) => helpGroupHeading === "Con
 
 /** Returns the options that are specific to a command. */
 export const ownOptions = (options: Option[]): Option[] =>
-  options.filter((option) => option.helpGroupHeading === undefined && option.long !== "--help");
+  options.filter(
+    ({ helpGroupHeading, long }) =>
+      (helpGroupHeading === undefined || helpGroupHeading === "Encryption:") && long !== "--help",
+  );
 
 /** Returns the options that select a host, which many commands share. */
 export const connectionOptions = (entries: CommandEntry[]): Option[] =>

@@ -35,9 +35,12 @@ export function isConditionFailed(thrown: unknown): boolean {
   return statusOf(thrown) === 412 || s3CodeOf(thrown) === "PreconditionFailed";
 }
 
-/** Whether an object does not exist. A missing bucket has another code, unless the method is HEAD. */
+/**
+ * Whether an object does not exist. A missing bucket has another code, and so has an unknown user at
+ * versitygw, unless the method is HEAD.
+ */
 export function isNoSuchKey(thrown: unknown): boolean {
-  return statusOf(thrown) === 404 && s3CodeOf(thrown) !== "NoSuchBucket";
+  return statusOf(thrown) === 404 && !/^(NoSuchBucket|XAdminUserNotFound)$/.test(s3CodeOf(thrown));
 }
 
 /**
@@ -57,7 +60,7 @@ export function isNoSuchUpload(thrown: unknown): boolean {
 }
 
 const credentialHint =
-  "Check the credentials of the host: environment, credentials file, or role of the machine.";
+  "Check the credentials of the host, or of this command if it runs without one: environment, credentials file, or role of the machine.";
 
 /** What a refusal means and what to do, by the error code of S3. */
 const refusals: Record<string, string> = {
@@ -65,6 +68,7 @@ const refusals: Record<string, string> = {
   Forbidden: `access denied. Allow the action in the policy of the user and of the bucket.`,
   AllAccessDisabled: "all access to the bucket is disabled.",
   InvalidAccessKeyId: `the store does not know the access key. ${credentialHint}`,
+  XAdminUserNotFound: `the store does not know the access key. ${credentialHint}`,
   SignatureDoesNotMatch: `the secret key is wrong. ${credentialHint}`,
   InvalidToken: `the session token is invalid. ${credentialHint}`,
   ExpiredToken: "the credentials have expired. Renew them.",
@@ -133,7 +137,7 @@ export function fromS3Error(thrown: unknown, { action, uri, bucket }: S3Request)
   }
   if (status === 507 || /^(QuotaExceeded|XMinioStorageFull|EntityTooLarge)$/.test(code))
     return cannot("DESTINATION_FULL", `the store is full or the object is too large (${code}).`);
-  if (status === 404 && code !== "NoSuchUpload")
+  if (isNoSuchKey(thrown) && code !== "NoSuchUpload")
     return cannot("BACKUP_NOT_FOUND", "it does not exist.");
   if (status === 501)
     return cannot("NOT_SUPPORTED", `the store does not support the request (${code}).`);
