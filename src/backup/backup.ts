@@ -26,7 +26,12 @@ import {
   stagingFor,
   type SegmentEncoding,
 } from "./encode-segment.js";
-import { encryptionChange } from "./encryption-change.js";
+import {
+  encryptionChange,
+  encryptionWarnings,
+  readersOf,
+  requireEncryption,
+} from "./encryption-change.js";
 import { planBackup, type BackupPlan } from "./plan.js";
 import type { Report } from "./progress.js";
 import type { WrittenManifests } from "./written-manifests.js";
@@ -49,6 +54,8 @@ export interface BackupTask {
   temporaryDirectory: string;
   /** How new segments are stored. */
   encoding: SegmentEncoding;
+  /** Who can read the backup: its segments, or the archive as a whole. Undefined: it is not encrypted. */
+  encryption: SegmentEncryption | undefined;
   /** DIRECTORY: continues a chain whose segments are encrypted otherwise, or not at all. Default: a new base. */
   keepChain?: boolean;
   /** Writes in the clear although existing backups are encrypted. Default: ENCRYPTION_REQUIRED. */
@@ -126,15 +133,23 @@ async function writeBackup(
   }
   const { own, strangers } = await ownManifests(writer, engine, snapshot, task.written);
   const chainThere = await findChain(writer, own, task.isDamaged);
+  const before = {
+    existing: writer.existing,
+    hasEncryptedFiles: (await writer.hasEncryptedFiles?.()) ?? false,
+    previous: chainThere?.file,
+    last: task.written.last(task.destination),
+  };
+  requireEncryption(task, before);
   const plan = planBackup({
     snapshot,
     chain: chainThere,
     strangers: strangers.length,
     full: task.full,
     append: task.append ?? false,
-    newBase: encryptionChange(task, writer.existing, chainThere?.file),
+    newBase: encryptionChange(task, before),
   });
   warnings.push(
+    ...encryptionWarnings(task, before, plan.kind !== "base"),
     ...strangerWarnings(strangers, plan),
     ...otherIndexWarnings(writer.existing, snapshot),
   );
@@ -160,6 +175,7 @@ async function writeBackup(
   const unrecorded = await task.written.add(task.destination, {
     sha256: manifest.sha256,
     lastRecord: snapshot.lastRecord,
+    readers: readersOf(task.encryption),
   });
   if (unrecorded !== undefined) warnings.push(unrecorded);
   const {

@@ -8,7 +8,12 @@ import type { BackupDescription, ContainerKind } from "../segment/description.js
 import type { BackupDryRunPlan } from "./backup-request.js";
 import type { RestoreDryRunPlan } from "./restore-request.js";
 import { fileBytesOf, type Segment } from "../segment/manifest.js";
-import { encryptionChange, type EncryptionWish } from "./encryption-change.js";
+import {
+  encryptionChange,
+  encryptionWarnings,
+  requireEncryption,
+  type EncryptionWish,
+} from "./encryption-change.js";
 import { planBackup } from "./plan.js";
 import type { WrittenManifests } from "./written-manifests.js";
 
@@ -27,7 +32,7 @@ export interface DryRunBackupTask extends EncryptionWish {
   container: ContainerKind;
   full: boolean;
   isDamaged: (manifestSha256: string) => boolean;
-  written: Pick<WrittenManifests, "find">;
+  written: Pick<WrittenManifests, "find" | "last">;
   /** Existing backups at the destination; absent if there are none, or they do not matter. */
   reader?: ContainerReader;
   freeBytes?: number;
@@ -38,7 +43,7 @@ export async function dryRunBackup(
   task: DryRunBackupTask,
   history: readonly PastOperation[],
   signal: AbortSignal,
-): Promise<BackupDryRunPlan> {
+): Promise<BackupDryRunPlan & { warnings: string[] }> {
   const { index, reader, container } = task;
   return index.withEngine(async (engine) => {
     const state = await engine.state();
@@ -54,13 +59,20 @@ export async function dryRunBackup(
     const { own, strangers } = await ownManifests(writer, engine, state, task.written);
     const chain =
       container === "DIRECTORY" ? await findChain(writer, own, task.isDamaged) : undefined;
+    const before = {
+      existing,
+      hasEncryptedFiles: (await reader?.hasEncryptedFiles?.(signal)) ?? false,
+      previous: chain?.file,
+      last: task.written.last(task.destination),
+    };
+    requireEncryption(task, before);
     const plan = planBackup({
       snapshot: state,
       chain,
       strangers: strangers.length,
       full: task.full,
       append: false,
-      newBase: encryptionChange(task, existing, chain?.file),
+      newBase: encryptionChange(task, before),
     });
     const records =
       plan.kind === "base"
@@ -85,6 +97,7 @@ export async function dryRunBackup(
         container === "DIRECTORY" ? own.map(({ name }) => name) : existing.map(({ name }) => name),
       ...(task.freeBytes !== undefined && { freeBytes: task.freeBytes }),
       ...(expected !== undefined && { expectedMicros: expected }),
+      warnings: encryptionWarnings(task, before, plan.kind !== "base"),
     };
   });
 }

@@ -44,7 +44,9 @@ export function isPlain({ compression, encryptTo }: SegmentEncoding): boolean {
 }
 
 /** Returns what a manifest states about encryption. A passphrase has no recipients. */
-export function encryptionOf({ encryptTo }: SegmentEncoding): SegmentEncryption | undefined {
+export function encryptionOf({
+  encryptTo,
+}: Pick<SegmentEncoding, "encryptTo">): SegmentEncryption | undefined {
   if (encryptTo === undefined) return undefined;
   return { recipients: "recipients" in encryptTo ? encryptTo.recipients : [] };
 }

@@ -1,16 +1,19 @@
 import type { StoredManifest } from "../segment/manifest.js";
-import { encryptionChange, type EncryptionWish } from "./encryption-change.js";
+import {
+  encryptionChange,
+  encryptionWarnings,
+  readersOf,
+  requireEncryption,
+  type EncryptionBefore,
+  type EncryptionWish,
+} from "./encryption-change.js";
 
 type Wish = Omit<EncryptionWish, "destination">;
 
 const destination = "file:///b";
-const plain = { encoding: { compression: "none" as const } };
-const to = (...recipients: string[]) => ({
-  encoding: { compression: "none" as const, encryptTo: { recipients } },
-});
-const withPassphrase = {
-  encoding: { compression: "none" as const, encryptTo: { passphrase: "secret" } },
-};
+const plain = { encryption: undefined };
+const to = (...recipients: string[]) => ({ encryption: { recipients } });
+const withPassphrase = to();
 
 /** A manifest of which only the encryption matters. */
 function chain(recipients?: string[]): StoredManifest {
@@ -18,16 +21,18 @@ function chain(recipients?: string[]): StoredManifest {
   return { name: "m", sha256: "", manifest: { encryption } } as unknown as StoredManifest;
 }
 
-const change = (
-  wish: Wish,
+const before = (
   previous: StoredManifest | undefined,
-  existing = previous ? [previous] : [],
-) =>
-  encryptionChange(
-    { destination, ...wish },
-    existing.map((file) => ({ name: file.name, file })),
-    previous,
-  );
+  more: Partial<EncryptionBefore> = {},
+): EncryptionBefore => ({
+  existing: previous ? [{ name: previous.name, file: previous }] : [],
+  hasEncryptedFiles: false,
+  previous,
+  last: undefined,
+  ...more,
+});
+const change = (wish: Wish, previous: StoredManifest | undefined) =>
+  encryptionChange({ destination, ...wish }, before(previous));
 
 test.each<[string, Wish, StoredManifest | undefined]>([
   ["a plain backup after a plain chain", plain, chain()],
@@ -63,10 +68,93 @@ test.each<[string, Wish, StoredManifest, string]>([
   expect(change(wish, previous)).toContain(reason);
 });
 
-test("refuses a backup in the clear beside encrypted ones, of this chain or another", () => {
-  const required = expect.objectContaining({ reason: "ENCRYPTION_REQUIRED" }) as Error;
-  expect(() => change(plain, chain(["a"]))).toThrow(required);
-  expect(() => change({ ...plain, keepChain: true }, chain(["a"]))).toThrow(required);
-  expect(() => change(plain, undefined, [chain([])])).toThrow(required);
-  expect(() => change(plain, undefined, [chain()])).not.toThrow();
+describe("a backup in the clear is refused", () => {
+  const encrypted = chain(["a"]);
+  const recorded = { sha256: "", readers: "passphrase" };
+  test.each<[string, EncryptionBefore]>([
+    ["after an encrypted chain", before(encrypted)],
+    ["beside another encrypted chain", before(undefined, before(encrypted))],
+    ["beside files of an encrypted chain", before(undefined, { hasEncryptedFiles: true })],
+    ["where this host encrypted, whatever is there now", before(undefined, { last: recorded })],
+    ["also beside a plain chain", before(chain(), { last: recorded })],
+  ])("%s", (_what, there) => {
+    const wish = { destination, ...plain };
+    const required = expect.objectContaining({ reason: "ENCRYPTION_REQUIRED" }) as Error;
+    expect(() => requireEncryption(wish, there)).toThrow(required);
+    expect(() => requireEncryption({ ...wish, keepChain: true }, there)).toThrow(required);
+    expect(() => requireEncryption({ ...wish, unencrypted: true }, there)).not.toThrow();
+    expect(() => requireEncryption({ ...wish, ...to("a") }, there)).not.toThrow();
+  });
+
+  test("but not where nothing was encrypted", () => {
+    const wish = { destination, ...plain };
+    for (const there of [
+      before(undefined),
+      before(chain(), { last: { sha256: "" } }),
+      before(undefined, { last: { sha256: "" }, hasEncryptedFiles: true }),
+    ])
+      expect(() => requireEncryption(wish, there)).not.toThrow();
+  });
+});
+
+describe("a warning states who can read the backups", () => {
+  const warn = (wish: Wish, there: EncryptionBefore, isExtended = false) =>
+    encryptionWarnings({ destination, ...wish }, there, isExtended).join("\n");
+  const lastWas = (recipients?: string[]) =>
+    before(undefined, { last: { sha256: "", readers: readersOf(recipients && { recipients }) } });
+
+  test.each<[string, Wish, EncryptionBefore]>([
+    ["the first backup", to("a"), before(undefined)],
+    ["as before", to("a", "b"), before(chain(["a", "b"]))],
+    ["in the clear as before", plain, before(chain())],
+    ["an archive as before", to("a"), lastWas(["a"])],
+    ["an archive in the clear as before", plain, lastWas()],
+    ["a passphrase again", withPassphrase, lastWas([])],
+  ])("not for %s", (_what, wish, there) => {
+    expect(warn(wish, there)).toBe("");
+  });
+
+  test.each<[string, Wish, EncryptionBefore, string]>([
+    [
+      "others",
+      to("b", "c"),
+      before(chain(["a"])),
+      "was encrypted to a. This one takes its place and is encrypted to b and 1 more.",
+    ],
+    [
+      "recipients",
+      to("b"),
+      before(chain([])),
+      "was encrypted with a passphrase. This one takes its place and is encrypted to b.",
+    ],
+    [
+      "nobody",
+      { ...plain, unencrypted: true },
+      before(chain(["a"])),
+      "was encrypted to a. This one takes its place and is not encrypted.",
+    ],
+    [
+      "others than of the archive",
+      to("b"),
+      lastWas(["a"]),
+      "was encrypted to other recipients. This one takes its place and is encrypted to b.",
+    ],
+    [
+      "whom the archive was not",
+      to("b"),
+      lastWas(),
+      "was not encrypted. This one takes its place and is encrypted to b.",
+    ],
+  ])("for %s", (_what, wish, there, text) => {
+    expect(warn(wish, there)).toBe(`The last backup to ${destination} ${text}`);
+  });
+
+  test("for a chain that is continued", () => {
+    expect(warn({ ...to("b"), keepChain: true }, before(chain(["a"])), true)).toBe(
+      "The backup extends a chain whose earlier segments are encrypted to a; new ones are encrypted to b. A restore needs the keys of all of them.",
+    );
+    expect(warn({ ...to("b"), keepChain: true }, before(chain()), true)).toContain(
+      "earlier segments are not encrypted; new ones are encrypted to b.",
+    );
+  });
 });

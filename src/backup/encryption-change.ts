@@ -1,11 +1,13 @@
 import type { FoundManifest } from "../container/container.js";
 import { encryptionRequired } from "../container/encryption-required.js";
-import type { StoredManifest } from "../segment/manifest.js";
-import { encryptionOf, type SegmentEncoding } from "./encode-segment.js";
+import { sha256Of } from "../io/sha256.js";
+import type { SegmentEncryption, StoredManifest } from "../segment/manifest.js";
+import type { WrittenManifest } from "./written-manifests.js";
 
 /** What a backup requests of the encryption at its destination. */
 export interface EncryptionWish {
-  encoding: SegmentEncoding;
+  /** Who will be able to read the backup. Undefined: it is written in the clear. */
+  encryption: SegmentEncryption | undefined;
   /** Continues a chain whose segments are encrypted otherwise, or not at all. Default: a new base. */
   keepChain?: boolean;
   /** Writes in the clear although existing backups are encrypted. Default: ENCRYPTION_REQUIRED. */
@@ -14,29 +16,83 @@ export interface EncryptionWish {
   destination: string;
 }
 
+/** What is known of the encryption at a destination before a backup. */
+export interface EncryptionBefore {
+  existing: readonly FoundManifest[];
+  /** Whether the destination has files with names of encrypted segments. */
+  hasEncryptedFiles: boolean;
+  /** The chain that the backup would extend. */
+  previous: StoredManifest | undefined;
+  /** What this host wrote there last, from its own record. */
+  last: WrittenManifest | undefined;
+}
+
 /**
- * Returns why the requested encryption requires a new base, or undefined if it does not. Throws
- * ENCRYPTION_REQUIRED for a backup in the clear beside encrypted ones.
- *
- * @param previous The chain that the backup would extend.
+ * Throws ENCRYPTION_REQUIRED for a backup in the clear where backups were encrypted, unless it is requested
+ * explicitly. Whoever keeps the destination can damage and remove manifests, so that the host's own record
+ * counts, too, and the names of files if it has none.
  */
-export function encryptionChange(
-  { encoding, keepChain = false, unencrypted = false, destination }: EncryptionWish,
-  existing: readonly FoundManifest[],
-  previous: StoredManifest | undefined,
-): string | undefined {
-  const wanted = encryptionOf(encoding);
-  const before = previous?.manifest.encryption;
-  const isEncrypted = existing.some((one) => "file" in one && one.file.manifest.encryption);
-  if (!wanted && isEncrypted && !unencrypted)
+export function requireEncryption(
+  { encryption, unencrypted = false, destination }: EncryptionWish,
+  { existing, hasEncryptedFiles, last }: EncryptionBefore,
+): void {
+  if (encryption || unencrypted) return;
+  const isListed = existing.some((one) => "file" in one && one.file.manifest.encryption);
+  if (isListed || (!last && hasEncryptedFiles))
     throw encryptionRequired(`The backups at ${destination} are`);
+  if (last?.readers !== undefined)
+    throw encryptionRequired(`The last backup to ${destination} was`);
+}
+
+/** Returns why the requested encryption requires a new base, or undefined if it does not. */
+export function encryptionChange(
+  { encryption: wanted, keepChain = false }: EncryptionWish,
+  { previous }: EncryptionBefore,
+): string | undefined {
+  const before = previous?.manifest.encryption;
   if (!previous || (!wanted && !before)) return undefined;
   if (!wanted) return "the chain is encrypted, and a backup in the clear was requested";
   if (keepChain) return undefined;
   if (!before) return "the chain is not encrypted";
   if (wanted.recipients.length === 0)
     return "the backup is encrypted with a passphrase, which cannot be compared with that of the chain";
-  return wanted.recipients.join() === before.recipients.join()
-    ? undefined
-    : "the recipients differ from those of the chain";
+  return isSame(wanted, before) ? undefined : "the recipients differ from those of the chain";
 }
+
+/** Warns if others than before can read what is at the destination after the backup. */
+export function encryptionWarnings(
+  { encryption: wanted, destination }: EncryptionWish,
+  { previous, last }: EncryptionBefore,
+  isExtended: boolean,
+): string[] {
+  const before = previous ? readersOf(previous.manifest.encryption) : last?.readers;
+  if ((!previous && !last) || before === readersOf(wanted)) return [];
+  const was = previous ? describe(previous.manifest.encryption) : describeReaders(before);
+  const is = describe(wanted);
+  return isExtended
+    ? [
+        `The backup extends a chain whose earlier segments are ${was}; new ones are ${is}. A restore needs the keys of all of them.`,
+      ]
+    : [`The last backup to ${destination} was ${was}. This one takes its place and is ${is}.`];
+}
+
+/** Returns a text that is equal for the same recipients, which the record of the host stores. */
+export function readersOf(encryption: SegmentEncryption | undefined): string | undefined {
+  if (!encryption) return undefined;
+  const { recipients } = encryption;
+  return recipients.length === 0 ? "passphrase" : sha256Of(Buffer.from(recipients.join()));
+}
+
+function describe(encryption: SegmentEncryption | undefined): string {
+  const [first, ...others] = encryption?.recipients ?? [];
+  if (first === undefined) return describeReaders(readersOf(encryption));
+  return `encrypted to ${first}${others.length > 0 ? ` and ${others.length} more` : ""}`;
+}
+
+function describeReaders(readers: string | undefined): string {
+  if (readers === undefined) return "not encrypted";
+  return readers === "passphrase" ? "encrypted with a passphrase" : "encrypted to other recipients";
+}
+
+const isSame = (one: SegmentEncryption, other: SegmentEncryption) =>
+  one.recipients.join() === other.recipients.join();

@@ -151,19 +151,28 @@ async function isReplaced(
   return found.length > 0 && !found.some((one) => one.name === name);
 }
 
+/** Returns the location of what a reader reads, for descriptions. */
+export function locationOf(
+  { uri, container }: BackupLocation,
+  { isDecrypted = false }: ContainerReader,
+): BackupLocation {
+  return { uri, container, ...(isDecrypted && { encryption: { recipients: [] } }) };
+}
+
 export async function listBackups(
   reader: ContainerReader,
   location: BackupLocation,
   signal: AbortSignal,
 ): Promise<BackupListing[]> {
   const listings: BackupListing[] = [];
+  const where = locationOf(location, reader);
   const manifests = await reader.manifests(signal);
   const names = new Set(
     manifests.flatMap((found) => ("file" in found ? segmentNames(found.file.manifest) : [])),
   );
   const sizes = await reader.sizesOf([...names], signal);
   for (const found of manifests) {
-    const listing = listOne(location, found, sizes);
+    const listing = listOne(where, found, sizes);
     // A backup that was replaced during the listing is not damaged; it no longer exists.
     if (
       listing.state === "DAMAGED" &&

@@ -117,7 +117,9 @@ class TreeListing {
     if (!destination) return;
     const identity = await identityOf(destination);
     const visit = { destination, identity, depth: at.depth + 1, modifiedMs };
-    if (identity !== joined(at.identity, name)) this.#links.push(visit);
+    // Only a file system has links. The URIs of a store are encoded, and differ from the joined names.
+    const isLink = destination.identity !== undefined && identity !== joined(at.identity, name);
+    if (isLink) this.#links.push(visit);
     else if (!this.#visited.has(identity)) await this.#visitSafely(visit);
   }
 

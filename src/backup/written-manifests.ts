@@ -12,6 +12,8 @@ import { limits } from "../limits.js";
 export interface WrittenManifests {
   /** Returns the entry of a manifest, or undefined if this host did not write it. */
   find(sha256: string): WrittenManifest | undefined;
+  /** Returns the last entry of a destination, or undefined if this host has no record of writing there. */
+  last(destination: string): WrittenManifest | undefined;
   /** Resolves when the entry is durable, or with a warning if it cannot be written; the next backup after a restart is then a new base. */
   add(destination: string, entry: WrittenManifest): Promise<string | undefined>;
   /** Removes the entry of a manifest that was not written. */
@@ -23,6 +25,8 @@ export interface WrittenManifest {
   sha256: string;
   /** The last version in the log at its position, which the manifest of an encrypted backup does not name. */
   lastRecord?: RowId | undefined;
+  /** To whom the backup is encrypted: a digest of the recipients, or "passphrase". Absent: it is not. */
+  readers?: string | undefined;
 }
 
 /** More than full lists of entries with the longest links take. A larger file is invalid at the next start. */
@@ -53,6 +57,7 @@ export async function openWrittenManifests(
       }
       return undefined;
     },
+    last: (destination) => known.get(destination)?.at(-1),
     async add(destination, entry) {
       const list = [
         ...(known.get(destination) ?? []).filter((one) => one.sha256 !== entry.sha256),
@@ -96,6 +101,7 @@ function isWritten(value: unknown): value is WrittenManifest {
     value !== null &&
     "sha256" in value &&
     typeof value.sha256 === "string" &&
+    (!("readers" in value) || typeof value.readers === "string") &&
     (!("lastRecord" in value) || isRow(value.lastRecord))
   );
 }

@@ -36,8 +36,12 @@ export interface ContainerReader {
   localPath?(segment: Segment): string | undefined;
   /** What decrypts its segments. Absent: only segments that are not encrypted can be read. Secret. */
   readonly decryptWith?: DecryptWith | undefined;
+  /** Whether the archive itself is encrypted, and was decrypted to be read. Default: false. */
+  readonly isDecrypted?: boolean | undefined;
   /** Reads all manifests, newest first. Throws FORMAT_TOO_NEW if one has a newer format. */
   manifests(signal: AbortSignal): Promise<FoundManifest[]>;
+  /** Whether there are files with names of encrypted segments. Absent for an archive. */
+  hasEncryptedFiles?(signal: AbortSignal): Promise<boolean>;
   /** Returns the sizes of files by their names, without those that do not exist. */
   sizesOf(names: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
   /**
@@ -80,6 +84,8 @@ export interface ContainerWriter {
    * can write to. Default: false.
    */
   readonly existingIsOwn?: boolean;
+  /** Whether there are files with names of encrypted segments. Absent for an archive. */
+  hasEncryptedFiles?(): Promise<boolean>;
   /** Whether all segments exist with their full sizes, so that a new manifest may list them. */
   contains(segments: readonly Segment[]): Promise<boolean>;
   /**

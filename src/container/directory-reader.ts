@@ -4,6 +4,7 @@ import { HostError } from "../errors.js";
 import { eachConcurrently } from "../io/each-concurrently.js";
 import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
+import { isEncryptedSegmentName } from "../segment/format.js";
 import { fileBytesOf, type Segment } from "../segment/manifest.js";
 import type { ContainerReader, FoundManifest, ManifestTrust } from "./container.js";
 import { isXenonFile, readManifests, xenonBackup } from "./manifests.js";
@@ -25,6 +26,8 @@ export function openDirectoryReader(
       localPath: ({ name, stored }: Segment) => (stored ? undefined : pathOf(name)),
     }),
     manifests: (signal) => manifestsAt(destination, signal, trust),
+    hasEncryptedFiles: async (signal) =>
+      (await namesIn(destination, signal)).some(isEncryptedSegmentName),
     sizesOf: (names, signal) => sizesIn(destination, names, signal),
     async fetch(wanted, signal, onBytes) {
       // Small segments of a remote destination take the time of their requests, not of their bytes.

@@ -89,6 +89,11 @@ class DirectoryWriter implements ContainerWriter {
     this.#opened = opened;
   }
 
+  async hasEncryptedFiles(): Promise<boolean> {
+    const { reader, signal } = this.#opened;
+    return (await reader.hasEncryptedFiles?.(signal)) ?? false;
+  }
+
   async contains(segments: readonly Segment[]): Promise<boolean> {
     const { reader, signal } = this.#opened;
     return (await firstMissing(reader, segments, signal)) === undefined;

@@ -36,6 +36,7 @@ export function withDisplayName(
     kind: reader.kind,
     displayName,
     decryptWith: reader.decryptWith,
+    isDecrypted: reader.isDecrypted,
     manifests: (signal) => withName(reader.manifests(signal)),
     sizesOf: (names, signal) => withName(reader.sizesOf(names, signal)),
     fetch: (wanted, signal, onBytes) => withName(reader.fetch(wanted, signal, onBytes)),

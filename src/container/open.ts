@@ -144,7 +144,7 @@ async function openDecrypted(
       () => platform.files.openToRead(decrypted),
       trust,
     );
-    return withDisplayName(reader, name, remove);
+    return { ...withDisplayName(reader, name, remove), isDecrypted: true };
   } catch (error) {
     await remove();
     throw errorWithDisplayName(error, decrypted, name);

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { HostError } from "../errors.js";
 import type { FileSystem } from "../io/file-system.js";
 import { readNamedFile } from "../io/read-file.js";
@@ -71,17 +70,6 @@ export async function readRecipientsFile(
     maxBytes: limits.ageRecipientsBytes,
   });
   return parseRecipients(bytes.toString("utf8"), `the recipients file ${path}`);
-}
-
-/**
- * Returns the SHA-256 of the sorted recipients in hexadecimal, which shows whether two lists are
- * equal. It reveals that two files have the same recipients and, to somebody who has a list of
- * recipients, that it is this one. It reveals neither an unknown recipient nor a key.
- */
-export function recipientsDigest({ list }: Recipients): string {
-  return createHash("sha256")
-    .update(list.map((recipient) => `${recipient}\n`).join(""))
-    .digest("hex");
 }
 
 function problemOf(recipient: string): string | undefined {

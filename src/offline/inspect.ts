@@ -1,4 +1,4 @@
-import { findManifest, listBackups } from "../backup/inspect.js";
+import { findManifest, listBackups, locationOf } from "../backup/inspect.js";
 import type { BackupDescription } from "../segment/description.js";
 import type { BackupListing } from "../backup/listing.js";
 import { resolveSource } from "../container/resolve.js";
@@ -23,7 +23,8 @@ export async function inspectFile(
 ): Promise<Inspected> {
   const source = await resolveSource(localFiles(), uri);
   return withSource(source, signal, undefined, async (reader) => {
-    const backup = describeManifest(source, await findManifest(reader, { name }, signal));
+    const file = await findManifest(reader, { name }, signal);
+    const backup = describeManifest(locationOf(source, reader), file);
     return { backup, listed: await listBackups(reader, source, signal) };
   });
 }

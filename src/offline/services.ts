@@ -102,7 +102,12 @@ export async function openOffline({
     operations,
     streamed: { find: noHost },
     states,
-    written: { find: () => undefined, add: async () => undefined, drop: () => {} },
+    written: {
+      find: () => undefined,
+      last: () => undefined,
+      add: async () => undefined,
+      drop: () => {},
+    },
     verifications: await openVerifications(
       platform,
       join(stateDirectory, "verifications.json"),

@@ -45,21 +45,25 @@ export interface BackupDescription {
   /** Size of the files of all segments. */
   sizeBytes: number;
   segments: SegmentDescription[];
-  /** Absent: the backup is not encrypted. */
+  /** Absent: the backup is not encrypted. An archive does not name its recipients. */
   encryption?: SegmentEncryption | undefined;
 }
 
-/** Location and packing of a backup. */
-export type BackupLocation = Pick<BackupDescription, "container" | "uri">;
+/**
+ * Location and packing of a backup. `encryption`: of an archive that is encrypted as a whole, which its
+ * manifest does not state.
+ */
+export type BackupLocation = Pick<BackupDescription, "container" | "uri" | "encryption">;
 
 /** Describes a backup by its location and manifest. */
 export function describeManifest(
-  { uri, container }: BackupLocation,
+  { uri, container, encryption }: BackupLocation,
   { name, sha256, manifest }: StoredManifest,
 ): BackupDescription {
   const { segments, previousManifestSha256: _previous, lastRecord: _last, ...facts } = manifest;
   return {
     ...facts,
+    ...(encryption && { encryption }),
     name,
     manifestSha256: sha256,
     uri,

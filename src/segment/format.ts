@@ -57,6 +57,11 @@ export function isSegmentName(name: string): boolean {
   return segmentPattern.test(name);
 }
 
+/** Whether a file name is that of an encrypted segment. */
+export function isEncryptedSegmentName(name: string): boolean {
+  return isSegmentName(name) && name.endsWith(".age");
+}
+
 /**
  * Returns the number and the first 16 digits of the digest in the name of a manifest, or undefined
  * for another name.

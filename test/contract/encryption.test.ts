@@ -1,4 +1,12 @@
-import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { generateIdentity } from "../../src/encryption/identities.js";
@@ -122,6 +130,91 @@ describe("a chain of encrypted segments", () => {
     await fixture.backup("b", inTheClear);
     expect(segmentsIn(fixture, "b")).toEqual([expect.stringMatching(/^base-.*\.sqlite$/)]);
     await fixture.restore("b");
+  });
+
+  const manifestsOf = (fixture: HostFixture) =>
+    readdirSync(path(fixture, "b"))
+      .filter((name) => name.startsWith("manifest-"))
+      .map((name) => join(path(fixture, "b"), name));
+  test.each<[string, (fixture: HostFixture) => void]>([
+    [
+      "damages the manifests",
+      (fixture) => manifestsOf(fixture).forEach((file) => truncateSync(file, 20)),
+    ],
+    ["removes the manifests", (fixture) => manifestsOf(fixture).forEach((file) => rmSync(file))],
+    ["removes everything", (fixture) => rmSync(path(fixture, "b"), { recursive: true })],
+    [
+      "puts a backup in the clear in its place",
+      (fixture) => {
+        rmSync(path(fixture, "b"), { recursive: true });
+        renameSync(path(fixture, "clear"), path(fixture, "b"));
+      },
+    ],
+  ])("is not replaced in the clear when whoever keeps it %s", async (_what, tamper) => {
+    const fixture = await hostFixture();
+    await fixture.put("a", { n: 1 });
+    await fixture.backup("clear");
+    await fixture.backup("b", to(key.recipient));
+    tamper(fixture);
+    await fixture.put("a", { n: 2 });
+    await fixture.restart();
+    for (const validateOnly of [true, false])
+      await expect(fixture.backup("b", { validateOnly })).rejects.toMatchObject({
+        reason: "ENCRYPTION_REQUIRED",
+      });
+    await fixture.backup("b", to(key.recipient));
+    // What was requested explicitly is the new rule.
+    await fixture.backup("b", inTheClear);
+    await fixture.backup("b");
+  });
+
+  test("is not continued in the clear by another host, even without its manifests", async () => {
+    const fixture = await hostFixture();
+    await fixture.put("a", { n: 1 });
+    await fixture.backup("b", to(key.recipient));
+    for (const file of manifestsOf(fixture)) rmSync(file);
+    const other = await hostFixture();
+    renameSync(path(fixture, "b"), path(other, "b"));
+    for (const validateOnly of [true, false])
+      await expect(other.backup("b", { validateOnly })).rejects.toMatchObject({
+        reason: "ENCRYPTION_REQUIRED",
+      });
+  });
+
+  test("the result states who can read the backup, and who no longer can", async () => {
+    const fixture = await hostFixture();
+    await fixture.put("a", { n: 1 });
+    await fixture.backup("b", to(other.recipient));
+    for (const [name, container] of [
+      ["b", "DIRECTORY"],
+      ["b.zip", "ZIP"],
+    ] as const) {
+      const first = await fixture.backup(name, { container, ...to(other.recipient) });
+      expect(first).toMatchObject({
+        warnings: [],
+        backup: { encryption: { recipients: [other.recipient] } },
+      });
+      const was = `The last backup to ${fixture.uri(name)} was encrypted to `;
+      const now = ` This one takes its place and is encrypted to ${key.recipient}.`;
+      for (const validateOnly of [true, false]) {
+        const { warnings } = await fixture.backup(name, {
+          container,
+          validateOnly,
+          ...to(key.recipient),
+        });
+        const warning = warnings.at(-1) ?? "";
+        expect(warning.startsWith(was) && warning.endsWith(now)).toBe(true);
+      }
+    }
+    const { management } = fixture.host;
+    const opened = await management.listBackups(fixture.uri("b.zip"), withKey());
+    expect(opened).toMatchObject([{ backup: { encryption: { recipients: [] } } }]);
+    const { warnings } = await fixture.backup("b", {
+      encryption: { encryptTo: { recipients: [other.recipient] }, keepChain: true },
+    });
+    expect(warnings).toEqual([
+      `The backup extends a chain whose earlier segments are encrypted to ${key.recipient}; new ones are encrypted to ${other.recipient}. A restore needs the keys of all of them.`,
+    ]);
   });
 
   test("continues a plain or compressed chain if requested, and restores all of it", async () => {

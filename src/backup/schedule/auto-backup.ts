@@ -9,7 +9,7 @@ import { fileBytesOf, type Manifest, type ManifestFile } from "../../segment/man
 import { parseManifestName } from "../../segment/format.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import type { EncryptTo } from "../../encoding/encoding-call.js";
-import { encodingAt } from "../encode-segment.js";
+import { encodingAt, encryptionOf } from "../encode-segment.js";
 import { runBackup } from "../backup.js";
 import type { WrittenManifests } from "../written-manifests.js";
 import { BackgroundMerge } from "./background-merge.js";
@@ -206,6 +206,7 @@ export class AutoBackup {
         full: false,
         store: false,
         encoding: encodingAt(target.destination, { encryptTo: this.options.encryptTo }),
+        encryption: encryptionOf(this.options),
         sign: this.options.sign,
         temporaryDirectory: this.options.temporaryDirectory,
         append: true,

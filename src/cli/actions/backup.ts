@@ -77,7 +77,9 @@ export async function backup(
     if (operation === undefined) return;
     const result = resultOf(operation, BackupResultSchema);
     await context.printResult(BackupResultSchema, result, () =>
-      result.plan ? planText(result.plan, uri) : resultText(context, operation, result),
+      result.plan
+        ? planText(result.plan, result.warnings, uri)
+        : resultText(context, operation, result),
     );
   });
 }
@@ -136,7 +138,7 @@ const planKinds: Record<BackupPlanKind, string> = {
   [BackupPlanKind.DELTA]: "changes since the last backup",
 };
 
-function planText(plan: BackupPlan, uri: string): string {
+function planText(plan: BackupPlan, warnings: readonly string[], uri: string): string {
   return [
     `Dry run, nothing was copied. A backup to ${displayUri(uri)} would copy:`,
     list([
@@ -154,6 +156,8 @@ function planText(plan: BackupPlan, uri: string): string {
       ],
       ["replaces", plan.replacedBackups.join(", ") || "nothing"],
     ]),
+    // The first one states that nothing was written, as the first line does.
+    ...warningsOf(warnings.slice(1)),
     ...(plan.freeBytes !== undefined && plan.freeBytes < plan.estimatedBytes
       ? [
           "Warning: the destination may not have enough free space. Free space, or use another destination.",
@@ -167,6 +171,10 @@ function verifiedText({ verified, segmentsWritten, backup }: BackupResult): stri
   if (!verified) return "not read back";
   const older = (backup?.segments.length ?? 0) - segmentsWritten;
   return `all digests and rows of the new segments${older > 0 ? `; ${formatCount(older, "older segment")} not read` : ""}`;
+}
+
+function readersText({ recipients }: BackupDescription): string {
+  return recipients.length > 0 ? `to ${recipients.join(", ")}` : "with a passphrase";
 }
 
 /** Returns the option with which an encrypted backup is read. */
@@ -191,6 +199,7 @@ function resultText(
         `${formatBytes(result.bytesWritten)} in ${formatCount(result.segmentsWritten, "new segment")} and a manifest; all segments ${formatBytes(backup.sizeBytes)}`,
       ],
       ["verified", verifiedText(result)],
+      ...(backup.encrypted ? [["encrypted", readersText(backup)] as [string, string]] : []),
       ["covers writes up to", formatTime(backup.positionMicros)],
       ["restorable from", formatTime(backup.window?.earliestMicros ?? 0n)],
     ]),

@@ -131,7 +131,7 @@ function describe(backup: BackupView, time: TimeFormat): string {
     ],
   ];
   if (backup.encryption !== undefined)
-    pairs.push(["encrypted", encryptionText(backup.encryption.recipients, backup.segments)]);
+    pairs.push(["encrypted", encryptionText(backup, backup.encryption.recipients)]);
   if (window.boundingLink !== undefined)
     pairs.push(["bounded by", `compacted versions of ${window.boundingLink}`]);
   if (window.historyStartMicros > 0) pairs.push(["history start", time(window.historyStartMicros)]);
@@ -144,8 +144,12 @@ const storedBytesOf = ({ sizeBytes, storedBytes }: BackupView["segments"][number
   storedBytes || sizeBytes;
 
 /** States for whom, and how many of the segments, if a chain in the clear was continued. */
-function encryptionText(recipients: readonly string[], segments: BackupView["segments"]): string {
+function encryptionText(
+  { segments }: Pick<BackupView, "segments">,
+  recipients: readonly string[],
+): string {
   const encrypted = segments.filter((segment) => segment.encrypted).length;
+  if (encrypted === 0) return "the archive as a whole";
   const part =
     encrypted === segments.length
       ? ""

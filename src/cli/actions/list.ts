@@ -152,7 +152,7 @@ function listText(backups: ListedView[], uri: string): string {
   const rows = backups.map((entry) => {
     const { backup } = entry;
     const details = backup && [
-      `${backup.container.toLowerCase()}${backup.encryption ? ", encrypted" : ""}`,
+      `${backup.container.toLowerCase()}${encryptionText(backup)}`,
       backup.indexLink,
       formatNumber(backup.documents),
       formatBytes(backup.sizeBytes),
@@ -175,6 +175,13 @@ function listText(backups: ListedView[], uri: string): string {
 function ageOf({ backup, modifiedMicros = 0 }: ListedView, now: bigint): string {
   const time = backup?.createTimeMicros ?? modifiedMicros;
   return time === 0 ? "" : formatAge(BigInt(time), now);
+}
+
+/** Of a chain in the clear that was continued encrypted, only some segments are. */
+function encryptionText({ encryption, segments }: Pick<BackupView, "encryption" | "segments">) {
+  if (!encryption) return "";
+  const encrypted = segments.filter((segment) => segment.encrypted).length;
+  return encrypted > 0 && encrypted < segments.length ? ", partly encrypted" : ", encrypted";
 }
 
 function verified({ lastVerification }: ListedView, now: bigint): string {

@@ -1,5 +1,10 @@
 import { checkDigests } from "../../backup/digests.js";
-import { findManifest, withManifest, type ChosenManifest } from "../../backup/inspect.js";
+import {
+  findManifest,
+  locationOf,
+  withManifest,
+  type ChosenManifest,
+} from "../../backup/inspect.js";
 import type { ContainerReader } from "../../container/container.js";
 import { resolveSource, type BackupSource } from "../../container/resolve.js";
 import { describeManifest, type BackupDescription } from "../../segment/description.js";
@@ -35,7 +40,11 @@ export class BackupChecks {
       const file = await findManifest(reader, wanted, never);
       const verify = async (chosen: ChosenManifest, signal: AbortSignal, report: Report) => {
         const checked = await this.verifyManifest(source, reader, chosen, depth, signal, report);
-        return { backup: describeManifest(source, chosen), level: depth.level, ...checked };
+        return {
+          backup: describeManifest(locationOf(source, reader), chosen),
+          level: depth.level,
+          ...checked,
+        };
       };
       return await operations.start({
         kind: "verify-backup",
@@ -72,7 +81,7 @@ export class BackupChecks {
     const source = await resolveSource(this.options, uri, { decryptWith });
     const wanted = { name: manifest, indexIds: this.options.ownIndexIds() };
     return withSource(source, signal, undefined, async (reader) =>
-      describeManifest(source, await findManifest(reader, wanted, signal)),
+      describeManifest(locationOf(source, reader), await findManifest(reader, wanted, signal)),
     );
   }
 

@@ -1,9 +1,11 @@
 import { runBackup } from "../../backup/backup.js";
 import { dryRunBackup } from "../../backup/dry-run.js";
 import type { Report } from "../../backup/progress.js";
+import { readersOf } from "../../backup/encryption-change.js";
 import type { ContainerWriter } from "../../container/container.js";
 import {
   encodingAt,
+  encryptionOf,
   requestedEncryption,
   type SegmentEncoding,
 } from "../../backup/encode-segment.js";
@@ -14,7 +16,7 @@ import {
   type OpenTargetOptions,
 } from "../../container/resolve.js";
 import { describeManifest, type BackupDescription } from "../../segment/description.js";
-import type { StoredManifest } from "../../segment/manifest.js";
+import type { SegmentEncryption, StoredManifest } from "../../segment/manifest.js";
 import { HostError } from "../../errors.js";
 import { fromFileError } from "../../io/file-error.js";
 import { formatTime } from "../../io/time.js";
@@ -44,6 +46,7 @@ export class BackupStarter {
       target,
       encryptTo,
       encoding: encodingFor(request, target, encryptTo),
+      encryption: encryptionOf({ encryptTo }),
     };
     const base = await this.baseOf(request);
     const common = { kind: "backup" as const, indexLink: index.link, target: target.target };
@@ -80,7 +83,7 @@ export class BackupStarter {
 
   private async run(
     request: BackupRequest,
-    { index, target, encoding, encryptTo }: PlannedBackup,
+    { index, target, encoding, encryptTo, encryption }: PlannedBackup,
     base: StoredManifest | undefined,
     signal: AbortSignal,
     report: Report,
@@ -97,6 +100,7 @@ export class BackupStarter {
       writer = await this.openWriter(index, target, open, signal, report);
       const task = {
         encoding,
+        encryption,
         sign: this.options.sign,
         temporaryDirectory: this.options.temporaryDirectory,
         keepChain: request.encryption?.keepChain ?? false,
@@ -113,7 +117,8 @@ export class BackupStarter {
         written,
       };
       const { manifest, ...result } = await runBackup(platform, task, signal, report);
-      return { ...result, backup: describeManifest(target, manifest) };
+      const { uri, container } = target;
+      return { ...result, backup: describeManifest({ uri, container, encryption }, manifest) };
     } catch (error) {
       throw fromFileError(error, `The backup to ${target.uri}`);
     } finally {
@@ -124,7 +129,7 @@ export class BackupStarter {
   /** Plans a backup without writing it. */
   private async validate(
     request: BackupRequest,
-    { index, target, encoding }: PlannedBackup,
+    { index, target, encryption }: PlannedBackup,
     signal: AbortSignal,
   ): Promise<BackupResult> {
     const { operations, written } = this.options;
@@ -134,7 +139,7 @@ export class BackupStarter {
         index,
         container: target.container,
         full: request.full ?? false,
-        encoding,
+        encryption,
         keepChain: request.encryption?.keepChain ?? false,
         unencrypted: request.encryption?.disabled ?? false,
         destination: target.uri,
@@ -142,13 +147,14 @@ export class BackupStarter {
         written,
         ...contents,
       };
-      const plan = await dryRunBackup(task, operations.list(limits.operations).operations, signal);
+      const history = operations.list(limits.operations).operations;
+      const { warnings, ...plan } = await dryRunBackup(task, history, signal);
       return {
         backup: await this.describeUnwritten(index, target),
         bytesWritten: 0,
         segmentsWritten: 0,
         verified: false,
-        warnings: [onlyValidated],
+        warnings: [onlyValidated, ...warnings],
         plan,
       };
     } finally {
@@ -202,7 +208,10 @@ export class BackupStarter {
         ...open,
         ownArchives: {
           has: (sha256) => written.find(sha256) !== undefined,
-          add: async (sha256) => void (await written.add(target.uri, { sha256 })),
+          add: async (sha256) => {
+            const readers = readersOf(encryptionOf(open));
+            await written.add(target.uri, { sha256, readers });
+          },
         },
         onStage: (stage, bytesDone, bytesTotal) => report({ stage, bytesDone, bytesTotal }),
       },
@@ -222,6 +231,8 @@ interface PlannedBackup {
   encryptTo: EncryptTo | undefined;
   /** How segments are stored. */
   encoding: SegmentEncoding;
+  /** Who can read the backup. Undefined: it is not encrypted. */
+  encryption: SegmentEncryption | undefined;
 }
 
 /** An archive is encrypted as one file, and its segments are not. */

@@ -1,5 +1,5 @@
 import { dryRunRestore } from "../../backup/dry-run.js";
-import { withManifest, type ChosenManifest } from "../../backup/inspect.js";
+import { locationOf, withManifest, type ChosenManifest } from "../../backup/inspect.js";
 import type { Report } from "../../backup/progress.js";
 import {
   planOf,
@@ -137,7 +137,7 @@ export class RestoreStarter {
     const plan = await dryRunRestore(
       {
         index,
-        backup: describeManifest(source, file),
+        backup: describeManifest(locationOf(source, reader), file),
         neededBytes,
         freeBytes,
         ...(target.targetTimeMicros !== undefined && { targetTimeMicros: target.targetTimeMicros }),

@@ -4045,9 +4045,10 @@ type BackupDescription struct {
 	ManifestSha256 string `protobuf:"bytes,17,opt,name=manifest_sha256,json=manifestSha256,proto3" json:"manifest_sha256,omitempty"`
 	// Ancestors of the lineage, oldest first.
 	Parents []*LineageParent `protobuf:"bytes,18,rep,name=parents,proto3" json:"parents,omitempty"`
-	// Whether new segments of the backup are encrypted. The manifest of an archive does not state it.
+	// Whether the backup is encrypted: its new segments, or an archive as a whole.
 	Encrypted bool `protobuf:"varint,19,opt,name=encrypted,proto3" json:"encrypted,omitempty"`
-	// Public keys of the recipients. Empty if it is encrypted with a passphrase.
+	// Public keys of the recipients. Empty if it is encrypted with a passphrase, and for an archive that
+	// was encrypted before: it does not name them.
 	Recipients    []string `protobuf:"bytes,20,rep,name=recipients,proto3" json:"recipients,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -2118,14 +2118,15 @@ export type BackupDescription = Message<"holdfast.management.v1.BackupDescriptio
   parents: LineageParent[];
 
   /**
-   * Whether new segments of the backup are encrypted. The manifest of an archive does not state it.
+   * Whether the backup is encrypted: its new segments, or an archive as a whole.
    *
    * @generated from field: bool encrypted = 19;
    */
   encrypted: boolean;
 
   /**
-   * Public keys of the recipients. Empty if it is encrypted with a passphrase.
+   * Public keys of the recipients. Empty if it is encrypted with a passphrase, and for an archive that
+   * was encrypted before: it does not name them.
    *
    * @generated from field: repeated string recipients = 20;
    */

@@ -1359,9 +1359,12 @@ export interface BackupDescription {
   manifestSha256: string;
   /** Ancestors of the lineage, oldest first. */
   parents: LineageParent[];
-  /** Whether new segments of the backup are encrypted. The manifest of an archive does not state it. */
+  /** Whether the backup is encrypted: its new segments, or an archive as a whole. */
   encrypted: boolean;
-  /** Public keys of the recipients. Empty if it is encrypted with a passphrase. */
+  /**
+   * Public keys of the recipients. Empty if it is encrypted with a passphrase, and for an archive that
+   * was encrypted before: it does not name them.
+   */
   recipients: string[];
 }
 
