@@ -63,7 +63,7 @@ export function addHostOptions(
     grouped(
       connectionGroup,
       "--ca-file <FILE>",
-      "PEM file of additional trusted CAs (default: none)",
+      `PEM file of additional trusted CAs${offline ? ", also of a store without a host" : ""} (default: none)`,
     ),
     grouped(
       connectionGroup,

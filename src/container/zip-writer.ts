@@ -7,6 +7,7 @@ import { HostError } from "../errors.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import type { HeldLease } from "../io/lease.js";
 import type { Platform } from "../io/platform.js";
+import { formatTime } from "../io/time.js";
 import { sha256Of } from "../io/sha256.js";
 import {
   fileBytesOf,
@@ -98,7 +99,7 @@ export async function openZipWriter(
     const stagingDirectory = await packingDirectory(platform, options, staging);
     return new ZipWriter(platform, { ...options, stagingDirectory }, lock, staging, {
       existing: base ? [{ name: base.name, file: base }] : (replaced?.manifests ?? []),
-      ...(replaced && { replacedVersion: replaced.version }),
+      replaced,
     });
   } catch (error) {
     await staging?.close().catch(() => {});
@@ -126,6 +127,8 @@ interface Replaced {
   manifests: FoundManifest[];
   /** Null if no archive exists. */
   version: string | null;
+  /** Until when the store locks the archive. Default: it is not locked. */
+  lockedUntilMs?: number | undefined;
 }
 
 async function replacedArchive(
@@ -135,13 +138,14 @@ async function replacedArchive(
   const { destination, object, index, ownArchives, encryptTo, unencrypted } = options;
   const info = await destination.stat(object, signal);
   if (!info) return { manifests: [], version: null };
-  if (info.sizeBytes === 0) return { manifests: [], version: info.version };
+  const { version, lockedUntilMs } = info;
+  if (info.sizeBytes === 0) return { manifests: [], version, lockedUntilMs };
   const head = await readHead(destination, object, info.sizeBytes, signal);
   if (isAgeFile(head)) {
     if (ownArchives?.has(digestOf(index.indexId, head))) {
       if (!encryptTo && !unencrypted)
         throw encryptionRequired(`The archive ${destination.displayName(object)} is`);
-      return { manifests: [], version: info.version };
+      return { manifests: [], version, lockedUntilMs };
     }
     throw new HostError(
       "DESTINATION_OCCUPIED",
@@ -158,7 +162,7 @@ async function replacedArchive(
           async () => openRemoteFile(destination, object, info, signal),
         ];
   const manifests = await readPredecessor(path, open, index, signal);
-  return { manifests, version: info.version };
+  return { manifests, version, lockedUntilMs };
 }
 
 class ZipWriter implements ContainerWriter {
@@ -170,20 +174,20 @@ class ZipWriter implements ContainerWriter {
   readonly #options: ZipWriterOptions;
   readonly #lock: Lock;
   readonly #staging: StagingArea;
-  readonly #replacedVersion: string | null | undefined;
+  readonly #replaced: Replaced | undefined;
 
   constructor(
     platform: Platform,
     options: ZipWriterOptions & { stagingDirectory: string },
     lock: Lock,
     staging: StagingArea,
-    { existing, replacedVersion }: { existing: FoundManifest[]; replacedVersion?: string | null },
+    { existing, replaced }: { existing: FoundManifest[]; replaced: Replaced | undefined },
   ) {
     this.#platform = platform;
     this.#options = options;
     this.#lock = lock;
     this.#staging = staging;
-    this.#replacedVersion = replacedVersion;
+    this.#replaced = replaced;
     this.lease = lock;
     this.stagingDirectory = options.stagingDirectory;
     this.existing = existing;
@@ -220,7 +224,7 @@ class ZipWriter implements ContainerWriter {
         sha256,
         manifest,
         retention,
-        ...(this.#replacedVersion !== undefined && { ifVersion: this.#replacedVersion }),
+        ...(this.#replaced && { ifVersion: this.#replaced.version }),
         onBytes: (count) => this.#reportUpload("uploading", (bytesDone += count), sizeBytes),
       },
     );
@@ -233,6 +237,7 @@ class ZipWriter implements ContainerWriter {
       ...(destination.warnings?.() ?? []),
       ...this.#shrinkWarnings(manifest.manifest.documents),
       ...this.#baseWarnings(manifest.manifest),
+      ...this.#lockWarnings(),
     ];
     return { bytesWritten: sizeBytes, verified: verified.verified, warnings };
   }
@@ -363,6 +368,16 @@ class ZipWriter implements ContainerWriter {
     if (documents >= previous.file.manifest.documents / 2) return [];
     return [
       `The replaced archive at ${this.#options.destination.displayName(this.#options.object)} had ${previous.file.manifest.documents} documents; the new one has ${documents}. If documents were lost, restore an older copy before the next backup.`,
+    ];
+  }
+
+  /** Warns that a locked archive was replaced: the store keeps it, but under no name of its own. */
+  #lockWarnings(): string[] {
+    const { destination, object } = this.#options;
+    const { lockedUntilMs = 0 } = this.#replaced ?? {};
+    if (lockedUntilMs * 1000 <= this.#platform.nowMicros()) return [];
+    return [
+      `The replaced archive at ${destination.displayName(object)} is locked until ${formatTime(lockedUntilMs * 1000)}. The store keeps it as an older version of the object, which holdfast list does not show. Use another name for each locked archive.`,
     ];
   }
 

@@ -2,18 +2,9 @@ import type { Platform } from "../io/platform.js";
 import { HttpScheme } from "./http/scheme.js";
 import type { AddressPolicy } from "./network/address-policy.js";
 import type { ClientTls } from "./network/tls.js";
+import type { S3Options } from "./s3/options.js";
 import { S3Scheme } from "./s3/scheme.js";
 import { parseS3Endpoint, parseS3Uri } from "./s3/uri.js";
-
-/** Options of S3 destinations. */
-export interface S3Options {
-  /** Server of s3: URIs: `https://HOST[:PORT]`. Default: AWS, or the endpoint in the environment or the profile. */
-  endpoint?: string;
-  /** Default: that of the environment or the profile; us-east-1 with an endpoint. */
-  region?: string;
-  /** Where a request names the bucket: in its path, or in the host name. Default: path with an endpoint. */
-  addressing?: "path" | "virtual";
-}
 
 /** Options of openRemoteSchemes. */
 export interface RemoteSchemesOptions {

@@ -191,7 +191,7 @@ async function resolvePaths({ options, directory }: HostContext): Promise<Backup
 
 function createRegistry(
   { options, directory, lifecycle }: HostContext,
-  { roots, dataDirectory, autoBackupDirectory }: BackupPaths,
+  { roots, dataDirectory, autoBackupDirectory, autoBackupUri }: BackupPaths,
   transfers: Transfers,
   streamed: StreamedManifests,
 ): DestinationRegistry {
@@ -204,7 +204,10 @@ function createRegistry(
     },
     tls: clientTls(options.clientTls),
     s3: options.s3,
-    ...(options.backupRoots.length > 0 && { s3Roots: options.backupRoots.filter(isUri) }),
+    // As for directories, automatic backups can be restored regardless of the roots.
+    ...(options.backupRoots.length > 0 && {
+      s3Roots: [...options.backupRoots, autoBackupUri].filter(isS3Uri),
+    }),
     temporaryDirectory: directory.temporary,
   });
   lifecycle.onClose(() => remote.close());

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parse } from "yaml";
+import { readS3Options } from "../destination/s3/options.js";
 import { HostError } from "../errors.js";
 import type { HostOptions } from "./options.js";
 import { limits } from "../limits.js";
@@ -227,7 +228,11 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
     trustedSigners: file("trusted-signers", "file of trusted signers"),
     hostNames: list("host-name"),
     allowDestinations: list("allow-destination"),
-    s3: readS3(text("s3-endpoint"), text("s3-region"), text("s3-addressing")),
+    s3: readS3Options({
+      endpoint: text("s3-endpoint"),
+      region: text("s3-region"),
+      addressing: text("s3-addressing"),
+    }),
     clientTls: hasTls
       ? {
           ...(ca !== undefined && { ca }),
@@ -246,21 +251,6 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
   return Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as unknown as HostOptions;
-}
-
-function readS3(
-  endpoint: string | undefined,
-  region: string | undefined,
-  addressing: string | undefined,
-): HostOptions["s3"] | undefined {
-  if (endpoint === undefined && region === undefined && addressing === undefined) return undefined;
-  if (addressing !== undefined && addressing !== "path" && addressing !== "virtual")
-    throw invalid(`s3-addressing must be path or virtual, not ${JSON.stringify(addressing)}.`);
-  return {
-    ...(endpoint !== undefined && { endpoint }),
-    ...(region !== undefined && { region }),
-    ...(addressing !== undefined && { addressing }),
-  };
 }
 
 function readTransfers(

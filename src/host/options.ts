@@ -5,7 +5,7 @@ import { limits } from "../limits.js";
 import { checkOrigins } from "../security/origins.js";
 import { checkTls, type TlsIdentity } from "../security/tls.js";
 import type { FactoryDescription } from "../service/documents/document-service.js";
-import type { S3Options } from "../destination/remote-schemes.js";
+import type { S3Options } from "../destination/s3/options.js";
 import type { TransferLimits } from "../destination/transfer/transfer.js";
 import {
   defaultFactories,

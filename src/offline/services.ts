@@ -13,7 +13,7 @@ import { systemPlatform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import { openEmptyIndex } from "./empty-index.js";
 import { productVersion } from "../host/product-version.js";
-import { clientTls } from "../destination/network/tls.js";
+import { clientTls, type ClientTlsOptions } from "../destination/network/tls.js";
 import { inspectionMethods } from "../api/services/inspection.js";
 import { operationsImpl } from "../api/services/operations.js";
 import { startMethods } from "../api/services/start.js";
@@ -24,6 +24,7 @@ import { IndexStates } from "../service/backups/index-states.js";
 import { createManagementService } from "../service/backups/management.js";
 import { FileScheme } from "../destination/file/scheme.js";
 import { DestinationRegistry } from "../destination/registry.js";
+import type { S3Options } from "../destination/s3/options.js";
 import { openRemoteSchemes } from "../destination/remote-schemes.js";
 import { openVerifications } from "../service/backups/verifications.js";
 import { bindService } from "../api/call/bound-service.js";
@@ -35,6 +36,10 @@ export interface OfflineOptions {
   dataDirectory?: string;
   /** Content of an allowed_signers file of OpenSSH. Default: signatures are not required. */
   trustedSigners?: string | undefined;
+  /** Certificates for connections to destinations. Default: the authorities of Node. */
+  tls?: ClientTlsOptions;
+  /** Endpoint, region and addressing of s3: destinations. Default: those of the environment of AWS. */
+  s3?: S3Options | undefined;
   /** Directory for results of verifications, created if missing. */
   stateDirectory: string;
   /** Called if state cannot be stored, and for internal errors. */
@@ -55,6 +60,8 @@ export interface Offline {
 export async function openOffline({
   dataDirectory,
   trustedSigners,
+  tls = {},
+  s3,
   stateDirectory,
   onError = () => {},
 }: OfflineOptions): Promise<Offline> {
@@ -62,6 +69,7 @@ export async function openOffline({
   // Before anything is created that an error would leave behind.
   const trust =
     trustedSigners === undefined ? undefined : trustSigners(parseTrustedSigners(trustedSigners));
+  const certificates = clientTls(tls);
   const index =
     dataDirectory === undefined
       ? undefined
@@ -84,7 +92,8 @@ export async function openOffline({
   const remote = openRemoteSchemes({
     platform,
     policy: { allowPrivate: true, allowed: [] },
-    tls: clientTls({}),
+    tls: certificates,
+    ...(s3 && { s3 }),
     temporaryDirectory,
   });
   const reading = {

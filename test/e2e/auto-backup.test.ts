@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -8,6 +9,8 @@ import { eventually } from "../support/eventually.js";
 import { faultyFileSystem } from "../support/faulty-file-system.js";
 import { clockPlatform, hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { long } from "../support/long.js";
+import { haveVersitygw, strictStore } from "../support/s3-store.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
 import { MemoryDestination, MemoryScheme, MemoryStore } from "../support/memory-destination.js";
 
 /** Intervals short enough that a test sees many runs and merges. */
@@ -386,6 +389,27 @@ test("backs up, merges and restores with any destination that supports directori
   await fixture.restore("", { source: autoBackupDestination });
   await current(fixture);
 });
+
+(haveVersitygw ? test : test.skip)(
+  "backs up, merges and restores with an object store, also outside the backup roots",
+  async () => {
+    const autoBackupDestination = `${(await strictStore()).uri}/automatic`;
+    const backupRoots = [temporaryDirectory()];
+    const fixture = await hostFixture({ platform: fast, backupRoots, autoBackupDestination });
+    await fixture.host.control.configureAutoBackup(true);
+    for (let n = 0; n < 12; n += 1) {
+      await fixture.put("a", { n, text: randomBytes(30_000).toString("hex") });
+      await current(fixture);
+    }
+    const status = await until(fixture, ({ files = 0 }) => files < 9);
+    expect(status).toMatchObject({ destination: autoBackupDestination, warnings: [] });
+    await fixture.host.control.configureAutoBackup(false);
+    const expected = await fixture.contents();
+    await fixture.put("a", { lost: true });
+    await fixture.restore("", { source: autoBackupDestination });
+    expect(await fixture.contents()).toEqual(expected);
+  },
+);
 
 test.each([
   ["http://127.0.0.1:9/backups", /http: destinations, which take backups of type STREAM/],

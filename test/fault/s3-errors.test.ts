@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
+import { join } from "node:path";
 import type { AddressInfo } from "node:net";
 import { HostError } from "../../src/errors.js";
 import { S3Scheme } from "../../src/destination/s3/scheme.js";
@@ -12,7 +13,7 @@ import { namesBelow, s3Fixture, shortTransfer, type S3Fixture } from "../support
 import { s3Proxy, type S3Answer, type S3Proxy } from "../support/s3-proxy.js";
 import { haveVersitygw, strictStore, type S3Store } from "../support/s3-store.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
-import { haveTools } from "../support/tools.js";
+import { haveTools, run } from "../support/tools.js";
 
 const describeStore = haveVersitygw ? describe : describe.skip;
 let store: S3Store;
@@ -335,5 +336,29 @@ describeStore("connects only where it may", () => {
     await trusting.put("a", { second: 2 });
     await trusting.restoreFrom(`${secure.uri}/p`);
     expect(await trusting.contents()).toEqual({ a: '{"first":1}' });
+  });
+
+  test("a command without a host trusts --ca-file, and takes the settings of the environment", async () => {
+    const ca = authority();
+    const { certificateFile, keyFile } = ca.issue("store", "IP:127.0.0.1");
+    const secure = await strictStore({ tls: { certificateFile, keyFile, ca: ca.pem } });
+    const trusting = await s3Fixture({}, { clientTls: { ca: ca.pem } });
+    await trusting.put("a", { first: 1 });
+    await trusting.backupTo(`${secure.uri}/p`);
+    const caFile = join(temporaryDirectory(), "ca.pem");
+    writeFileSync(caFile, ca.pem);
+    const env = {
+      ...process.env,
+      XDG_STATE_HOME: temporaryDirectory(),
+      HOLDFAST_S3_ENDPOINT: `https://127.0.0.1:${secure.port}`,
+    };
+    const holdfast = (...args: string[]) =>
+      run(process.execPath, ["dist/src/cli/main.js", ...args], { env });
+    const uri = `s3://${secure.bucket}/p`;
+    for (const command of ["verify", "list", "inspect"])
+      expect(await holdfast(command, uri, "--ca-file", caFile)).toMatchObject({ code: 0 });
+    const refused = await holdfast("verify", uri);
+    expect(refused.code).toBe(69);
+    expect(refused.stderr).toContain("use --ca-file");
   });
 });

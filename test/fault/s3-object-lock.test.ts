@@ -186,12 +186,33 @@ describeStore("a backup in a bucket with object lock", () => {
     expect(await straysBelow(store, prefix)).toEqual([".holdfast-lease"]);
   });
 
+  test("is hidden by a removal without a version, and is back when its delete markers are removed", async () => {
+    await fixture.backupTo(uri, { retention: until(1, "COMPLIANCE") });
+    const { client, bucket: Bucket } = store;
+    for (const name of await namesBelow(store, prefix))
+      await client.send(new DeleteObjectCommand({ Bucket, Key: `${prefix}${name}` }));
+    await expect(fixture.restoreFrom(uri)).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
+    // As docs/object-stores.md describes.
+    const { DeleteMarkers = [] } = await client.send(
+      new ListObjectVersionsCommand({ Bucket, Prefix: prefix }),
+    );
+    for (const { Key, VersionId } of DeleteMarkers)
+      await client.send(new DeleteObjectCommand({ Bucket, Key, VersionId }));
+    await fixture.put("a", { lost: 1 });
+    await fixture.restoreFrom(uri);
+    expect(await fixture.contents()).toEqual({ a: '{"first":1}' });
+  });
+
   test("a locked archive is replaced, and its locked version stays", async () => {
     const archive = `${uri}/b.zip`;
     await fixture.backupTo(archive, { container: "ZIP", retention: until(1, "COMPLIANCE") });
     const { VersionId } = await lockOf("b.zip");
     await fixture.put("a", { second: 2 });
-    await fixture.backupTo(archive, { container: "ZIP" });
+    const { warnings } = await fixture.backupTo(archive, { container: "ZIP" });
+    expect(warnings).toEqual([
+      expect.stringMatching(/b\.zip is locked until 20.*older version of the object/),
+    ]);
+    expect((await fixture.backupTo(archive, { container: "ZIP" })).warnings).toEqual([]);
     await fixture.restoreFrom(archive);
     expect(await fixture.contents()).toEqual({ a: '{"second":2}' });
     const { Versions = [] } = await store.client.send(

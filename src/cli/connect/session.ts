@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { HostError } from "../../errors.js";
 import { createHostClients, type HostClients } from "../../client/clients.js";
 import { hostErrorOfCall } from "../../client/host-error.js";
@@ -6,7 +5,7 @@ import type { HostFlags } from "../flags.js";
 import type { CommandContext } from "../command-context.js";
 import { isHostSelected } from "./host-selection.js";
 import { stateDirectory } from "./state-directory.js";
-import { findTarget } from "./target.js";
+import { findTarget, readCertificates, readText } from "./target.js";
 
 /**
  * The services that a command calls, on a host or in this process. Valid until the command ends.
@@ -87,18 +86,31 @@ export async function withHost<T>(
   }
 }
 
-/** Runs `work` on local files without a host. A restore writes to `dataDirectory`. */
+/**
+ * Runs `work` without a host, on local files and on destinations that are reached from here. A restore writes to `dataDirectory`.
+ */
 export async function withFiles<T>(
   context: CommandContext,
-  { trustedSigners }: Pick<HostFlags, "trustedSigners">,
+  flags: HostFlags,
   work: Work<T>,
   dataDirectory?: string,
 ): Promise<T> {
-  const { openOffline } = await import("../../offline/services.js");
+  const [{ openOffline }, { readS3Options }] = await Promise.all([
+    import("../../offline/services.js"),
+    import("../../destination/s3/options.js"),
+  ]);
+  const trustedSigners = readText("--trusted-signers", flags.trustedSigners);
+  const { env } = process;
   const offline = await openOffline({
     stateDirectory: stateDirectory(process.env),
     ...(dataDirectory !== undefined && { dataDirectory }),
-    ...(trustedSigners !== undefined && { trustedSigners: readText(trustedSigners) }),
+    ...(trustedSigners !== undefined && { trustedSigners }),
+    tls: readCertificates(flags),
+    s3: readS3Options({
+      endpoint: env["HOLDFAST_S3_ENDPOINT"],
+      region: env["HOLDFAST_S3_REGION"],
+      addressing: env["HOLDFAST_S3_ADDRESSING"],
+    }),
   });
   const explain = async (thrown: unknown) => knownError(context, thrown) ?? HostError.from(thrown);
   try {
@@ -107,18 +119,6 @@ export async function withFiles<T>(
     throw await explain(thrown);
   } finally {
     await offline.close();
-  }
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new HostError(
-      "CONFIGURATION_INVALID",
-      `Cannot read ${path} (--trusted-signers). Check the path and its permissions.`,
-      { cause },
-    );
   }
 }
 

@@ -46,26 +46,45 @@ export async function findTarget(
     }
   }
   const token = tokenOf(flags, variable("HOLDFAST_TOKEN"), profile);
-  const ca = readText("--ca-file", flags.caFile ?? profile.caFile);
-  const certificate = readText("--client-cert", flags.clientCert ?? profile.clientCert);
-  const key = readText("--client-key", flags.clientKey ?? profile.clientKey);
-  if ((certificate === undefined) !== (key === undefined))
-    throw new HostError(
-      "REQUEST_INVALID",
-      "A client certificate requires its private key: set both --client-cert FILE and --client-key FILE.",
-    );
+  const certificates = readCertificates({ ...profile, ...defined(flags) });
+  const hasCertificates = Object.keys(certificates).length > 0;
   const target = parseAddress(
     address ?? profile.address ?? defaultAddress,
-    flags.tls ?? profile.tls ?? (ca !== undefined || certificate !== undefined),
+    flags.tls ?? profile.tls ?? hasCertificates,
   );
   if (token !== undefined && !target.tls && !/^(127\.|::1$|localhost$)/.test(target.host))
     warnings.push(
       "The token is sent without TLS and can be intercepted. Use --tls or an https:// address.",
     );
+  return { address: target, warnings, ...(token !== undefined && { token }), ...certificates };
+}
+
+type CertificateFlags = Pick<HostFlags, "caFile" | "clientCert" | "clientKey">;
+
+function defined({ caFile, clientCert, clientKey }: CertificateFlags): CertificateFlags {
+  return Object.fromEntries(
+    Object.entries({ caFile, clientCert, clientKey }).filter(([, value]) => value !== undefined),
+  );
+}
+
+/**
+ * Reads the certificates for connections, in PEM. Throws CONFIGURATION_INVALID for a file that cannot be
+ * read, and REQUEST_INVALID for a certificate without its key.
+ */
+export function readCertificates(files: CertificateFlags): {
+  ca?: string;
+  certificate?: string;
+  key?: string;
+} {
+  const ca = readText("--ca-file", files.caFile);
+  const certificate = readText("--client-cert", files.clientCert);
+  const key = readText("--client-key", files.clientKey);
+  if ((certificate === undefined) !== (key === undefined))
+    throw new HostError(
+      "REQUEST_INVALID",
+      "A client certificate requires its private key: set both --client-cert FILE and --client-key FILE.",
+    );
   return {
-    address: target,
-    warnings,
-    ...(token !== undefined && { token }),
     ...(ca !== undefined && { ca }),
     ...(certificate !== undefined && { certificate }),
     ...(key !== undefined && { key }),
@@ -99,7 +118,8 @@ export function tokenOf(
   return token;
 }
 
-function readText(option: string, path: string | undefined): string | undefined {
+/** The text of a file that an option names. Throws CONFIGURATION_INVALID. */
+export function readText(option: string, path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
   try {
     return readFileSync(path, "utf8");

@@ -2,7 +2,7 @@
 export const notes: readonly { title: string; text: string }[] = [
   {
     title: "Host and local files",
-    text: `\`verify\`, \`inspect\`, \`list\`, \`diff\` and \`export SOURCE\` read files locally and need no host, unless \`--address\`, \`--profile\`, HOLDFAST_ADDRESS or HOLDFAST_PROFILE selects one; \`--offline\` overrides the environment. \`restore --data-dir DIR\` needs no host either. All other commands connect to the gRPC port of a host, by default 127.0.0.1:8001.
+    text: `\`verify\`, \`inspect\`, \`list\`, \`diff\` and \`export SOURCE\` read files locally and need no host, unless \`--address\`, \`--profile\`, HOLDFAST_ADDRESS or HOLDFAST_PROFILE selects one; \`--offline\` overrides the environment. \`restore --data-dir DIR\` needs no host either. Without a host, s3: URIs use the credentials of this user, HOLDFAST_S3_ENDPOINT, HOLDFAST_S3_REGION and HOLDFAST_S3_ADDRESSING, otherwise the settings of the AWS environment. All other commands connect to the gRPC port of a host, by default 127.0.0.1:8001.
 
 A path can be given instead of a URI; it means \`file:\` with the absolute path. A host accesses its own disk: with \`--address\`, a path refers to the machine of the host.`,
   },
