@@ -469,6 +469,8 @@ export const limits = {
   s3ListedObjects: 100_000,
   /** A response other than an object: a page of 1,000 keys of 1 KiB, three times as long if escaped. */
   s3ResponseBytes: 8 * MiB,
+  /** Shortest lock of a backup at a store with object lock: it has to be written before the lock ends. */
+  lockMinMs: 60_000,
   /** Stores, that is bucket and endpoint, with open connections. The oldest one is closed. */
   s3Stores: 64,
   /** A lease object. */

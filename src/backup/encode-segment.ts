@@ -1,7 +1,7 @@
 import { basename, join } from "node:path";
 import type { StagedSegment } from "../container/container.js";
 import type { Destination } from "../destination/destination.js";
-import { bestCompression } from "../encoding/compression.js";
+import { bestCompression, requireCompression } from "../encoding/compression.js";
 import { checkEncryptTo, runEncoding, type EncryptTo } from "../encoding/encoding-call.js";
 import type { SegmentContent } from "../engine/engine.js";
 import type { EncryptionRequest } from "./backup-request.js";
@@ -17,12 +17,13 @@ export interface SegmentEncoding {
 
 /**
  * Returns how segments are stored at a destination: in a local directory as SQLite databases, which are read
- * in place, unless a compression is chosen.
+ * in place, unless a compression is chosen. Throws NOT_SUPPORTED for one that this version of Node lacks.
  */
 export function encodingAt(
   { localPath }: Pick<Destination, "localPath">,
   { compression = localPath ? "none" : bestCompression, encryptTo }: Partial<SegmentEncoding>,
 ): SegmentEncoding {
+  requireCompression(compression);
   return { compression, encryptTo };
 }
 

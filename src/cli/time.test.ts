@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { formatTime } from "../io/time.js";
-import { parseAge, parseTime } from "./time.js";
+import { parseAge, parseTime, parseUntil } from "./time.js";
 
 const now = 1_795_532_645_123_456n;
 const parse = (text: string) => parseTime(text, now);
@@ -71,4 +71,10 @@ test("parseTime reads formatted times back to the microsecond, in any time zone"
       },
     ),
   );
+});
+
+test("a time to come is a duration from now, or a time", () => {
+  expect(parseUntil("30d", now)).toBe(now + 2_592_000_000_000n);
+  expect(parseUntil("2026-11-22T15:23:38Z", now)).toBe(1_795_361_018_000_000n);
+  expect(() => parseUntil("soon", now)).toThrow(/"soon".*a duration from now \(30d, 12h\)/);
 });

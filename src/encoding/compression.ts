@@ -22,6 +22,18 @@ export const canWriteZstd = createZstdCompress !== undefined;
 /** Compression of segments where none is chosen: the best that this version of Node has. */
 export const bestCompression: Compression = canWriteZstd ? "zstd" : "gzip";
 
+/** Throws NOT_SUPPORTED for zstd on a version of Node without it. */
+export function requireCompression(kind: Compression): void {
+  if (kind === "zstd" && !canWriteZstd) throw withoutZstd();
+}
+
+const withoutZstd = () =>
+  new HostError(
+    "NOT_SUPPORTED",
+    `Node ${process.versions.node} cannot compress with zstd. Use Node 22.15 or later, or gzip.`,
+    { metadata: { field: "compression" } },
+  );
+
 /** Compresses a stream. Throws NOT_SUPPORTED for zstd on a version of Node without it. */
 export function compress(
   kind: Compression,
@@ -33,12 +45,7 @@ export function compress(
     case "gzip":
       return gzip(chunks);
     case "zstd": {
-      if (!createZstdCompress) {
-        throw new HostError(
-          "NOT_SUPPORTED",
-          `Node ${process.versions.node} cannot compress with zstd. Use Node 22.15 or later, or gzip.`,
-        );
-      }
+      if (!createZstdCompress) throw withoutZstd();
       const level = constants.ZSTD_c_compressionLevel ?? 100;
       return through(chunks, createZstdCompress({ params: { [level]: zstdLevel } }));
     }

@@ -377,6 +377,17 @@ test("passes an error of the source on", async () => {
 });
 
 describe("recipients and identities", () => {
+  test("a passphrase for a file with recipients is named as the mistake", async () => {
+    const { file } = await encrypted(await parseRecipients(pair.recipient), Buffer.from("data"));
+    const withPassphrase = Identities.ofPassphrase("secret");
+    expect(
+      await rejection(collect(decrypt("f.age", streamOf(file), withPassphrase))),
+    ).toMatchObject({
+      reason: "IDENTITY_MISSING",
+      message: expect.stringContaining("encrypted to recipients, not with a passphrase") as string,
+    });
+  });
+
   test("each of several recipients decrypts, others do not", async () => {
     const pairs = [pair, await keyPair(), await keyPair()];
     const to = await parseRecipients(pairs.map(({ recipient }) => recipient).join("\n"));

@@ -120,7 +120,9 @@ function noneMatches({ hasPassphrase }: AgeHeader, name: string, gave: boolean):
   if (!hasPassphrase)
     return new HostError(
       "IDENTITY_MISSING",
-      `Cannot decrypt ${name}: no given identity is one of its recipients. Provide the identity of one of them.`,
+      gave
+        ? `Cannot decrypt ${name}: it is encrypted to recipients, not with a passphrase. Provide an identity of one of them, with --identity FILE or in the request.`
+        : `Cannot decrypt ${name}: no given identity is one of its recipients. Provide the identity of one of them.`,
     );
   return new HostError(
     "IDENTITY_MISSING",

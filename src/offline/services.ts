@@ -24,7 +24,7 @@ import { IndexStates } from "../service/backups/index-states.js";
 import { createManagementService } from "../service/backups/management.js";
 import { FileScheme } from "../destination/file/scheme.js";
 import { DestinationRegistry } from "../destination/registry.js";
-import type { S3Options } from "../destination/s3/options.js";
+import { readS3Options, type S3Settings } from "../destination/s3/options.js";
 import { openRemoteSchemes } from "../destination/remote-schemes.js";
 import { openVerifications } from "../service/backups/verifications.js";
 import { bindService } from "../api/call/bound-service.js";
@@ -38,8 +38,8 @@ export interface OfflineOptions {
   trustedSigners?: string | undefined;
   /** Certificates for connections to destinations. Default: the authorities of Node. */
   tls?: ClientTlsOptions;
-  /** Endpoint, region and addressing of s3: destinations. Default: those of the environment of AWS. */
-  s3?: S3Options | undefined;
+  /** Settings of s3: destinations. Default: those of the environment of AWS. */
+  s3?: S3Settings;
   /** Directory for results of verifications, created if missing. */
   stateDirectory: string;
   /** Called if state cannot be stored, and for internal errors. */
@@ -61,7 +61,7 @@ export async function openOffline({
   dataDirectory,
   trustedSigners,
   tls = {},
-  s3,
+  s3: s3Settings = {},
   stateDirectory,
   onError = () => {},
 }: OfflineOptions): Promise<Offline> {
@@ -70,6 +70,7 @@ export async function openOffline({
   const trust =
     trustedSigners === undefined ? undefined : trustSigners(parseTrustedSigners(trustedSigners));
   const certificates = clientTls(tls);
+  const s3 = readS3Options(s3Settings);
   const index =
     dataDirectory === undefined
       ? undefined

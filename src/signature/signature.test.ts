@@ -396,6 +396,7 @@ describe("trusted signers", () => {
 
   test.each<[string, RegExp]>([
     ["host", /line 1 has no key/],
+    ["LINE", /line 1 begins with a key\. Put a name before it/],
     ["host KEY", /line 1 has an unknown option or type of key/],
     ['host namespaces="a" KEY', /line 1 has no key where one is expected/],
     ["host ssh-ed25519", /line 1 has a malformed key/],

@@ -97,6 +97,8 @@ function matches(name: string, pattern: string): boolean {
 const keyTypeForm = /^(ssh-|ecdsa-|sk-|rsa-)\S*$/;
 
 function parseLine(line: string, invalid: Invalid): TrustedSigner {
+  if (keyTypeForm.test(takeWord(line).word))
+    throw invalid("begins with a key. Put a name before it: name ssh-ed25519 AAAA...");
   const { word: names, rest: afterNames } = takeNames(line, invalid);
   const principals = names.split(",");
   if (principals.some((name) => name === "" || name === "!"))

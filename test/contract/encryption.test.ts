@@ -9,6 +9,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { canWriteZstd } from "../../src/encoding/compression.js";
 import { generateIdentity } from "../../src/encryption/identities.js";
 import { systemPlatform } from "../../src/io/platform.js";
 import { eventually } from "../support/eventually.js";
@@ -97,6 +98,21 @@ describe("a host with recipients", () => {
     expect(await fixture.host.management.describeBackup(fixture.uri("b"))).toEqual(backup);
   });
 });
+
+(canWriteZstd ? test.skip : test)(
+  "zstd on a Node without it is refused before any work",
+  async () => {
+    const fixture = await hostFixture();
+    await expect(
+      fixture.host.management.backup({
+        destination: fixture.uri("b"),
+        container: "DIRECTORY",
+        indexLink: "/core/document-index",
+        compression: "zstd",
+      }),
+    ).rejects.toMatchObject({ reason: "NOT_SUPPORTED" });
+  },
+);
 
 describe("a chain of encrypted segments", () => {
   test("is extended for the same recipients in any order, and starts again for others", async () => {

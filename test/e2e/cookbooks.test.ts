@@ -2,12 +2,17 @@ import { writeFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { runCookbook, type Name } from "../support/cookbook.js";
 import { httpStore } from "../support/http-store.js";
+import { programDirectory } from "../support/program-directory.js";
 import { serve, type ServedHost } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { haveTools } from "../support/tools.js";
 
 /** Runs the commands of the cookbooks, with other ports and directories, and compares their output. */
-process.env["PATH"] = `${process.env["PATH"]}${delimiter}${resolve(".cache/go-bin")}`;
+process.env["PATH"] = [
+  process.env["PATH"],
+  resolve(".cache/go-bin"),
+  programDirectory(temporaryDirectory()),
+].join(delimiter);
 const timeoutMs = 180_000;
 
 const port = (address: string) => address.slice(address.lastIndexOf(":"));

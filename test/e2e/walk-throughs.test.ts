@@ -1,10 +1,11 @@
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { runCookbook, type Name } from "../support/cookbook.js";
 import { withEnvironment } from "../support/environment.js";
 import { freePort } from "../support/free-port.js";
 import { long } from "../support/long.js";
 import { haveVersitygw } from "../support/s3-store.js";
+import { programDirectory } from "../support/program-directory.js";
 import { serve } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { haveTools } from "../support/tools.js";
@@ -14,13 +15,7 @@ import { haveTools } from "../support/tools.js";
  * the user who runs the tests.
  */
 async function isolatedEnvironment(root: string): Promise<Record<string, string>> {
-  const bin = join(root, "bin");
-  mkdirSync(bin);
-  writeFileSync(
-    join(bin, "holdfast"),
-    `#!/bin/sh\nexec '${process.execPath}' '${resolve("dist/src/cli/main.js")}' "$@"\n`,
-  );
-  chmodSync(join(bin, "holdfast"), 0o755);
+  const bin = programDirectory(root);
   const [http, grpc] = [await freePort(), await freePort()];
   const profiles = join(root, "profiles.yaml");
   writeFileSync(profiles, `default: here\nprofiles:\n  here:\n    address: 127.0.0.1:${grpc}\n`);

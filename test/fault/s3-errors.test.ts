@@ -226,6 +226,32 @@ describeStore("an endpoint of the environment", () => {
   });
 });
 
+test.each(["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"])(
+  "an endpoint without a scheme in %s is reported at once",
+  async (name) => {
+    await withEnvironment(
+      { AWS_ENDPOINT_URL_S3: undefined, [name]: "127.0.0.1:9000" },
+      async () => {
+        const error = await failureOf((await s3Fixture()).backupTo("s3://bucket/p"));
+        expect(error).toMatchObject({
+          reason: "CONFIGURATION_INVALID",
+          message: expect.stringContaining(name) as string,
+        });
+      },
+    );
+  },
+);
+
+test("an archive without .zip in its name, which a listing would not find, is refused", async () => {
+  const error = await failureOf(
+    (await s3Fixture()).backupTo("s3://bucket/p/archive", { container: "ZIP" }),
+  );
+  expect(error).toMatchObject({
+    reason: "DESTINATION_INVALID",
+    message: expect.stringContaining("use s3://bucket/p/archive/NAME.zip") as string,
+  });
+});
+
 describeStore("a clock that is wrong", () => {
   test.each(["PUT check", "HEAD other", "LIST"])(
     "is corrected after the response to %s",
@@ -358,7 +384,7 @@ describeStore("connects only where it may", () => {
     for (const command of ["verify", "list", "inspect"])
       expect(await holdfast(command, uri, "--ca-file", caFile)).toMatchObject({ code: 0 });
     const refused = await holdfast("verify", uri);
-    expect(refused.code).toBe(69);
+    expect(refused.code).toBe(78);
     expect(refused.stderr).toContain("use --ca-file");
   });
 });

@@ -222,6 +222,37 @@ describeStore("a backup in a bucket with object lock", () => {
   });
 });
 
+test("a lock that ends before a backup could be complete is refused at once", async () => {
+  const host = await s3Fixture();
+  const retention: Retention = { mode: "GOVERNANCE", untilMs: Date.now() + 30_000 };
+  await expect(host.backupTo("s3://bucket/p", { retention })).rejects.toMatchObject({
+    reason: "REQUEST_INVALID",
+    message: expect.stringMatching(/not at least 60 seconds from now/) as string,
+  });
+});
+
+describeStore("a bucket with object lock", () => {
+  beforeAll(async () => void (store = await strictStore({ objectLock: true })));
+  beforeEach(open);
+
+  test("a backup that takes longer than its lock fails and states it", async () => {
+    const platform = {
+      failpoint: async (name: string) => {
+        if (name === "backup:segment-staged") aheadMs = 2 * hourMs;
+      },
+      nowMicros: () => systemPlatform.nowMicros() + aheadMs * 1000,
+    };
+    const host = await s3Fixture(platform);
+    await host.put("a", { first: 1 });
+    await expect(host.backupTo(uri, { retention: until(1) })).rejects.toMatchObject({
+      reason: "REQUEST_INVALID",
+      message: expect.stringMatching(
+        /the lock ended at .*, before the backup was complete/,
+      ) as string,
+    });
+  });
+});
+
 describeStore("a bucket without object lock", () => {
   test.each(["DIRECTORY", "ZIP"] as const)(
     "a locked backup of type %s fails before it is written",

@@ -30,8 +30,8 @@ interface ListedView extends Pick<Listed, "name" | "uri" | "problem" | "modified
 const damagedExitCode = 65;
 
 /**
- * Implements holdfast list. Returns the exit code: with --strict 65 if a backup is damaged,
- * otherwise 0.
+ * Implements holdfast list. Returns the exit code: with --strict 65 if a backup is damaged or not
+ * signed by a trusted signer, otherwise 0.
  */
 export async function list(context: CommandContext, flags: ListFlags, root = ""): Promise<number> {
   const uri = toUri(root);
@@ -41,7 +41,8 @@ export async function list(context: CommandContext, flags: ListFlags, root = "")
   const listed = await (isLocal
     ? listLocally(context, flags, uri)
     : listByServices(context, flags, uri));
-  return flags.strict && listed.some(({ state }) => state === "DAMAGED") ? damagedExitCode : 0;
+  const isBad = listed.some(({ state }) => state === "DAMAGED" || state === "UNTRUSTED");
+  return flags.strict && isBad ? damagedExitCode : 0;
 }
 
 async function listLocally(

@@ -13,7 +13,7 @@ export function addList(program: Command): void {
     .argument("<ROOT>", "directory to search: a path or URI")
     .option("--no-recursive", "do not search subdirectories")
     .option("--digests", "read every file and compare it with the digest in its manifest")
-    .option("--strict", "exit with 65 if a backup is damaged")
+    .option("--strict", "exit with 65 if a backup is damaged, or not signed by a trusted signer")
     .action(lazyAction(async () => (await import("../actions/list.js")).list));
   addOutputOptions(addHostOptions(addDecryption(command), { offline: true }));
   addExamples(command, [

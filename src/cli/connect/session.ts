@@ -95,10 +95,7 @@ export async function withFiles<T>(
   work: Work<T>,
   dataDirectory?: string,
 ): Promise<T> {
-  const [{ openOffline }, { readS3Options }] = await Promise.all([
-    import("../../offline/services.js"),
-    import("../../destination/s3/options.js"),
-  ]);
+  const { openOffline } = await import("../../offline/services.js");
   const trustedSigners = readText("--trusted-signers", flags.trustedSigners);
   const { env } = process;
   const offline = await openOffline({
@@ -106,11 +103,11 @@ export async function withFiles<T>(
     ...(dataDirectory !== undefined && { dataDirectory }),
     ...(trustedSigners !== undefined && { trustedSigners }),
     tls: readCertificates(flags),
-    s3: readS3Options({
+    s3: {
       endpoint: env["HOLDFAST_S3_ENDPOINT"],
       region: env["HOLDFAST_S3_REGION"],
       addressing: env["HOLDFAST_S3_ADDRESSING"],
-    }),
+    },
   });
   const explain = async (thrown: unknown) => knownError(context, thrown) ?? HostError.from(thrown);
   try {

@@ -45,7 +45,7 @@ Keys: address, token or token-file, tls, ca-file, client-cert, client-key. Paths
 | 0 | success |
 | 1 | \`diff\`: documents differ |
 | 64 | invalid command line or request, a time outside the restorable window, or \`--yes\` is missing |
-| 65 | damaged data: \`verify\`, \`check\`, \`restore\`; \`list --strict\` if a backup is damaged |
+| 65 | damaged data: \`verify\`, \`check\`, \`restore\`; \`list --strict\` if a backup is damaged or untrusted |
 | 66 | not found: a backup, document, operation or index |
 | 69 | the host, a disk or another server is unreachable or unavailable; \`status\`: backups are unhealthy |
 | 70 | other errors: a conflict, a version mismatch, an unsupported request, an internal error |

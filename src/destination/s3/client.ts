@@ -10,7 +10,7 @@ import { checkAddress, createLookup, type AddressPolicy } from "../network/addre
 import type { ClientTls } from "../network/tls.js";
 import { retry, type Attempt } from "../retry.js";
 import { fromS3Error, isClockSkew, type S3Request } from "./failure.js";
-import type { S3Endpoint } from "./uri.js";
+import { parseS3Endpoint, type S3Endpoint } from "./uri.js";
 
 /** Options of an S3Connection. */
 export interface S3ConnectionOptions {
@@ -134,11 +134,28 @@ interface Opened {
   agents: HttpAgent[];
 }
 
+/** Whether the environment names a server. CONFIGURATION_INVALID for what is no endpoint. */
+function hasEndpointInEnvironment(): boolean {
+  for (const name of ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]) {
+    const text = process.env[name];
+    if (!text) continue;
+    try {
+      parseS3Endpoint(text);
+    } catch (cause) {
+      throw new HostError(
+        "CONFIGURATION_INVALID",
+        `The variable ${name} is not an endpoint. Use https://HOST or https://HOST:PORT.`,
+        { cause },
+      );
+    }
+    return true;
+  }
+  return false;
+}
+
 async function openClient(options: S3ConnectionOptions): Promise<Opened> {
   const { endpoint, policy, tls } = options;
-  const hasEndpoint =
-    endpoint !== undefined ||
-    Boolean(process.env["AWS_ENDPOINT_URL_S3"] || process.env["AWS_ENDPOINT_URL"]);
+  const hasEndpoint = endpoint !== undefined || hasEndpointInEnvironment();
   const { pathStyle = hasEndpoint } = options;
   // A hint for developers that the users of this program would see. package.json pins the version.
   process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";

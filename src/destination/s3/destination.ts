@@ -5,6 +5,7 @@ import { temporaryPrefix } from "../../io/durable-file.js";
 import { eachConcurrently } from "../../io/each-concurrently.js";
 import type { HeldLease } from "../../io/lease.js";
 import type { Platform } from "../../io/platform.js";
+import { formatTime } from "../../io/time.js";
 import { limits } from "../../limits.js";
 import {
   type Capabilities,
@@ -61,6 +62,16 @@ async function settled(promise: Promise<unknown>, signal: AbortSignal): Promise<
     done.abort();
     await aborted.catch(() => {});
   }
+}
+
+/** A store refuses a lock in the past without saying so. */
+function requireLasting({ untilMs }: Retention, nowMicros: number, uri: string): void {
+  if (untilMs * 1000 > nowMicros) return;
+  throw new HostError(
+    "REQUEST_INVALID",
+    `Cannot lock ${uri}: the lock ended at ${formatTime(untilMs * 1000)}, before the backup was complete. Use a later time.`,
+    { metadata: { field: "lock_until_micros" } },
+  );
 }
 
 const leaseName = `${temporaryPrefix}lease`;
@@ -140,6 +151,7 @@ export class S3Destination implements Destination {
     const { bucket, platform } = this.#options;
     const { sizeBytes, sha256, signal, retention, onBytes = () => {} } = options;
     const key = this.#key(name);
+    if (retention) requireLasting(retention, platform.nowMicros(), this.uriOf(name));
     const write = { signal, retention, condition: this.#conditionOf(options) };
     try {
       if ("bytes" in body) {

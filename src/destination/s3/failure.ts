@@ -76,6 +76,7 @@ const refusals: Record<string, string> = {
   TokenRefreshRequired: "the credentials have expired. Renew them.",
   RequestTimeTooSkewed:
     "the clock of this machine differs too much from that of the store. Set the clock.",
+  InvalidBucketName: "the store does not accept the name of the bucket. Check the URI.",
   NoSuchUpload:
     "the multipart upload was aborted by another program or by a lifecycle rule of the bucket. Back up again.",
   InvalidObjectState:

@@ -10,13 +10,14 @@ export interface S3Options {
   addressing?: "path" | "virtual";
 }
 
+/** The text of each setting; "" and undefined: not set. */
+export type S3Settings = Partial<Record<keyof S3Options, string | undefined>>;
+
 /**
- * Reads the options from settings, of which "" and undefined are not set. Returns undefined if none is set.
+ * Reads the options from settings. Returns undefined if none is set.
  * Throws CONFIGURATION_INVALID.
  */
-export function readS3Options(
-  settings: Partial<Record<keyof S3Options, string | undefined>>,
-): S3Options | undefined {
+export function readS3Options(settings: S3Settings): S3Options | undefined {
   const endpoint = settings.endpoint || undefined;
   const region = settings.region || undefined;
   const addressing = settings.addressing || undefined;

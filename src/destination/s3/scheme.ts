@@ -54,10 +54,11 @@ export class S3Scheme implements DestinationScheme {
     const archive = this.#archive(uri, store);
     const opened = { uri: formatS3Uri(uri) };
     if (purpose === "write archive") {
-      if (archive) return { ...opened, ...archive };
+      // A listing finds archives by their names.
+      if (archive && /\.zip$/i.test(archive.object)) return { ...opened, ...archive };
       throw new HostError(
         "DESTINATION_INVALID",
-        `A backup of type ZIP needs the name of an object: use ${opened.uri}/NAME.zip.`,
+        `A backup of type ZIP needs the name of an archive, which ends with .zip: use ${opened.uri}/NAME.zip.`,
         { metadata: { field: "destination" } },
       );
     }

@@ -245,12 +245,12 @@ function encodingFor(
   return encodingAt(destination, { compression: request.compression, encryptTo });
 }
 
-/** A lock in the past would lock nothing. */
+/** A lock that has ended when the backup is complete would lock nothing. */
 function requireFuture(retention: BackupRequest["retention"], nowMicros: number): void {
-  if (retention === undefined || retention.untilMs * 1000 > nowMicros) return;
+  if (retention === undefined || retention.untilMs >= nowMicros / 1000 + limits.lockMinMs) return;
   throw new HostError(
     "REQUEST_INVALID",
-    `The lock would end at ${formatTime(retention.untilMs * 1000)}, which is in the past. Use a later time.`,
+    `The lock would end at ${formatTime(retention.untilMs * 1000)}, which is not at least ${limits.lockMinMs / 1000} seconds from now. Use a later time.`,
     { metadata: { field: "lock_until_micros" } },
   );
 }

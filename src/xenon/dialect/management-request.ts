@@ -54,7 +54,7 @@ function readBackup(
   if (container === "STREAM" && !isHttp(destination)) {
     throw new HostError(
       "DESTINATION_INVALID",
-      `Missing host in URI: STREAM requires an http: or https: destination, not ${quoted(destination)}.`,
+      `Missing host in URI: STREAM requires an http: or https: destination, not ${quoted(destination)}. Use backupType ZIP or DIRECTORY.`,
     );
   }
   return {
