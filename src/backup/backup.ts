@@ -64,8 +64,10 @@ export interface BackupTask {
   append?: boolean;
   /** Whether the last verification of the backup with this manifest found damage; such a backup is not extended. */
   isDamaged?: (manifestSha256: string) => boolean;
-  /** The URI of the destination, as in the record of written manifests. */
+  /** The URI of the destination, for messages. */
   destination: string;
+  /** The destination in the record of written manifests: equal for every way to write its URI. */
+  identity: string;
   written: WrittenManifests;
   /** A merged segment that replaces the segments of the chain in its range: staged for the destination and verified. */
   merged?: StagedSegment;
@@ -137,7 +139,9 @@ async function writeBackup(
     existing: writer.existing,
     hasEncryptedFiles: (await writer.hasEncryptedFiles?.()) ?? false,
     previous: chainThere?.file,
-    last: task.written.last(task.destination),
+    last: task.written.last(task.identity, snapshot.indexId),
+    isRecorded: (sha256: string) => task.written.find(sha256) !== undefined,
+    indexId: snapshot.indexId,
   };
   requireEncryption(task, before);
   const plan = planBackup({
@@ -172,8 +176,9 @@ async function writeBackup(
   });
   let bytesDone = 0;
   // Before the manifest is written: a backup that is not in the record is never extended, and an entry without a backup does no harm.
-  const unrecorded = await task.written.add(task.destination, {
+  const unrecorded = await task.written.add(task.identity, {
     sha256: manifest.sha256,
+    indexId: snapshot.indexId,
     lastRecord: snapshot.lastRecord,
     readers: readersOf(task.encryption),
   });
@@ -195,7 +200,7 @@ async function writeBackup(
       onBytes: (count) => report({ bytesDone: (bytesDone += count) }),
     })
     .catch((error: unknown) => {
-      task.written.drop(task.destination, manifest.sha256);
+      task.written.drop(task.identity, manifest.sha256);
       throw error;
     });
   for (const warning of more) report({ warning });

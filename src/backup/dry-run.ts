@@ -33,6 +33,8 @@ export interface DryRunBackupTask extends EncryptionWish {
   full: boolean;
   isDamaged: (manifestSha256: string) => boolean;
   written: Pick<WrittenManifests, "find" | "last">;
+  /** The destination in the record of written manifests. */
+  identity: string;
   /** Existing backups at the destination; absent if there are none, or they do not matter. */
   reader?: ContainerReader;
   freeBytes?: number;
@@ -63,7 +65,9 @@ export async function dryRunBackup(
       existing,
       hasEncryptedFiles: (await reader?.hasEncryptedFiles?.(signal)) ?? false,
       previous: chain?.file,
-      last: task.written.last(task.destination),
+      last: task.written.last(task.identity, state.indexId),
+      isRecorded: (sha256: string) => task.written.find(sha256) !== undefined,
+      indexId: state.indexId,
     };
     requireEncryption(task, before);
     const plan = planBackup({

@@ -16,9 +16,13 @@ const to = (...recipients: string[]) => ({ encryption: { recipients } });
 const withPassphrase = to();
 
 /** A manifest of which only the encryption matters. */
-function chain(recipients?: string[]): StoredManifest {
+function chain(recipients?: string[], indexId = "own"): StoredManifest {
   const encryption = recipients && { recipients };
-  return { name: "m", sha256: "", manifest: { encryption } } as unknown as StoredManifest;
+  return {
+    name: "m",
+    sha256: "",
+    manifest: { encryption, indexId },
+  } as unknown as StoredManifest;
 }
 
 const before = (
@@ -29,6 +33,8 @@ const before = (
   hasEncryptedFiles: false,
   previous,
   last: undefined,
+  isRecorded: () => false,
+  indexId: "own",
   ...more,
 });
 const change = (wish: Wish, previous: StoredManifest | undefined) =>
@@ -76,6 +82,10 @@ describe("a backup in the clear is refused", () => {
     ["beside another encrypted chain", before(undefined, before(encrypted))],
     ["beside files of an encrypted chain", before(undefined, { hasEncryptedFiles: true })],
     ["where this host encrypted, whatever is there now", before(undefined, { last: recorded })],
+    [
+      "after an encrypted chain that is not in the record, of a later state of the host",
+      before(encrypted, { last: { sha256: "" } }),
+    ],
     ["also beside a plain chain", before(chain(), { last: recorded })],
   ])("%s", (_what, there) => {
     const wish = { destination, ...plain };
@@ -92,6 +102,9 @@ describe("a backup in the clear is refused", () => {
       before(undefined),
       before(chain(), { last: { sha256: "" } }),
       before(undefined, { last: { sha256: "" }, hasEncryptedFiles: true }),
+      // Of another index, and what this host wrote before and somebody brought back.
+      before(chain(["a"], "another"), { last: { sha256: "" } }),
+      before(chain(["a"]), { last: { sha256: "" }, isRecorded: () => true }),
     ])
       expect(() => requireEncryption(wish, there)).not.toThrow();
   });

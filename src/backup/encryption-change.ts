@@ -23,25 +23,34 @@ export interface EncryptionBefore {
   hasEncryptedFiles: boolean;
   /** The chain that the backup would extend. */
   previous: StoredManifest | undefined;
-  /** What this host wrote there last, from its own record. */
+  /** What this host wrote of the index there last, from its own record. */
   last: WrittenManifest | undefined;
+  /** Whether a manifest is in that record. */
+  isRecorded(sha256: string): boolean;
+  indexId: string;
 }
 
 /**
  * Throws ENCRYPTION_REQUIRED for a backup in the clear where backups were encrypted, unless it is requested
- * explicitly. Whoever keeps the destination can damage and remove manifests, so that the host's own record
- * counts, too, and the names of files if it has none.
+ * explicitly. Whoever keeps the destination can damage, remove and bring back manifests, so that the host's
+ * own record decides, if it has one: of the last backup of this index there. A manifest of this index that
+ * is not in the record is of a later state of the host. Without a record, every manifest counts, and the
+ * names of files.
  */
 export function requireEncryption(
   { encryption, unencrypted = false, destination }: EncryptionWish,
-  { existing, hasEncryptedFiles, last }: EncryptionBefore,
+  { existing, hasEncryptedFiles, last, isRecorded, indexId }: EncryptionBefore,
 ): void {
   if (encryption || unencrypted) return;
-  const isListed = existing.some((one) => "file" in one && one.file.manifest.encryption);
-  if (isListed || (!last && hasEncryptedFiles))
-    throw encryptionRequired(`The backups at ${destination} are`);
   if (last?.readers !== undefined)
     throw encryptionRequired(`The last backup to ${destination} was`);
+  const counts = ({ sha256, manifest }: StoredManifest) =>
+    last === undefined || (manifest.indexId === indexId && !isRecorded(sha256));
+  const isListed = existing.some(
+    (one) => "file" in one && one.file.manifest.encryption && counts(one.file),
+  );
+  if (isListed || (!last && hasEncryptedFiles))
+    throw encryptionRequired(`The backups at ${destination} are`);
 }
 
 /** Returns why the requested encryption requires a new base, or undefined if it does not. */

@@ -1,7 +1,7 @@
 import { isXenonFile } from "../container/manifests.js";
 import { openDirectoryReader } from "../container/directory-reader.js";
 import { openReader, type OpenReaderOptions } from "../container/open.js";
-import type { Destination, ListedEntry } from "../destination/destination.js";
+import { directoryLease, type Destination, type ListedEntry } from "../destination/destination.js";
 import { requireCapability } from "../destination/objects.js";
 import { HostError } from "../errors.js";
 import { temporaryPrefix } from "../io/durable-file.js";
@@ -148,8 +148,10 @@ class TreeListing {
         unreadable(destination, undefined, error),
       ]);
     }
+    // A bucket with versioning may keep a lease that was released.
     const left = names.filter(
-      (name) => isSegmentName(name) || name.startsWith(temporaryPrefix),
+      (name) =>
+        isSegmentName(name) || (name.startsWith(temporaryPrefix) && name !== directoryLease),
     ).length;
     if (left === 0) return [];
     const modifiedMs = Math.max(...entries.map((entry) => entry.modifiedMs ?? 0));

@@ -38,4 +38,6 @@ export interface DiffSummary {
   changed: number;
   deleted: number;
   unchanged: number;
+  /** About the choice of the backups. */
+  warnings: string[];
 }

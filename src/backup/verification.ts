@@ -22,6 +22,8 @@ export interface VerifyResult {
   /** TEST_RESTORE: numbers of restored documents and versions. */
   documents?: number;
   versions?: number;
+  /** About the choice of the backup. */
+  warnings: string[];
 }
 
 /** Recorded result of a verification. */

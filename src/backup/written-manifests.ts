@@ -12,8 +12,8 @@ import { limits } from "../limits.js";
 export interface WrittenManifests {
   /** Returns the entry of a manifest, or undefined if this host did not write it. */
   find(sha256: string): WrittenManifest | undefined;
-  /** Returns the last entry of a destination, or undefined if this host has no record of writing there. */
-  last(destination: string): WrittenManifest | undefined;
+  /** Returns the last entry of an index at a destination, or undefined if this host has no record of writing it there. */
+  last(destination: string, indexId: string): WrittenManifest | undefined;
   /** Resolves when the entry is durable, or with a warning if it cannot be written; the next backup after a restart is then a new base. */
   add(destination: string, entry: WrittenManifest): Promise<string | undefined>;
   /** Removes the entry of a manifest that was not written. */
@@ -25,6 +25,8 @@ export interface WrittenManifest {
   sha256: string;
   /** The last version in the log at its position, which the manifest of an encrypted backup does not name. */
   lastRecord?: RowId | undefined;
+  /** Absent in entries of earlier versions. */
+  indexId?: string;
   /** To whom the backup is encrypted: a digest of the recipients, or "passphrase". Absent: it is not. */
   readers?: string | undefined;
 }
@@ -57,12 +59,17 @@ export async function openWrittenManifests(
       }
       return undefined;
     },
-    last: (destination) => known.get(destination)?.at(-1),
+    last: (destination, indexId) =>
+      known.get(destination)?.findLast((one) => (one.indexId ?? indexId) === indexId),
     async add(destination, entry) {
-      const list = [
+      const all = [
         ...(known.get(destination) ?? []).filter((one) => one.sha256 !== entry.sha256),
         entry,
-      ].slice(-limits.writtenManifests);
+      ];
+      // Of each index, so that backups of one do not push out those of another.
+      const own = all.filter(({ indexId }) => indexId === entry.indexId);
+      const pushedOut = new Set(own.slice(0, -limits.writtenManifests));
+      const list = all.filter((one) => !pushedOut.has(one));
       known.delete(destination);
       known.set(destination, list);
       for (const oldest of known.keys()) {
@@ -101,6 +108,7 @@ function isWritten(value: unknown): value is WrittenManifest {
     value !== null &&
     "sha256" in value &&
     typeof value.sha256 === "string" &&
+    (!("indexId" in value) || typeof value.indexId === "string") &&
     (!("readers" in value) || typeof value.readers === "string") &&
     (!("lastRecord" in value) || isRow(value.lastRecord))
   );

@@ -76,5 +76,6 @@ test("parseTime reads formatted times back to the microsecond, in any time zone"
 test("a time to come is a duration from now, or a time", () => {
   expect(parseUntil("30d", now)).toBe(now + 2_592_000_000_000n);
   expect(parseUntil("2026-11-22T15:23:38Z", now)).toBe(1_795_361_018_000_000n);
+  expect(() => parseUntil("99999999d", now)).toThrow(/"99999999d".*until the year 2255/);
   expect(() => parseUntil("soon", now)).toThrow(/"soon".*a duration from now \(30d, 12h\)/);
 });

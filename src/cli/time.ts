@@ -46,13 +46,12 @@ export function parseAge(given: string, nowMicros: bigint): bigint {
 /** Parses a time like parseTime, and also a bare duration: 30d means in 30 days. */
 export function parseUntil(given: string, nowMicros: bigint): bigint {
   const duration = parseDuration(given);
-  if (duration !== undefined) return parseTime((nowMicros + duration).toString(), nowMicros);
   try {
-    return parseTime(given, nowMicros);
+    return parseTime(duration === undefined ? given : (nowMicros + duration).toString(), nowMicros);
   } catch (cause) {
     throw new HostError(
       "REQUEST_INVALID",
-      `Invalid time ${JSON.stringify(given)}. Use a duration from now (30d, 12h) or RFC 3339 (2026-11-24T15:04:05Z).`,
+      `Invalid time ${JSON.stringify(given)}. Use a duration from now (30d, 12h) or RFC 3339 (2026-11-24T15:04:05Z), at most until the year 2255.`,
       { cause },
     );
   }

@@ -40,15 +40,20 @@ export interface BackupTarget {
   readonly target: string;
   /** URI of the backup, without credentials. */
   readonly uri: string;
+  /** Equal for every way to write the URI, for the host's record of what it wrote. */
+  readonly identity: string;
   readonly container: ContainerKind;
   readonly destination: Destination;
   /** Waits for other writers, then opens the destination for one backup. */
   open(options: OpenTargetOptions, signal: AbortSignal): Promise<ContainerWriter>;
   /**
    * Returns existing backups and free space for a dry run, or undefined if the destination does not
-   * provide them.
+   * provide them. Throws NOT_SUPPORTED for a lock without object lock.
    */
-  inspect(signal: AbortSignal): Promise<TargetContents | undefined>;
+  inspect(
+    options: Pick<OpenTargetOptions, "isLocked">,
+    signal: AbortSignal,
+  ): Promise<TargetContents | undefined>;
 }
 
 /** Options of BackupTarget.open. */
@@ -104,10 +109,18 @@ export async function resolveTarget(
   return {
     target: since === undefined ? target : `${target}?since=${since}`,
     uri: opened.uri,
+    identity: opened.identity ?? opened.uri,
     container,
     destination: opened.destination,
     open: (openOptions, signal) => openWriter(options, opened, request, openOptions, signal),
-    inspect: (signal) => inspectTarget(options, opened, signal),
+    async inspect({ isLocked = false }, signal) {
+      const { destination, object } = opened;
+      const locks =
+        isLocked &&
+        ((await destination.supportsObjectLock?.(signal)) ?? destination.capabilities.objectLock);
+      if (isLocked && !locks) throw withoutObjectLock(destination.displayName(object));
+      return inspectTarget(options, opened, signal);
+    },
   };
 }
 
@@ -129,13 +142,8 @@ async function openWriter(
 ): Promise<ContainerWriter> {
   // The capabilities of a store are known only then.
   await destination.probe?.(signal);
-  if (isLocked && !destination.capabilities.objectLock) {
-    throw new HostError(
-      "NOT_SUPPORTED",
-      `Cannot lock the backup at ${destination.displayName(object)}: the destination has no object lock. Create a bucket with object lock, or back up without a lock.`,
-      { metadata: { capability: "objectLock" } },
-    );
-  }
+  if (isLocked && !destination.capabilities.objectLock)
+    throw withoutObjectLock(destination.displayName(object));
   if (object === undefined) return openDirectoryWriter(platform, destination, signal, trust);
   const { openZipWriter } = await import("./zip-writer.js");
   return openZipWriter(
@@ -156,6 +164,13 @@ async function openWriter(
     signal,
   );
 }
+
+const withoutObjectLock = (where: string) =>
+  new HostError(
+    "NOT_SUPPORTED",
+    `Cannot lock the backup at ${where}: the destination has no object lock. Use an s3: destination whose bucket has object lock, or back up without a lock.`,
+    { metadata: { capability: "objectLock" } },
+  );
 
 async function inspectTarget(
   { platform, temporaryDirectory, trust }: ContainerOptions,

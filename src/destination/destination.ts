@@ -1,3 +1,4 @@
+import { temporaryPrefix } from "../io/durable-file.js";
 import type { OpenFile } from "../io/file-system.js";
 import type { HeldLease } from "../io/lease.js";
 import type { ManifestFile } from "../segment/manifest.js";
@@ -82,6 +83,11 @@ export interface Destination {
    * first write; `capabilities` and `warnings` are only then complete. Repeated calls do nothing.
    */
   probe?(signal: AbortSignal): Promise<readonly StoreFeature[]>;
+  /**
+   * Optional: whether objects can be locked, found out without writing, for a dry run. Undefined: unknown.
+   * Default: as `capabilities` states.
+   */
+  supportsObjectLock?(signal: AbortSignal): Promise<boolean | undefined>;
   /** Optional: what the user should know about guarantees that the store does not give. */
   warnings?(): readonly string[];
   /**
@@ -90,6 +96,9 @@ export interface Destination {
    */
   extendRetention?(name: string, retention: Retention, signal: AbortSignal): Promise<void>;
 }
+
+/** Name of the object with which a writer locks a namespace, where the lock is an object. */
+export const directoryLease = `${temporaryPrefix}lease`;
 
 /** A guarantee that a store may give. */
 export interface StoreFeature {

@@ -24,6 +24,8 @@ export interface OpenedUri {
   uri: string;
   /** Name of the target in records. Default: `uri`. */
   target?: string;
+  /** Equal for every way to write the URI of the same namespace or object. Default: `uri`. */
+  identity?: string;
 }
 
 /** Opens the destinations whose URIs have a certain scheme. */

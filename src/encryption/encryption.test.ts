@@ -420,7 +420,7 @@ describe("recipients and identities", () => {
     expect(await rejection(openAge("f.age", file, undefined))).toMatchObject({
       reason: "IDENTITY_MISSING",
       message:
-        "Cannot decrypt f.age: it is encrypted. Provide an identity of one of its recipients, with --identity FILE or in the request.",
+        "Cannot decrypt f.age: it is encrypted. Provide an identity of one of its recipients, with --identity FILE or as decryption.identities.",
     });
   });
 
@@ -445,7 +445,7 @@ describe("recipients and identities", () => {
     ).toBe("data");
     for (const [identities, message] of [
       [Identities.ofPassphrase("wrong"), "the passphrase is wrong"],
-      [pair.identities, "it is encrypted with a passphrase. Provide the passphrase"],
+      [pair.identities, "it is encrypted with a passphrase. Provide it, with --passphrase-file"],
       [undefined, "it is encrypted. Provide its passphrase"],
     ] as const)
       expect(await rejection(open(identities))).toMatchObject({

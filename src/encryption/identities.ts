@@ -112,7 +112,7 @@ export class Identities {
 export function noIdentity({ hasPassphrase }: AgeHeader, name: string): HostError {
   return new HostError(
     "IDENTITY_MISSING",
-    `Cannot decrypt ${name}: it is encrypted. Provide ${hasPassphrase ? "its passphrase" : "an identity of one of its recipients, with --identity FILE or in the request"}.`,
+    `Cannot decrypt ${name}: it is encrypted. Provide ${hasPassphrase ? "its passphrase, with --passphrase-file FILE or as decryption.passphrase" : "an identity of one of its recipients, with --identity FILE or as decryption.identities"}.`,
   );
 }
 
@@ -121,14 +121,14 @@ function noneMatches({ hasPassphrase }: AgeHeader, name: string, gave: boolean):
     return new HostError(
       "IDENTITY_MISSING",
       gave
-        ? `Cannot decrypt ${name}: it is encrypted to recipients, not with a passphrase. Provide an identity of one of them, with --identity FILE or in the request.`
+        ? `Cannot decrypt ${name}: it is encrypted to recipients, not with a passphrase. Provide an identity of one of them, with --identity FILE or as decryption.identities.`
         : `Cannot decrypt ${name}: no given identity is one of its recipients. Provide the identity of one of them.`,
     );
   return new HostError(
     "IDENTITY_MISSING",
     gave
       ? `Cannot decrypt ${name}: the passphrase is wrong.`
-      : `Cannot decrypt ${name}: it is encrypted with a passphrase. Provide the passphrase.`,
+      : `Cannot decrypt ${name}: it is encrypted with a passphrase. Provide it, with --passphrase-file FILE or as decryption.passphrase.`,
   );
 }
 

@@ -55,6 +55,7 @@ export async function readIdentityText(
   path: string,
   askPassphrase: AskPassphrase,
 ): Promise<string> {
+  requirePath(path);
   const bytes = await readNamedFile(files, path, {
     reason: "IDENTITY_INVALID",
     what: "identity file",
@@ -68,6 +69,18 @@ export async function readIdentityText(
   } finally {
     bytes.fill(0);
   }
+}
+
+/** A key in place of the name of its file is not repeated in a message. */
+function requirePath(path: string): void {
+  const isKey = /^\s*AGE-SECRET-KEY-/i.test(path);
+  if (!isKey && !/^\s*age1[0-9a-z]{20,}\s*$/i.test(path)) return;
+  throw new HostError(
+    "IDENTITY_INVALID",
+    isKey
+      ? "An identity itself was given in place of the name of its file. Other users may have seen it in the list of processes: write it to a file that only its owner can read, and consider a new one."
+      : "A recipient was given in place of an identity file. Only the identity decrypts: name the file that holdfast keygen or age-keygen wrote.",
+  );
 }
 
 /** Returns the age file if an identity file is one, without its armor; undefined for other text. */

@@ -75,7 +75,7 @@ export async function readRecipientsFile(
 function problemOf(recipient: string): string | undefined {
   if (x25519Form.test(recipient) || hybridForm.test(recipient)) return undefined;
   if (/^AGE-SECRET-KEY-/i.test(recipient))
-    return "is an identity, which is secret. Replace it by its recipient (age-keygen -y), and generate a new identity if others could read the file.";
+    return "is an identity, which is secret. Replace it by its recipient (the public key in its file), and generate a new identity if others could read the file.";
   if (/^(ssh-|ecdsa-|sk-)/.test(recipient))
     return "is an SSH key, which is not supported. Use a recipient of age-keygen.";
   if (/^age1[^1]+1/.test(recipient))

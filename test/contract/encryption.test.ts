@@ -1,4 +1,5 @@
 import {
+  cpSync,
   mkdirSync,
   readFileSync,
   readdirSync,
@@ -11,6 +12,7 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { canWriteZstd } from "../../src/encoding/compression.js";
 import { generateIdentity } from "../../src/encryption/identities.js";
+import { inMemoryIndexLink } from "../../src/service/documents/factories.js";
 import { systemPlatform } from "../../src/io/platform.js";
 import { eventually } from "../support/eventually.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
@@ -195,6 +197,34 @@ describe("a chain of encrypted segments", () => {
       await expect(other.backup("b", { validateOnly })).rejects.toMatchObject({
         reason: "ENCRYPTION_REQUIRED",
       });
+  });
+
+  test("is not continued in the clear because another index at its destination is", async () => {
+    const fixture = await hostFixture();
+    await fixture.put("a", { n: 1 });
+    const ofOther = { indexLink: inMemoryIndexLink };
+    await fixture.backup("b", to(key.recipient));
+    await fixture.backup("b", { ...ofOther, ...to(key.recipient) });
+    await fixture.backup("b", { ...ofOther, ...inTheClear });
+    // The explicit request is the rule of this index alone.
+    await fixture.backup("b", ofOther);
+    const names = readdirSync(path(fixture, "b"));
+    rmSync(path(fixture, "b"), { recursive: true });
+    expect(names.length).toBeGreaterThan(0);
+    await expect(fixture.backup("b")).rejects.toMatchObject({ reason: "ENCRYPTION_REQUIRED" });
+    await fixture.backup("b", ofOther);
+  });
+
+  test("that was replaced in the clear as requested stays so when its files are brought back", async () => {
+    const fixture = await hostFixture();
+    await fixture.put("a", { n: 1 });
+    await fixture.backup("b", to(key.recipient));
+    cpSync(path(fixture, "b"), path(fixture, "saved"), { recursive: true });
+    await fixture.backup("b", inTheClear);
+    cpSync(path(fixture, "saved"), path(fixture, "b"), { recursive: true });
+    await fixture.put("a", { n: 2 });
+    await fixture.backup("b");
+    await fixture.restore("b");
   });
 
   test("the result states who can read the backup, and who no longer can", async () => {

@@ -1,6 +1,7 @@
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HostError } from "../../src/errors.js";
+import { generateIdentity } from "../../src/encryption/identities.js";
 import { hints } from "../../src/cli/hints.js";
 import { hostFixture } from "../support/host-fixture.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
@@ -37,6 +38,44 @@ test("list --strict fails if a backup is not signed by a trusted signer", async 
       code,
       stdout: expect.stringContaining("untrusted") as string,
     });
+});
+
+test("an untrusted backup that is newer is mentioned by everything that uses the newest", async () => {
+  const [fixture, other] = [await hostFixture(), await hostFixture()];
+  await fixture.put("a", { first: 1 });
+  await fixture.backup("b");
+  await other.put("a", { second: 2 });
+  const { management } = other.host;
+  const request = { container: "DIRECTORY", indexLink: "/core/document-index" } as const;
+  await other.finish(management.backup({ destination: fixture.uri("b"), ...request }));
+  const signers = join(fixture.root, "signers");
+  const key = readFileSync(join(fixture.root, "data/signing-key.pub"), "utf8");
+  writeFileSync(signers, `shop ${key}`);
+  const directory = join(fixture.root, "b");
+  for (const command of [
+    ["verify", directory],
+    ["inspect", directory],
+    ["export", directory],
+    ["diff", directory, directory],
+  ]) {
+    const ran = await holdfast(...command, "--trusted-signers", signers);
+    expect([command[0], ran.code]).toEqual([command[0], 0]);
+    expect(ran.stdout + ran.stderr).toMatch(/Warning: .*without the signature of a trusted signer/);
+  }
+});
+
+test("a key in place of the name of its file is not repeated", async () => {
+  const { identityFile, recipient } = await generateIdentity({ createdMs: 0 });
+  const key = /AGE-SECRET-KEY-\S+/.exec(identityFile)![0];
+  for (const [given, wanted] of [
+    [key, "An identity itself was given"],
+    [recipient, "A recipient was given"],
+  ] as const) {
+    const { code, stdout, stderr } = await holdfast("verify", "/none", "--identity", given);
+    expect(code).not.toBe(0);
+    expect(stderr).toContain(wanted);
+    expect(stdout + stderr).not.toContain(key);
+  }
 });
 
 test("inspect does not mention encryption of a backup in the clear", async () => {

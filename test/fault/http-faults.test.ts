@@ -467,7 +467,9 @@ test("a refused connection is reported as unreachable within the retry limit", a
   destination = closedPort;
   const error = await lastingFailureOf(() => fixture.restoreFrom(closedPort));
   expect(error.reason).toBe("DESTINATION_UNREACHABLE");
-  expect(error.message).toMatch(/The source .* refuses connections \(ECONNREFUSED\)\. Tried/);
+  expect(error.message).toMatch(
+    /The source .* refuses connections \(ECONNREFUSED 127\.0\.0\.1:\d+\)\. Tried/,
+  );
   await expectUnharmed(error);
   expect((await lastingFailureOf(() => fixture.backupTo(closedPort))).message).toMatch(
     /^The destination/,

@@ -3,6 +3,8 @@ import { writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import type { AddressInfo } from "node:net";
+import { DeleteObjectCommand } from "@aws-sdk/client-s3";
+import { generateIdentity } from "../../src/encryption/identities.js";
 import { HostError } from "../../src/errors.js";
 import { S3Scheme } from "../../src/destination/s3/scheme.js";
 import { systemPlatform } from "../../src/io/platform.js";
@@ -61,7 +63,7 @@ describeStore("names the cause of a refusal and what to do", () => {
       "NoSuchBucket",
       { status: 404, code: "NoSuchBucket" },
       "DESTINATION_MISSING",
-      /the bucket backups does not exist\. Create it\.$/,
+      /the bucket backups does not exist\. Check its name, or create it\.$/,
     ],
     [
       "AccessDenied",
@@ -175,9 +177,7 @@ describeStore("names the cause of a refusal and what to do", () => {
       const other = await s3Fixture();
       const error = await failureOf(other.backupTo(uri));
       expect(error.reason).toBe("DESTINATION_REFUSED");
-      expect(error.message).toMatch(
-        /^Cannot write .*: the host has no credentials for S3\. Set AWS_/,
-      );
+      expect(error.message).toMatch(/^Cannot write .*: there are no credentials for S3\. Set AWS_/);
       expect(proxy.requests).toEqual([]);
     });
   });
@@ -187,7 +187,9 @@ describeStore("names the cause of a refusal and what to do", () => {
     for (const work of [() => fixture.backupTo(missing), () => fixture.restoreFrom(missing)]) {
       const error = await failureOf(work());
       expect(error.reason).toBe("DESTINATION_MISSING");
-      expect(error.message).toMatch(/the bucket missing does not exist\. Create it\./);
+      expect(error.message).toMatch(
+        /the bucket missing does not exist\. Check its name, or create it\./,
+      );
     }
   });
 });
@@ -249,6 +251,25 @@ test("an archive without .zip in its name, which a listing would not find, is re
   expect(error).toMatchObject({
     reason: "DESTINATION_INVALID",
     message: expect.stringContaining("use s3://bucket/p/archive/NAME.zip") as string,
+  });
+});
+
+describeStore("a destination with another spelling", () => {
+  test("is the same for the record of what was encrypted", async () => {
+    const { recipient } = await generateIdentity({ createdMs: 0 });
+    const endpoint = `http://127.0.0.1:${store.port}`;
+    const spelled = `s3://${store.bucket}/spelled`;
+    const host = await s3Fixture({}, { s3: { endpoint } });
+    const encryption = { encryptTo: { recipients: [recipient] } };
+    await host.backupTo(spelled, { encryption });
+    for (const name of await namesBelow(store, "spelled/"))
+      await store.client.send(
+        new DeleteObjectCommand({ Bucket: store.bucket, Key: `spelled/${name}` }),
+      );
+    for (const other of [spelled, `${spelled}/`, `s3+${endpoint}/${store.bucket}/spelled`])
+      expect(await failureOf(host.backupTo(other))).toMatchObject({
+        reason: "ENCRYPTION_REQUIRED",
+      });
   });
 });
 

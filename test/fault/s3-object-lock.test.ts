@@ -261,11 +261,15 @@ describeStore("a bucket without object lock", () => {
       await open();
       const proxy = await s3Proxy(store);
       const destination = `${proxy.uri}/o${count}${container === "ZIP" ? "/b.zip" : ""}`;
-      const backup = fixture.backupTo(destination, { container, retention: until(1) });
+      const locked = { container, retention: until(1) };
+      await expect(
+        fixture.backupTo(destination, { ...locked, validateOnly: true }),
+      ).rejects.toMatchObject({ reason: "NOT_SUPPORTED" });
+      const backup = fixture.backupTo(destination, locked);
       await expect(backup).rejects.toMatchObject({
         reason: "NOT_SUPPORTED",
         message: expect.stringMatching(
-          /^Cannot lock the backup at .*: .* no object lock\. Create a bucket with object lock/,
+          /^Cannot lock the backup at .*: .* no object lock\. Use an s3: destination whose bucket has object lock/,
         ) as string,
       });
       expect(await namesBelow(store, prefix)).toEqual([]);
@@ -277,6 +281,17 @@ describeStore("a bucket without object lock", () => {
 });
 
 describeStore("a bucket with versioning", () => {
+  test("a lease that was released is no incomplete backup", async () => {
+    store = await strictStore({ versioning: true });
+    await open();
+    const { management } = fixture.host;
+    await fixture.backupTo(uri);
+    const [only] = await management.listBackups(uri);
+    await management.pruneBackups(uri, [only!.name]);
+    expect(await allBelow(store, prefix)).toEqual([".holdfast-lease"]);
+    expect(await management.listBackups(uri, { recursive: true })).toEqual([]);
+  });
+
   test("removed objects become delete markers, and backups are not affected by them", async () => {
     store = await strictStore({ versioning: true });
     await open();

@@ -151,6 +151,7 @@ function toVerifyResult({
   bytes,
   documents = 0,
   versions = 0,
+  warnings,
 }: VerifyResult): MessageInitShape<typeof VerifyResultSchema> {
   return {
     backup: toBackup(backup),
@@ -159,6 +160,7 @@ function toVerifyResult({
     bytes: toInt64(bytes),
     documents: toInt64(documents),
     versions: toInt64(versions),
+    warnings,
   };
 }
 

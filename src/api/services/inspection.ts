@@ -150,12 +150,13 @@ async function* differencesOf(
       buffered = [];
       continue;
     }
-    const { created, changed, deleted, unchanged } = one;
+    const { created, changed, deleted, unchanged, warnings } = one;
     const summary = {
       created: toInt64(created),
       changed: toInt64(changed),
       deleted: toInt64(deleted),
       unchanged: toInt64(unchanged),
+      warnings,
     };
     yield { differences: buffered.map(toDifference), summary };
   }
@@ -169,10 +170,12 @@ async function* exportStream(
   let buffered: Uint8Array[] = [];
   let bytes = 0;
   let count = 0;
+  const warnings: string[] = [];
   for await (const version of inspection.export(
     fromPointInTime(pointInTime),
     selection && fromSelection(selection),
     signal,
+    (warning) => warnings.push(warning),
   )) {
     const text = Buffer.from(renderDocument(version));
     buffered.push(text);
@@ -183,5 +186,5 @@ async function* exportStream(
     buffered = [];
     bytes = 0;
   }
-  yield { documents: buffered, count: toInt64(count) };
+  yield { documents: buffered, count: toInt64(count), warnings };
 }

@@ -212,6 +212,7 @@ export class AutoBackup {
         append: true,
         isDamaged,
         destination: target.uri,
+        identity: target.identity,
         written,
         ...(merged && { merged }),
       };

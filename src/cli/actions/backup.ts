@@ -79,7 +79,7 @@ export async function backup(
     await context.printResult(BackupResultSchema, result, () =>
       result.plan
         ? planText(result.plan, result.warnings, uri)
-        : resultText(context, operation, result),
+        : resultText(context, operation, result, lock),
     );
   });
 }
@@ -95,7 +95,15 @@ const lockModes: Record<string, LockMode> = {
   compliance: LockMode.COMPLIANCE,
 };
 
-function lockOf({ lockUntil, lockMode = "" }: BackupFlags) {
+interface Lock {
+  lockUntilMicros?: bigint;
+  lockMode?: LockMode;
+}
+
+const lockName = (mode: LockMode | undefined) =>
+  mode === LockMode.COMPLIANCE ? "compliance" : "governance";
+
+function lockOf({ lockUntil, lockMode = "" }: BackupFlags): Lock {
   if (lockUntil === undefined) {
     if (lockMode === "") return {};
     throw new HostError("REQUEST_INVALID", "--lock-mode requires --lock-until.");
@@ -173,7 +181,10 @@ function verifiedText({ verified, segmentsWritten, backup }: BackupResult): stri
   return `all digests and rows of the new segments${older > 0 ? `; ${formatCount(older, "older segment")} not read` : ""}`;
 }
 
-function readersText({ recipients }: BackupDescription): string {
+const isLocal = (uri: string) => uri.startsWith("file:");
+
+function readersText({ encrypted, recipients }: BackupDescription): string {
+  if (!encrypted) return "no";
   return recipients.length > 0 ? `to ${recipients.join(", ")}` : "with a passphrase";
 }
 
@@ -187,6 +198,7 @@ function resultText(
   { formatTime }: CommandContext,
   operation: Operation,
   result: BackupResult,
+  { lockUntilMicros, lockMode }: Lock,
 ): string {
   const { backup } = result;
   if (!backup) return "The request is valid. Nothing was copied.";
@@ -199,7 +211,17 @@ function resultText(
         `${formatBytes(result.bytesWritten)} in ${formatCount(result.segmentsWritten, "new segment")} and a manifest; all segments ${formatBytes(backup.sizeBytes)}`,
       ],
       ["verified", verifiedText(result)],
-      ...(backup.encrypted ? [["encrypted", readersText(backup)] as [string, string]] : []),
+      ...(isLocal(backup.uri) && !backup.encrypted
+        ? []
+        : [["encrypted", readersText(backup)] as [string, string]]),
+      ...(lockUntilMicros === undefined
+        ? []
+        : [
+            ["locked until", `${formatTime(lockUntilMicros)}, ${lockName(lockMode)}`] as [
+              string,
+              string,
+            ],
+          ]),
       ["covers writes up to", formatTime(backup.positionMicros)],
       ["restorable from", formatTime(backup.window?.earliestMicros ?? 0n)],
     ]),

@@ -13,6 +13,7 @@ import { differenceLine } from "../output/difference.js";
 import { formatCount, formatNumber } from "../output/format.js";
 import { jsonSchema } from "../output/json.js";
 import { print } from "../output/print.js";
+import { warningsOf } from "../output/result.js";
 import { startProgress, type ProgressState } from "../output/progress.js";
 import { toUri } from "../destination-uri.js";
 import { readDecryption, type DecryptionFlags } from "../keys.js";
@@ -88,6 +89,7 @@ export async function diff(
         "The comparison is incomplete: the stream ended before its summary. Run the command again.",
       );
     await writer.end(summary);
+    for (const warning of warningsOf(summary.warnings)) context.printNote(warning);
     return summary.created + summary.changed + summary.deleted > 0n ? documentsDiffer : 0;
   };
   if (!flags.live) return withFilesOrHost(context, flags, work);

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { warningsOf } from "../output/result.js";
 import { ExportBackupResponseSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { HostError } from "../../errors.js";
 import { withFilesOrHost, withHost, type Session } from "../connect/session.js";
@@ -90,6 +91,7 @@ async function sendDocuments(
   let documents = 0;
   let size = 0;
   let reportedCount: bigint | undefined;
+  let warnings: string[] = [];
   try {
     for await (const part of management.exportBackup(request, { signal })) {
       const lines = Buffer.concat(part.documents.flatMap((document) => [document, newline]));
@@ -99,6 +101,7 @@ async function sendDocuments(
       documents += part.documents.length;
       size += lines.length;
       reportedCount = part.count ?? reportedCount;
+      warnings = part.warnings;
       progress.update({
         stage: "exporting",
         done: size,
@@ -116,5 +119,6 @@ async function sendDocuments(
       `The export is incomplete: the stream ended after ${formatCount(documents, "document")}${reportedCount === undefined ? "" : ` of ${reportedCount}`}. Run the command again.`,
     );
   }
+  for (const warning of warningsOf(warnings)) context.printNote(warning);
   return { documents: reportedCount, size };
 }

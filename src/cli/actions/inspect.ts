@@ -59,7 +59,7 @@ async function inspectByServices(
   flags: InspectFlags,
   uri: string,
 ): Promise<void> {
-  const [{ withFilesOrHost }, { Container }] = await Promise.all([
+  const [{ withFilesOrHost }, { BackupState, Container }] = await Promise.all([
     import("../connect/session.js"),
     import("../../../gen/ts/holdfast/management/v1/management_pb.js"),
   ]);
@@ -71,9 +71,14 @@ async function inspectByServices(
       { signal },
     );
     const listed =
-      backup.container === Container.DIRECTORY && !context.json
+      backup.container === Container.DIRECTORY
         ? await listAllBackups(session, { uri }, signal)
         : [];
+    const untrusted = listed.filter(({ state }) => state === BackupState.UNTRUSTED).length;
+    if (flags.backup === undefined && untrusted > 0)
+      context.printNote(
+        `Warning: ${displayUri(uri)} contains ${formatCount(untrusted, "backup")} without the signature of a trusted signer, which may be newer. See holdfast list.`,
+      );
     await finishWith(
       context,
       backup,

@@ -9,7 +9,7 @@ import { withFilesOrHost } from "../connect/session.js";
 import type { OperationFlags } from "../flags.js";
 import { resultOf, runOperation } from "../operation.js";
 import { formatBytes, formatCount, formatNumber, formatDuration } from "../output/format.js";
-import { durationOf } from "../output/result.js";
+import { durationOf, warningsOf } from "../output/result.js";
 import { displayUri, toUri } from "../destination-uri.js";
 import { readDecryption, type DecryptionFlags } from "../keys.js";
 import type { CommandContext } from "../command-context.js";
@@ -91,6 +91,7 @@ function resultText(
       ? `: ${formatNumber(Math.round(Number(result.records) / seconds))} records/s, ${(Number(result.bytes) / seconds / 1e6).toFixed(1)} MB/s`
       : "";
   return [
+    ...warningsOf(result.warnings),
     `OK: ${displayUri(result.backup?.uri ?? uri)}, ${result.backup?.name ?? "the newest backup"}.`,
     `Read ${formatCount(result.records, "record")}, ${formatBytes(result.bytes)}, in ${formatDuration(micros)}${rate}.`,
     `Verified: ${verifiedItems[level] ?? level}.`,

@@ -11,7 +11,10 @@ export function addList(program: Command): void {
       "list all backups below a directory with their state, age, size and last verification",
     )
     .argument("<ROOT>", "directory to search: a path or URI")
-    .option("--no-recursive", "do not search subdirectories")
+    .option(
+      "--no-recursive",
+      "only the backups of ROOT itself, without archives in it and subdirectories",
+    )
     .option("--digests", "read every file and compare it with the digest in its manifest")
     .option("--strict", "exit with 65 if a backup is damaged, or not signed by a trusted signer")
     .action(lazyAction(async () => (await import("../actions/list.js")).list));

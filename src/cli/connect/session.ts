@@ -61,7 +61,7 @@ export async function withHost<T>(
   if (flags.trustedSigners !== undefined) {
     throw new HostError(
       "REQUEST_INVALID",
-      "--trusted-signers is for reading backups without a host. A host checks signatures by its own setting.",
+      "--trusted-signers is for reading backups without a host. A host checks signatures by its own setting. Add --offline to read without the host.",
     );
   }
   const [target, { connectToHost }] = await Promise.all([

@@ -10,6 +10,7 @@ import type { Platform } from "../../io/platform.js";
 import { readPart } from "../../io/read-file.js";
 import { limits } from "../../limits.js";
 import {
+  directoryLease,
   notePrefix,
   type Capabilities,
   type Destination,
@@ -35,7 +36,6 @@ const capabilities: Capabilities = {
   objectLock: false,
 };
 
-const directoryLease = `${temporaryPrefix}lease`;
 /** Prefix of staging areas of archives, which the lease of the archive protects. */
 const archivePrefix = `${temporaryPrefix}zip-`;
 /** Prefix of staging areas without a lock. Each contains a lease while it is in use. */

@@ -56,10 +56,22 @@ export function fromRequestError(thrown: unknown, server: ServerName): Error {
   const what = errno.startsWith("HPE_")
     ? "sent an invalid HTTP response"
     : (words[errno] ?? "cannot be reached");
-  return new HostError("DESTINATION_UNREACHABLE", `${server} ${what} (${errno}).`, {
-    metadata,
-    cause: thrown,
-  });
+  return new HostError(
+    "DESTINATION_UNREACHABLE",
+    `${server} ${what} (${errno}${addressOf(thrown)}).`,
+    {
+      metadata,
+      cause: thrown,
+    },
+  );
+}
+
+/** Node states the address of a failed connection, or the name of a failed lookup. */
+function addressOf(thrown: unknown): string {
+  const { address, port, hostname } = thrown as Partial<Record<string, unknown>>;
+  if (typeof address === "string" && typeof port === "number")
+    return ` ${address.includes(":") ? `[${address}]` : address}:${port}`;
+  return typeof hostname === "string" ? ` ${hostname}` : "";
 }
 
 /**

@@ -134,28 +134,27 @@ interface Opened {
   agents: HttpAgent[];
 }
 
-/** Whether the environment names a server. CONFIGURATION_INVALID for what is no endpoint. */
-function hasEndpointInEnvironment(): boolean {
+/** Returns the server that the environment names. CONFIGURATION_INVALID for what is no endpoint. */
+export function endpointInEnvironment(): S3Endpoint | undefined {
   for (const name of ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]) {
     const text = process.env[name];
     if (!text) continue;
     try {
-      parseS3Endpoint(text);
+      return parseS3Endpoint(text);
     } catch (cause) {
       throw new HostError(
         "CONFIGURATION_INVALID",
-        `The variable ${name} is not an endpoint. Use https://HOST or https://HOST:PORT.`,
+        `The variable ${name} is not an endpoint. Use https://HOST or https://HOST:PORT, or the same with http.`,
         { cause },
       );
     }
-    return true;
   }
-  return false;
+  return undefined;
 }
 
 async function openClient(options: S3ConnectionOptions): Promise<Opened> {
   const { endpoint, policy, tls } = options;
-  const hasEndpoint = endpoint !== undefined || hasEndpointInEnvironment();
+  const hasEndpoint = (endpoint ?? endpointInEnvironment()) !== undefined;
   const { pathStyle = hasEndpoint } = options;
   // A hint for developers that the users of this program would see. package.json pins the version.
   process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";

@@ -8,6 +8,7 @@ import type { Platform } from "../../io/platform.js";
 import { formatTime } from "../../io/time.js";
 import { limits } from "../../limits.js";
 import {
+  directoryLease,
   type Capabilities,
   type Destination,
   type FetchOptions,
@@ -74,7 +75,6 @@ function requireLasting({ untilMs }: Retention, nowMicros: number, uri: string):
   );
 }
 
-const leaseName = `${temporaryPrefix}lease`;
 const checkPrefix = `${temporaryPrefix}check-`;
 const archiveLease = (object: string) => `${object}.lease`;
 
@@ -130,6 +130,11 @@ export class S3Destination implements Destination {
       }
     }
     return describeFeatures(probed.known);
+  }
+
+  /** One request that only reads. */
+  async supportsObjectLock(signal: AbortSignal): Promise<boolean | undefined> {
+    return this.#options.bucket.hasObjectLock(signal);
   }
 
   warnings(): string[] {
@@ -231,7 +236,7 @@ export class S3Destination implements Destination {
   async lock(object: string | undefined, signal: AbortSignal): Promise<Lock> {
     const { platform, bucket } = this.#options;
     await this.probe(signal);
-    const name = object === undefined ? leaseName : archiveLease(object);
+    const name = object === undefined ? directoryLease : archiveLease(object);
     return acquireS3Lease(
       {
         platform,

@@ -123,12 +123,15 @@ export function fromS3Error(thrown: unknown, { action, uri, bucket }: S3Request)
   if (/^(CredentialsProviderError|TokenProviderError|ProviderError)$/.test(code))
     return cannot(
       "DESTINATION_REFUSED",
-      "the host has no credentials for S3. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a credentials file or a role of the machine.",
+      "there are no credentials for S3. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a credentials file or a role of the machine.",
     );
   // With a status of success, the body could not be parsed.
   if (status === undefined || status < 300) return fromConnection(thrown, uri, cannot);
   if (code === "NoSuchBucket")
-    return cannot("DESTINATION_MISSING", `the bucket ${bucket} does not exist. Create it.`);
+    return cannot(
+      "DESTINATION_MISSING",
+      `the bucket ${bucket} does not exist. Check its name, or create it.`,
+    );
   if (wrongRegionCodes.has(code) || (status >= 300 && status < 400))
     return cannot("DESTINATION_REFUSED", wrongRegion(thrown, bucket));
   if (isTransient(thrown)) {

@@ -5,7 +5,7 @@ import type { AddressPolicy } from "../network/address-policy.js";
 import type { ClientTls } from "../network/tls.js";
 import type { DestinationScheme, OpenedUri, OpenRequest } from "../registry.js";
 import { S3Bucket } from "./bucket.js";
-import { S3Connection } from "./client.js";
+import { endpointInEnvironment, S3Connection } from "./client.js";
 import { S3Destination, type ProbedStore } from "./destination.js";
 import { formatS3Uri, parseS3Uri, type S3Endpoint, type S3Uri } from "./uri.js";
 
@@ -52,7 +52,9 @@ export class S3Scheme implements DestinationScheme {
     this.#requireInRoots(uri);
     const store = await this.#storeOf(uri);
     const archive = this.#archive(uri, store);
-    const opened = { uri: formatS3Uri(uri) };
+    const server = uri.endpoint ?? this.#options.endpoint ?? endpointInEnvironment();
+    const identity = formatS3Uri(server === undefined ? uri : { ...uri, endpoint: server });
+    const opened = { uri: formatS3Uri(uri), identity };
     if (purpose === "write archive") {
       // A listing finds archives by their names.
       if (archive && /\.zip$/i.test(archive.object)) return { ...opened, ...archive };

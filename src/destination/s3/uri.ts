@@ -54,7 +54,7 @@ export function parseS3Endpoint(text: string): S3Endpoint {
     /^(https?):\/\/(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?\/?$/i.exec(text) ?? [];
   const hostname = bracketed ?? name;
   if (hostname === undefined)
-    throw invalid("the endpoint must be https://HOST or https://HOST:PORT");
+    throw invalid("the endpoint must be https://HOST or https://HOST:PORT, or the same with http");
   const secure = scheme.toLowerCase() === "https";
   const port = portText === undefined ? (secure ? 443 : 80) : Number(portText);
   if (port < 1 || port > 65535) throw invalid(`invalid port ${port} (use 1 to 65535)`);

@@ -43,6 +43,7 @@ export class BackupChecks {
         return {
           backup: describeManifest(locationOf(source, reader), chosen),
           level: depth.level,
+          warnings: chosen.warnings,
           ...checked,
         };
       };

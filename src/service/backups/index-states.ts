@@ -27,6 +27,8 @@ import { withSource } from "./sources.js";
 export interface OpenState extends DocumentState {
   /** Number of documents; for a point in time of the live index, the current number. */
   documentCount: number;
+  /** About the choice of the backup. */
+  warnings: string[];
   close(): Promise<void>;
 }
 
@@ -115,6 +117,7 @@ export class IndexStates {
         return {
           ...documentState(held.engine, target.targetTimeMicros ?? snapshot.positionMicros),
           documentCount: snapshot.documents,
+          warnings: [],
           close,
         };
       } catch (error) {
@@ -140,12 +143,17 @@ export class IndexStates {
       );
     this.scratches += 1;
     try {
-      const scratch = await this.buildScratch(pointInTime, signal, report, check);
+      const { scratch, warnings } = await this.buildScratch(pointInTime, signal, report, check);
       const close = async () => {
         this.scratches -= 1;
         await scratch.close();
       };
-      return { ...documentState(scratch.engine), documentCount: scratch.documents, close };
+      return {
+        ...documentState(scratch.engine),
+        documentCount: scratch.documents,
+        warnings,
+        close,
+      };
     } catch (error) {
       this.scratches -= 1;
       throw error;
@@ -157,21 +165,22 @@ export class IndexStates {
     signal: AbortSignal,
     report: Report,
     check: (manifest: Manifest) => void,
-  ): Promise<TemporaryIndex> {
+  ): Promise<{ scratch: TemporaryIndex; warnings: string[] }> {
     const { platform, storageEngine, temporaryDirectory, ownIndexIds } = this.options;
     const source = await resolveSource(this.options, uri, access);
     const wanted = { name, indexLink, indexIds: ownIndexIds() };
     return withSource(source, signal, report, (reader) =>
-      withManifest(reader, wanted, signal, async ({ manifest }) => {
+      withManifest(reader, wanted, signal, async ({ manifest, warnings }) => {
         check(manifest);
         const target = resolveTargetTime(targetTimeMicros, manifest.window, false);
-        return openScratchIndex(
+        const scratch = await openScratchIndex(
           platform,
           storageEngine,
           { reader, manifest, temporaryDirectory, ...target },
           signal,
           report,
         );
+        return { scratch, warnings };
       }),
     );
   }

@@ -31,11 +31,12 @@ export interface InspectionService {
     signal: AbortSignal,
     onProgress?: (progress: DiffProgress) => void,
   ): AsyncGenerator<DocumentDifference | DiffSummary>;
-  /** Yields documents in the order of their links. */
+  /** Yields documents in the order of their links. `onWarning` receives what is to be known of the choice of the backup. */
   export(
     pointInTime: IndexPointInTime,
     selection: DocumentSelection | undefined,
     signal: AbortSignal,
+    onWarning?: (warning: string) => void,
   ): AsyncGenerator<DocumentVersion>;
   /** Returns the versions written around a point in time. */
   around(
@@ -50,7 +51,8 @@ export function createInspectionService(states: IndexStates): InspectionService 
     async *diff(from, to, selection = everything, signal, onProgress = () => {}) {
       const [left, right] = await openBoth(states, from, to, signal, onProgress);
       try {
-        const summary: DiffSummary = { created: 0, changed: 0, deleted: 0, unchanged: 0 };
+        const warnings = [...left.warnings, ...right.warnings];
+        const summary: DiffSummary = { created: 0, changed: 0, deleted: 0, unchanged: 0, warnings };
         // The number of selected documents is not known in advance.
         const total =
           selection === everything ? Math.max(left.documentCount, right.documentCount) : 0;
@@ -75,8 +77,9 @@ export function createInspectionService(states: IndexStates): InspectionService 
         await Promise.all([left.close(), right.close()]);
       }
     },
-    async *export(pointInTime, selection = everything, signal) {
+    async *export(pointInTime, selection = everything, signal, onWarning = () => {}) {
       const state = await states.open(pointInTime, signal, () => {});
+      state.warnings.forEach(onWarning);
       try {
         yield* state.documents(selection, true, signal);
       } finally {

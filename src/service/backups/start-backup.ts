@@ -114,6 +114,7 @@ export class BackupStarter {
         retention: request.retention,
         isDamaged: this.isDamagedAt(target.uri),
         destination: target.uri,
+        identity: target.identity,
         written,
       };
       const { manifest, ...result } = await runBackup(platform, task, signal, report);
@@ -133,7 +134,7 @@ export class BackupStarter {
     signal: AbortSignal,
   ): Promise<BackupResult> {
     const { operations, written } = this.options;
-    const contents = await target.inspect(signal);
+    const contents = await target.inspect({ isLocked: request.retention !== undefined }, signal);
     try {
       const task = {
         index,
@@ -143,6 +144,7 @@ export class BackupStarter {
         keepChain: request.encryption?.keepChain ?? false,
         unencrypted: request.encryption?.disabled ?? false,
         destination: target.uri,
+        identity: target.identity,
         isDamaged: this.isDamagedAt(target.uri),
         written,
         ...contents,
@@ -210,7 +212,7 @@ export class BackupStarter {
           has: (sha256) => written.find(sha256) !== undefined,
           add: async (sha256) => {
             const readers = readersOf(encryptionOf(open));
-            await written.add(target.uri, { sha256, readers });
+            await written.add(target.identity, { sha256, indexId: state.indexId, readers });
           },
         },
         onStage: (stage, bytesDone, bytesTotal) => report({ stage, bytesDone, bytesTotal }),

@@ -3558,7 +3558,9 @@ type DiffSummary struct {
 	// Documents only in the first state.
 	Deleted int64 `protobuf:"varint,3,opt,name=deleted,proto3" json:"deleted,omitempty"`
 	// Documents that are equal in both states.
-	Unchanged     int64 `protobuf:"varint,4,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
+	Unchanged int64 `protobuf:"varint,4,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
+	// For example that newer backups were ignored because no trusted signer has signed them.
+	Warnings      []string `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3619,6 +3621,13 @@ func (x *DiffSummary) GetUnchanged() int64 {
 		return x.Unchanged
 	}
 	return 0
+}
+
+func (x *DiffSummary) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
 }
 
 // Request of ExportBackup.
@@ -3683,7 +3692,10 @@ type ExportBackupResponse struct {
 	// of NDJSON.
 	Documents [][]byte `protobuf:"bytes,1,rep,name=documents,proto3" json:"documents,omitempty"`
 	// Number of exported documents; only in the last message.
-	Count         *int64 `protobuf:"varint,2,opt,name=count,proto3,oneof" json:"count,omitempty"`
+	Count *int64 `protobuf:"varint,2,opt,name=count,proto3,oneof" json:"count,omitempty"`
+	// For example that newer backups were ignored because no trusted signer has signed them; only in
+	// the last message.
+	Warnings      []string `protobuf:"bytes,3,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3730,6 +3742,13 @@ func (x *ExportBackupResponse) GetCount() int64 {
 		return *x.Count
 	}
 	return 0
+}
+
+func (x *ExportBackupResponse) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
 }
 
 // Request of DescribePointInTime.
@@ -5661,7 +5680,9 @@ type VerifyResult struct {
 	// Number of documents in the test restore; 0 on other levels.
 	Documents int64 `protobuf:"varint,5,opt,name=documents,proto3" json:"documents,omitempty"`
 	// Number of versions in the test restore; 0 on other levels.
-	Versions      int64 `protobuf:"varint,6,opt,name=versions,proto3" json:"versions,omitempty"`
+	Versions int64 `protobuf:"varint,6,opt,name=versions,proto3" json:"versions,omitempty"`
+	// For example that newer backups were ignored because no trusted signer has signed them.
+	Warnings      []string `protobuf:"bytes,7,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5736,6 +5757,13 @@ func (x *VerifyResult) GetVersions() int64 {
 		return x.Versions
 	}
 	return 0
+}
+
+func (x *VerifyResult) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
 }
 
 // Result of CheckIndex.
@@ -7135,18 +7163,20 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\r_from_versionB\x1a\n" +
 	"\x18_from_update_time_microsB\r\n" +
 	"\v_to_versionB\x18\n" +
-	"\x16_to_update_time_micros\"y\n" +
+	"\x16_to_update_time_micros\"\x95\x01\n" +
 	"\vDiffSummary\x12\x18\n" +
 	"\acreated\x18\x01 \x01(\x03R\acreated\x12\x18\n" +
 	"\achanged\x18\x02 \x01(\x03R\achanged\x12\x18\n" +
 	"\adeleted\x18\x03 \x01(\x03R\adeleted\x12\x1c\n" +
-	"\tunchanged\x18\x04 \x01(\x03R\tunchanged\"\xb4\x01\n" +
+	"\tunchanged\x18\x04 \x01(\x03R\tunchanged\x12\x1a\n" +
+	"\bwarnings\x18\x05 \x03(\tR\bwarnings\"\xb4\x01\n" +
 	"\x13ExportBackupRequest\x12T\n" +
 	"\rpoint_in_time\x18\x01 \x01(\v2(.holdfast.management.v1.IndexPointInTimeB\x06\xbaH\x03\xc8\x01\x01R\vpointInTime\x12G\n" +
-	"\tselection\x18\x02 \x01(\v2).holdfast.management.v1.DocumentSelectionR\tselection\"Y\n" +
+	"\tselection\x18\x02 \x01(\v2).holdfast.management.v1.DocumentSelectionR\tselection\"u\n" +
 	"\x14ExportBackupResponse\x12\x1c\n" +
 	"\tdocuments\x18\x01 \x03(\fR\tdocuments\x12\x19\n" +
-	"\x05count\x18\x02 \x01(\x03H\x00R\x05count\x88\x01\x01B\b\n" +
+	"\x05count\x18\x02 \x01(\x03H\x00R\x05count\x88\x01\x01\x12\x1a\n" +
+	"\bwarnings\x18\x03 \x03(\tR\bwarningsB\b\n" +
 	"\x06_count\"\x93\x01\n" +
 	"\x1aDescribePointInTimeRequest\x12T\n" +
 	"\rpoint_in_time\x18\x01 \x01(\v2(.holdfast.management.v1.IndexPointInTimeB\x06\xbaH\x03\xc8\x01\x01R\vpointInTime\x12\x1f\n" +
@@ -7334,14 +7364,15 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"free_bytes\x18\a \x01(\x03R\tfreeBytes\x12,\n" +
 	"\x0fexpected_micros\x18\b \x01(\x03H\x01R\x0eexpectedMicros\x88\x01\x01B\x15\n" +
 	"\x13_discarded_versionsB\x12\n" +
-	"\x10_expected_micros\"\xf6\x01\n" +
+	"\x10_expected_micros\"\x92\x02\n" +
 	"\fVerifyResult\x12A\n" +
 	"\x06backup\x18\x01 \x01(\v2).holdfast.management.v1.BackupDescriptionR\x06backup\x12\x18\n" +
 	"\arecords\x18\x02 \x01(\x03R\arecords\x12\x14\n" +
 	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\x129\n" +
 	"\x05level\x18\x04 \x01(\x0e2#.holdfast.management.v1.VerifyLevelR\x05level\x12\x1c\n" +
 	"\tdocuments\x18\x05 \x01(\x03R\tdocuments\x12\x1a\n" +
-	"\bversions\x18\x06 \x01(\x03R\bversions\"\x9b\x01\n" +
+	"\bversions\x18\x06 \x01(\x03R\bversions\x12\x1a\n" +
+	"\bwarnings\x18\a \x03(\tR\bwarnings\"\x9b\x01\n" +
 	"\x10CheckIndexResult\x12\x1d\n" +
 	"\n" +
 	"index_link\x18\x01 \x01(\tR\tindexLink\x12\x18\n" +

@@ -1250,6 +1250,8 @@ export interface DiffSummary {
   deleted: bigint;
   /** Documents that are equal in both states. */
   unchanged: bigint;
+  /** For example that newer backups were ignored because no trusted signer has signed them. */
+  warnings: string[];
 }
 
 /** Request of ExportBackup. */
@@ -1270,7 +1272,14 @@ export interface ExportBackupResponse {
    */
   documents: Buffer[];
   /** Number of exported documents; only in the last message. */
-  count?: bigint | undefined;
+  count?:
+    | bigint
+    | undefined;
+  /**
+   * For example that newer backups were ignored because no trusted signer has signed them; only in
+   * the last message.
+   */
+  warnings: string[];
 }
 
 /** Request of DescribePointInTime. */
@@ -1663,6 +1672,8 @@ export interface VerifyResult {
   documents: bigint;
   /** Number of versions in the test restore; 0 on other levels. */
   versions: bigint;
+  /** For example that newer backups were ignored because no trusted signer has signed them. */
+  warnings: string[];
 }
 
 /** Result of CheckIndex. */
@@ -7125,7 +7136,7 @@ export const DocumentDifference: MessageFns<DocumentDifference> = {
 };
 
 function createBaseDiffSummary(): DiffSummary {
-  return { created: 0n, changed: 0n, deleted: 0n, unchanged: 0n };
+  return { created: 0n, changed: 0n, deleted: 0n, unchanged: 0n, warnings: [] };
 }
 
 export const DiffSummary: MessageFns<DiffSummary> = {
@@ -7153,6 +7164,9 @@ export const DiffSummary: MessageFns<DiffSummary> = {
         throw new globalThis.Error("value provided for field message.unchanged of type int64 too large");
       }
       writer.uint32(32).int64(message.unchanged);
+    }
+    for (const v of message.warnings) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -7202,6 +7216,14 @@ export const DiffSummary: MessageFns<DiffSummary> = {
             message.unchanged = reader.int64() as bigint;
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.warnings.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7220,6 +7242,7 @@ export const DiffSummary: MessageFns<DiffSummary> = {
       changed: isSet(object.changed) ? BigInt(object.changed) : 0n,
       deleted: isSet(object.deleted) ? BigInt(object.deleted) : 0n,
       unchanged: isSet(object.unchanged) ? BigInt(object.unchanged) : 0n,
+      warnings: globalThis.Array.isArray(object?.warnings) ? object.warnings.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -7237,6 +7260,9 @@ export const DiffSummary: MessageFns<DiffSummary> = {
     if (message.unchanged !== 0n) {
       obj.unchanged = message.unchanged.toString();
     }
+    if (message.warnings?.length) {
+      obj.warnings = message.warnings;
+    }
     return obj;
   },
 
@@ -7249,6 +7275,7 @@ export const DiffSummary: MessageFns<DiffSummary> = {
     message.changed = (object.changed !== undefined && object.changed !== null) ? BigInt(object.changed) : 0n;
     message.deleted = (object.deleted !== undefined && object.deleted !== null) ? BigInt(object.deleted) : 0n;
     message.unchanged = (object.unchanged !== undefined && object.unchanged !== null) ? BigInt(object.unchanged) : 0n;
+    message.warnings = object.warnings?.map((e) => e) || [];
     return message;
   },
 };
@@ -7347,7 +7374,7 @@ export const ExportBackupRequest: MessageFns<ExportBackupRequest> = {
 };
 
 function createBaseExportBackupResponse(): ExportBackupResponse {
-  return { documents: [], count: undefined };
+  return { documents: [], count: undefined, warnings: [] };
 }
 
 export const ExportBackupResponse: MessageFns<ExportBackupResponse> = {
@@ -7360,6 +7387,9 @@ export const ExportBackupResponse: MessageFns<ExportBackupResponse> = {
         throw new globalThis.Error("value provided for field message.count of type int64 too large");
       }
       writer.uint32(16).int64(message.count);
+    }
+    for (const v of message.warnings) {
+      writer.uint32(26).string(v!);
     }
     return writer;
   },
@@ -7393,6 +7423,14 @@ export const ExportBackupResponse: MessageFns<ExportBackupResponse> = {
             message.count = reader.int64() as bigint;
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.warnings.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7411,6 +7449,7 @@ export const ExportBackupResponse: MessageFns<ExportBackupResponse> = {
         ? object.documents.map((e: any) => Buffer.from(bytesFromBase64(e)))
         : [],
       count: isSet(object.count) ? BigInt(object.count) : undefined,
+      warnings: globalThis.Array.isArray(object?.warnings) ? object.warnings.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -7422,6 +7461,9 @@ export const ExportBackupResponse: MessageFns<ExportBackupResponse> = {
     if (message.count !== undefined) {
       obj.count = message.count.toString();
     }
+    if (message.warnings?.length) {
+      obj.warnings = message.warnings;
+    }
     return obj;
   },
 
@@ -7432,6 +7474,7 @@ export const ExportBackupResponse: MessageFns<ExportBackupResponse> = {
     const message = createBaseExportBackupResponse();
     message.documents = object.documents?.map((e) => e) || [];
     message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : undefined;
+    message.warnings = object.warnings?.map((e) => e) || [];
     return message;
   },
 };
@@ -11106,7 +11149,7 @@ export const RestorePlan: MessageFns<RestorePlan> = {
 };
 
 function createBaseVerifyResult(): VerifyResult {
-  return { backup: undefined, records: 0n, bytes: 0n, level: 0, documents: 0n, versions: 0n };
+  return { backup: undefined, records: 0n, bytes: 0n, level: 0, documents: 0n, versions: 0n, warnings: [] };
 }
 
 export const VerifyResult: MessageFns<VerifyResult> = {
@@ -11140,6 +11183,9 @@ export const VerifyResult: MessageFns<VerifyResult> = {
         throw new globalThis.Error("value provided for field message.versions of type int64 too large");
       }
       writer.uint32(48).int64(message.versions);
+    }
+    for (const v of message.warnings) {
+      writer.uint32(58).string(v!);
     }
     return writer;
   },
@@ -11205,6 +11251,14 @@ export const VerifyResult: MessageFns<VerifyResult> = {
             message.versions = reader.int64() as bigint;
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.warnings.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -11225,6 +11279,7 @@ export const VerifyResult: MessageFns<VerifyResult> = {
       level: isSet(object.level) ? verifyLevelFromJSON(object.level) : 0,
       documents: isSet(object.documents) ? BigInt(object.documents) : 0n,
       versions: isSet(object.versions) ? BigInt(object.versions) : 0n,
+      warnings: globalThis.Array.isArray(object?.warnings) ? object.warnings.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -11248,6 +11303,9 @@ export const VerifyResult: MessageFns<VerifyResult> = {
     if (message.versions !== 0n) {
       obj.versions = message.versions.toString();
     }
+    if (message.warnings?.length) {
+      obj.warnings = message.warnings;
+    }
     return obj;
   },
 
@@ -11264,6 +11322,7 @@ export const VerifyResult: MessageFns<VerifyResult> = {
     message.level = object.level ?? 0;
     message.documents = (object.documents !== undefined && object.documents !== null) ? BigInt(object.documents) : 0n;
     message.versions = (object.versions !== undefined && object.versions !== null) ? BigInt(object.versions) : 0n;
+    message.warnings = object.warnings?.map((e) => e) || [];
     return message;
   },
 };
