@@ -87,7 +87,7 @@ test.each(["DIRECTORY", "ZIP"] as const)(
     const changes = ["CHANGED /things/b 0 1", "DELETED /things/c 0 -", "CREATED /things/d - 0"];
     expect(await differences(fixture, at(fixture, "first"), at(fixture, "second"))).toEqual({
       lines: changes,
-      summary: { created: 1, changed: 1, deleted: 1, unchanged: 2 },
+      summary: { created: 1, changed: 1, deleted: 1, unchanged: 2, warnings: [] },
     });
     expect(
       (

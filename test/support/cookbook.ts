@@ -21,6 +21,7 @@ function comparable(text: string): string {
     .replace(/\b\d+(\.\d+)? [kMGT]?B\b(\/s)?/g, "<bytes>")
     .replace(/\b[\d,]+ records\/s/g, "<rate>")
     .replace(/\b(\d+[dhm] )+\d+[hms]\b/g, "<seconds>")
+    .replace(/\bage1[0-9a-z]{58}\b/g, "<recipient>")
     .replace(/ {2,}/g, "  ")
     .replace(/\.sqlite\.(gz|zst)\b/g, ".sqlite.<compression>")
     .replace(/sha-256=:[A-Za-z0-9+/=]+:/g, "sha-256=:<base64>:")
