@@ -1,9 +1,9 @@
 // node scripts/test-on-node.mjs MAJOR: tests the package on that Node, whatever Node runs this. Packs it, installs the package
 // and the Node in a temporary directory (the native addon is fetched or built for it there), and runs the library's example,
-// the command and the TypeScript client.
+// the command, a backup that is compressed with zstd, and the TypeScript client.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 
@@ -35,6 +35,7 @@ try {
     ...process.env,
     PATH: `${join(home, "bin")}${delimiter}${process.env.PATH}`,
     npm_config_nodedir: home,
+    XDG_STATE_HOME: join(directory, "state"),
   };
   const version = run("node", ["--version"], { env }).trim();
   if (!version.startsWith(`v${major}.`))
@@ -78,6 +79,24 @@ try {
     });
   });
   const address = /gRPC +(\S+)/.exec(greeting)?.[1];
+  // This Node writes zstd, and every other one reads it.
+  const command = join("node_modules", ".bin", "holdfast");
+  const backups = join(directory, "backups");
+  writeFileSync(join(directory, "shop.ndjson"), '{"documentSelfLink":"a","name":"a"}\n');
+  run(command, ["import", "shop.ndjson", "--factory", "/core/examples", "--address", address], {
+    env,
+  });
+  run(command, ["backup", backups, "--compression", "zstd", "--address", address], { env });
+  if (!readdirSync(backups).some((name) => name.endsWith(".sqlite.zst")))
+    throw new Error("The backup is not compressed with zstd.");
+  run(command, ["verify", backups, "--level", "test-restore"], { env });
+  const main = join(root, "dist", "src", "cli", "main.js");
+  execFileSync(process.execPath, [main, "verify", backups, "--level", "test-restore"], {
+    env: { ...process.env, XDG_STATE_HOME: join(directory, "state") },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  run(command, ["restore", backups, "--address", address, "--yes"], { env });
+
   const client = join(root, "clients", "typescript");
   execFileSync(process.execPath, [join(client, "build.mjs")], { stdio: "inherit" });
   const [packed] = JSON.parse(
@@ -113,7 +132,7 @@ try {
   if (!greeting.includes("Holdfast is ready.") || code !== 0)
     throw new Error(`The command said "${greeting}" and ended with ${code}.`);
   console.log(
-    `Node ${version}: the example, the command and the client (as module and CommonJS) work`,
+    `Node ${version}: the example, the command, zstd and the client (as module and CommonJS) work`,
   );
 } finally {
   rmSync(directory, { recursive: true, force: true });
