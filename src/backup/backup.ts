@@ -137,13 +137,11 @@ async function writeBackup(
   const chainThere = await findChain(writer, own, task.isDamaged);
   const before = {
     existing: writer.existing,
-    hasEncryptedFiles: (await writer.hasEncryptedFiles?.()) ?? false,
+    hasEncryptedFiles: () => writer.hasEncryptedFiles?.(),
     previous: chainThere?.file,
-    last: task.written.last(task.identity, snapshot.indexId),
-    isRecorded: (sha256: string) => task.written.find(sha256) !== undefined,
     indexId: snapshot.indexId,
   };
-  requireEncryption(task, before);
+  await requireEncryption(task, before);
   const plan = planBackup({
     snapshot,
     chain: chainThere,

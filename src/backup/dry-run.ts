@@ -15,7 +15,6 @@ import {
   type EncryptionWish,
 } from "./encryption-change.js";
 import { planBackup } from "./plan.js";
-import type { WrittenManifests } from "./written-manifests.js";
 
 /** An earlier operation, from which the duration of the next one is estimated. */
 export interface PastOperation {
@@ -32,9 +31,6 @@ export interface DryRunBackupTask extends EncryptionWish {
   container: ContainerKind;
   full: boolean;
   isDamaged: (manifestSha256: string) => boolean;
-  written: Pick<WrittenManifests, "find" | "last">;
-  /** The destination in the record of written manifests. */
-  identity: string;
   /** Existing backups at the destination; absent if there are none, or they do not matter. */
   reader?: ContainerReader;
   freeBytes?: number;
@@ -63,13 +59,11 @@ export async function dryRunBackup(
       container === "DIRECTORY" ? await findChain(writer, own, task.isDamaged) : undefined;
     const before = {
       existing,
-      hasEncryptedFiles: (await reader?.hasEncryptedFiles?.(signal)) ?? false,
+      hasEncryptedFiles: () => reader?.hasEncryptedFiles?.(signal),
       previous: chain?.file,
-      last: task.written.last(task.identity, state.indexId),
-      isRecorded: (sha256: string) => task.written.find(sha256) !== undefined,
       indexId: state.indexId,
     };
-    requireEncryption(task, before);
+    await requireEncryption(task, before);
     const plan = planBackup({
       snapshot: state,
       chain,

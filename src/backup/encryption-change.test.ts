@@ -7,8 +7,9 @@ import {
   type EncryptionBefore,
   type EncryptionWish,
 } from "./encryption-change.js";
+import type { WrittenManifest } from "./written-manifests.js";
 
-type Wish = Omit<EncryptionWish, "destination">;
+type Wish = Omit<EncryptionWish, "destination" | "identity" | "written">;
 
 const destination = "file:///b";
 const plain = { encryption: undefined };
@@ -25,20 +26,37 @@ function chain(recipients?: string[], indexId = "own"): StoredManifest {
   } as unknown as StoredManifest;
 }
 
+/** What is at a destination, and what the record of the host has of it. */
+type There = EncryptionBefore & Pick<EncryptionWish, "written">;
+
+interface More {
+  existing?: EncryptionBefore["existing"];
+  hasEncryptedFiles?: boolean;
+  last?: WrittenManifest;
+  isRecorded?: boolean;
+}
+
 const before = (
   previous: StoredManifest | undefined,
-  more: Partial<EncryptionBefore> = {},
-): EncryptionBefore => ({
-  existing: previous ? [{ name: previous.name, file: previous }] : [],
-  hasEncryptedFiles: false,
+  { existing, hasEncryptedFiles = false, last, isRecorded = false }: More = {},
+): There => ({
+  existing: existing ?? (previous ? [{ name: previous.name, file: previous }] : []),
+  hasEncryptedFiles: async () => hasEncryptedFiles,
   previous,
-  last: undefined,
-  isRecorded: () => false,
   indexId: "own",
-  ...more,
+  written: {
+    find: (sha256) => (isRecorded ? { sha256 } : undefined),
+    last: (identity, indexId) => (identity === "id" && indexId === "own" ? last : undefined),
+  },
+});
+const wishAt = ({ written }: There, wish: Wish): EncryptionWish => ({
+  destination,
+  identity: "id",
+  written,
+  ...wish,
 });
 const change = (wish: Wish, previous: StoredManifest | undefined) =>
-  encryptionChange({ destination, ...wish }, before(previous));
+  encryptionChange(wishAt(before(previous), wish), before(previous));
 
 test.each<[string, Wish, StoredManifest | undefined]>([
   ["a plain backup after a plain chain", plain, chain()],
@@ -77,9 +95,10 @@ test.each<[string, Wish, StoredManifest, string]>([
 describe("a backup in the clear is refused", () => {
   const encrypted = chain(["a"]);
   const recorded = { sha256: "", readers: "passphrase" };
-  test.each<[string, EncryptionBefore]>([
+  const existing = [{ name: encrypted.name, file: encrypted }];
+  test.each<[string, There]>([
     ["after an encrypted chain", before(encrypted)],
-    ["beside another encrypted chain", before(undefined, before(encrypted))],
+    ["beside another encrypted chain", before(undefined, { existing })],
     ["beside files of an encrypted chain", before(undefined, { hasEncryptedFiles: true })],
     ["where this host encrypted, whatever is there now", before(undefined, { last: recorded })],
     [
@@ -87,36 +106,49 @@ describe("a backup in the clear is refused", () => {
       before(encrypted, { last: { sha256: "" } }),
     ],
     ["also beside a plain chain", before(chain(), { last: recorded })],
-  ])("%s", (_what, there) => {
-    const wish = { destination, ...plain };
-    const required = expect.objectContaining({ reason: "ENCRYPTION_REQUIRED" }) as Error;
-    expect(() => requireEncryption(wish, there)).toThrow(required);
-    expect(() => requireEncryption({ ...wish, keepChain: true }, there)).toThrow(required);
-    expect(() => requireEncryption({ ...wish, unencrypted: true }, there)).not.toThrow();
-    expect(() => requireEncryption({ ...wish, ...to("a") }, there)).not.toThrow();
+  ])("%s", async (_what, there) => {
+    const wish = wishAt(there, plain);
+    const required = { reason: "ENCRYPTION_REQUIRED" };
+    await expect(requireEncryption(wish, there)).rejects.toMatchObject(required);
+    await expect(requireEncryption({ ...wish, keepChain: true }, there)).rejects.toMatchObject(
+      required,
+    );
+    await requireEncryption({ ...wish, unencrypted: true }, there);
+    await requireEncryption({ ...wish, ...to("a") }, there);
   });
 
-  test("but not where nothing was encrypted", () => {
-    const wish = { destination, ...plain };
+  test("but not where nothing was encrypted", async () => {
     for (const there of [
       before(undefined),
       before(chain(), { last: { sha256: "" } }),
       before(undefined, { last: { sha256: "" }, hasEncryptedFiles: true }),
       // Of another index, and what this host wrote before and somebody brought back.
       before(chain(["a"], "another"), { last: { sha256: "" } }),
-      before(chain(["a"]), { last: { sha256: "" }, isRecorded: () => true }),
+      before(chain(["a"]), { last: { sha256: "" }, isRecorded: true }),
     ])
-      expect(() => requireEncryption(wish, there)).not.toThrow();
+      await requireEncryption(wishAt(there, plain), there);
+  });
+
+  test("without a look at the names of files, unless nothing else decides", async () => {
+    const asked = async (there: There, wish: Wish) => {
+      const hasEncryptedFiles = jest.fn(async () => false);
+      await requireEncryption(wishAt(there, wish), { ...there, hasEncryptedFiles });
+      return hasEncryptedFiles.mock.calls.length;
+    };
+    expect(await asked(before(undefined), plain)).toBe(1);
+    expect(await asked(before(undefined, { last: { sha256: "" } }), plain)).toBe(0);
+    expect(await asked(before(undefined), to("a"))).toBe(0);
+    expect(await asked(before(undefined), { ...plain, unencrypted: true })).toBe(0);
   });
 });
 
 describe("a warning states who can read the backups", () => {
-  const warn = (wish: Wish, there: EncryptionBefore, isExtended = false) =>
-    encryptionWarnings({ destination, ...wish }, there, isExtended).join("\n");
+  const warn = (wish: Wish, there: There, isExtended = false) =>
+    encryptionWarnings(wishAt(there, wish), there, isExtended).join("\n");
   const lastWas = (recipients?: string[]) =>
     before(undefined, { last: { sha256: "", readers: readersOf(recipients && { recipients }) } });
 
-  test.each<[string, Wish, EncryptionBefore]>([
+  test.each<[string, Wish, There]>([
     ["the first backup", to("a"), before(undefined)],
     ["as before", to("a", "b"), before(chain(["a", "b"]))],
     ["in the clear as before", plain, before(chain())],
@@ -127,7 +159,7 @@ describe("a warning states who can read the backups", () => {
     expect(warn(wish, there)).toBe("");
   });
 
-  test.each<[string, Wish, EncryptionBefore, string]>([
+  test.each<[string, Wish, There, string]>([
     [
       "others",
       to("b", "c"),

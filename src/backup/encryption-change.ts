@@ -2,7 +2,7 @@ import type { FoundManifest } from "../container/container.js";
 import { encryptionRequired } from "../container/encryption-required.js";
 import { sha256Of } from "../io/sha256.js";
 import type { SegmentEncryption, StoredManifest } from "../segment/manifest.js";
-import type { WrittenManifest } from "./written-manifests.js";
+import type { WrittenManifests } from "./written-manifests.js";
 
 /** What a backup requests of the encryption at its destination. */
 export interface EncryptionWish {
@@ -14,19 +14,19 @@ export interface EncryptionWish {
   unencrypted?: boolean;
   /** The URI of the destination, for errors. */
   destination: string;
+  /** The destination in the record of written manifests. */
+  identity: string;
+  written: Pick<WrittenManifests, "find" | "last">;
 }
 
 /** What is known of the encryption at a destination before a backup. */
 export interface EncryptionBefore {
   existing: readonly FoundManifest[];
-  /** Whether the destination has files with names of encrypted segments. */
-  hasEncryptedFiles: boolean;
+  /** Whether the destination has files with names of encrypted segments. Asked only if nothing else decides. */
+  hasEncryptedFiles(): Promise<boolean> | undefined;
   /** The chain that the backup would extend. */
   previous: StoredManifest | undefined;
-  /** What this host wrote of the index there last, from its own record. */
-  last: WrittenManifest | undefined;
-  /** Whether a manifest is in that record. */
-  isRecorded(sha256: string): boolean;
+  /** The index that is backed up. */
   indexId: string;
 }
 
@@ -37,19 +37,20 @@ export interface EncryptionBefore {
  * is not in the record is of a later state of the host. Without a record, every manifest counts, and the
  * names of files.
  */
-export function requireEncryption(
-  { encryption, unencrypted = false, destination }: EncryptionWish,
-  { existing, hasEncryptedFiles, last, isRecorded, indexId }: EncryptionBefore,
-): void {
+export async function requireEncryption(
+  { encryption, unencrypted = false, destination, identity, written }: EncryptionWish,
+  { existing, hasEncryptedFiles, indexId }: EncryptionBefore,
+): Promise<void> {
   if (encryption || unencrypted) return;
+  const last = written.last(identity, indexId);
   if (last?.readers !== undefined)
     throw encryptionRequired(`The last backup to ${destination} was`);
   const counts = ({ sha256, manifest }: StoredManifest) =>
-    last === undefined || (manifest.indexId === indexId && !isRecorded(sha256));
+    last === undefined || (manifest.indexId === indexId && written.find(sha256) === undefined);
   const isListed = existing.some(
     (one) => "file" in one && one.file.manifest.encryption && counts(one.file),
   );
-  if (isListed || (!last && hasEncryptedFiles))
+  if (isListed || (!last && (await hasEncryptedFiles())))
     throw encryptionRequired(`The backups at ${destination} are`);
 }
 
@@ -65,15 +66,18 @@ export function encryptionChange(
   if (!before) return "the chain is not encrypted";
   if (wanted.recipients.length === 0)
     return "the backup is encrypted with a passphrase, which cannot be compared with that of the chain";
-  return isSame(wanted, before) ? undefined : "the recipients differ from those of the chain";
+  return readersOf(wanted) === readersOf(before)
+    ? undefined
+    : "the recipients differ from those of the chain";
 }
 
 /** Warns if others than before can read what is at the destination after the backup. */
 export function encryptionWarnings(
-  { encryption: wanted, destination }: EncryptionWish,
-  { previous, last }: EncryptionBefore,
+  { encryption: wanted, destination, identity, written }: EncryptionWish,
+  { previous, indexId }: EncryptionBefore,
   isExtended: boolean,
 ): string[] {
+  const last = written.last(identity, indexId);
   const before = previous ? readersOf(previous.manifest.encryption) : last?.readers;
   if ((!previous && !last) || before === readersOf(wanted)) return [];
   const was = previous ? describe(previous.manifest.encryption) : describeReaders(before);
@@ -102,6 +106,3 @@ function describeReaders(readers: string | undefined): string {
   if (readers === undefined) return "not encrypted";
   return readers === "passphrase" ? "encrypted with a passphrase" : "encrypted to other recipients";
 }
-
-const isSame = (one: SegmentEncryption, other: SegmentEncryption) =>
-  one.recipients.join() === other.recipients.join();

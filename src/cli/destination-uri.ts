@@ -16,6 +16,11 @@ export function toUri(given: string): string {
   return /^[A-Za-z][A-Za-z0-9+.-]+:/.test(given) ? given : pathToFileURL(resolve(given)).href;
 }
 
+/** Whether a URI names backups that can be listed, and described without fetching them. */
+export function isListable(uri: string): boolean {
+  return /^(file|s3(\+https?)?):/i.test(uri);
+}
+
 /**
  * Formats a URI for display: a file: URI as its path, others without credentials and query, which
  * may be secret.

@@ -186,6 +186,23 @@ describeStore("a backup in a bucket with object lock", () => {
     expect(await straysBelow(store, prefix)).toEqual([".holdfast-lease"]);
   });
 
+  test("a backup that takes longer than its lock fails and states it", async () => {
+    const platform = {
+      failpoint: async (name: string) => {
+        if (name === "backup:segment-staged") aheadMs = 2 * hourMs;
+      },
+      nowMicros: () => systemPlatform.nowMicros() + aheadMs * 1000,
+    };
+    const host = await s3Fixture(platform);
+    await host.put("a", { first: 1 });
+    await expect(host.backupTo(uri, { retention: until(1) })).rejects.toMatchObject({
+      reason: "REQUEST_INVALID",
+      message: expect.stringMatching(
+        /the lock ended at .*, before the backup was complete/,
+      ) as string,
+    });
+  });
+
   test("is hidden by a removal without a version, and is back when its delete markers are removed", async () => {
     await fixture.backupTo(uri, { retention: until(1, "COMPLIANCE") });
     const { client, bucket: Bucket } = store;
@@ -228,28 +245,6 @@ test("a lock that ends before a backup could be complete is refused at once", as
   await expect(host.backupTo("s3://bucket/p", { retention })).rejects.toMatchObject({
     reason: "REQUEST_INVALID",
     message: expect.stringMatching(/not at least 60 seconds from now/) as string,
-  });
-});
-
-describeStore("a bucket with object lock", () => {
-  beforeAll(async () => void (store = await strictStore({ objectLock: true })));
-  beforeEach(open);
-
-  test("a backup that takes longer than its lock fails and states it", async () => {
-    const platform = {
-      failpoint: async (name: string) => {
-        if (name === "backup:segment-staged") aheadMs = 2 * hourMs;
-      },
-      nowMicros: () => systemPlatform.nowMicros() + aheadMs * 1000,
-    };
-    const host = await s3Fixture(platform);
-    await host.put("a", { first: 1 });
-    await expect(host.backupTo(uri, { retention: until(1) })).rejects.toMatchObject({
-      reason: "REQUEST_INVALID",
-      message: expect.stringMatching(
-        /the lock ended at .*, before the backup was complete/,
-      ) as string,
-    });
   });
 });
 

@@ -181,8 +181,6 @@ function verifiedText({ verified, segmentsWritten, backup }: BackupResult): stri
   return `all digests and rows of the new segments${older > 0 ? `; ${formatCount(older, "older segment")} not read` : ""}`;
 }
 
-const isLocal = (uri: string) => uri.startsWith("file:");
-
 function readersText({ encrypted, recipients }: BackupDescription): string {
   if (!encrypted) return "no";
   return recipients.length > 0 ? `to ${recipients.join(", ")}` : "with a passphrase";
@@ -202,6 +200,11 @@ function resultText(
 ): string {
   const { backup } = result;
   if (!backup) return "The request is valid. Nothing was copied.";
+  const protection: [string, string][] = [];
+  if (backup.encrypted || !backup.uri.startsWith("file:"))
+    protection.push(["encrypted", readersText(backup)]);
+  if (lockUntilMicros !== undefined)
+    protection.push(["locked until", `${formatTime(lockUntilMicros)}, ${lockName(lockMode)}`]);
   return [
     `Backed up ${formatCount(backup.documents, "document")} with ${formatCount(backup.versions, "version")} to ${displayUri(backup.uri)} in ${formatDuration(durationOf(operation))}.`,
     list([
@@ -211,17 +214,7 @@ function resultText(
         `${formatBytes(result.bytesWritten)} in ${formatCount(result.segmentsWritten, "new segment")} and a manifest; all segments ${formatBytes(backup.sizeBytes)}`,
       ],
       ["verified", verifiedText(result)],
-      ...(isLocal(backup.uri) && !backup.encrypted
-        ? []
-        : [["encrypted", readersText(backup)] as [string, string]]),
-      ...(lockUntilMicros === undefined
-        ? []
-        : [
-            ["locked until", `${formatTime(lockUntilMicros)}, ${lockName(lockMode)}`] as [
-              string,
-              string,
-            ],
-          ]),
+      ...protection,
       ["covers writes up to", formatTime(backup.positionMicros)],
       ["restorable from", formatTime(backup.window?.earliestMicros ?? 0n)],
     ]),

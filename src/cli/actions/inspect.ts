@@ -71,7 +71,7 @@ async function inspectByServices(
       { signal },
     );
     const listed =
-      backup.container === Container.DIRECTORY
+      backup.container === Container.DIRECTORY && !context.json
         ? await listAllBackups(session, { uri }, signal)
         : [];
     const untrusted = listed.filter(({ state }) => state === BackupState.UNTRUSTED).length;

@@ -7,7 +7,7 @@ import { listAllBackups } from "../list-backups.js";
 import { formatAge, formatBytes, formatNumber, formatDuration } from "../output/format.js";
 import { printable } from "../output/printable.js";
 import { table } from "../output/table.js";
-import { displayUri, toUri } from "../destination-uri.js";
+import { displayUri, isListable, toUri } from "../destination-uri.js";
 import { readDecryption, type DecryptionFlags } from "../keys.js";
 import type { CommandContext } from "../command-context.js";
 import type { BackupView } from "../backup-view.js";
@@ -90,7 +90,7 @@ async function listByServices(
   const { withFilesOrHost } = await import("../connect/session.js");
   const decryption = await readDecryption(context, flags);
   return withFilesOrHost(context, flags, async (session) => {
-    const recursive = (flags.recursive ?? false) && /^(file|s3(\+https?)?):/i.test(uri);
+    const recursive = (flags.recursive ?? false) && isListable(uri);
     const backups = await listAllBackups(
       session,
       { uri, recursive, checkDigests: flags.digests ?? false, ...decryption },

@@ -31,7 +31,7 @@ import {
 } from "../output/format.js";
 import { list, table } from "../output/table.js";
 import { durationOf, warningsOf } from "../output/result.js";
-import { displayUri, toUri } from "../destination-uri.js";
+import { displayUri, isListable, toUri } from "../destination-uri.js";
 import { readDecryption, type DecryptionFlags } from "../keys.js";
 import type { CommandContext } from "../command-context.js";
 import { selectionOf } from "../selection.js";
@@ -218,7 +218,7 @@ async function previewWhole(
       `Index ${link} not found on the host. Available indexes: ${host.indexes.map((candidate) => candidate.link).join(", ")}.`,
     );
   // Only the restore itself reads sources over http(s) and transfers.
-  const backup = /^(file|s3(\+https?)?):/i.test(request.source)
+  const backup = isListable(request.source)
     ? await backupOf(context, session, request, link)
     : undefined;
   const { window } = backup ?? {};
