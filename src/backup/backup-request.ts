@@ -23,6 +23,10 @@ export interface BackupRequest {
   store?: boolean;
   /** DIRECTORY: writes a new base instead of a delta. */
   full?: boolean;
+  /** DIRECTORY: keeps earlier backups of the same history, for retention to decide on. Default: they are removed. */
+  keepEarlier?: boolean;
+  /** Name of the policy that the backup belongs to. */
+  policy?: string;
   requestId?: string;
   validateOnly?: boolean;
   /** http(s): bearer token, sent only to the origin of the destination. Never logged or returned. */

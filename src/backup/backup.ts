@@ -44,6 +44,8 @@ export interface BackupTask {
   productVersion: string;
   /** Writes a new base instead of a delta. */
   full: boolean;
+  /** DIRECTORY: keeps earlier backups of the same history. Default: they are removed. */
+  keepEarlier?: boolean;
   /** ZIP: stores files without compression. */
   store: boolean;
   /** Until when, and how, the store locks the files of the backup. Default: no lock. */
@@ -203,7 +205,7 @@ async function writeBackup(
     });
   for (const warning of more) report({ warning });
   report({ stage: "removing unused files" });
-  await writer.removeUnused(own).catch((error: unknown) => {
+  await writer.removeUnused(task.keepEarlier ? [] : own).catch((error: unknown) => {
     // The backup is complete; files that it no longer needs only take space until the next one removes them.
     const { message } = HostError.from(
       fromFileError(error, "Removing files that are no longer needed"),

@@ -11,6 +11,8 @@ export interface VerifyDepth {
   samplePercent: number;
   /** Keys for an encrypted backup. */
   decryptWith?: DecryptWith | undefined;
+  /** Name of the policy that verifies. Default: a client does. */
+  policy?: string | undefined;
 }
 
 /** Result of a successful verification. */

@@ -27,6 +27,8 @@ export interface OperationView {
   indexLink: string;
   /** URI or name of the destination, source or index, without credentials. */
   target: string;
+  /** Name of the policy that started it. Absent: a client did. */
+  policy?: string;
   startTimeMicros: number;
   endTimeMicros?: number;
   progress: OperationProgress;

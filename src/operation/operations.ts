@@ -17,6 +17,8 @@ export interface StartRequest {
   indexLink: string;
   /** Without credentials. */
   target: string;
+  /** Name of the policy that starts the operation. Default: a client does. */
+  policy?: string | undefined;
   /** A request with the same ID and the same content returns the existing operation. */
   requestId?: string;
   /** Fingerprint of the other fields of the request (fingerprint.ts). */
@@ -226,13 +228,14 @@ export class Operations implements OperationService {
     await this.options.journal.remove(name);
   }
 
-  private newView({ kind, indexLink, target }: StartRequest): OperationView {
+  private newView({ kind, indexLink, target, policy }: StartRequest): OperationView {
     const { platform } = this.options;
     return {
       name: `operations/${platform.randomId()}`,
       kind,
       indexLink,
       target,
+      ...(policy !== undefined && { policy }),
       startTimeMicros: platform.nowMicros(),
       done: false,
       progress: {

@@ -79,6 +79,7 @@ function metadataOf(
     kind: kinds[view.kind],
     indexLink: view.indexLink,
     target: view.target,
+    policy: view.policy ?? "",
     startTimeMicros: toInt64(view.startTimeMicros),
     endTimeMicros: optionalToInt64(view.endTimeMicros),
     stage: progress.stage,

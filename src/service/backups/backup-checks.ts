@@ -29,7 +29,7 @@ export class BackupChecks {
   async verifyBackup(
     uri: string,
     name: string | undefined,
-    { decryptWith, ...depth }: VerifyDepth = { level: "FULL", samplePercent: 100 },
+    { decryptWith, policy, ...depth }: VerifyDepth = { level: "FULL", samplePercent: 100 },
   ): Promise<OperationView> {
     const { operations, ownIndexIds } = this.options;
     const source = await resolveSource(this.options, uri, { decryptWith });
@@ -51,6 +51,7 @@ export class BackupChecks {
         kind: "verify-backup",
         indexLink: file.manifest.indexLink,
         target: source.uri,
+        policy,
         async run(signal, report) {
           try {
             return await withManifest(

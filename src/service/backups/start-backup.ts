@@ -49,7 +49,12 @@ export class BackupStarter {
       encryption: encryptionOf({ encryptTo }),
     };
     const base = await this.baseOf(request);
-    const common = { kind: "backup" as const, indexLink: index.link, target: target.target };
+    const common = {
+      kind: "backup" as const,
+      indexLink: index.link,
+      target: target.target,
+      policy: request.policy,
+    };
     if (request.validateOnly)
       return operations.start({
         ...common,
@@ -110,6 +115,7 @@ export class BackupStarter {
         hostId,
         productVersion,
         full: request.full ?? false,
+        keepEarlier: request.keepEarlier ?? false,
         store: request.store ?? false,
         retention: request.retention,
         isDamaged: this.isDamagedAt(target.uri),

@@ -1,0 +1,79 @@
+import type { BackupListing } from "../../backup/listing.js";
+import type { PolicySpec } from "../../policy/policy.js";
+import {
+  decideRetention,
+  windowCoveredMs,
+  type RetainedBackup,
+  type RetentionDecision,
+} from "../../policy/retention.js";
+
+/** What retention does with one backup. */
+export interface PlannedBackup extends RetentionDecision {
+  createTimeMicros: number;
+}
+
+/** What retention does at a destination. */
+export interface RetentionPlan {
+  /** Newest first. */
+  decisions: PlannedBackup[];
+  /** Oldest and newest point in time that the backups restore, without a gap; 0 without backups. */
+  windowFromMicros: number;
+  windowToMicros: number;
+}
+
+/**
+ * Decides which backups of the index of a policy stay. Backups of other indexes and other hosts, and
+ * what is not a complete backup, are not decided on. A backup in which damage was found stays, and
+ * keeps no other one from staying: an operator may still want what is left of it.
+ */
+export function planRetention(
+  listings: readonly BackupListing[],
+  spec: Pick<PolicySpec, "indexLink" | "retention" | "windowMs" | "timeZone">,
+  ownIndexIds: readonly string[],
+  nowMicros: number,
+): RetentionPlan {
+  const own = listings.filter(
+    ({ state, backup }) =>
+      state === "COMPLETE" &&
+      backup !== undefined &&
+      backup.indexLink === spec.indexLink &&
+      ownIndexIds.includes(backup.indexId),
+  );
+  const isDamaged = ({ lastVerification }: BackupListing) => lastVerification?.passed === false;
+  const nowMs = Math.floor(nowMicros / 1000);
+  const intact = own.filter((one) => !isDamaged(one)).flatMap(toRetained);
+  const decided = new Map(
+    decideRetention(intact, spec.retention ?? {}, {
+      nowMs,
+      timeZone: spec.timeZone,
+      ...(spec.windowMs !== undefined && { windowMs: spec.windowMs }),
+    }).map((decision) => [decision.name, decision]),
+  );
+  const newestMicros = Math.max(0, ...intact.map(({ coversToMicros }) => Number(coversToMicros)));
+  return {
+    decisions: own.map(({ name, backup }) => ({
+      name,
+      keep: true,
+      reasons: ["damaged"],
+      ...decided.get(name),
+      createTimeMicros: backup?.createTimeMicros ?? 0,
+    })),
+    windowFromMicros: newestMicros && newestMicros - windowCoveredMs(intact, nowMs) * 1000,
+    windowToMicros: newestMicros,
+  };
+}
+
+function toRetained({ name, backup, lastVerification }: BackupListing): RetainedBackup[] {
+  if (!backup) return [];
+  return [
+    {
+      name,
+      coversFromMicros: BigInt(backup.window.earliestMicros),
+      coversToMicros: BigInt(backup.window.latestMicros),
+      series: backup.indexId,
+      // A backup is verified when it is written.
+      verified: lastVerification?.passed ?? true,
+      pinned: false,
+    },
+  ];
+}

@@ -1,0 +1,177 @@
+import { JsonFile } from "../../io/json-file.js";
+import type { Platform } from "../../io/platform.js";
+import { limits } from "../../limits.js";
+import type { Verification } from "../../backup/verification.js";
+import type { PolicyRun } from "./policy-run.js";
+
+/** Result of a restore test. */
+export interface RestoreTest {
+  /** Microseconds since 1970. */
+  timeMicros: number;
+  passed: boolean;
+  /** What was wrong. Absent: the test passed. */
+  problem?: string;
+  backupName: string;
+  documents: number;
+  /** Duration of the restore, without the comparison. */
+  restoreMicros: number;
+  /** Whether the documents were compared with those of the live index. */
+  compared: boolean;
+}
+
+/** Progress of a policy at one destination. Times in microseconds since 1970, 0: never. */
+export interface DestinationProgress {
+  /** Of the newest backup. */
+  backupName: string;
+  positionMicros: number;
+  lastSuccessMicros: number;
+  /** Empty after a success. */
+  lastError: string;
+  /** Copies: since when a newer backup waits to be copied. 0: none does. */
+  behindSinceMicros: number;
+  /** Oldest and newest point in time that the backups restore, without a gap. */
+  windowFromMicros: number;
+  windowToMicros: number;
+  lastVerification?: Verification;
+  lastRestoreTest?: RestoreTest;
+  lastProvenRestoreMicros: number;
+}
+
+/** What a policy has done. Times in microseconds since 1970, 0: never. */
+export interface PolicyProgress {
+  /** Planned time of the last run of each task that has ended, in milliseconds, by the key of the task. */
+  lastDueMs: Record<string, number>;
+  /** The run under way; after a kill, the one that was interrupted. */
+  running?: PolicyRun;
+  lastSuccessMicros: number;
+  lastFailureMicros: number;
+  /** Empty after a success. */
+  lastError: string;
+  failuresInARow: number;
+  skippedRuns: number;
+  missedRuns: number;
+  /** By URI, without credentials. */
+  destinations: Record<string, DestinationProgress>;
+}
+
+const emptyProgress = (): PolicyProgress => ({
+  lastDueMs: {},
+  lastSuccessMicros: 0,
+  lastFailureMicros: 0,
+  lastError: "",
+  failuresInARow: 0,
+  skippedRuns: 0,
+  missedRuns: 0,
+  destinations: {},
+});
+
+const emptyDestination = (): DestinationProgress => ({
+  backupName: "",
+  positionMicros: 0,
+  lastSuccessMicros: 0,
+  lastError: "",
+  behindSinceMicros: 0,
+  windowFromMicros: 0,
+  windowToMicros: 0,
+  lastProvenRestoreMicros: 0,
+});
+
+/** Options of PolicyProgressFile.open. */
+export interface PolicyProgressOptions {
+  platform: Pick<Platform, "files" | "randomHex">;
+  path: string;
+  /** Called if the file cannot be read or written. Policies continue; after a restart, they may run once more. */
+  onProblem(error: unknown): void;
+}
+
+/** The progress of all policies, in one file. Changes are written together, in the background. */
+export class PolicyProgressFile {
+  private writing: Promise<void> | undefined;
+  private dirty = false;
+
+  private constructor(
+    private readonly options: PolicyProgressOptions,
+    private readonly file: JsonFile<Record<string, PolicyProgress>>,
+    private readonly known: Map<string, PolicyProgress>,
+  ) {}
+
+  /** Reads the file. Starts without progress if it cannot be read. */
+  static async open(options: PolicyProgressOptions): Promise<PolicyProgressFile> {
+    const { platform, path, onProblem } = options;
+    const file = new JsonFile<Record<string, PolicyProgress>>({
+      platform,
+      path,
+      maxBytes: limits.policyFileBytes,
+      parse: (value) =>
+        typeof value === "object" && value !== null && Object.values(value).every(isProgress)
+          ? (value as Record<string, PolicyProgress>)
+          : undefined,
+    });
+    const content = await file.read();
+    if ("error" in content) onProblem(content.error);
+    if (content.state === "invalid") await file.quarantine();
+    const known = content.state === "read" ? Object.entries(content.value) : [];
+    return new PolicyProgressFile(options, file, new Map(known));
+  }
+
+  /** Returns the progress of a policy, which must only be changed by `change`. */
+  of(policy: string): PolicyProgress {
+    return this.known.get(policy) ?? emptyProgress();
+  }
+
+  /** Changes the progress of a policy. */
+  change(policy: string, work: (progress: PolicyProgress) => void): void {
+    const progress = this.of(policy);
+    work(progress);
+    this.known.set(policy, progress);
+    this.writeSoon();
+  }
+
+  /** Changes the progress of a policy at a destination. */
+  changeDestination(
+    policy: string,
+    uri: string,
+    change: Partial<DestinationProgress>,
+  ): void {
+    this.change(policy, ({ destinations }) => {
+      destinations[uri] = { ...emptyDestination(), ...destinations[uri], ...change };
+    });
+  }
+
+  remove(policy: string): void {
+    this.known.delete(policy);
+    this.writeSoon();
+  }
+
+  /** Resolves when all changes are durable, or reported to onProblem. */
+  async close(): Promise<void> {
+    while (this.writing) await this.writing;
+  }
+
+  private writeSoon(): void {
+    this.dirty = true;
+    this.writing ??= this.write().finally(() => {
+      this.writing = undefined;
+    });
+  }
+
+  private async write(): Promise<void> {
+    while (this.dirty) {
+      this.dirty = false;
+      // The changes of one turn of the event loop, and those during a write, are written together.
+      await Promise.resolve();
+      await this.file.write(Object.fromEntries(this.known)).catch(this.options.onProblem);
+    }
+  }
+}
+
+function isProgress(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { lastDueMs, lastError, destinations } = value as Partial<PolicyProgress>;
+  return (
+    typeof lastDueMs === "object" &&
+    typeof lastError === "string" &&
+    typeof destinations === "object" &&
+    destinations !== null
+  );
+}

@@ -1,0 +1,173 @@
+import { HostError } from "../../errors.js";
+import type { Platform } from "../../io/platform.js";
+import { limits } from "../../limits.js";
+import type { BackupResult } from "../../backup/backup-request.js";
+import type { VerifyLevel, VerifyResult } from "../../backup/verification.js";
+import type { OperationService, OperationView } from "../../operation/operation.js";
+import type { PolicySpec } from "../../policy/policy.js";
+import { withoutSecrets } from "../../security/secrets.js";
+import type { ManagementService } from "../backups/management-service.js";
+import type { RunStep } from "./policy-run.js";
+import { planRetention } from "./plan-retention.js";
+
+/** Dependencies of PolicySteps. */
+export interface PolicyStepsOptions {
+  platform: Pick<Platform, "nowMicros">;
+  management: ManagementService;
+  operations: OperationService;
+  /** IDs of the indexes of this host, whose backups retention may remove. */
+  ownIndexIds(): string[];
+}
+
+/** What a step returns beside its duration and error. */
+type Outcome = Partial<Omit<RunStep, "kind" | "destination" | "durationMicros" | "error">>;
+
+/** A step that has ended, and the result of its operation. */
+export interface EndedStep<T> {
+  step: RunStep;
+  /** Absent: the step failed. */
+  result?: T;
+}
+
+/**
+ * What policies do, by the same methods and operations as clients. A step that fails returns its error
+ * and does not throw.
+ */
+export class PolicySteps {
+  constructor(private readonly options: PolicyStepsOptions) {}
+
+  /** Backs up, and keeps earlier backups for retention. */
+  backUp(spec: PolicySpec, signal: AbortSignal): Promise<EndedStep<BackupResult>> {
+    const { management } = this.options;
+    const start = () =>
+      management.backup({
+        destination: spec.destination,
+        container: "DIRECTORY",
+        indexLink: spec.indexLink,
+        keepEarlier: true,
+        policy: spec.name,
+        ...(spec.compression && { compression: spec.compression }),
+        ...(spec.recipients.length > 0 && {
+          encryption: { encryptTo: { recipients: spec.recipients } },
+        }),
+      });
+    return this.operation("backup", spec.destination, start, signal, (result: BackupResult) => ({
+      backupName: result.backup.name,
+      bytes: result.bytesWritten,
+      warnings: result.warnings,
+    }));
+  }
+
+  /** Verifies the newest backup of a destination. */
+  verify(
+    spec: PolicySpec,
+    uri: string,
+    level: VerifyLevel,
+    signal: AbortSignal,
+  ): Promise<EndedStep<VerifyResult>> {
+    const { management } = this.options;
+    const depth = { level, samplePercent: limits.samplePercent, policy: spec.name };
+    const start = () => management.verifyBackup(uri, undefined, depth);
+    return this.operation("verify", uri, start, signal, toVerifyOutcome);
+  }
+
+  /** Removes the backups of a destination that the rules of a policy do not keep. */
+  async retain(spec: PolicySpec, uri: string, signal: AbortSignal): Promise<EndedStep<string[]>> {
+    const { management } = this.options;
+    return this.step("retention", uri, async () => {
+      const { decisions } = await this.planRetention(spec, uri, signal);
+      const names = decisions.filter(({ keep }) => !keep).map(({ name }) => name);
+      const removed: string[] = [];
+      let bytes = 0;
+      for (let from = 0; from < names.length; from += limits.prunedBackups) {
+        signal.throwIfAborted();
+        const some = names.slice(from, from + limits.prunedBackups);
+        const pruned = await management.pruneBackups(uri, some);
+        removed.push(...pruned.removedBackups);
+        bytes += pruned.freedBytes;
+      }
+      return { result: removed, removedBackups: removed, bytes };
+    });
+  }
+
+  /** Lists the backups of a destination and decides which of them stay. */
+  async planRetention(spec: PolicySpec, uri: string, signal: AbortSignal) {
+    const { management, platform, ownIndexIds } = this.options;
+    const listings = await management.listBackups(uri, { signal });
+    return planRetention(listings, spec, ownIndexIds(), platform.nowMicros());
+  }
+
+  /** Runs an operation to its end. An aborted signal cancels it. */
+  private operation<T>(
+    kind: RunStep["kind"],
+    uri: string,
+    start: () => Promise<OperationView>,
+    signal: AbortSignal,
+    outcomeOf: (result: T) => Outcome,
+  ): Promise<EndedStep<T>> {
+    return this.step(kind, uri, async (step) => {
+      const view = await this.ended(await start(), signal);
+      step.operation = view.name;
+      if (view.error) throw view.error;
+      const result = view.result as T;
+      return { result, ...outcomeOf(result) };
+    });
+  }
+
+  private async ended(started: OperationView, signal: AbortSignal): Promise<OperationView> {
+    const { operations } = this.options;
+    const cancel = () => void operations.cancel(started.name).catch(() => {});
+    if (signal.aborted) cancel();
+    signal.addEventListener("abort", cancel, { once: true });
+    try {
+      let view = started;
+      while (!view.done) view = await operations.wait(view.name, limits.waitOperationMs);
+      return view;
+    } finally {
+      signal.removeEventListener("abort", cancel);
+    }
+  }
+
+  private async step<T>(
+    kind: RunStep["kind"],
+    uri: string,
+    work: (step: RunStep) => Promise<Outcome & { result: T }>,
+  ): Promise<EndedStep<T>> {
+    const { platform } = this.options;
+    const startMicros = platform.nowMicros();
+    const step: RunStep = {
+      kind,
+      destination: withoutSecrets(uri),
+      durationMicros: 0,
+      bytes: 0,
+      removedBackups: [],
+      warnings: [],
+    };
+    try {
+      const { result, ...outcome } = await work(step);
+      Object.assign(step, outcome);
+      return { step: bounded(step, platform.nowMicros() - startMicros), result };
+    } catch (thrown) {
+      const { reason, message } = HostError.from(thrown);
+      step.error = { reason, message };
+      return { step: bounded(step, platform.nowMicros() - startMicros) };
+    }
+  }
+}
+
+function toVerifyOutcome({ backup, warnings }: VerifyResult): Outcome {
+  return { backupName: backup.name, warnings };
+}
+
+/** A step is kept in the history of its policy. */
+function bounded(step: RunStep, durationMicros: number): RunStep {
+  const text = (long: string) => long.slice(0, limits.backupErrorChars);
+  return {
+    ...step,
+    // The clock may have gone back.
+    durationMicros: Math.max(0, durationMicros),
+    removedBackups: step.removedBackups.slice(0, limits.policyRunNames),
+    warnings: step.warnings.slice(0, limits.backupRecordWarnings).map(text),
+    ...(step.error && { error: { ...step.error, message: text(step.error.message) } }),
+  };
+}
