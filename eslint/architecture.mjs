@@ -28,11 +28,15 @@ const arrows = {
     types: ["engine", "store"],
   },
   "backup/retention.ts": {},
+  policy: { types: ["backup", "segment"] },
+  notification: { parts: ["destination", "io"] },
   operation: { parts: ["io"], types: ["backup"] },
   stats: {},
   service: {
     parts: [
       "operation",
+      "policy",
+      "notification",
       "backup",
       "container",
       "destination",
@@ -44,10 +48,20 @@ const arrows = {
     ],
     types: ["encoding", "engine", "store"],
   },
-  metrics: { parts: ["service"], types: ["operation", "backup", "stats"] },
+  metrics: { parts: ["service"], types: ["operation", "policy", "backup", "stats"] },
   api: {
     parts: ["service", "document", "security", "gen"],
-    types: ["encoding", "operation", "backup", "destination", "segment", "engine", "stats"],
+    types: [
+      "encoding",
+      "operation",
+      "policy",
+      "notification",
+      "backup",
+      "destination",
+      "segment",
+      "engine",
+      "stats",
+    ],
   },
   transport: { parts: ["api", "service", "destination", "document", "security", "io", "gen"] },
   xenon: {
@@ -92,6 +106,8 @@ const packages = [
   { name: /^age-encryption$/, parts: ["encryption"] },
   { name: /^(archiver|compress-commons|unzipper)$/, parts: ["container"] },
   { name: /^(commander|pino|pino-pretty|cli-progress|cli-table3)$/, parts: ["cli"] },
+  { name: /^croner$/, parts: ["policy"] },
+  { name: /^standardwebhooks$/, parts: ["notification"] },
   { name: /^prom-client$/, parts: ["metrics"] },
   { name: /^yaml$/, files: ["host/config.ts", "cli/connect/profiles.ts"] },
 ];

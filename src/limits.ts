@@ -276,6 +276,72 @@ export const limits = {
   /** Destinations for which the host records its own manifests. */
   writtenDestinations: 1000,
 
+  // Backup policies
+
+  /** Policies of a host. */
+  policies: 1000,
+  /** The file of all policies, and that of their progress: about 16 KiB for each policy. */
+  policyFileBytes: 16 * MiB,
+  /** Runs of one policy that the host remembers. */
+  policyRuns: 1000,
+  /** The file of these runs. */
+  policyHistoryBytes: 32 * MiB,
+  /** Backups that one remembered run names. */
+  policyRunNames: 100,
+  /** Runs of different policies at the same time. Each may read and write at the speed of the disk. */
+  concurrentPolicyRuns: 2,
+  /** Shortest interval of a policy; what is to run more often is a continuous policy. */
+  policyIntervalMinMs: 60_000,
+  /** Longest duration in a policy: a hundred years. */
+  policyDurationMaxMs: 100 * 365 * 86_400_000,
+  /** Longest random delay of a run. */
+  policyJitterMaxMs: 86_400_000,
+  /** Pause before the first retry of a run. */
+  policyRetryMs: 60_000,
+  /** Longest pause before a retry of a run. */
+  policyRetryMaxMs: 3_600_000,
+  /** How often the health of policies is checked without a run. */
+  policyHealthMs: 30_000,
+  /** Next runs that a policy shows. */
+  policyNextRuns: 5,
+  /** A cron expression. */
+  cronChars: 256,
+  /** Backups that one rule of retention keeps. */
+  retentionKeepMax: 10_000,
+  /** Backups that one call of pruning removes. */
+  prunedBackups: 1000,
+  /** How often the scheduler reads the clock, to notice jumps. */
+  schedulerTickMs: 30_000,
+  /** A clock that goes back further was wrong before. A smaller step is a correction. */
+  clockJumpMs: 300_000,
+
+  // Notifications
+
+  /** Deliveries that the host remembers. */
+  deliveries: 1000,
+  /** The file of these deliveries. */
+  deliveriesBytes: 16 * MiB,
+  /** The text of a notification. */
+  notificationChars: 4000,
+  /** Deliveries to different URLs at the same time. */
+  concurrentDeliveries: 4,
+  /** An attempt of a delivery, from the connection to the end of the answer. */
+  deliveryTimeoutMs: 15_000,
+  /** Of an answer that is read; a connection with more is closed. */
+  deliveryAnswerBytes: 64 * KiB,
+  /** Pauses before the attempts after the first, as Standard Webhooks recommends. */
+  deliveryRetriesMs: [
+    5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 50_400_000, 72_000_000, 86_400_000,
+  ],
+  /** Longest Retry-After that a delivery honours. */
+  deliveryRetryAfterMaxMs: 86_400_000,
+  /** Heartbeats that wait. */
+  heartbeats: 1000,
+  /** Attempts of a heartbeat. The next run sends another one. */
+  heartbeatAttempts: 3,
+  /** Pause between attempts of a heartbeat. */
+  heartbeatRetryMs: 5_000,
+
   // Restore and verification
 
   /** Documents that a restore of selected documents writes at a time. */
