@@ -29,7 +29,7 @@ const arrows = {
   },
   "backup/retention.ts": {},
   policy: { types: ["backup", "segment"] },
-  notification: { parts: ["destination", "io"] },
+  notification: { parts: ["destination", "security", "io"] },
   operation: { parts: ["io"], types: ["backup"] },
   stats: {},
   service: {

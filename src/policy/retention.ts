@@ -171,19 +171,18 @@ function keepWindow(
   const start = BigInt(nowMs - windowMs) * 1000n;
   const kept = newestFirst.filter(({ name }) => isKept(name));
   const others = newestFirst.filter(({ name }) => !isKept(name));
-  let from = coveredFrom(kept, newest.coversToMicros);
-  for (let i = 0; from > start; ) {
-    // Candidates reach at least to `from`; `others` is sorted, so that each is looked at once.
+  let from = newest.coversToMicros;
+  // Both lists are sorted, so that each backup is looked at once.
+  for (let i = 0, j = 0; ; ) {
+    for (let one = kept[j]; one && one.coversToMicros >= from; one = kept[(j += 1)])
+      if (one.coversFromMicros < from) from = one.coversFromMicros;
+    if (from <= start) return;
     let best: RetainedBackup | undefined;
-    for (; i < others.length; i += 1) {
-      const backup = others[i];
-      if (backup === undefined || backup.coversToMicros < from) break;
-      if (best === undefined || backup.coversFromMicros < best.coversFromMicros) best = backup;
-    }
+    for (let one = others[i]; one && one.coversToMicros >= from; one = others[(i += 1)])
+      if (best === undefined || one.coversFromMicros < best.coversFromMicros) best = one;
     if (best === undefined || best.coversFromMicros >= from) return;
     keep(best, "covers the window");
-    kept.push(best);
-    from = coveredFrom(kept.sort(byNewest), newest.coversToMicros);
+    from = best.coversFromMicros;
   }
 }
 

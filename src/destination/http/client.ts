@@ -16,7 +16,7 @@ import type { ClientTls } from "../network/tls.js";
 
 /** A request for the file. */
 export interface FileRequest {
-  method: "GET" | "PUT";
+  method: "GET" | "PUT" | "POST";
   headers: Record<string, string>;
   /** Sends the body, and resolves when all bytes were written. Requires a Content-Length header. */
   send?(write: (bytes: Uint8Array) => Promise<void>): Promise<void>;

@@ -121,7 +121,7 @@ export class PolicySteps {
     signal.addEventListener("abort", cancel, { once: true });
     try {
       let view = started;
-      while (!view.done) view = await operations.wait(view.name, limits.waitOperationMs);
+      while (!view.done) view = await operations.wait(view.name, limits.operationWaitMs);
       return view;
     } finally {
       signal.removeEventListener("abort", cancel);

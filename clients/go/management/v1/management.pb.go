@@ -5028,7 +5028,9 @@ type OperationMetadata struct {
 	// Estimated remaining time at that rate, in microseconds; absent if not known.
 	RemainingMicros *int64 `protobuf:"varint,12,opt,name=remaining_micros,json=remainingMicros,proto3,oneof" json:"remaining_micros,omitempty"`
 	// Warnings, as text for people.
-	Warnings      []string `protobuf:"bytes,13,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Warnings []string `protobuf:"bytes,13,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// Name of the policy that started the operation; empty if a client did.
+	Policy        string `protobuf:"bytes,14,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5152,6 +5154,13 @@ func (x *OperationMetadata) GetWarnings() []string {
 		return x.Warnings
 	}
 	return nil
+}
+
+func (x *OperationMetadata) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
 }
 
 // Result of Backup.
@@ -7294,7 +7303,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x12DestinationFeature\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\benforced\x18\x02 \x01(\bR\benforced\x12 \n" +
-	"\vconsequence\x18\x03 \x01(\tR\vconsequence\"\xa3\x04\n" +
+	"\vconsequence\x18\x03 \x01(\tR\vconsequence\"\xbb\x04\n" +
 	"\x11OperationMetadata\x129\n" +
 	"\x04kind\x18\x01 \x01(\x0e2%.holdfast.management.v1.OperationKindR\x04kind\x12\x1d\n" +
 	"\n" +
@@ -7312,7 +7321,8 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	" \x01(\x03R\x0edocumentsTotal\x12(\n" +
 	"\x10bytes_per_second\x18\v \x01(\x01R\x0ebytesPerSecond\x12.\n" +
 	"\x10remaining_micros\x18\f \x01(\x03H\x01R\x0fremainingMicros\x88\x01\x01\x12\x1a\n" +
-	"\bwarnings\x18\r \x03(\tR\bwarningsB\x12\n" +
+	"\bwarnings\x18\r \x03(\tR\bwarnings\x12\x16\n" +
+	"\x06policy\x18\x0e \x01(\tR\x06policyB\x12\n" +
 	"\x10_end_time_microsB\x13\n" +
 	"\x11_remaining_micros\"\x91\x02\n" +
 	"\fBackupResult\x12A\n" +

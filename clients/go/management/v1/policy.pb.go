@@ -638,6 +638,8 @@ func (x *BackupPolicy) GetStatus() *PolicyStatus {
 // When a policy runs.
 type PolicySchedule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// Exactly one is required.
+	//
 	// Types that are valid to be assigned to When:
 	//
 	//	*PolicySchedule_Cron
@@ -1809,9 +1811,7 @@ type RetentionDecision struct {
 	// Whether it stays.
 	Keep bool `protobuf:"varint,4,opt,name=keep,proto3" json:"keep,omitempty"`
 	// Why, for example daily 2026-11-29, pinned, or covers the window.
-	Reasons []string `protobuf:"bytes,5,rep,name=reasons,proto3" json:"reasons,omitempty"`
-	// Size of the files that only this backup and other removed ones need, in bytes. 0 if it stays.
-	SizeBytes     int64 `protobuf:"varint,6,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	Reasons       []string `protobuf:"bytes,5,rep,name=reasons,proto3" json:"reasons,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1879,13 +1879,6 @@ func (x *RetentionDecision) GetReasons() []string {
 		return x.Reasons
 	}
 	return nil
-}
-
-func (x *RetentionDecision) GetSizeBytes() int64 {
-	if x != nil {
-		return x.SizeBytes
-	}
-	return 0
 }
 
 // A notification to a webhook.
@@ -2556,7 +2549,9 @@ type PreviewPolicyResponse struct {
 	// Start times of the next five runs, in microseconds since 1970.
 	NextRunsMicros []int64 `protobuf:"varint,2,rep,packed,name=next_runs_micros,json=nextRunsMicros,proto3" json:"next_runs_micros,omitempty"`
 	// What the user should know, for example that a destination cannot be read.
-	Warnings      []string `protobuf:"bytes,3,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Warnings []string `protobuf:"bytes,3,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// Size of the files that would be removed, in bytes.
+	FreedBytes    int64 `protobuf:"varint,4,opt,name=freed_bytes,json=freedBytes,proto3" json:"freed_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2610,6 +2605,13 @@ func (x *PreviewPolicyResponse) GetWarnings() []string {
 		return x.Warnings
 	}
 	return nil
+}
+
+func (x *PreviewPolicyResponse) GetFreedBytes() int64 {
+	if x != nil {
+		return x.FreedBytes
+	}
+	return 0
 }
 
 // Request of ListPolicyRuns.
@@ -3101,16 +3103,14 @@ const file_holdfast_management_v1_policy_proto_rawDesc = "" +
 	"\x05error\x18\b \x01(\tR\x05error\x12!\n" +
 	"\ferror_reason\x18\t \x01(\tR\verrorReason\x12\x1a\n" +
 	"\bwarnings\x18\n" +
-	" \x03(\tR\bwarnings\"\xd1\x01\n" +
+	" \x03(\tR\bwarnings\"\xb2\x01\n" +
 	"\x11RetentionDecision\x12 \n" +
 	"\vdestination\x18\x01 \x01(\tR\vdestination\x12\x1f\n" +
 	"\vbackup_name\x18\x02 \x01(\tR\n" +
 	"backupName\x12,\n" +
 	"\x12create_time_micros\x18\x03 \x01(\x03R\x10createTimeMicros\x12\x12\n" +
 	"\x04keep\x18\x04 \x01(\bR\x04keep\x12\x18\n" +
-	"\areasons\x18\x05 \x03(\tR\areasons\x12\x1d\n" +
-	"\n" +
-	"size_bytes\x18\x06 \x01(\x03R\tsizeBytes\"\xda\x02\n" +
+	"\areasons\x18\x05 \x03(\tR\areasons\"\xda\x02\n" +
 	"\bDelivery\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06policy\x18\x02 \x01(\tR\x06policy\x12\x14\n" +
@@ -3149,11 +3149,13 @@ const file_holdfast_management_v1_policy_proto_rawDesc = "" +
 	"\x04kind\x18\x02 \x01(\x0e2%.holdfast.management.v1.PolicyRunKindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04kind\"|\n" +
 	"\x14PreviewPolicyRequest\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04 \x01(?R\x04name\x12E\n" +
-	"\tretention\x18\x02 \x01(\v2'.holdfast.management.v1.PolicyRetentionR\tretention\"\xa6\x01\n" +
+	"\tretention\x18\x02 \x01(\v2'.holdfast.management.v1.PolicyRetentionR\tretention\"\xc7\x01\n" +
 	"\x15PreviewPolicyResponse\x12G\n" +
 	"\tdecisions\x18\x01 \x03(\v2).holdfast.management.v1.RetentionDecisionR\tdecisions\x12(\n" +
 	"\x10next_runs_micros\x18\x02 \x03(\x03R\x0enextRunsMicros\x12\x1a\n" +
-	"\bwarnings\x18\x03 \x03(\tR\bwarnings\"\x88\x01\n" +
+	"\bwarnings\x18\x03 \x03(\tR\bwarnings\x12\x1f\n" +
+	"\vfreed_bytes\x18\x04 \x01(\x03R\n" +
+	"freedBytes\"\x88\x01\n" +
 	"\x15ListPolicyRunsRequest\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04 \x01(?R\x04name\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +

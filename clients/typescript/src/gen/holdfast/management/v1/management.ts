@@ -1539,6 +1539,8 @@ export interface OperationMetadata {
     | undefined;
   /** Warnings, as text for people. */
   warnings: string[];
+  /** Name of the policy that started the operation; empty if a client did. */
+  policy: string;
 }
 
 /** Result of Backup. */
@@ -9783,6 +9785,7 @@ function createBaseOperationMetadata(): OperationMetadata {
     bytesPerSecond: 0,
     remainingMicros: undefined,
     warnings: [],
+    policy: "",
   };
 }
 
@@ -9847,6 +9850,9 @@ export const OperationMetadata: MessageFns<OperationMetadata> = {
     }
     for (const v of message.warnings) {
       writer.uint32(106).string(v!);
+    }
+    if (message.policy !== "") {
+      writer.uint32(114).string(message.policy);
     }
     return writer;
   },
@@ -9968,6 +9974,14 @@ export const OperationMetadata: MessageFns<OperationMetadata> = {
             message.warnings.push(reader.string());
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.policy = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -10033,6 +10047,7 @@ export const OperationMetadata: MessageFns<OperationMetadata> = {
       warnings: globalThis.Array.isArray(object?.warnings)
         ? object.warnings.map((e: any) => globalThis.String(e))
         : [],
+      policy: isSet(object.policy) ? globalThis.String(object.policy) : "",
     };
   },
 
@@ -10077,6 +10092,9 @@ export const OperationMetadata: MessageFns<OperationMetadata> = {
     if (message.warnings?.length) {
       obj.warnings = message.warnings;
     }
+    if (message.policy !== "") {
+      obj.policy = message.policy;
+    }
     return obj;
   },
 
@@ -10110,6 +10128,7 @@ export const OperationMetadata: MessageFns<OperationMetadata> = {
       ? BigInt(object.remainingMicros)
       : undefined;
     message.warnings = object.warnings?.map((e) => e) || [];
+    message.policy = object.policy ?? "";
     return message;
   },
 };

@@ -462,6 +462,7 @@ export interface BackupPolicy {
 
 /** When a policy runs. */
 export interface PolicySchedule {
+  /** Exactly one is required. */
   when?:
     | //
     /** Five fields of cron: minute, hour, day of month, month, day of week. For example "0 3 * * *". */
@@ -698,8 +699,6 @@ export interface RetentionDecision {
   keep: boolean;
   /** Why, for example daily 2026-11-29, pinned, or covers the window. */
   reasons: string[];
-  /** Size of the files that only this backup and other removed ones need, in bytes. 0 if it stays. */
-  sizeBytes: bigint;
 }
 
 /** A notification to a webhook. */
@@ -810,6 +809,8 @@ export interface PreviewPolicyResponse {
   nextRunsMicros: bigint[];
   /** What the user should know, for example that a destination cannot be read. */
   warnings: string[];
+  /** Size of the files that would be removed, in bytes. */
+  freedBytes: bigint;
 }
 
 /** Request of ListPolicyRuns. */
@@ -3437,7 +3438,7 @@ export const PolicyRunStep: MessageFns<PolicyRunStep> = {
 };
 
 function createBaseRetentionDecision(): RetentionDecision {
-  return { destination: "", backupName: "", createTimeMicros: 0n, keep: false, reasons: [], sizeBytes: 0n };
+  return { destination: "", backupName: "", createTimeMicros: 0n, keep: false, reasons: [] };
 }
 
 export const RetentionDecision: MessageFns<RetentionDecision> = {
@@ -3459,12 +3460,6 @@ export const RetentionDecision: MessageFns<RetentionDecision> = {
     }
     for (const v of message.reasons) {
       writer.uint32(42).string(v!);
-    }
-    if (message.sizeBytes !== 0n) {
-      if (BigInt.asIntN(64, message.sizeBytes) !== message.sizeBytes) {
-        throw new globalThis.Error("value provided for field message.sizeBytes of type int64 too large");
-      }
-      writer.uint32(48).int64(message.sizeBytes);
     }
     return writer;
   },
@@ -3522,14 +3517,6 @@ export const RetentionDecision: MessageFns<RetentionDecision> = {
             message.reasons.push(reader.string());
             continue;
           }
-          case 6: {
-            if (tag !== 48) {
-              break;
-            }
-
-            message.sizeBytes = reader.int64() as bigint;
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3557,11 +3544,6 @@ export const RetentionDecision: MessageFns<RetentionDecision> = {
         : 0n,
       keep: isSet(object.keep) ? globalThis.Boolean(object.keep) : false,
       reasons: globalThis.Array.isArray(object?.reasons) ? object.reasons.map((e: any) => globalThis.String(e)) : [],
-      sizeBytes: isSet(object.sizeBytes)
-        ? BigInt(object.sizeBytes)
-        : isSet(object.size_bytes)
-        ? BigInt(object.size_bytes)
-        : 0n,
     };
   },
 
@@ -3582,9 +3564,6 @@ export const RetentionDecision: MessageFns<RetentionDecision> = {
     if (message.reasons?.length) {
       obj.reasons = message.reasons;
     }
-    if (message.sizeBytes !== 0n) {
-      obj.sizeBytes = message.sizeBytes.toString();
-    }
     return obj;
   },
 
@@ -3600,7 +3579,6 @@ export const RetentionDecision: MessageFns<RetentionDecision> = {
       : 0n;
     message.keep = object.keep ?? false;
     message.reasons = object.reasons?.map((e) => e) || [];
-    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
     return message;
   },
 };
@@ -4679,7 +4657,7 @@ export const PreviewPolicyRequest: MessageFns<PreviewPolicyRequest> = {
 };
 
 function createBasePreviewPolicyResponse(): PreviewPolicyResponse {
-  return { decisions: [], nextRunsMicros: [], warnings: [] };
+  return { decisions: [], nextRunsMicros: [], warnings: [], freedBytes: 0n };
 }
 
 export const PreviewPolicyResponse: MessageFns<PreviewPolicyResponse> = {
@@ -4699,6 +4677,12 @@ export const PreviewPolicyResponse: MessageFns<PreviewPolicyResponse> = {
     }
     for (const v of message.warnings) {
       writer.uint32(26).string(v!);
+    }
+    if (message.freedBytes !== 0n) {
+      if (BigInt.asIntN(64, message.freedBytes) !== message.freedBytes) {
+        throw new globalThis.Error("value provided for field message.freedBytes of type int64 too large");
+      }
+      writer.uint32(32).int64(message.freedBytes);
     }
     return writer;
   },
@@ -4750,6 +4734,14 @@ export const PreviewPolicyResponse: MessageFns<PreviewPolicyResponse> = {
             message.warnings.push(reader.string());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.freedBytes = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4773,6 +4765,11 @@ export const PreviewPolicyResponse: MessageFns<PreviewPolicyResponse> = {
         ? object.next_runs_micros.map((e: any) => BigInt(e))
         : [],
       warnings: globalThis.Array.isArray(object?.warnings) ? object.warnings.map((e: any) => globalThis.String(e)) : [],
+      freedBytes: isSet(object.freedBytes)
+        ? BigInt(object.freedBytes)
+        : isSet(object.freed_bytes)
+        ? BigInt(object.freed_bytes)
+        : 0n,
     };
   },
 
@@ -4787,6 +4784,9 @@ export const PreviewPolicyResponse: MessageFns<PreviewPolicyResponse> = {
     if (message.warnings?.length) {
       obj.warnings = message.warnings;
     }
+    if (message.freedBytes !== 0n) {
+      obj.freedBytes = message.freedBytes.toString();
+    }
     return obj;
   },
 
@@ -4798,6 +4798,9 @@ export const PreviewPolicyResponse: MessageFns<PreviewPolicyResponse> = {
     message.decisions = object.decisions?.map((e) => RetentionDecision.fromPartial(e)) || [];
     message.nextRunsMicros = object.nextRunsMicros?.map((e) => BigInt(e)) || [];
     message.warnings = object.warnings?.map((e) => e) || [];
+    message.freedBytes = (object.freedBytes !== undefined && object.freedBytes !== null)
+      ? BigInt(object.freedBytes)
+      : 0n;
     return message;
   },
 };
