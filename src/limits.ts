@@ -302,6 +302,8 @@ export const limits = {
   policyRetryMaxMs: 3_600_000,
   /** How often the health of policies is checked without a run. */
   policyHealthMs: 30_000,
+  /** The check of all destinations of a new policy. */
+  policyProbeMs: 60_000,
   /** Next runs that a policy shows. */
   policyNextRuns: 5,
   /** A cron expression. */

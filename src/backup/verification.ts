@@ -11,6 +11,8 @@ export interface VerifyDepth {
   samplePercent: number;
   /** Keys for an encrypted backup. */
   decryptWith?: DecryptWith | undefined;
+  /** TEST_RESTORE: compares each document with the live index. Default: only with the manifest. */
+  compare?: boolean;
   /** Name of the policy that verifies. Default: a client does. */
   policy?: string | undefined;
 }
@@ -21,6 +23,10 @@ export interface VerifyResult {
   level: VerifyLevel;
   records: number;
   bytes: number;
+  /** TEST_RESTORE: whether each document was compared with the live index. */
+  compared?: boolean;
+  /** TEST_RESTORE: duration without the comparison. */
+  restoreMicros?: number;
   /** TEST_RESTORE: numbers of restored documents and versions. */
   documents?: number;
   versions?: number;

@@ -22,7 +22,10 @@ export interface VerifyTask {
 }
 
 /** Numbers of checked items. */
-export type Checked = Pick<VerifyResult, "records" | "bytes" | "documents" | "versions">;
+export type Checked = Pick<
+  VerifyResult,
+  "records" | "bytes" | "documents" | "versions" | "compared" | "restoreMicros"
+>;
 
 /** Verifies a backup at a level. Throws BACKUP_DAMAGED. */
 export async function verifyBackup(
@@ -45,10 +48,12 @@ export async function verifyBackup(
   if (level === "METADATA") return { records: 0, bytes: 0 };
   const bytesTotal = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   if (level === "TEST_RESTORE") {
+    const begun = performance.now();
     const scratch = await openScratchIndex(platform, storageEngine, task, signal, report);
+    const restoreMicros = Math.round((performance.now() - begun) * 1000);
     const { documents, versions } = scratch;
     await scratch.close();
-    return { records, bytes: bytesTotal, documents, versions };
+    return { records, bytes: bytesTotal, documents, versions, restoreMicros };
   }
   const { samplePercent, temporaryDirectory } = task;
   const sampled = level === "SAMPLE";

@@ -1,8 +1,8 @@
-import { createHmac } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 import { HostError } from "../errors.js";
 import { JsonFile } from "../io/json-file.js";
 import type { Platform } from "../io/platform.js";
+import { sha256Of } from "../io/sha256.js";
 import { formatTime } from "../io/time.js";
 import { limits } from "../limits.js";
 import { withoutSecrets } from "../security/secrets.js";
@@ -267,8 +267,7 @@ export class Deliveries {
 }
 
 /** Identifies a webhook by its URL, whose query may be secret. */
-const targetKey = ({ url }: WebhookTarget) =>
-  createHmac("sha256", "holdfast webhook").update(url).digest("hex");
+const targetKey = ({ url }: WebhookTarget) => sha256Of(Buffer.from(url));
 
 function shown({ body: _body, target: _target, ...delivery }: Entry): Delivery {
   return delivery;

@@ -1,3 +1,4 @@
+import type { CopyResult } from "../backup/copy.js";
 import type { BackupResult } from "../backup/backup-request.js";
 import type { OperationProgress } from "../backup/progress.js";
 import type { RestoreResult } from "../backup/restore-request.js";
@@ -14,10 +15,11 @@ export interface CheckIndexResult {
 }
 
 /** Kind of an operation. */
-export type OperationKind = "backup" | "restore" | "undo-restore" | "verify-backup" | "check-index";
+export type OperationKind = "backup" | "restore" | "undo-restore" | "verify-backup" | "check-index" | "copy-backup";
 
 /** Result of a successful operation. */
-export type OperationOutcome = BackupResult | RestoreResult | VerifyResult | CheckIndexResult;
+export type OperationOutcome =
+  BackupResult | RestoreResult | VerifyResult | CheckIndexResult | CopyResult;
 
 /** State of a long-running operation, which continues when its client disconnects. */
 export interface OperationView {

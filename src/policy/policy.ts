@@ -115,18 +115,34 @@ function checkAcknowledge({ acknowledge, schedule }: PolicySpec): void {
 
 /** A task of a policy that runs on a schedule. */
 export interface PolicyTask {
+  /** Distinguishes the tasks of a policy. */
+  key: string;
   kind: RunKind;
   schedule: Schedule;
+  /** COPY: URI of the copy. */
+  copy?: string;
 }
 
 /** Returns the scheduled tasks of a policy. A continuous backup is not scheduled. */
 export function tasksOf(spec: PolicySpec): PolicyTask[] {
-  const copies = spec.copies.flatMap(({ schedule }) => (schedule ? [schedule] : []));
-  const all: (PolicyTask | undefined)[] = [
-    { kind: "BACKUP", schedule: spec.schedule },
-    spec.verify && { kind: "VERIFY", schedule: spec.verify.schedule },
-    spec.restoreTest && { kind: "RESTORE_TEST", schedule: spec.restoreTest.schedule },
-    ...copies.map((schedule): PolicyTask => ({ kind: "COPY", schedule })),
+  const { schedule, verify, restoreTest, copies } = spec;
+  return [
+    ...(schedule.kind === "continuous"
+      ? []
+      : [{ key: "backup", kind: "BACKUP" as const, schedule }]),
+    ...(verify ? [{ key: "verify", kind: "VERIFY" as const, schedule: verify.schedule }] : []),
+    ...(restoreTest
+      ? [{ key: "restore-test", kind: "RESTORE_TEST" as const, schedule: restoreTest.schedule }]
+      : []),
+    ...copies.flatMap(({ destination, schedule: own }) =>
+      own
+        ? [{ key: `copy ${destination}`, kind: "COPY" as const, schedule: own, copy: destination }]
+        : [],
+    ),
   ];
-  return all.filter((task) => task !== undefined && task.schedule.kind !== "continuous") as PolicyTask[];
+}
+
+/** Returns the URIs of all destinations of a policy; the first one is not a copy. */
+export function destinationsOf({ destination, copies }: PolicySpec): string[] {
+  return [destination, ...copies.map((copy) => copy.destination)];
 }

@@ -8,6 +8,7 @@ import type { Status } from "../../../gen/ts/google/rpc/status_pb.js";
 import {
   BackupResultSchema,
   CheckIndexResultSchema,
+  CopyBackupResultSchema,
   OperationKind as KindEnum,
   OperationMetadataSchema,
   RestoreResultSchema,
@@ -16,6 +17,7 @@ import {
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { HostError } from "../../errors.js";
 import type { BackupResult } from "../../backup/backup-request.js";
+import type { CopyResult } from "../../backup/copy.js";
 import type {
   CheckIndexResult,
   OperationKind,
@@ -34,6 +36,7 @@ const kinds: Record<OperationKind, KindEnum> = {
   "undo-restore": KindEnum.UNDO_RESTORE,
   "verify-backup": KindEnum.VERIFY_BACKUP,
   "check-index": KindEnum.CHECK_INDEX,
+  "copy-backup": KindEnum.COPY_BACKUP,
 };
 
 /** Functions needed to convert operations. */
@@ -114,6 +117,8 @@ function outcomeOf(kind: OperationKind, outcome: OperationOutcome) {
       return pack(VerifyResultSchema, toVerifyResult(outcome as VerifyResult));
     case "check-index":
       return pack(CheckIndexResultSchema, toCheckIndexResult(outcome as CheckIndexResult));
+    case "copy-backup":
+      return pack(CopyBackupResultSchema, toCopyResult(outcome as CopyResult));
   }
 }
 
@@ -153,6 +158,8 @@ function toVerifyResult({
   documents = 0,
   versions = 0,
   warnings,
+  compared = false,
+  restoreMicros = 0,
 }: VerifyResult): MessageInitShape<typeof VerifyResultSchema> {
   return {
     backup: toBackup(backup),
@@ -162,6 +169,8 @@ function toVerifyResult({
     documents: toInt64(documents),
     versions: toInt64(versions),
     warnings,
+    compared,
+    restoreMicros: toInt64(restoreMicros),
   };
 }
 
@@ -178,6 +187,20 @@ function toCheckIndexResult({
     bytes: toInt64(bytes),
     documents: toInt64(documents),
     versions: toInt64(versions),
+  };
+}
+
+function toCopyResult({
+  backup,
+  bytesWritten,
+  segmentsWritten,
+  warnings,
+}: CopyResult): MessageInitShape<typeof CopyBackupResultSchema> {
+  return {
+    backup: toBackup(backup),
+    bytesWritten: toInt64(bytesWritten),
+    segmentsWritten,
+    warnings,
   };
 }
 

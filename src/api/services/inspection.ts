@@ -32,6 +32,7 @@ type InspectionMethod =
   | "diffBackups"
   | "exportBackup"
   | "describePointInTime"
+  | "copyBackup"
   | "checkDestination";
 const levels: Record<VerifyLevel, Level> = {
   [VerifyLevel.UNSPECIFIED]: "FULL",
@@ -48,11 +49,21 @@ export function inspectionMethods(
 ): Pick<ServiceImpl<typeof ManagementServiceDescriptor>, InspectionMethod> {
   const { inspection } = management;
   return {
-    async verifyBackup({ uri, backupName, level, samplePercent, decryption }) {
+    async verifyBackup({ uri, backupName, level, samplePercent, decryption, compare }) {
       const view = await management.verifyBackup(uri, backupName || undefined, {
         level: levels[level],
         samplePercent: samplePercent || limits.samplePercent,
+        compare,
         ...fromDecryption(decryption),
+      });
+      return toOperation(view, conversion);
+    },
+    async copyBackup({ source, destination, backupName, requestId }) {
+      const view = await management.copyBackup({
+        source,
+        destination,
+        ...(backupName !== "" && { backupName }),
+        ...(requestId !== "" && { requestId }),
       });
       return toOperation(view, conversion);
     },

@@ -12,9 +12,10 @@ import type { Report } from "../../backup/progress.js";
 import type { BackupListing, ListOptions } from "../../backup/listing.js";
 import type { VerifyDepth } from "../../backup/verification.js";
 import type { OperationView } from "../../operation/operation.js";
-import { verifyBackup } from "../../backup/verify.js";
+import { verifyBackup, type Checked } from "../../backup/verify.js";
 import { HostError } from "../../errors.js";
 import { fromFileError } from "../../io/file-error.js";
+import { compareRestored } from "./compare-restored.js";
 import type { ManagementOptions } from "./management-options.js";
 import { listSource, openSource, withSource } from "./sources.js";
 import { withLastCheck } from "./verifications.js";
@@ -29,9 +30,10 @@ export class BackupChecks {
   async verifyBackup(
     uri: string,
     name: string | undefined,
-    { decryptWith, policy, ...depth }: VerifyDepth = { level: "FULL", samplePercent: 100 },
+    { policy, ...depth }: VerifyDepth = { level: "FULL", samplePercent: 100 },
   ): Promise<OperationView> {
     const { operations, ownIndexIds } = this.options;
+    const { decryptWith } = depth;
     const source = await resolveSource(this.options, uri, { decryptWith });
     // The operation names the index, so the manifest is read before it starts. The reader stays open for the operation.
     const reader = await openSource(source, never);
@@ -114,10 +116,10 @@ export class BackupChecks {
     source: BackupSource,
     reader: ContainerReader,
     chosen: ChosenManifest,
-    { level, samplePercent }: VerifyDepth,
+    { level, samplePercent, compare = false, decryptWith }: VerifyDepth,
     signal: AbortSignal,
     report: Report,
-  ): ReturnType<typeof verifyBackup> {
+  ): Promise<Checked> {
     const { platform, storageEngine, temporaryDirectory, verifications } = this.options;
     const remember = (outcome: { passed: boolean; records: number; problem?: string }) =>
       verifications.record(
@@ -126,13 +128,14 @@ export class BackupChecks {
       );
     for (const warning of chosen.warnings) report({ warning });
     try {
-      const checked = await verifyBackup(
-        platform,
-        storageEngine,
-        { reader, manifest: chosen.manifest, level, samplePercent, temporaryDirectory },
-        signal,
-        report,
-      );
+      const { manifest } = chosen;
+      const task = { reader, manifest, level, samplePercent, temporaryDirectory };
+      const tested =
+        compare && level === "TEST_RESTORE"
+          ? await compareRestored(this.options, { uri: source.uri, chosen, decryptWith }, signal, report)
+          : undefined;
+      const checked =
+        tested ?? (await verifyBackup(platform, storageEngine, task, signal, report));
       await remember({ passed: true, records: checked.records });
       return checked;
     } catch (error) {

@@ -7,6 +7,7 @@ import type { OperationView } from "../../operation/operation.js";
 import type { RestoreRequest } from "../../backup/restore-request.js";
 import type { VerifyDepth } from "../../backup/verification.js";
 
+import type { CopyRequest } from "./start-copy.js";
 import type { InspectionService } from "./inspection.js";
 
 /** Backups, restores and the state of the host, independent of the protocol. */
@@ -34,5 +35,7 @@ export interface ManagementService {
   readonly inspection: InspectionService;
   /** Checks a destination by writing and removing an object. Throws NOT_SUPPORTED. */
   checkDestination(uri: string, signal: AbortSignal): Promise<DestinationCheck>;
+  /** Copies a backup to another destination. Resolves when the operation has started. */
+  copyBackup(request: CopyRequest): Promise<OperationView>;
   pruneBackups(uri: string, names: string[], validateOnly?: boolean): Promise<PruneResult>;
 }

@@ -7,6 +7,7 @@ import { BackupChecks } from "./backup-checks.js";
 import { createInspectionService } from "./inspection.js";
 import type { ManagementService } from "./management-service.js";
 import { BackupStarter } from "./start-backup.js";
+import { startCopy } from "./start-copy.js";
 import { RestoreStarter } from "./start-restore.js";
 
 /** Combines the parts of the management service. */
@@ -25,6 +26,7 @@ export function createManagementService(options: ManagementOptions): ManagementS
     describeBackup: (uri, manifest, access) => checks.describeBackup(uri, manifest, access),
     listBackups: (uri, listOptions) => checks.listBackups(uri, listOptions),
     checkDigests: (listings, access) => checks.checkDigests(listings, access),
+    copyBackup: (request) => startCopy(options, request),
     inspection: createInspectionService(states),
     async checkDestination(uri, signal) {
       const { destination } = await options.registry.open({ uri, purpose: "write objects" });

@@ -1,3 +1,4 @@
+import type { RestorableWindow } from "../../engine/engine.js";
 import type { BackupListing } from "../../backup/listing.js";
 import type { PolicySpec } from "../../policy/policy.js";
 import {
@@ -16,8 +17,9 @@ export interface PlannedBackup extends RetentionDecision {
 export interface RetentionPlan {
   /** Newest first. */
   decisions: PlannedBackup[];
-  /** Oldest and newest point in time that the backups restore, without a gap; 0 without backups. */
+  /** Oldest point in time that the backups restore, without a gap. 0: they have the complete history. */
   windowFromMicros: number;
+  /** Newest point in time that they restore. 0: there are no backups. */
   windowToMicros: number;
 }
 
@@ -58,7 +60,7 @@ export function planRetention(
       ...decided.get(name),
       createTimeMicros: backup?.createTimeMicros ?? 0,
     })),
-    windowFromMicros: newestMicros && newestMicros - windowCoveredMs(intact, nowMs) * 1000,
+    windowFromMicros: Math.max(0, nowMs - windowCoveredMs(intact, nowMs)) * 1000,
     windowToMicros: newestMicros,
   };
 }
@@ -68,7 +70,8 @@ function toRetained({ name, backup, lastVerification }: BackupListing): Retained
   return [
     {
       name,
-      coversFromMicros: BigInt(backup.window.earliestMicros),
+      // A log from which nothing was removed restores every point in time.
+      coversFromMicros: isComplete(backup.window) ? 0n : BigInt(backup.window.earliestMicros),
       coversToMicros: BigInt(backup.window.latestMicros),
       series: backup.indexId,
       // A backup is verified when it is written.
@@ -77,3 +80,6 @@ function toRetained({ name, backup, lastVerification }: BackupListing): Retained
     },
   ];
 }
+
+const isComplete = ({ earliestMicros, historyStartMicros }: RestorableWindow) =>
+  earliestMicros <= historyStartMicros;

@@ -37,17 +37,24 @@ export interface DestinationProgress {
   lastProvenRestoreMicros: number;
 }
 
+/** Why runs of one kind fail. */
+export interface RunFailure {
+  count: number;
+  timeMicros: number;
+  reason: string;
+  message: string;
+}
+
 /** What a policy has done. Times in microseconds since 1970, 0: never. */
 export interface PolicyProgress {
   /** Planned time of the last run of each task that has ended, in milliseconds, by the key of the task. */
   lastDueMs: Record<string, number>;
   /** The run under way; after a kill, the one that was interrupted. */
   running?: PolicyRun;
+  /** Of the last backup. */
   lastSuccessMicros: number;
-  lastFailureMicros: number;
-  /** Empty after a success. */
-  lastError: string;
-  failuresInARow: number;
+  /** Kinds of runs that failed last, with the number of failures in a row. */
+  failures: Record<string, RunFailure>;
   skippedRuns: number;
   missedRuns: number;
   /** By URI, without credentials. */
@@ -57,9 +64,7 @@ export interface PolicyProgress {
 const emptyProgress = (): PolicyProgress => ({
   lastDueMs: {},
   lastSuccessMicros: 0,
-  lastFailureMicros: 0,
-  lastError: "",
-  failuresInARow: 0,
+  failures: {},
   skippedRuns: 0,
   missedRuns: 0,
   destinations: {},
@@ -167,11 +172,8 @@ export class PolicyProgressFile {
 
 function isProgress(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
-  const { lastDueMs, lastError, destinations } = value as Partial<PolicyProgress>;
-  return (
-    typeof lastDueMs === "object" &&
-    typeof lastError === "string" &&
-    typeof destinations === "object" &&
-    destinations !== null
+  const { lastDueMs, failures, destinations } = value as Partial<PolicyProgress>;
+  return [lastDueMs, failures, destinations].every(
+    (one) => typeof one === "object" && one !== null,
   );
 }

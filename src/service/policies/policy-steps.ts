@@ -2,13 +2,14 @@ import { HostError } from "../../errors.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import type { BackupResult } from "../../backup/backup-request.js";
+import type { CopyResult } from "../../backup/copy.js";
 import type { VerifyLevel, VerifyResult } from "../../backup/verification.js";
 import type { OperationService, OperationView } from "../../operation/operation.js";
 import type { PolicySpec } from "../../policy/policy.js";
 import { withoutSecrets } from "../../security/secrets.js";
 import type { ManagementService } from "../backups/management-service.js";
 import type { RunStep } from "./policy-run.js";
-import { planRetention } from "./plan-retention.js";
+import { planRetention, type RetentionPlan } from "./plan-retention.js";
 
 /** Dependencies of PolicySteps. */
 export interface PolicyStepsOptions {
@@ -58,6 +59,30 @@ export class PolicySteps {
     }));
   }
 
+  /** Copies the newest backup to a further destination. */
+  copy(spec: PolicySpec, uri: string, signal: AbortSignal): Promise<EndedStep<CopyResult>> {
+    const { management } = this.options;
+    const request = { source: spec.destination, destination: uri, policy: spec.name };
+    const start = () => management.copyBackup(request);
+    return this.operation("copy", uri, start, signal, (result: CopyResult) => ({
+      backupName: result.backup.name,
+      bytes: result.bytesWritten,
+      warnings: result.warnings,
+    }));
+  }
+
+  /** Restores the newest backup of a destination on trial, and compares it with the live index. */
+  testRestore(spec: PolicySpec, uri: string, signal: AbortSignal): Promise<EndedStep<VerifyResult>> {
+    const depth = {
+      level: "TEST_RESTORE" as const,
+      samplePercent: 100,
+      compare: true,
+      policy: spec.name,
+    };
+    const start = () => this.options.management.verifyBackup(uri, undefined, depth);
+    return this.operation("restore-test", uri, start, signal, toVerifyOutcome);
+  }
+
   /** Verifies the newest backup of a destination. */
   verify(
     spec: PolicySpec,
@@ -72,26 +97,30 @@ export class PolicySteps {
   }
 
   /** Removes the backups of a destination that the rules of a policy do not keep. */
-  async retain(spec: PolicySpec, uri: string, signal: AbortSignal): Promise<EndedStep<string[]>> {
+  retain(spec: PolicySpec, uri: string, signal: AbortSignal): Promise<EndedStep<RetentionPlan>> {
     const { management } = this.options;
     return this.step("retention", uri, async () => {
-      const { decisions } = await this.planRetention(spec, uri, signal);
-      const names = decisions.filter(({ keep }) => !keep).map(({ name }) => name);
-      const removed: string[] = [];
+      const plan = await this.planRetention(spec, uri, signal);
+      const names = plan.decisions.filter(({ keep }) => !keep).map(({ name }) => name);
+      const removedBackups: string[] = [];
       let bytes = 0;
       for (let from = 0; from < names.length; from += limits.prunedBackups) {
         signal.throwIfAborted();
         const some = names.slice(from, from + limits.prunedBackups);
         const pruned = await management.pruneBackups(uri, some);
-        removed.push(...pruned.removedBackups);
+        removedBackups.push(...pruned.removedBackups);
         bytes += pruned.freedBytes;
       }
-      return { result: removed, removedBackups: removed, bytes };
+      return { result: plan, removedBackups, bytes };
     });
   }
 
   /** Lists the backups of a destination and decides which of them stay. */
-  async planRetention(spec: PolicySpec, uri: string, signal: AbortSignal) {
+  async planRetention(
+    spec: PolicySpec,
+    uri: string,
+    signal: AbortSignal,
+  ): Promise<RetentionPlan> {
     const { management, platform, ownIndexIds } = this.options;
     const listings = await management.listBackups(uri, { signal });
     return planRetention(listings, spec, ownIndexIds(), platform.nowMicros());

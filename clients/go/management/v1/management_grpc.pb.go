@@ -34,6 +34,7 @@ const (
 	ManagementService_ExportBackup_FullMethodName              = "/holdfast.management.v1.ManagementService/ExportBackup"
 	ManagementService_DescribePointInTime_FullMethodName       = "/holdfast.management.v1.ManagementService/DescribePointInTime"
 	ManagementService_PruneBackups_FullMethodName              = "/holdfast.management.v1.ManagementService/PruneBackups"
+	ManagementService_CopyBackup_FullMethodName                = "/holdfast.management.v1.ManagementService/CopyBackup"
 	ManagementService_CheckDestination_FullMethodName          = "/holdfast.management.v1.ManagementService/CheckDestination"
 	ManagementService_StreamBackup_FullMethodName              = "/holdfast.management.v1.ManagementService/StreamBackup"
 	ManagementService_StreamRestore_FullMethodName             = "/holdfast.management.v1.ManagementService/StreamRestore"
@@ -94,6 +95,10 @@ type ManagementServiceClient interface {
 	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
 	// effect, if one of the names does not exist.
 	PruneBackups(ctx context.Context, in *PruneBackupsRequest, opts ...grpc.CallOption) (*PruneBackupsResponse, error)
+	// Copies a backup to another destination of incremental backups, with its signature and as it is
+	// encrypted. Files that are there already are not sent again. The copy is verified by reading it
+	// back.
+	CopyBackup(ctx context.Context, in *CopyBackupRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 	// Checks a destination by writing, reading, listing and removing a small object, and finds out
 	// what it enforces. UNIMPLEMENTED if the destination cannot list and remove objects.
 	CheckDestination(ctx context.Context, in *CheckDestinationRequest, opts ...grpc.CallOption) (*CheckDestinationResponse, error)
@@ -273,6 +278,16 @@ func (c *managementServiceClient) PruneBackups(ctx context.Context, in *PruneBac
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(PruneBackupsResponse)
 	err := c.cc.Invoke(ctx, ManagementService_PruneBackups_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) CopyBackup(ctx context.Context, in *CopyBackupRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(longrunningpb.Operation)
+	err := c.cc.Invoke(ctx, ManagementService_CopyBackup_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -475,6 +490,10 @@ type ManagementServiceServer interface {
 	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
 	// effect, if one of the names does not exist.
 	PruneBackups(context.Context, *PruneBackupsRequest) (*PruneBackupsResponse, error)
+	// Copies a backup to another destination of incremental backups, with its signature and as it is
+	// encrypted. Files that are there already are not sent again. The copy is verified by reading it
+	// back.
+	CopyBackup(context.Context, *CopyBackupRequest) (*longrunningpb.Operation, error)
 	// Checks a destination by writing, reading, listing and removing a small object, and finds out
 	// what it enforces. UNIMPLEMENTED if the destination cannot list and remove objects.
 	CheckDestination(context.Context, *CheckDestinationRequest) (*CheckDestinationResponse, error)
@@ -557,6 +576,9 @@ func (UnimplementedManagementServiceServer) DescribePointInTime(context.Context,
 }
 func (UnimplementedManagementServiceServer) PruneBackups(context.Context, *PruneBackupsRequest) (*PruneBackupsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PruneBackups not implemented")
+}
+func (UnimplementedManagementServiceServer) CopyBackup(context.Context, *CopyBackupRequest) (*longrunningpb.Operation, error) {
+	return nil, status.Error(codes.Unimplemented, "method CopyBackup not implemented")
 }
 func (UnimplementedManagementServiceServer) CheckDestination(context.Context, *CheckDestinationRequest) (*CheckDestinationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CheckDestination not implemented")
@@ -820,6 +842,24 @@ func _ManagementService_PruneBackups_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ManagementService_CopyBackup_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CopyBackupRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).CopyBackup(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_CopyBackup_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).CopyBackup(ctx, req.(*CopyBackupRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ManagementService_CheckDestination_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CheckDestinationRequest)
 	if err := dec(in); err != nil {
@@ -1075,6 +1115,10 @@ var ManagementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PruneBackups",
 			Handler:    _ManagementService_PruneBackups_Handler,
+		},
+		{
+			MethodName: "CopyBackup",
+			Handler:    _ManagementService_CopyBackup_Handler,
 		},
 		{
 			MethodName: "CheckDestination",

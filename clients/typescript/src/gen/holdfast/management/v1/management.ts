@@ -475,6 +475,8 @@ export enum OperationKind {
   OPERATION_KIND_VERIFY_BACKUP = 4,
   /** OPERATION_KIND_CHECK_INDEX - CheckIndex. */
   OPERATION_KIND_CHECK_INDEX = 5,
+  /** OPERATION_KIND_COPY_BACKUP - CopyBackup. */
+  OPERATION_KIND_COPY_BACKUP = 6,
   UNRECOGNIZED = -1,
 }
 
@@ -498,6 +500,9 @@ export function operationKindFromJSON(object: any): OperationKind {
     case 5:
     case "OPERATION_KIND_CHECK_INDEX":
       return OperationKind.OPERATION_KIND_CHECK_INDEX;
+    case 6:
+    case "OPERATION_KIND_COPY_BACKUP":
+      return OperationKind.OPERATION_KIND_COPY_BACKUP;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -519,6 +524,8 @@ export function operationKindToJSON(object: OperationKind): string {
       return "OPERATION_KIND_VERIFY_BACKUP";
     case OperationKind.OPERATION_KIND_CHECK_INDEX:
       return "OPERATION_KIND_CHECK_INDEX";
+    case OperationKind.OPERATION_KIND_COPY_BACKUP:
+      return "OPERATION_KIND_COPY_BACKUP";
     case OperationKind.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -1130,7 +1137,14 @@ export interface VerifyBackupRequest {
   /** VERIFY_LEVEL_SAMPLE: percentage of rows to read, 1 to 100. 0: 5. */
   samplePercent: number;
   /** Keys for an encrypted backup. Never logged or returned. Default: none. */
-  decryption?: Decryption | undefined;
+  decryption?:
+    | Decryption
+    | undefined;
+  /**
+   * VERIFY_LEVEL_TEST_RESTORE: compares each restored document with the live index at the position of
+   * the backup, if the live index has its history. Default: only with the manifest.
+   */
+  compare: boolean;
 }
 
 /** Result of a verification. */
@@ -1479,6 +1493,32 @@ export interface LockedFile {
   lockedUntilMicros: bigint;
 }
 
+/** Request of CopyBackup. */
+export interface CopyBackupRequest {
+  /** URI of the backups of type DIRECTORY to copy from. Required. */
+  source: string;
+  /** URI of the destination, file: or s3:. Required. */
+  destination: string;
+  /** Name of the backup. Default: the newest. */
+  backupName: string;
+  /** Idempotency key: repeating the request returns the first operation. Default: none. */
+  requestId: string;
+}
+
+/** Result of CopyBackup. */
+export interface CopyBackupResult {
+  /** The copy. */
+  backup?:
+    | BackupDescription
+    | undefined;
+  /** Bytes that were added to the destination. */
+  bytesWritten: bigint;
+  /** Number of segments that were added to the destination. The others were there already. */
+  segmentsWritten: number;
+  /** What the user should know. */
+  warnings: string[];
+}
+
 /** Request of CheckDestination. */
 export interface CheckDestinationRequest {
   /** URI of the destination. Required. */
@@ -1676,6 +1716,10 @@ export interface VerifyResult {
   versions: bigint;
   /** For example that newer backups were ignored because no trusted signer has signed them. */
   warnings: string[];
+  /** Whether each document was compared with the live index. */
+  compared: boolean;
+  /** Duration of the test restore without the comparison, in microseconds; 0 on other levels. */
+  restoreMicros: bigint;
 }
 
 /** Result of CheckIndex. */
@@ -6122,7 +6166,7 @@ export const CheckIndexRequest: MessageFns<CheckIndexRequest> = {
 };
 
 function createBaseVerifyBackupRequest(): VerifyBackupRequest {
-  return { uri: "", backupName: "", level: 0, samplePercent: 0, decryption: undefined };
+  return { uri: "", backupName: "", level: 0, samplePercent: 0, decryption: undefined, compare: false };
 }
 
 export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
@@ -6141,6 +6185,9 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
     }
     if (message.decryption !== undefined) {
       Decryption.encode(message.decryption, writer.uint32(42).fork()).join();
+    }
+    if (message.compare !== false) {
+      writer.uint32(48).bool(message.compare);
     }
     return writer;
   },
@@ -6198,6 +6245,14 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
             message.decryption = Decryption.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.compare = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6225,6 +6280,7 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
         ? globalThis.Number(object.sample_percent)
         : 0,
       decryption: isSet(object.decryption) ? Decryption.fromJSON(object.decryption) : undefined,
+      compare: isSet(object.compare) ? globalThis.Boolean(object.compare) : false,
     };
   },
 
@@ -6245,6 +6301,9 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
     if (message.decryption !== undefined) {
       obj.decryption = Decryption.toJSON(message.decryption);
     }
+    if (message.compare !== false) {
+      obj.compare = message.compare;
+    }
     return obj;
   },
 
@@ -6260,6 +6319,7 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
     message.decryption = (object.decryption !== undefined && object.decryption !== null)
       ? Decryption.fromPartial(object.decryption)
       : undefined;
+    message.compare = object.compare ?? false;
     return message;
   },
 };
@@ -9474,6 +9534,263 @@ export const LockedFile: MessageFns<LockedFile> = {
   },
 };
 
+function createBaseCopyBackupRequest(): CopyBackupRequest {
+  return { source: "", destination: "", backupName: "", requestId: "" };
+}
+
+export const CopyBackupRequest: MessageFns<CopyBackupRequest> = {
+  encode(message: CopyBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.source !== "") {
+      writer.uint32(10).string(message.source);
+    }
+    if (message.destination !== "") {
+      writer.uint32(18).string(message.destination);
+    }
+    if (message.backupName !== "") {
+      writer.uint32(26).string(message.backupName);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(34).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CopyBackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCopyBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.destination = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.backupName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CopyBackupRequest {
+    return {
+      source: isSet(object.source) ? globalThis.String(object.source) : "",
+      destination: isSet(object.destination) ? globalThis.String(object.destination) : "",
+      backupName: isSet(object.backupName)
+        ? globalThis.String(object.backupName)
+        : isSet(object.backup_name)
+        ? globalThis.String(object.backup_name)
+        : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+    };
+  },
+
+  toJSON(message: CopyBackupRequest): unknown {
+    const obj: any = {};
+    if (message.source !== "") {
+      obj.source = message.source;
+    }
+    if (message.destination !== "") {
+      obj.destination = message.destination;
+    }
+    if (message.backupName !== "") {
+      obj.backupName = message.backupName;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CopyBackupRequest>): CopyBackupRequest {
+    return CopyBackupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CopyBackupRequest>): CopyBackupRequest {
+    const message = createBaseCopyBackupRequest();
+    message.source = object.source ?? "";
+    message.destination = object.destination ?? "";
+    message.backupName = object.backupName ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseCopyBackupResult(): CopyBackupResult {
+  return { backup: undefined, bytesWritten: 0n, segmentsWritten: 0, warnings: [] };
+}
+
+export const CopyBackupResult: MessageFns<CopyBackupResult> = {
+  encode(message: CopyBackupResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backup !== undefined) {
+      BackupDescription.encode(message.backup, writer.uint32(10).fork()).join();
+    }
+    if (message.bytesWritten !== 0n) {
+      if (BigInt.asIntN(64, message.bytesWritten) !== message.bytesWritten) {
+        throw new globalThis.Error("value provided for field message.bytesWritten of type int64 too large");
+      }
+      writer.uint32(16).int64(message.bytesWritten);
+    }
+    if (message.segmentsWritten !== 0) {
+      writer.uint32(24).int32(message.segmentsWritten);
+    }
+    for (const v of message.warnings) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CopyBackupResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCopyBackupResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backup = BackupDescription.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.bytesWritten = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.segmentsWritten = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.warnings.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CopyBackupResult {
+    return {
+      backup: isSet(object.backup) ? BackupDescription.fromJSON(object.backup) : undefined,
+      bytesWritten: isSet(object.bytesWritten)
+        ? BigInt(object.bytesWritten)
+        : isSet(object.bytes_written)
+        ? BigInt(object.bytes_written)
+        : 0n,
+      segmentsWritten: isSet(object.segmentsWritten)
+        ? globalThis.Number(object.segmentsWritten)
+        : isSet(object.segments_written)
+        ? globalThis.Number(object.segments_written)
+        : 0,
+      warnings: globalThis.Array.isArray(object?.warnings) ? object.warnings.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: CopyBackupResult): unknown {
+    const obj: any = {};
+    if (message.backup !== undefined) {
+      obj.backup = BackupDescription.toJSON(message.backup);
+    }
+    if (message.bytesWritten !== 0n) {
+      obj.bytesWritten = message.bytesWritten.toString();
+    }
+    if (message.segmentsWritten !== 0) {
+      obj.segmentsWritten = Math.round(message.segmentsWritten);
+    }
+    if (message.warnings?.length) {
+      obj.warnings = message.warnings;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CopyBackupResult>): CopyBackupResult {
+    return CopyBackupResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CopyBackupResult>): CopyBackupResult {
+    const message = createBaseCopyBackupResult();
+    message.backup = (object.backup !== undefined && object.backup !== null)
+      ? BackupDescription.fromPartial(object.backup)
+      : undefined;
+    message.bytesWritten = (object.bytesWritten !== undefined && object.bytesWritten !== null)
+      ? BigInt(object.bytesWritten)
+      : 0n;
+    message.segmentsWritten = object.segmentsWritten ?? 0;
+    message.warnings = object.warnings?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseCheckDestinationRequest(): CheckDestinationRequest {
   return { uri: "" };
 }
@@ -11168,7 +11485,17 @@ export const RestorePlan: MessageFns<RestorePlan> = {
 };
 
 function createBaseVerifyResult(): VerifyResult {
-  return { backup: undefined, records: 0n, bytes: 0n, level: 0, documents: 0n, versions: 0n, warnings: [] };
+  return {
+    backup: undefined,
+    records: 0n,
+    bytes: 0n,
+    level: 0,
+    documents: 0n,
+    versions: 0n,
+    warnings: [],
+    compared: false,
+    restoreMicros: 0n,
+  };
 }
 
 export const VerifyResult: MessageFns<VerifyResult> = {
@@ -11205,6 +11532,15 @@ export const VerifyResult: MessageFns<VerifyResult> = {
     }
     for (const v of message.warnings) {
       writer.uint32(58).string(v!);
+    }
+    if (message.compared !== false) {
+      writer.uint32(64).bool(message.compared);
+    }
+    if (message.restoreMicros !== 0n) {
+      if (BigInt.asIntN(64, message.restoreMicros) !== message.restoreMicros) {
+        throw new globalThis.Error("value provided for field message.restoreMicros of type int64 too large");
+      }
+      writer.uint32(72).int64(message.restoreMicros);
     }
     return writer;
   },
@@ -11278,6 +11614,22 @@ export const VerifyResult: MessageFns<VerifyResult> = {
             message.warnings.push(reader.string());
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.compared = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.restoreMicros = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -11299,6 +11651,12 @@ export const VerifyResult: MessageFns<VerifyResult> = {
       documents: isSet(object.documents) ? BigInt(object.documents) : 0n,
       versions: isSet(object.versions) ? BigInt(object.versions) : 0n,
       warnings: globalThis.Array.isArray(object?.warnings) ? object.warnings.map((e: any) => globalThis.String(e)) : [],
+      compared: isSet(object.compared) ? globalThis.Boolean(object.compared) : false,
+      restoreMicros: isSet(object.restoreMicros)
+        ? BigInt(object.restoreMicros)
+        : isSet(object.restore_micros)
+        ? BigInt(object.restore_micros)
+        : 0n,
     };
   },
 
@@ -11325,6 +11683,12 @@ export const VerifyResult: MessageFns<VerifyResult> = {
     if (message.warnings?.length) {
       obj.warnings = message.warnings;
     }
+    if (message.compared !== false) {
+      obj.compared = message.compared;
+    }
+    if (message.restoreMicros !== 0n) {
+      obj.restoreMicros = message.restoreMicros.toString();
+    }
     return obj;
   },
 
@@ -11342,6 +11706,10 @@ export const VerifyResult: MessageFns<VerifyResult> = {
     message.documents = (object.documents !== undefined && object.documents !== null) ? BigInt(object.documents) : 0n;
     message.versions = (object.versions !== undefined && object.versions !== null) ? BigInt(object.versions) : 0n;
     message.warnings = object.warnings?.map((e) => e) || [];
+    message.compared = object.compared ?? false;
+    message.restoreMicros = (object.restoreMicros !== undefined && object.restoreMicros !== null)
+      ? BigInt(object.restoreMicros)
+      : 0n;
     return message;
   },
 };
@@ -13311,6 +13679,19 @@ export const ManagementServiceDefinition = {
       options: {},
     },
     /**
+     * Copies a backup to another destination of incremental backups, with its signature and as it is
+     * encrypted. Files that are there already are not sent again. The copy is verified by reading it
+     * back.
+     */
+    copyBackup: {
+      name: "CopyBackup",
+      requestType: CopyBackupRequest as typeof CopyBackupRequest,
+      requestStream: false,
+      responseType: Operation as typeof Operation,
+      responseStream: false,
+      options: {},
+    },
+    /**
      * Checks a destination by writing, reading, listing and removing a small object, and finds out
      * what it enforces. UNIMPLEMENTED if the destination cannot list and remove objects.
      */
@@ -13619,6 +14000,20 @@ export const ManagementServiceService = {
     responseDeserialize: (value: Buffer): PruneBackupsResponse => PruneBackupsResponse.decode(value),
   },
   /**
+   * Copies a backup to another destination of incremental backups, with its signature and as it is
+   * encrypted. Files that are there already are not sent again. The copy is verified by reading it
+   * back.
+   */
+  copyBackup: {
+    path: "/holdfast.management.v1.ManagementService/CopyBackup" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CopyBackupRequest): Buffer => Buffer.from(CopyBackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CopyBackupRequest => CopyBackupRequest.decode(value),
+    responseSerialize: (value: Operation): Buffer => Buffer.from(Operation.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Operation => Operation.decode(value),
+  },
+  /**
    * Checks a destination by writing, reading, listing and removing a small object, and finds out
    * what it enforces. UNIMPLEMENTED if the destination cannot list and remove objects.
    */
@@ -13845,6 +14240,12 @@ export interface ManagementServiceServer extends UntypedServiceImplementation {
    * effect, if one of the names does not exist.
    */
   pruneBackups: handleUnaryCall<PruneBackupsRequest, PruneBackupsResponse>;
+  /**
+   * Copies a backup to another destination of incremental backups, with its signature and as it is
+   * encrypted. Files that are there already are not sent again. The copy is verified by reading it
+   * back.
+   */
+  copyBackup: handleUnaryCall<CopyBackupRequest, Operation>;
   /**
    * Checks a destination by writing, reading, listing and removing a small object, and finds out
    * what it enforces. UNIMPLEMENTED if the destination cannot list and remove objects.
@@ -14100,6 +14501,26 @@ export interface ManagementServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PruneBackupsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Copies a backup to another destination of incremental backups, with its signature and as it is
+   * encrypted. Files that are there already are not sent again. The copy is verified by reading it
+   * back.
+   */
+  copyBackup(
+    request: CopyBackupRequest,
+    callback: (error: ServiceError | null, response: Operation) => void,
+  ): ClientUnaryCall;
+  copyBackup(
+    request: CopyBackupRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Operation) => void,
+  ): ClientUnaryCall;
+  copyBackup(
+    request: CopyBackupRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Operation) => void,
   ): ClientUnaryCall;
   /**
    * Checks a destination by writing, reading, listing and removing a small object, and finds out

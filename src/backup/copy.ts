@@ -1,0 +1,158 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import type { ContainerReader, ContainerWriter, StagedSegment } from "../container/container.js";
+import { openDirectoryWriter } from "../container/directory-writer.js";
+import type { Destination } from "../destination/destination.js";
+import { readBack, readObject, requireCapability } from "../destination/objects.js";
+import { HostError } from "../errors.js";
+import { temporaryName } from "../io/durable-file.js";
+import { requireFreeSpace } from "../io/free-space.js";
+import type { Platform } from "../io/platform.js";
+import { readChunks } from "../io/read-file.js";
+import { limits } from "../limits.js";
+import type { BackupDescription } from "../segment/description.js";
+import { signatureName } from "../segment/format.js";
+import {
+  fileBytesOf,
+  fileOf,
+  type ManifestFile,
+  type Segment,
+  type StoredManifest,
+} from "../segment/manifest.js";
+import type { Report } from "./progress.js";
+
+/** Result of a copy. */
+export interface CopyResult {
+  /** The copy. */
+  backup: BackupDescription;
+  bytesWritten: number;
+  /** Segments that were not at the destination yet. */
+  segmentsWritten: number;
+  warnings: string[];
+}
+
+/** A backup to copy. */
+export interface CopyTask {
+  reader: ContainerReader;
+  /** What `reader` reads. */
+  source: Destination;
+  manifest: StoredManifest;
+  destination: Destination;
+}
+
+/**
+ * Copies a backup file by file, with its signature, so that the copy has the name and the digest of the
+ * original. Copies only segments that the destination does not have; each is compared with its digest
+ * when it was read, and when it was stored. Throws BACKUP_DAMAGED if the source is damaged.
+ */
+export async function copyBackup(
+  platform: Platform,
+  { reader, source, manifest: stored, destination }: CopyTask,
+  signal: AbortSignal,
+  report: Report,
+): Promise<Omit<CopyResult, "backup">> {
+  const manifest = await manifestFileOf(source, stored, signal);
+  const writer = await openDirectoryWriter(platform, destination, signal);
+  const either = AbortSignal.any([signal, writer.lease.signal]);
+  try {
+    const missing = await missingSegments(writer, manifest);
+    if (missing.length === 0 && hasManifest(writer, manifest)) {
+      await readBackManifest(destination, manifest, either);
+      return { bytesWritten: 0, segmentsWritten: 0, warnings: [] };
+    }
+    const staged = await stage(platform, { reader, writer, missing }, either, report);
+    report({ stage: "writing" });
+    let bytesDone = 0;
+    const { bytesWritten, warnings } = await writer.commit(staged, manifest, {
+      signal: either,
+      store: false,
+      readBack: (each) => requireDigest(platform, each, either),
+      onBytes: (count) => report({ bytesDone: (bytesDone += count) }),
+    });
+    return { bytesWritten, segmentsWritten: staged.length, warnings };
+  } catch (error) {
+    if (!signal.aborted) await writer.lease.assertHeld();
+    throw error;
+  } finally {
+    await writer.close();
+  }
+}
+
+/** Reads the manifest as it is stored: another version of Holdfast may have written it. */
+async function manifestFileOf(
+  source: Destination,
+  stored: StoredManifest,
+  signal: AbortSignal,
+): Promise<ManifestFile> {
+  requireCapability(source, "list", "copy backups");
+  const bytes = await readObject(source, stored.name, limits.manifestBytes, signal);
+  const name = signatureName(stored.name);
+  const signature =
+    (await source.stat(name, signal)) === undefined
+      ? undefined
+      : (await readObject(source, name, limits.manifestBytes, signal)).toString("latin1");
+  return { ...stored, bytes, signature };
+}
+
+async function missingSegments(
+  writer: ContainerWriter,
+  { manifest }: ManifestFile,
+): Promise<Segment[]> {
+  if (await writer.contains(manifest.segments)) return [];
+  const missing: Segment[] = [];
+  for (const segment of manifest.segments)
+    if (!(await writer.contains([segment]))) missing.push(segment);
+  return missing;
+}
+
+function hasManifest({ existing }: ContainerWriter, { sha256 }: ManifestFile) {
+  return existing.some((found) => "file" in found && found.file.sha256 === sha256);
+}
+
+function readBackManifest(
+  destination: Destination,
+  { name, bytes, sha256 }: ManifestFile,
+  signal: AbortSignal,
+): Promise<void> {
+  return readBack(destination, name, { sizeBytes: bytes.length, sha256 }, signal);
+}
+
+/** Reads the segments to local files and compares their digests. */
+async function stage(
+  platform: Platform,
+  {
+    reader,
+    writer,
+    missing,
+  }: { reader: ContainerReader; writer: ContainerWriter; missing: readonly Segment[] },
+  signal: AbortSignal,
+  report: Report,
+): Promise<StagedSegment[]> {
+  const bytesTotal = missing.reduce((sum, segment) => sum + fileBytesOf(segment), 0);
+  report({ stage: "reading", bytesDone: 0, bytesTotal });
+  const { stagingDirectory } = writer;
+  await requireFreeSpace(platform.files, stagingDirectory, bytesTotal, "Copying the backup");
+  const staged = missing.map((segment) => ({
+    segment,
+    path: join(stagingDirectory, temporaryName(platform)),
+  }));
+  let bytesDone = 0;
+  await reader.fetch(staged, signal, (count) => report({ bytesDone: (bytesDone += count) }));
+  for (const each of staged) await requireDigest(platform, each, signal);
+  return staged;
+}
+
+async function requireDigest(
+  { files }: Pick<Platform, "files">,
+  { segment, path }: StagedSegment,
+  signal: AbortSignal,
+): Promise<void> {
+  const hash = createHash("sha256");
+  for await (const chunk of readChunks(files, path, signal)) hash.update(chunk);
+  if (hash.digest("hex") === fileOf(segment).sha256) return;
+  throw new HostError(
+    "BACKUP_DAMAGED",
+    `${segment.name} does not have the digest that its manifest states. The backup was not copied. Verify the source with holdfast verify, and use another backup.`,
+    { metadata: { file: segment.name } },
+  );
+}

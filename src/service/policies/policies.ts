@@ -1,0 +1,324 @@
+import type { Deliveries, Delivery } from "../../notification/deliveries.js";
+import { checkUrl, checkWebhook, type EventType, type WebhookTarget } from "../../notification/event.js";
+import { HostError } from "../../errors.js";
+import type { Platform } from "../../io/platform.js";
+import { limits } from "../../limits.js";
+import {
+  checkPolicy,
+  destinationsOf,
+  fieldError,
+  tasksOf,
+  type PolicySpec,
+  type RunKind,
+} from "../../policy/policy.js";
+import { checkRetention, type RetentionRules } from "../../policy/retention.js";
+import { nextRuns } from "../../policy/schedule.js";
+import { withoutSecrets } from "../../security/secrets.js";
+import type { ManagementService } from "../backups/management-service.js";
+import { problemsOf, type PolicyProblem } from "./policy-health.js";
+import type { PolicyEvents } from "./policy-events.js";
+import type { PolicyProgressFile } from "./policy-progress.js";
+import type { PolicyRun } from "./policy-run.js";
+import type { PolicyRunner } from "./policy-runner.js";
+import type {
+  ChangeOptions,
+  PolicyPreview,
+  PolicyService,
+  PolicyView,
+  PreviewedDestination,
+} from "./policy-service.js";
+import type { PolicySteps } from "./policy-steps.js";
+import type { PolicyStore, StoredPolicy } from "./policy-store.js";
+import type { RunHistory } from "./run-history.js";
+
+/** Dependencies of Policies. */
+export interface PoliciesOptions {
+  platform: Pick<Platform, "nowMicros">;
+  store: PolicyStore;
+  progress: PolicyProgressFile;
+  history: RunHistory;
+  runner: PolicyRunner;
+  steps: PolicySteps;
+  events: PolicyEvents;
+  deliveries: Deliveries;
+  management: Pick<ManagementService, "checkDestination" | "pruneBackups">;
+  /** Throws INDEX_NOT_FOUND. */
+  requireIndex(link: string): void;
+  hasDocuments(indexLink: string): Promise<boolean>;
+  /** The automatic backups of the host as a policy. */
+  builtIn: BuiltInPolicy;
+}
+
+/** A policy that is not stored here: the automatic backups of the host. */
+export interface BuiltInPolicy {
+  name: string;
+  view(): PolicyView;
+  setPaused(paused: boolean): Promise<void>;
+}
+
+/** The policies of a host. */
+export class Policies implements PolicyService {
+  constructor(private readonly options: PoliciesOptions) {}
+
+  /** Schedules all policies. */
+  start(): void {
+    for (const policy of this.options.store.all()) this.schedule(policy);
+  }
+
+  async list(): Promise<PolicyView[]> {
+    const { store, builtIn } = this.options;
+    const views = await Promise.all(store.all().map((policy) => this.view(policy)));
+    return [builtIn.view(), ...views].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+  }
+
+  async get(name: string): Promise<PolicyView> {
+    const { store, builtIn } = this.options;
+    return name === builtIn.name ? builtIn.view() : this.view(store.get(name));
+  }
+
+  async create(spec: PolicySpec, { validateOnly = false }: ChangeOptions = {}): Promise<PolicyView> {
+    const { store, builtIn, platform } = this.options;
+    this.check(spec);
+    if (spec.name === builtIn.name) this.refuseBuiltIn();
+    store.requireNew(spec.name);
+    await this.probe(spec, []);
+    if (validateOnly) {
+      const nowMicros = platform.nowMicros();
+      return this.view({
+        spec,
+        origin: "API",
+        paused: false,
+        createTimeMicros: nowMicros,
+        updateTimeMicros: nowMicros,
+        revision: 1,
+      });
+    }
+    const created = await store.create(spec);
+    this.schedule(created);
+    return this.view(created);
+  }
+
+  async update(
+    given: PolicySpec,
+    { validateOnly = false, revision }: ChangeOptions = {},
+  ): Promise<PolicyView> {
+    const { store, builtIn } = this.options;
+    if (given.name === builtIn.name) this.refuseBuiltIn();
+    const current = store.requireEditable(given.name);
+    const spec = withSecrets(given, current.spec);
+    this.check(spec);
+    await this.probe(spec, destinationsOf(current.spec));
+    if (validateOnly) return this.view({ ...current, spec });
+    const updated = await store.update(spec, revision);
+    this.schedule(updated);
+    return this.view(updated);
+  }
+
+  async remove(name: string): Promise<void> {
+    const { store, builtIn, runner, progress, history, events } = this.options;
+    if (name === builtIn.name) this.refuseBuiltIn();
+    await store.remove(name);
+    runner.unschedule(name);
+    await runner.cancel(name);
+    progress.remove(name);
+    events.forget(name);
+    await history.remove(name);
+  }
+
+  async setPaused(name: string, paused: boolean): Promise<PolicyView> {
+    const { store, builtIn } = this.options;
+    if (name === builtIn.name) {
+      await builtIn.setPaused(paused);
+      return builtIn.view();
+    }
+    const changed = await store.setPaused(name, paused);
+    this.schedule(changed);
+    return this.view(changed);
+  }
+
+  run(name: string, kind: RunKind): PolicyRun {
+    const { store, builtIn, runner } = this.options;
+    if (name === builtIn.name) this.refuseBuiltIn();
+    const { spec } = store.get(name);
+    if (kind === "COPY" && spec.copies.length === 0)
+      throw fieldError("kind", `policy ${name} has no copies.`);
+    return runner.request(spec, kind);
+  }
+
+  async preview(
+    name: string,
+    rules: RetentionRules | undefined,
+    signal: AbortSignal,
+  ): Promise<PolicyPreview> {
+    const policy = this.options.store.get(name);
+    if (rules) checkRetention(rules, "retention");
+    const spec = rules ? { ...policy.spec, retention: rules } : policy.spec;
+    const destinations: PreviewedDestination[] = [];
+    for (const uri of destinationsOf(spec))
+      destinations.push(await this.previewAt(spec, uri, signal));
+    return { destinations, nextRunsMicros: this.nextRuns(policy) };
+  }
+
+  async runs(
+    name: string,
+    pageSize: number,
+    afterId?: string,
+  ): Promise<{ runs: PolicyRun[]; hasMore: boolean }> {
+    const { store, history, progress, builtIn } = this.options;
+    if (name === builtIn.name) return { runs: [], hasMore: false };
+    store.get(name);
+    const { running } = progress.of(name);
+    const { runs, hasMore } = await history.list(name, pageSize, afterId);
+    // Shown besides the page, so that tokens name ended runs only.
+    return { runs: afterId === undefined && running ? [running, ...runs] : runs, hasMore };
+  }
+
+  deliveries(name: string): Delivery[] {
+    const { store, builtIn, deliveries } = this.options;
+    if (name !== builtIn.name) store.get(name);
+    return deliveries.list(name);
+  }
+
+  replayDelivery(id: string): Delivery {
+    return this.options.deliveries.replay(id);
+  }
+
+  testNotifications(name: string): Delivery[] {
+    const { store, events } = this.options;
+    const type: EventType = "policy.test";
+    const message = `This is a test of the notifications of policy ${name}.`;
+    return events.send(store.get(name).spec, type, message, {});
+  }
+
+  /** Looks at the health of all policies, and reports changes. */
+  async checkHealth(): Promise<{ policy: string; problems: PolicyProblem[] }[]> {
+    const { store, events } = this.options;
+    const unhealthy: { policy: string; problems: PolicyProblem[] }[] = [];
+    for (const policy of store.all()) {
+      const problems = await this.problems(policy);
+      events.problems(policy.spec, problems);
+      if (problems.length > 0) unhealthy.push({ policy: policy.spec.name, problems });
+    }
+    return unhealthy;
+  }
+
+  private schedule({ spec, paused, createTimeMicros }: StoredPolicy): void {
+    const { runner } = this.options;
+    if (paused) runner.unschedule(spec.name);
+    else runner.schedule(spec, Math.floor(createTimeMicros / 1000));
+  }
+
+  private check(spec: PolicySpec): void {
+    checkPolicy(spec);
+    this.options.requireIndex(spec.indexLink);
+    for (const [i, webhook] of spec.webhooks.entries())
+      checkWebhook(webhook as WebhookTarget, `notify.webhooks[${i}]`);
+    for (const [i, url] of spec.heartbeats.entries()) checkUrl(url, `notify.heartbeats[${i}]`);
+  }
+
+  /** Writes a small object at each destination that is new. Errors name the field. */
+  private async probe(spec: PolicySpec, known: readonly string[]): Promise<void> {
+    const signal = AbortSignal.timeout(limits.policyProbeMs);
+    for (const [i, uri] of destinationsOf(spec).entries()) {
+      if (known.includes(uri)) continue;
+      const field = i === 0 ? "destination" : `copies[${i - 1}].destination`;
+      try {
+        await this.options.management.checkDestination(uri, signal);
+      } catch (thrown) {
+        const { reason, message, metadata } = HostError.from(thrown);
+        throw new HostError(reason, `${field}: ${message}`, {
+          metadata: { ...metadata, field },
+          cause: thrown,
+        });
+      }
+    }
+  }
+
+  private async previewAt(
+    spec: PolicySpec,
+    uri: string,
+    signal: AbortSignal,
+  ): Promise<PreviewedDestination> {
+    const { steps, management } = this.options;
+    const destination = withoutSecrets(uri);
+    try {
+      const { decisions } = await steps.planRetention(spec, uri, signal);
+      const names = decisions.filter(({ keep }) => !keep).map(({ name }) => name);
+      const some = names.slice(0, limits.prunedBackups);
+      const freedBytes =
+        some.length === 0 ? 0 : (await management.pruneBackups(uri, some, true)).freedBytes;
+      return { destination, decisions, freedBytes };
+    } catch (thrown) {
+      signal.throwIfAborted();
+      return { destination, decisions: [], freedBytes: 0, problem: HostError.from(thrown).message };
+    }
+  }
+
+  private async view(policy: StoredPolicy): Promise<PolicyView> {
+    const { runner, progress } = this.options;
+    const { spec, paused } = policy;
+    const retryMs = runner.retryMs(spec);
+    return {
+      policy,
+      state: runner.isRunning(spec.name)
+        ? "RUNNING"
+        : paused
+          ? "PAUSED"
+          : retryMs !== undefined
+            ? "RETRYING"
+            : "ACTIVE",
+      problems: await this.problems(policy),
+      nextRunsMicros: this.nextRuns(policy),
+      retryMicros: (retryMs ?? 0) * 1000,
+      progress: progress.of(spec.name),
+      degraded: false,
+    };
+  }
+
+  private async problems({ spec, paused, createTimeMicros }: StoredPolicy): Promise<PolicyProblem[]> {
+    const { progress, platform, hasDocuments } = this.options;
+    if (paused) return [];
+    return problemsOf({
+      spec,
+      progress: progress.of(spec.name),
+      nowMicros: platform.nowMicros(),
+      sinceMicros: createTimeMicros,
+      hasDocuments: spec.maxAgeMs !== undefined && (await hasDocuments(spec.indexLink)),
+      isCurrent: false,
+    });
+  }
+
+  /** The next runs of all tasks of a policy, in their order. */
+  private nextRuns({ spec, paused, createTimeMicros }: StoredPolicy): number[] {
+    if (paused) return [];
+    const nowMs = Math.floor(this.options.platform.nowMicros() / 1000);
+    const anchorMs = Math.floor(createTimeMicros / 1000);
+    const [backup] = tasksOf(spec).filter(({ kind }) => kind === "BACKUP");
+    if (!backup) return [];
+    const runs = nextRuns(backup.schedule, nowMs, limits.policyNextRuns, anchorMs);
+    return runs.map((ms) => ms * 1000);
+  }
+
+  private refuseBuiltIn(): never {
+    const { name } = this.options.builtIn;
+    throw new HostError(
+      "POLICY_READ_ONLY",
+      `Policy ${name} is the automatic backups of the host. Pause or resume it; its destination is --auto-backup-destination of holdfast serve.`,
+      { metadata: { policy: name } },
+    );
+  }
+}
+
+const nameOf = ({ policy }: PolicyView) => policy.spec.name;
+
+/** An update without a secret keeps the secret of the webhook with the same URL. */
+function withSecrets(given: PolicySpec, current: PolicySpec): PolicySpec {
+  return {
+    ...given,
+    webhooks: given.webhooks.map((webhook) => {
+      if (webhook.secret !== "") return webhook;
+      const before = current.webhooks.find(({ url }) => url === webhook.url);
+      return { ...webhook, secret: before?.secret ?? "" };
+    }),
+  };
+}

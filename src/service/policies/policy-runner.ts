@@ -1,0 +1,348 @@
+import { HostError } from "../../errors.js";
+import type { Platform } from "../../io/platform.js";
+import { limits } from "../../limits.js";
+import type { VerifyLevel } from "../../backup/verification.js";
+import {
+  destinationsOf,
+  tasksOf,
+  type PolicySpec,
+  type PolicyTask,
+  type RunKind,
+} from "../../policy/policy.js";
+import { Scheduler, type SchedulerClock } from "../../policy/scheduler.js";
+import { withoutSecrets } from "../../security/secrets.js";
+import type { PolicyProgressFile } from "./policy-progress.js";
+import { errorOf, type PolicyRun, type RunReason, type RunStep } from "./policy-run.js";
+import type { EndedStep, PolicySteps } from "./policy-steps.js";
+import type { RunHistory } from "./run-history.js";
+import { RunQueue } from "./run-queue.js";
+
+/** Options of PolicyRunner. */
+export interface PolicyRunnerOptions {
+  platform: Pick<Platform, "nowMicros" | "randomId" | "randomHex">;
+  clock: SchedulerClock;
+  progress: PolicyProgressFile;
+  history: RunHistory;
+  steps: PolicySteps;
+  /** Called when a run has ended, after it was recorded. */
+  onEnded(spec: PolicySpec, run: PolicyRun): void;
+  /** Called when a run was missed while the host was down, and is made up. */
+  onMissed(spec: PolicySpec, kind: RunKind, dueMs: number): void;
+  onInternalError(error: unknown): void;
+}
+
+/** What is to run. */
+interface Request {
+  spec: PolicySpec;
+  kind: RunKind;
+  reason: RunReason;
+  /** COPY: URI of the only copy. Default: all. */
+  copy?: string | undefined;
+  /** Of a scheduled run: its task and planned time. */
+  task?: { key: string; dueMs: number };
+}
+
+/** Runs policies: at their planned times, on request, and again after failures. */
+export class PolicyRunner {
+  private readonly scheduler: Scheduler;
+  private readonly queue: RunQueue;
+  private readonly specs = new Map<string, PolicySpec>();
+
+  constructor(private readonly options: PolicyRunnerOptions) {
+    const { clock, platform, onInternalError } = options;
+    this.queue = new RunQueue(limits.concurrentPolicyRuns, onInternalError);
+    this.scheduler = new Scheduler({
+      clock,
+      random: () => Number.parseInt(platform.randomHex(4), 16) / 2 ** 32,
+      onDue: (name, dueMs, cause) => this.due(name, dueMs, cause),
+    });
+  }
+
+  /** Schedules a policy, or schedules it as it is now. Intervals count from `anchorMs`. */
+  schedule(spec: PolicySpec, anchorMs: number): void {
+    this.unschedule(spec.name);
+    this.specs.set(spec.name, spec);
+    const { lastDueMs } = this.options.progress.of(spec.name);
+    for (const task of tasksOf(spec))
+      this.scheduler.set(taskName(spec, task), {
+        schedule: task.schedule,
+        jitterMs: spec.jitterMs,
+        anchorMs,
+        lastDueMs: lastDueMs[task.key] ?? anchorMs,
+      });
+  }
+
+  /** Stops to schedule a policy. A run under way continues. */
+  unschedule(name: string): void {
+    const spec = this.specs.get(name);
+    if (!spec) return;
+    this.specs.delete(name);
+    for (const task of tasksOf(spec)) this.scheduler.delete(taskName(spec, task));
+  }
+
+  /** Cancels the run of a policy and what waits. Resolves when it has ended. */
+  cancel(name: string): Promise<void> {
+    return this.queue.cancel(
+      name,
+      new HostError("OPERATION_CANCELLED", "The policy was deleted during the run."),
+    );
+  }
+
+  /** Starts a run on request, and returns it. Throws POLICY_BUSY if one of its kind waits already. */
+  request(spec: PolicySpec, kind: RunKind): PolicyRun {
+    const run = this.add({ spec, kind, reason: "REQUESTED" });
+    if (run) return run;
+    throw new HostError(
+      "POLICY_BUSY",
+      `A run of policy ${spec.name} is under way, and another one is waiting. Retry when they have ended.`,
+    );
+  }
+
+  isRunning(name: string): boolean {
+    return this.queue.isRunning(name);
+  }
+
+  /** When the next backup of a policy is tried again after a failure, in milliseconds. */
+  retryMs(spec: PolicySpec): number | undefined {
+    const times = tasksOf(spec).flatMap((task) => this.scheduler.retryMs(taskName(spec, task)) ?? []);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  async close(): Promise<void> {
+    this.scheduler.close();
+    await this.queue.close();
+  }
+
+  private due(name: string, dueMs: number, cause: "SCHEDULED" | "RETRY" | "MISSED"): void {
+    const [policy = "", ...key] = name.split(" ");
+    const spec = this.specs.get(policy);
+    const task = spec && tasksOf(spec).find((one) => one.key === key.join(" "));
+    if (!spec || !task) return;
+    if (cause === "MISSED") {
+      this.options.progress.change(policy, (progress) => (progress.missedRuns += 1));
+      this.options.onMissed(spec, task.kind, dueMs);
+    }
+    const request = {
+      spec,
+      kind: task.kind,
+      reason: cause,
+      copy: task.copy,
+      task: { key: task.key, dueMs },
+    };
+    if (this.add(request) === undefined)
+      this.options.progress.change(policy, (progress) => (progress.skippedRuns += 1));
+  }
+
+  private add(request: Request): PolicyRun | undefined {
+    const { spec, kind, reason, copy = "" } = request;
+    const run: PolicyRun = {
+      id: this.options.platform.randomId(),
+      policy: spec.name,
+      kind,
+      reason,
+      state: "RUNNING",
+      startTimeMicros: this.options.platform.nowMicros(),
+      endTimeMicros: 0,
+      steps: [],
+    };
+    const queued = this.queue.add(spec.name, `${kind} ${copy}`, (signal) =>
+      this.run(request, run, signal),
+    );
+    return queued === "SKIPPED" ? undefined : run;
+  }
+
+  private async run(request: Request, run: PolicyRun, signal: AbortSignal): Promise<void> {
+    const { platform, progress, history, onEnded } = this.options;
+    const { spec, kind } = request;
+    run.startTimeMicros = platform.nowMicros();
+    progress.change(spec.name, (known) => (known.running = run));
+    await this.stepsOf(request, run, signal);
+    const error = errorOf(run);
+    Object.assign(run, {
+      state: error === undefined ? "SUCCEEDED" : "FAILED",
+      endTimeMicros: platform.nowMicros(),
+    } satisfies Partial<PolicyRun>);
+    // A host that stops makes the run up after its next start.
+    if (signal.aborted && signal.reason instanceof HostError && signal.reason.reason === "SHUTTING_DOWN")
+      run.state = "INTERRUPTED";
+    progress.change(spec.name, (known) => {
+      delete known.running;
+      if (request.task && run.state !== "INTERRUPTED")
+        known.lastDueMs[request.task.key] = request.task.dueMs;
+      if (error === undefined) {
+        delete known.failures[kind];
+        if (kind === "BACKUP") known.lastSuccessMicros = run.endTimeMicros;
+      } else
+        known.failures[kind] = {
+          count: (known.failures[kind]?.count ?? 0) + 1,
+          timeMicros: run.endTimeMicros,
+          ...error,
+        };
+    });
+    await history.add(run);
+    if (signal.aborted) return;
+    if (error !== undefined) this.retry(request, error);
+    onEnded(spec, run);
+  }
+
+  /** Damage does not heal by itself, and a retry of a request is its caller's. */
+  private retry({ spec, kind, task }: Request, { reason }: { reason: string }): void {
+    if (!task || reason === "BACKUP_DAMAGED") return;
+    const { count = 1 } = this.options.progress.of(spec.name).failures[kind] ?? {};
+    const waitMs = Math.min(
+      limits.policyRetryMs * 2 ** Math.min(count - 1, 20),
+      limits.policyRetryMaxMs,
+    );
+    this.scheduler.retryIn(`${spec.name} ${task.key}`, waitMs);
+  }
+
+  private async stepsOf({ spec, kind, copy }: Request, run: PolicyRun, signal: AbortSignal) {
+    switch (kind) {
+      case "BACKUP":
+        return this.backUp(spec, run, signal);
+      case "COPY":
+        for (const { destination } of spec.copies)
+          if (!signal.aborted && (copy === undefined || copy === destination))
+            await this.copy(spec, destination, run, signal);
+        return undefined;
+      case "VERIFY":
+        for (const uri of destinationsOf(spec))
+          if (!signal.aborted)
+            await this.verify(spec, uri, spec.verify?.level ?? "FULL", run, signal);
+        return undefined;
+      case "RESTORE_TEST":
+        for (const uri of destinationsOf(spec))
+          if (!signal.aborted) await this.testRestore(spec, uri, run, signal);
+    }
+  }
+
+  private async backUp(spec: PolicySpec, run: PolicyRun, signal: AbortSignal): Promise<void> {
+    const { progress, steps, platform } = this.options;
+    const { destination: uri } = spec;
+    const { result } = this.ended(run, spec, uri, await steps.backUp(spec, signal));
+    if (!result) return;
+    const { name, positionMicros } = result.backup;
+    progress.changeDestination(spec.name, withoutSecrets(uri), {
+      backupName: name,
+      positionMicros,
+      lastSuccessMicros: platform.nowMicros(),
+    });
+    this.noteBehind(spec, positionMicros);
+    await this.retain(spec, uri, run, signal);
+    for (const { destination, schedule } of spec.copies)
+      if (!signal.aborted && !schedule) await this.copy(spec, destination, run, signal);
+  }
+
+  /** Notes which copies do not have the newest backup yet. */
+  private noteBehind(spec: PolicySpec, positionMicros: number): void {
+    const { progress, platform } = this.options;
+    const known = progress.of(spec.name).destinations;
+    for (const { destination } of spec.copies) {
+      const uri = withoutSecrets(destination);
+      const { positionMicros: copied = 0, behindSinceMicros = 0 } = known[uri] ?? {};
+      if (copied < positionMicros && behindSinceMicros === 0)
+        progress.changeDestination(spec.name, uri, { behindSinceMicros: platform.nowMicros() });
+    }
+  }
+
+  private async copy(
+    spec: PolicySpec,
+    uri: string,
+    run: PolicyRun,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { progress, steps, platform } = this.options;
+    const { result } = this.ended(run, spec, uri, await steps.copy(spec, uri, signal));
+    if (!result) return;
+    const { name, positionMicros } = result.backup;
+    const newest = progress.of(spec.name).destinations[withoutSecrets(spec.destination)];
+    progress.changeDestination(spec.name, withoutSecrets(uri), {
+      backupName: name,
+      positionMicros,
+      lastSuccessMicros: platform.nowMicros(),
+      ...(positionMicros >= (newest?.positionMicros ?? 0) && { behindSinceMicros: 0 }),
+    });
+    await this.retain(spec, uri, run, signal);
+  }
+
+  /** Removes what the rules do not keep, and notes which window the backups cover. */
+  private async retain(
+    spec: PolicySpec,
+    uri: string,
+    run: PolicyRun,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { steps, progress } = this.options;
+    if (signal.aborted) return;
+    const ended = await steps.retain(spec, uri, signal);
+    // Without rules it only looks.
+    if (spec.retention || ended.step.error) this.ended(run, spec, uri, ended);
+    if (!ended.result) return;
+    const { windowFromMicros, windowToMicros } = ended.result;
+    progress.changeDestination(spec.name, withoutSecrets(uri), {
+      windowFromMicros,
+      windowToMicros,
+    });
+  }
+
+  private async verify(
+    spec: PolicySpec,
+    uri: string,
+    level: VerifyLevel,
+    run: PolicyRun,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { progress, steps, platform } = this.options;
+    const { result, step } = this.ended(run, spec, uri, await steps.verify(spec, uri, level, signal));
+    if (!result && step.error?.reason !== "BACKUP_DAMAGED") return;
+    progress.changeDestination(spec.name, withoutSecrets(uri), {
+      lastVerification: {
+        level,
+        timeMicros: platform.nowMicros(),
+        passed: result !== undefined,
+        records: result?.records ?? 0,
+        ...(step.error && { problem: step.error.message }),
+      },
+    });
+  }
+
+  private async testRestore(
+    spec: PolicySpec,
+    uri: string,
+    run: PolicyRun,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { progress, steps, platform } = this.options;
+    const { result, step } = this.ended(run, spec, uri, await steps.testRestore(spec, uri, signal));
+    if (signal.aborted) return;
+    const timeMicros = platform.nowMicros();
+    progress.changeDestination(spec.name, withoutSecrets(uri), {
+      ...(result && { lastProvenRestoreMicros: timeMicros }),
+      lastRestoreTest: {
+        timeMicros,
+        passed: result !== undefined,
+        backupName: result?.backup.name ?? "",
+        documents: result?.documents ?? 0,
+        restoreMicros: result?.restoreMicros ?? 0,
+        compared: result?.compared ?? false,
+        ...(step.error && { problem: step.error.message }),
+      },
+    });
+  }
+
+  /** Adds a step to its run, and notes whether the destination works. */
+  private ended<T>(
+    run: PolicyRun,
+    spec: PolicySpec,
+    uri: string,
+    ended: EndedStep<T>,
+  ): EndedStep<T> & { step: RunStep } {
+    run.steps.push(ended.step);
+    this.options.progress.changeDestination(spec.name, withoutSecrets(uri), {
+      lastError: ended.step.error?.message ?? "",
+    });
+    return ended;
+  }
+}
+
+const taskName = ({ name }: PolicySpec, { key }: PolicyTask) => `${name} ${key}`;
