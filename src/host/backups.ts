@@ -1,6 +1,7 @@
 import { pathToFileURL } from "node:url";
 import type { AutoBackup } from "../backup/schedule/auto-backup.js";
 import { resolveTarget } from "../container/resolve.js";
+import type { Network } from "../notification/send.js";
 import { openWrittenManifests } from "../backup/written-manifests.js";
 import { isWithin, resolveLinks, resolveRoots, type Roots } from "../destination/file/roots.js";
 import { FileScheme } from "../destination/file/scheme.js";
@@ -60,6 +61,8 @@ export interface Backups {
   readonly paths: BackupPaths;
   readonly transfers: Transfers;
   readonly registry: DestinationRegistry;
+  /** How this host reaches others. */
+  readonly network: Network;
   readonly states: IndexStates;
   readonly operations: Operations;
   readonly streamed: StreamedManifests;
@@ -101,7 +104,14 @@ export async function openBackups(
   );
   lifecycle.onClose(() => transfers.close());
   const streamed = await openStreamedManifests(platform, directory.streamedManifests);
-  const registry = createRegistry(context, paths, transfers, streamed);
+  const network = {
+    policy: {
+      allowPrivate: isLoopback(options.httpHost) && isLoopback(options.grpcHost),
+      allowed: options.allowDestinations.map(parseAllowedDestination),
+    },
+    tls: clientTls(options.clientTls),
+  };
+  const registry = createRegistry(context, paths, network, transfers, streamed);
   const signing = await openSigning(context);
   const { sign, trust } = signing;
   const states = new IndexStates({
@@ -138,7 +148,7 @@ export async function openBackups(
     trust,
   };
   const automatic = await startAutomaticBackups(context, storage, stats, shared);
-  return { ...shared, ...automatic, transfers, states, operations, streamed };
+  return { ...shared, ...automatic, network, transfers, states, operations, streamed };
 }
 
 /** Throws RECIPIENT_INVALID for an invalid recipient of the configuration. */
@@ -192,17 +202,14 @@ async function resolvePaths({ options, directory }: HostContext): Promise<Backup
 function createRegistry(
   { options, directory, lifecycle }: HostContext,
   { roots, dataDirectory, autoBackupDirectory, autoBackupUri }: BackupPaths,
+  network: Network,
   transfers: Transfers,
   streamed: StreamedManifests,
 ): DestinationRegistry {
   const { platform } = options;
   const remote = openRemoteSchemes({
     platform,
-    policy: {
-      allowPrivate: isLoopback(options.httpHost) && isLoopback(options.grpcHost),
-      allowed: options.allowDestinations.map(parseAllowedDestination),
-    },
-    tls: clientTls(options.clientTls),
+    ...network,
     s3: options.s3,
     // As for directories, automatic backups can be restored regardless of the roots.
     ...(options.backupRoots.length > 0 && {

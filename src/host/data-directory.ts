@@ -55,6 +55,21 @@ export class DataDirectory {
   get fileServices(): string {
     return this.#join("file-services");
   }
+  /** Policies, with the secrets of their webhooks. */
+  get policies(): string {
+    return this.#join("policies.json");
+  }
+  get policyProgress(): string {
+    return this.#join("policy-progress.json");
+  }
+  /** Ended runs of policies. */
+  get policyRuns(): string {
+    return this.#join("policy-runs");
+  }
+  /** Deliveries of notifications. */
+  get deliveries(): string {
+    return this.#join("deliveries.json");
+  }
   get verifications(): string {
     return this.#join("verifications.json");
   }

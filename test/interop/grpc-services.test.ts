@@ -141,6 +141,7 @@ test("a wait ends when its client disconnects", async () => {
         backupName: "",
         level: VerifyLevel.VERIFY_LEVEL_UNSPECIFIED,
         samplePercent: 0,
+        compare: false,
       },
       done,
     ),

@@ -119,6 +119,7 @@ export function createFakeManagement(): FakeManagement {
       checkDigests: unused,
       inspection: { diff: noStream, export: noStream, around: unused },
       pruneBackups: unused,
+      copyBackup: unused,
     },
     operations: {
       get,

@@ -89,7 +89,8 @@ export function toListedBackup(
   };
 }
 
-function toVerification({ level, timeMicros, passed, problem = "", records }: Verification) {
+/** Converts the result of a verification. */
+export function toVerification({ level, timeMicros, passed, problem = "", records }: Verification) {
   return {
     level: VerifyLevel[level],
     timeMicros: toInt64(timeMicros),

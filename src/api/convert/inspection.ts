@@ -2,6 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
   BackupPlanKind,
   DocumentChange,
+  VerifyLevel,
   type BackupPlanSchema,
   type DocumentDifferenceSchema,
   type DocumentSelection as DocumentSelectionMessage,
@@ -10,6 +11,7 @@ import {
   type RestorePlanSchema,
   type SelectionResultSchema,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { VerifyLevel as Level } from "../../backup/verification.js";
 import type { LogEntry } from "../../engine/engine.js";
 import { durableIndexLink } from "../../service/documents/factories.js";
 import type { BackupDryRunPlan } from "../../backup/backup-request.js";
@@ -140,3 +142,14 @@ export function toRestorePlan(plan: RestoreDryRunPlan): MessageInitShape<typeof 
     ...(plan.expectedMicros !== undefined && { expectedMicros: toInt64(plan.expectedMicros) }),
   };
 }
+
+const levels: Record<VerifyLevel, Level> = {
+  [VerifyLevel.UNSPECIFIED]: "FULL",
+  [VerifyLevel.METADATA]: "METADATA",
+  [VerifyLevel.SAMPLE]: "SAMPLE",
+  [VerifyLevel.FULL]: "FULL",
+  [VerifyLevel.TEST_RESTORE]: "TEST_RESTORE",
+};
+
+/** Converts a level of verification. Default: FULL. */
+export const fromVerifyLevel = (level: VerifyLevel): Level => levels[level];

@@ -1,7 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import {
-  VerifyLevel,
   type DiffBackupsRequest,
   type DiffBackupsResponseSchema,
   type ExportBackupRequest,
@@ -13,10 +12,15 @@ import { limits } from "../../limits.js";
 import type { DiffProgress, InspectionService } from "../../service/backups/inspection.js";
 import type { DocumentDifference } from "../../backup/point-in-time.js";
 import type { ManagementService } from "../../service/backups/management-service.js";
-import type { VerifyLevel as Level } from "../../backup/verification.js";
 import { withHeartbeat } from "../../service/backups/heartbeat.js";
 import { toBackup, toListedBackup, toWindow } from "../convert/backup.js";
-import { fromPointInTime, fromSelection, toDifference, toLogEntry } from "../convert/inspection.js";
+import {
+  fromPointInTime,
+  fromSelection,
+  fromVerifyLevel,
+  toDifference,
+  toLogEntry,
+} from "../convert/inspection.js";
 import { fromDecryption } from "../convert/encryption.js";
 import { toOperation, type OperationConversion } from "../convert/operation.js";
 import { toInt64 } from "../convert/numbers.js";
@@ -34,13 +38,6 @@ type InspectionMethod =
   | "describePointInTime"
   | "copyBackup"
   | "checkDestination";
-const levels: Record<VerifyLevel, Level> = {
-  [VerifyLevel.UNSPECIFIED]: "FULL",
-  [VerifyLevel.METADATA]: "METADATA",
-  [VerifyLevel.SAMPLE]: "SAMPLE",
-  [VerifyLevel.FULL]: "FULL",
-  [VerifyLevel.TEST_RESTORE]: "TEST_RESTORE",
-};
 
 /** Implements the methods on backups and destinations that require no index of the host. */
 export function inspectionMethods(
@@ -51,7 +48,7 @@ export function inspectionMethods(
   return {
     async verifyBackup({ uri, backupName, level, samplePercent, decryption, compare }) {
       const view = await management.verifyBackup(uri, backupName || undefined, {
-        level: levels[level],
+        level: fromVerifyLevel(level),
         samplePercent: samplePercent || limits.samplePercent,
         compare,
         ...fromDecryption(decryption),

@@ -255,11 +255,13 @@ export class Policies implements PolicyService {
   }
 
   private async view(policy: StoredPolicy): Promise<PolicyView> {
-    const { runner, progress } = this.options;
+    const { runner, progress, platform } = this.options;
     const { spec, paused } = policy;
     const retryMs = runner.retryMs(spec);
     return {
       policy,
+      uris: destinationsOf(spec).map(withoutSecrets),
+      nowMicros: platform.nowMicros(),
       state: runner.isRunning(spec.name)
         ? "RUNNING"
         : paused

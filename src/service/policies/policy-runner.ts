@@ -24,8 +24,8 @@ export interface PolicyRunnerOptions {
   progress: PolicyProgressFile;
   history: RunHistory;
   steps: PolicySteps;
-  /** Called when a run has ended, after it was recorded. */
-  onEnded(spec: PolicySpec, run: PolicyRun): void;
+  /** Called when a run has ended and was recorded; `failuresBefore` counts the failed runs of its kind before it. */
+  onEnded(spec: PolicySpec, run: PolicyRun, failuresBefore: number): void;
   /** Called when a run was missed while the host was down, and is made up. */
   onMissed(spec: PolicySpec, kind: RunKind, dueMs: number): void;
   onInternalError(error: unknown): void;
@@ -165,6 +165,7 @@ export class PolicyRunner {
     // A host that stops makes the run up after its next start.
     if (signal.aborted && signal.reason instanceof HostError && signal.reason.reason === "SHUTTING_DOWN")
       run.state = "INTERRUPTED";
+    const failuresBefore = progress.of(spec.name).failures[kind]?.count ?? 0;
     progress.change(spec.name, (known) => {
       delete known.running;
       if (request.task && run.state !== "INTERRUPTED")
@@ -174,7 +175,7 @@ export class PolicyRunner {
         if (kind === "BACKUP") known.lastSuccessMicros = run.endTimeMicros;
       } else
         known.failures[kind] = {
-          count: (known.failures[kind]?.count ?? 0) + 1,
+          count: failuresBefore + 1,
           timeMicros: run.endTimeMicros,
           ...error,
         };
@@ -182,7 +183,7 @@ export class PolicyRunner {
     await history.add(run);
     if (signal.aborted) return;
     if (error !== undefined) this.retry(request, error);
-    onEnded(spec, run);
+    onEnded(spec, run, failuresBefore);
   }
 
   /** Damage does not heal by itself, and a retry of a request is its caller's. */

@@ -11,6 +11,9 @@ import type { StoredPolicy } from "./policy-store.js";
 export interface PolicyView {
   policy: Omit<StoredPolicy, "origin"> & { origin: StoredPolicy["origin"] | "BUILT_IN" };
   state: "ACTIVE" | "RUNNING" | "RETRYING" | "PAUSED";
+  /** Of its destinations, without credentials; the first one is not a copy. */
+  uris: string[];
+  nowMicros: number;
   /** Empty: the policy does what it promises. */
   problems: PolicyProblem[];
   nextRunsMicros: number[];
