@@ -323,8 +323,26 @@ export const limits = {
   deliveries: 1000,
   /** The file of these deliveries. */
   deliveriesBytes: 16 * MiB,
+  /** Delay before results of attempts are written. After a crash, such a delivery is sent again. */
+  deliveriesWriteMs: 1_000,
+  /** Why an attempt failed, as a delivery states it. */
+  deliveryErrorChars: 500,
   /** The text of a notification. */
   notificationChars: 4000,
+  /** Further fields of a notification. */
+  notificationDetails: 32,
+  /** A name or a further field of a notification. */
+  notificationFieldChars: 1024,
+  /**
+   * The body of a notification, which Standard Webhooks recommends to keep below 20 kB. A larger one is
+   * sent without its further fields.
+   */
+  notificationBytes: 20 * KiB,
+  /** URL of a webhook or a heartbeat. */
+  notificationUrlChars: 2048,
+  /** Signing key of a webhook, by Standard Webhooks. */
+  webhookKeyBytesMin: 24,
+  webhookKeyBytesMax: 64,
   /** Deliveries to different URLs at the same time. */
   concurrentDeliveries: 4,
   /** An attempt of a delivery, from the connection to the end of the answer. */
@@ -333,12 +351,19 @@ export const limits = {
   deliveryAnswerBytes: 64 * KiB,
   /** Pauses before the attempts after the first, as Standard Webhooks recommends. */
   deliveryRetriesMs: [
-    5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 50_400_000, 72_000_000, 86_400_000,
+    5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 50_400_000, 72_000_000,
+    86_400_000,
   ],
+  /** Random extension of such a pause in percent, so that deliveries that failed together spread out. */
+  deliveryJitterPercent: 20,
   /** Longest Retry-After that a delivery honours. */
   deliveryRetryAfterMaxMs: 86_400_000,
-  /** Heartbeats that wait. */
+  /** Heartbeats, that is policy and URL, whose last result the host remembers. */
   heartbeats: 1000,
+  /** Heartbeats that are sent at the same time. */
+  concurrentHeartbeats: 4,
+  /** Shortest pause between two heartbeats to one URL: a continuous policy succeeds twice a second. */
+  heartbeatIntervalMs: 15_000,
   /** Attempts of a heartbeat. The next run sends another one. */
   heartbeatAttempts: 3,
   /** Pause between attempts of a heartbeat. */

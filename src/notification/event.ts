@@ -1,78 +1,81 @@
-import { HostError } from "../errors.js";
-import { parseHttpUri } from "../destination/http/uri.js";
+import { formatTime } from "../io/time.js";
+import { limits } from "../limits.js";
 
-/** What can happen to a policy, and whether webhooks are told by default. */
-export const eventTypes = {
-  "policy.run.failed": true,
-  "policy.run.succeeded": false,
-  "policy.recovered": true,
-  "policy.schedule.missed": true,
-  "policy.overdue": true,
-  "policy.window.unmet": true,
-  "policy.copy.lagging": true,
-  "policy.damage.found": true,
-  "policy.restore_test.failed": true,
-  "policy.test": true,
-} as const satisfies Record<string, boolean>;
-/** See eventTypes. */
-export type EventType = keyof typeof eventTypes;
+/** Types of events, in the form that Standard Webhooks recommends. */
+export const policyEventTypes = [
+  "policy.run.failed",
+  "policy.recovered",
+  "policy.schedule.missed",
+  "policy.overdue",
+  "policy.window.unmet",
+  "policy.copy.lagging",
+  "policy.damage.found",
+  "policy.restore_test.failed",
+  "policy.run.succeeded",
+  "policy.test",
+] as const;
 
-/** Something that happened to a policy. */
+/** What happened to a policy. */
+export type PolicyEventType = (typeof policyEventTypes)[number];
+
+/** Something that happened to a policy. Must not contain secrets. */
 export interface PolicyEvent {
-  type: EventType;
-  /** When it happened, in microseconds since 1970. */
+  type: PolicyEventType;
+  /** When it happened. */
   timeMicros: number;
+  /** Name of the policy. */
   policy: string;
   indexLink: string;
-  hostId: string;
-  /** For people: what happened, and what to do. */
+  /** Name of this host. */
+  host: string;
+  /** What happened, and what to do next. */
   message: string;
-  /** Further facts for programs. */
+  /** Further fields. */
   details: Record<string, string | number>;
 }
 
-/** A webhook that is told of events. */
+/** A webhook of a policy. */
 export interface WebhookTarget {
+  /** http or https. */
   url: string;
-  /** whsec_ and base64. Never returned or logged. */
+  /** Signing secret, whsec_... Never stored with deliveries, logged or part of an error. */
   secret: string;
-  /** Types of events. Empty: the default ones. */
+  /** Types that are sent. Empty: all except policy.run.succeeded. policy.test is always sent. */
   events: readonly string[];
 }
 
-/** Whether a webhook is told of events of a type. */
-export function wants({ events }: Pick<WebhookTarget, "events">, type: EventType): boolean {
-  return events.length === 0 || type === "policy.test" ? eventTypes[type] : events.includes(type);
+/** Whether a webhook receives events of a type. */
+export function wantsEvent({ events }: WebhookTarget, type: PolicyEventType): boolean {
+  if (type === "policy.test") return true;
+  return events.length === 0 ? type !== "policy.run.succeeded" : events.includes(type);
 }
 
-const invalid = (field: string, problem: string) =>
-  new HostError("REQUEST_INVALID", `${field}: ${problem}`, { metadata: { field } });
-
-/** Throws REQUEST_INVALID, with the field in the metadata, for a webhook that cannot work. */
-export function checkWebhook({ url, secret, events }: WebhookTarget, field: string): void {
-  checkUrl(url, `${field}.url`);
-  const key = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret)?.[1];
-  const bytes = Buffer.from(key ?? "", "base64").length;
-  // The specification of Standard Webhooks states these sizes.
-  if (bytes < 24 || bytes > 64)
-    throw invalid(
-      `${field}.secret`,
-      "must be whsec_ and 24 to 64 random bytes in base64. Create one with: echo whsec_$(head -c 32 /dev/urandom | base64)",
-    );
-  for (const event of events)
-    if (!(event in eventTypes))
-      throw invalid(
-        `${field}.events`,
-        `unknown event ${JSON.stringify(event)}. Use ${Object.keys(eventTypes).join(", ")}.`,
-      );
+/**
+ * Returns the body of a notification: JSON with type, timestamp and data. Long texts are cut. The
+ * details are left out if the body would exceed limits.notificationBytes.
+ */
+export function eventBody(event: PolicyEvent): string {
+  const body = bodyWith(event, Object.entries(event.details).slice(0, limits.notificationDetails));
+  return Buffer.byteLength(body) > limits.notificationBytes ? bodyWith(event, []) : body;
 }
 
-/** Throws REQUEST_INVALID, with the field in the metadata, unless the URL is http or https. */
-export function checkUrl(url: string, field: string): void {
-  if (!/^https?:/i.test(url)) throw invalid(field, "must be an http or https URL.");
-  try {
-    parseHttpUri(url);
-  } catch (error) {
-    throw invalid(field, HostError.from(error).message);
-  }
+function bodyWith(event: PolicyEvent, details: [string, string | number][]): string {
+  return JSON.stringify({
+    type: event.type,
+    timestamp: formatTime(event.timeMicros),
+    data: {
+      policy: shortened(event.policy),
+      indexLink: shortened(event.indexLink),
+      host: shortened(event.host),
+      message: event.message.slice(0, limits.notificationChars),
+      details: Object.fromEntries(
+        details.map(([name, value]) => [
+          shortened(name),
+          typeof value === "string" ? shortened(value) : value,
+        ]),
+      ),
+    },
+  });
 }
+
+const shortened = (text: string) => text.slice(0, limits.notificationFieldChars);

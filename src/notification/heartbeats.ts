@@ -1,60 +1,179 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { parseHttpUri } from "../destination/http/uri.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
-import { originOf, send, type Network } from "./send.js";
+import { pause } from "./clock.js";
+import { sendRequest, type NotificationNetwork } from "./request.js";
 
-/** Options of Heartbeats. */
-export interface HeartbeatOptions {
-  network: Network;
-  /** Called for a heartbeat that failed at all attempts, with a message without the path of the URL. */
-  onFailed(policy: string, message: string): void;
+/** The last results of a heartbeat. */
+export interface HeartbeatStatus {
+  policy: string;
+  /** Scheme and host: the path of a heartbeat URL usually contains its key. */
+  url: string;
+  /** 0: never since the start of the host. */
+  lastSuccessMicros: number;
+  /** 0: never since the start of the host. */
+  lastFailureMicros: number;
+  /** Why the last heartbeat failed. Empty: it succeeded, or none was sent. */
+  lastError: string;
 }
 
-/** Requests the heartbeat URLs of policies, one after another. What fails is not kept: the next run sends another. */
+interface Heartbeat {
+  status: HeartbeatStatus;
+  url: string;
+  /** RESTING: sent less than limits.heartbeatIntervalMs ago. */
+  state: "IDLE" | "WAITING" | "SENDING" | "RESTING";
+  /** Whether it was called again since it was sent. */
+  isCalledAgain: boolean;
+}
+
+/** Options of Heartbeats. */
+export interface HeartbeatsOptions {
+  network: NotificationNetwork;
+  /** Called when a heartbeat fails for the first time after a success. */
+  onProblem(error: HostError): void;
+}
+
+/**
+ * Requests heartbeat URLs. Several calls for a URL within limits.heartbeatIntervalMs become one
+ * request. Nothing is stored: after a restart, the next run of a policy sends a heartbeat.
+ */
 export class Heartbeats {
-  private readonly waiting: { policy: string; url: string }[] = [];
+  /** By policy and URL, in the order of their last calls. */
+  private readonly known = new Map<string, Heartbeat>();
+  private readonly sending = new Set<Promise<void>>();
   private readonly stop = new AbortController();
-  private running: Promise<void> | undefined;
 
-  constructor(private readonly options: HeartbeatOptions) {}
+  constructor(private readonly options: HeartbeatsOptions) {}
 
-  /** Sends a heartbeat to each URL, in the background. */
-  beat(policy: string, urls: readonly string[]): void {
-    this.waiting.push(...urls.map((url) => ({ policy, url })));
-    this.waiting.splice(0, Math.max(0, this.waiting.length - limits.heartbeats));
-    this.running ??= this.run().finally(() => {
-      this.running = undefined;
-    });
+  /** Requests a URL soon. Does not throw; failures are reported. */
+  call(policy: string, url: string): void {
+    if (this.stop.signal.aborted) return;
+    const key = `${policy}\n${url}`;
+    const heartbeat = this.known.get(key) ?? newHeartbeat(policy, url);
+    this.known.delete(key);
+    if (!this.makeRoom())
+      return this.options.onProblem(
+        new HostError(
+          "OVERLOADED",
+          `A heartbeat of the policy ${policy} was not sent: ${limits.heartbeats} others are waiting. Check whether their servers respond.`,
+        ),
+      );
+    this.known.set(key, heartbeat);
+    if (heartbeat.state === "IDLE") heartbeat.state = "WAITING";
+    else if (heartbeat.state !== "WAITING") heartbeat.isCalledAgain = true;
+    this.sendWaiting();
   }
 
+  /** Returns the last results, of one policy if it is given. */
+  all(policy?: string): HeartbeatStatus[] {
+    return [...this.known.values()]
+      .map(({ status }) => ({ ...status }))
+      .filter((status) => policy === undefined || status.policy === policy);
+  }
+
+  /** Aborts requests in progress. */
   async close(): Promise<void> {
-    this.stop.abort(new HostError("SHUTTING_DOWN", "The host was shut down."));
-    await this.running;
+    this.stop.abort(new HostError("SHUTTING_DOWN", "The host is shutting down."));
+    await Promise.all(this.sending);
   }
 
-  private async run(): Promise<void> {
-    for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
+  /** Forgets the oldest idle heartbeat if all are in use. Returns false if none is idle. */
+  private makeRoom(): boolean {
+    if (this.known.size < limits.heartbeats) return true;
+    const idle = [...this.known].find(([, { state }]) => state === "IDLE");
+    return idle !== undefined && this.known.delete(idle[0]);
+  }
+
+  private sendWaiting(): void {
+    for (const heartbeat of this.known.values()) {
+      if (this.stop.signal.aborted || this.sending.size >= limits.concurrentHeartbeats) return;
+      if (heartbeat.state !== "WAITING") continue;
+      heartbeat.state = "SENDING";
+      heartbeat.isCalledAgain = false;
+      const sent = this.send(heartbeat).finally(() => {
+        this.sending.delete(sent);
+        this.rest(heartbeat);
+        this.sendWaiting();
+      });
+      this.sending.add(sent);
+    }
+  }
+
+  private rest(heartbeat: Heartbeat): void {
+    heartbeat.state = "RESTING";
+    pause(this.options.network.clock, limits.heartbeatIntervalMs, this.stop.signal).then(
+      () => {
+        heartbeat.state = heartbeat.isCalledAgain ? "WAITING" : "IDLE";
+        this.sendWaiting();
+      },
+      () => {
+        // Closed.
+      },
+    );
+  }
+
+  private async send({ url, status }: Heartbeat): Promise<void> {
+    const { network, onProblem } = this.options;
+    try {
+      await this.request(url, status.url);
+      status.lastSuccessMicros = network.clock.nowMs() * 1000;
+      status.lastError = "";
+    } catch (thrown) {
       if (this.stop.signal.aborted) return;
-      const problem = await this.send(next.url);
-      if (problem !== undefined) this.options.onFailed(next.policy, problem);
+      const { reason, message } = HostError.from(thrown);
+      const isFirst = status.lastError === "";
+      status.lastFailureMicros = network.clock.nowMs() * 1000;
+      status.lastError = message.slice(0, limits.deliveryErrorChars);
+      if (isFirst)
+        onProblem(
+          new HostError(
+            reason,
+            `A heartbeat of the policy ${status.policy} failed. ${status.lastError} Check the URL; the next successful run sends another heartbeat.`,
+          ),
+        );
     }
   }
 
-  private async send(url: string): Promise<string | undefined> {
-    const { signal } = this.stop;
-    let problem = "";
-    for (let attempt = 1; attempt <= limits.heartbeatAttempts; attempt += 1) {
+  /** Throws the error of the last attempt. */
+  private async request(url: string, shown: string): Promise<void> {
+    const { network } = this.options;
+    const uri = { ...parseHttpUri(url), shown };
+    for (let attempt = 1; ; attempt += 1) {
       try {
-        const { status } = await send(this.options.network, { url }, signal);
-        if (status >= 200 && status < 300) return undefined;
-        problem = `${originOf(url)} answered ${status}.`;
+        await sendRequest(
+          { role: "The heartbeat URL", uri, headers: {} },
+          network,
+          this.stop.signal,
+        );
+        return;
       } catch (error) {
-        problem = HostError.from(error).message;
+        if (this.stop.signal.aborted || attempt >= limits.heartbeatAttempts) throw error;
       }
-      if (attempt < limits.heartbeatAttempts)
-        await sleep(limits.heartbeatRetryMs, undefined, { signal }).catch(() => {});
-      if (signal.aborted) return undefined;
+      await pause(network.clock, limits.heartbeatRetryMs, this.stop.signal);
     }
-    return problem;
+  }
+}
+
+function newHeartbeat(policy: string, url: string): Heartbeat {
+  return {
+    status: {
+      policy,
+      url: originOf(url),
+      lastSuccessMicros: 0,
+      lastFailureMicros: 0,
+      lastError: "",
+    },
+    url,
+    state: "IDLE",
+    isCalledAgain: false,
+  };
+}
+
+function originOf(url: string): string {
+  try {
+    const { secure, authority } = parseHttpUri(url);
+    return `${secure ? "https" : "http"}://${authority}`;
+  } catch {
+    return "an invalid URL";
   }
 }
