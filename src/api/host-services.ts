@@ -2,6 +2,7 @@ import { ByteStream } from "../../gen/ts/google/bytestream/bytestream_pb.js";
 import { Operations } from "../../gen/ts/google/longrunning/operations_pb.js";
 import { DocumentService as DocumentServiceDescriptor } from "../../gen/ts/holdfast/document/v1/document_pb.js";
 import { ManagementService as ManagementServiceDescriptor } from "../../gen/ts/holdfast/management/v1/management_pb.js";
+import { PolicyService as PolicyServiceDescriptor } from "../../gen/ts/holdfast/management/v1/policy_pb.js";
 import type { DocumentService } from "../service/documents/document-service.js";
 import { byteStreamImpl } from "./services/byte-stream.js";
 import type { IsLimited } from "./convert/operation.js";
@@ -10,8 +11,10 @@ import { managementServiceImpl } from "./services/management-service.js";
 import { operationsImpl } from "./services/operations.js";
 import type { HostControl } from "../service/host/host-control.js";
 import type { ManagementService } from "../service/backups/management-service.js";
+import type { PolicyService } from "../service/policies/policy-service.js";
 import type { OperationService } from "../operation/operation.js";
 import type { StreamService } from "../service/backups/streams.js";
+import { policyServiceImpl } from "./services/policy-service.js";
 import { statusOf } from "./status.js";
 import { bindService, type BoundService } from "./call/bound-service.js";
 
@@ -19,6 +22,7 @@ import { bindService, type BoundService } from "./call/bound-service.js";
 export interface HostParts {
   documents: DocumentService;
   management: ManagementService;
+  policies: PolicyService;
   operations: OperationService;
   streams: StreamService;
   control: HostControl;
@@ -32,6 +36,7 @@ export interface HostParts {
 export function hostServices({
   documents,
   management,
+  policies,
   operations,
   streams,
   control,
@@ -45,6 +50,7 @@ export function hostServices({
       ManagementServiceDescriptor,
       managementServiceImpl({ management, operations, streams, control }, conversion, isLimited),
     ),
+    bindService(PolicyServiceDescriptor, policyServiceImpl(policies)),
     bindService(ByteStream, byteStreamImpl(streams)),
     bindService(Operations, operationsImpl(operations, conversion)),
   ];

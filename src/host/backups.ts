@@ -1,12 +1,14 @@
 import { pathToFileURL } from "node:url";
 import type { AutoBackup } from "../backup/schedule/auto-backup.js";
 import { resolveTarget } from "../container/resolve.js";
-import type { Network } from "../notification/send.js";
 import { openWrittenManifests } from "../backup/written-manifests.js";
 import { isWithin, resolveLinks, resolveRoots, type Roots } from "../destination/file/roots.js";
 import { FileScheme } from "../destination/file/scheme.js";
-import { parseAllowedDestination } from "../destination/network/address-policy.js";
-import { clientTls } from "../destination/network/tls.js";
+import {
+  parseAllowedDestination,
+  type AddressPolicy,
+} from "../destination/network/address-policy.js";
+import { clientTls, type ClientTls } from "../destination/network/tls.js";
 import { DestinationRegistry } from "../destination/registry.js";
 import { openRemoteSchemes } from "../destination/remote-schemes.js";
 import { schemeOf } from "../destination/file/uri.js";
@@ -54,6 +56,12 @@ export interface BackupPaths {
   autoBackupName: string;
   /** With links resolved; undefined if automatic backups go elsewhere than to a directory. */
   autoBackupDirectory: string | undefined;
+}
+
+/** How this host reaches others. */
+export interface Network {
+  policy: AddressPolicy;
+  tls: ClientTls;
 }
 
 /** What backups and restores use in addition to the indexes. */

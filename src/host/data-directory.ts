@@ -66,10 +66,6 @@ export class DataDirectory {
   get policyRuns(): string {
     return this.#join("policy-runs");
   }
-  /** Deliveries of notifications. */
-  get deliveries(): string {
-    return this.#join("deliveries.json");
-  }
   get verifications(): string {
     return this.#join("verifications.json");
   }
@@ -103,6 +99,7 @@ export class DataDirectory {
       join(audit, "audit.log"),
       join(audit, "refused.log"),
       this.signingKey,
+      this.policies,
     ];
   }
 

@@ -27,8 +27,10 @@ import { createStats, type Stats } from "../stats/stats.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { FileStore } from "../xenon/local-files/file-store.js";
 import { QueryTasks } from "../xenon/query/query-tasks.js";
+import type { Policies } from "../service/policies/policies.js";
 import type { Backups } from "./backups.js";
 import type { HostContext } from "./context.js";
+import { openPolicies } from "./policies.js";
 import { productVersion } from "./product-version.js";
 import type { Storage } from "./storage.js";
 
@@ -72,6 +74,7 @@ export async function openRecords({
 export interface HostServices {
   readonly documents: DocumentService;
   readonly management: ManagementService;
+  readonly policies: Policies;
   readonly streams: StreamService;
   readonly control: HostControl;
   readonly queries: QueryTasks;
@@ -123,6 +126,7 @@ export async function openServices(
     (link) => management.checkIndex(link),
     (fields, message) => logger.warn(fields, message),
   );
+  const policies = await openPolicies(context, storage, backups, management, []);
   const requests = createRequests({
     counter: metrics.requests,
     log: (request) => logger.info(request, "request"),
@@ -150,6 +154,7 @@ export async function openServices(
   return {
     documents,
     management,
+    policies,
     streams,
     control,
     queries,

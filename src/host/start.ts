@@ -3,6 +3,7 @@ import { checkTls } from "../security/tls.js";
 import { openTokens } from "../security/tokens.js";
 import type { ManagementService } from "../service/backups/management-service.js";
 import type { OperationService } from "../operation/operation.js";
+import type { PolicyService } from "../service/policies/policy-service.js";
 import type { StreamService } from "../service/backups/streams.js";
 import type { DocumentService } from "../service/documents/document-service.js";
 import type { HostControl } from "../service/host/host-control.js";
@@ -35,6 +36,7 @@ export interface Host {
   readonly backupRoots: readonly string[];
   readonly documents: DocumentService;
   readonly management: ManagementService;
+  readonly policies: PolicyService;
   readonly operations: OperationService;
   readonly streams: StreamService;
   readonly control: HostControl;
@@ -101,7 +103,9 @@ async function start(context: HostContext): Promise<Host> {
   const backups = await openBackups(context, storage, records.stats);
   const services = await openServices(context, storage, backups, records, addresses);
   const transports = await openTransports(context, storage, backups, services, addresses);
-  const { documents, management, streams, control } = services;
+  const { documents, management, policies, streams, control } = services;
+  // First of all: otherwise policies start operations while those drain.
+  lifecycle.onClose(() => policies.close());
   return {
     id: hostId,
     httpAddress: addresses.http,
@@ -111,6 +115,7 @@ async function start(context: HostContext): Promise<Host> {
     backupRoots: backups.paths.rootNames,
     documents,
     management,
+    policies,
     operations: backups.operations,
     streams,
     control,

@@ -113,7 +113,7 @@ export async function openTransports(
 function bindServices(
   { options }: HostContext,
   { operations }: Backups,
-  { documents, management, streams, control }: HostServices,
+  { documents, management, policies, streams, control }: HostServices,
   access: Access,
 ): BoundService[] {
   const isLimited: IsLimited = (header) =>
@@ -127,6 +127,7 @@ function bindServices(
     isLimited,
     documents,
     management,
+    policies,
     operations,
     streams,
     control,

@@ -15,7 +15,8 @@ export interface CheckIndexResult {
 }
 
 /** Kind of an operation. */
-export type OperationKind = "backup" | "restore" | "undo-restore" | "verify-backup" | "check-index" | "copy-backup";
+export type OperationKind =
+  "backup" | "restore" | "undo-restore" | "verify-backup" | "check-index" | "copy-backup";
 
 /** Result of a successful operation. */
 export type OperationOutcome =

@@ -72,8 +72,7 @@ export function checkPolicy(spec: PolicySpec): void {
     throw fieldError("name", "must have 1 to 63 lower-case letters, digits and hyphens.");
   checkSchedule(spec.schedule, "schedule");
   checkDays(spec.timeZone);
-  if (spec.jitterMs > limits.policyJitterMaxMs)
-    throw fieldError("jitter", "must be at most 1d.");
+  if (spec.jitterMs > limits.policyJitterMaxMs) throw fieldError("jitter", "must be at most 1d.");
   if (spec.retention) checkRetention(spec.retention, "retention");
   checkCopies(spec);
   if (spec.verify) checkTimed(spec.verify.schedule, "verify.schedule");

@@ -65,7 +65,11 @@ test("keeps backups within a duration of the newest", () => {
 });
 
 test("states every reason", () => {
-  const all = [backup("n", nowMs), backup("p", nowMs - day, { pinned: true }), backup("x", nowMs - 2 * day)];
+  const all = [
+    backup("n", nowMs),
+    backup("p", nowMs - day, { pinned: true }),
+    backup("x", nowMs - 2 * day),
+  ];
   expect(decideRetention(all, { keepLast: 1, keepDaily: 2 }, utc)).toEqual([
     {
       name: "n",
@@ -165,7 +169,11 @@ describe("in random histories", () => {
       context: { nowMs, timeZone, ...(windowMs && { windowMs }) },
     };
   });
-  const keptOf = (backups: RetainedBackup[], rules: RetentionRules, context: (typeof cases)[0]["context"]) => {
+  const keptOf = (
+    backups: RetainedBackup[],
+    rules: RetentionRules,
+    context: (typeof cases)[0]["context"],
+  ) => {
     const names = new Set(keptBy(backups, rules, context));
     return backups.filter(({ name }) => names.has(name));
   };
@@ -211,7 +219,7 @@ describe("in random histories", () => {
       // What the window needs depends on what else stays, so that it is another property.
       const { windowMs: _window, ...rest } = context;
       const larger = Object.fromEntries(
-        Object.entries(rules).map(([name, value]) => [
+        Object.entries(rules as Record<string, number>).map(([name, value]) => [
           name,
           name === "keepWithinMs" ? value + more * day : value + more,
         ]),

@@ -173,7 +173,7 @@ function keepWindow(
   const others = newestFirst.filter(({ name }) => !isKept(name));
   let from = newest.coversToMicros;
   // Both lists are sorted, so that each backup is looked at once.
-  for (let i = 0, j = 0; ; ) {
+  for (let i = 0, j = 0; ;) {
     for (let one = kept[j]; one && one.coversToMicros >= from; one = kept[(j += 1)])
       if (one.coversFromMicros < from) from = one.coversFromMicros;
     if (from <= start) return;

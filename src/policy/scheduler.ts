@@ -136,8 +136,7 @@ export class Scheduler {
     for (const [name, entry] of this.entries) {
       const { dueMs, startMs, retryMs } = entry;
       if (dueMs !== undefined && startMs <= nowMs) {
-        entry.lastDueMs =
-          missedRun(entry.schedule, dueMs, nowMs, entry.anchorMs) ?? dueMs;
+        entry.lastDueMs = missedRun(entry.schedule, dueMs, nowMs, entry.anchorMs) ?? dueMs;
         entry.retryMs = undefined;
         due.push([name, entry.lastDueMs, "SCHEDULED"]);
         this.plan(entry, nowMs);

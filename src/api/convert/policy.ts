@@ -22,7 +22,7 @@ import {
   type PolicyStatusSchema,
 } from "../../../gen/ts/holdfast/management/v1/policy_pb.js";
 import { VerifyLevel } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import type { Delivery } from "../../notification/deliveries.js";
+import type { Delivery } from "../../notification/delivery.js";
 import { parseDurationField, durationField } from "../../service/policies/duration-field.js";
 import { durableIndexLink } from "../../service/documents/factories.js";
 import type { DestinationProgress } from "../../service/policies/policy-progress.js";
@@ -91,7 +91,10 @@ function fromSchedule(
         timeZone: schedule?.timeZone || timeZone,
       };
     case "interval":
-      return { kind: "interval", everyMs: parseDurationField(when.value, `${field}.interval`) ?? 0 };
+      return {
+        kind: "interval",
+        everyMs: parseDurationField(when.value, `${field}.interval`) ?? 0,
+      };
     default:
       return { kind: "continuous" };
   }
@@ -132,7 +135,9 @@ export function toPolicy(view: PolicyView): MessageInitShape<typeof BackupPolicy
         level: VerifyLevel[verify.level],
       },
     }),
-    ...(restoreTest && { restoreTest: { schedule: toSchedule(restoreTest.schedule, spec.timeZone) } }),
+    ...(restoreTest && {
+      restoreTest: { schedule: toSchedule(restoreTest.schedule, spec.timeZone) },
+    }),
     maxAge: durationField(spec.maxAgeMs),
     ...((spec.webhooks.length > 0 || spec.heartbeats.length > 0) && {
       notify: {

@@ -17,7 +17,7 @@ export const auditedMethods: ReadonlySet<string> = new Set([
   ),
   ...[
     ...["Backup", "Restore", "UndoRestore", "VerifyBackup", "CheckIndex", "PruneBackups"],
-    ...["CheckDestination"],
+    ...["CheckDestination", "CopyBackup"],
     ...[
       "DescribeBackup",
       "ListBackups",
@@ -36,6 +36,10 @@ export const auditedMethods: ReadonlySet<string> = new Set([
       "Shutdown",
     ],
   ].map((name) => `holdfast.management.v1.ManagementService.${name}`),
+  ...[
+    ...["CreatePolicy", "UpdatePolicy", "DeletePolicy", "PausePolicy", "ResumePolicy"],
+    ...["RunPolicy", "ReplayDelivery", "TestNotifications"],
+  ].map((name) => `holdfast.management.v1.PolicyService.${name}`),
   "google.bytestream.ByteStream.Read",
   "google.bytestream.ByteStream.Write",
   "google.longrunning.Operations.CancelOperation",
@@ -101,7 +105,7 @@ const subjectFields = [
   "level",
 ];
 /** Message fields that contain such fields: the header of a stream, and the states of an index. */
-const nestedFields = ["message", "value", "header", "pointInTime", "from", "to"];
+const nestedFields = ["message", "value", "header", "pointInTime", "from", "to", "policy"];
 
 /** Returns the subject of a request as text without secrets, or undefined if it names none. */
 export function subjectOf(message: object): string | undefined {

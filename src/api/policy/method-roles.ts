@@ -57,6 +57,19 @@ const rolesByMethod: Readonly<Record<string, RequiredRoles>> = {
   "holdfast.management.v1.ManagementService.ListTransfers": streamers,
   "holdfast.management.v1.ManagementService.DeleteTransfer": streamers,
   "holdfast.management.v1.ManagementService.WatchOperation": watchers,
+  ...Object.fromEntries(
+    [
+      ...["GetPolicy", "ListPolicies", "RunPolicy", "PreviewPolicy", "ListPolicyRuns"],
+      ...["ListDeliveries", "TestNotifications", "ReplayDelivery"],
+    ].map((name) => [`holdfast.management.v1.PolicyService.${name}`, "backup" as const]),
+  ),
+  ...Object.fromEntries(
+    ["CreatePolicy", "UpdatePolicy", "DeletePolicy", "PausePolicy", "ResumePolicy"].map((name) => [
+      `holdfast.management.v1.PolicyService.${name}`,
+      "admin" as const,
+    ]),
+  ),
+  "holdfast.management.v1.ManagementService.CopyBackup": "backup",
   "holdfast.document.v1.DocumentService.ImportDocuments": "write",
   "holdfast.document.v1.DocumentService.ExportDocuments": "read",
   "google.bytestream.ByteStream.Read": readers,

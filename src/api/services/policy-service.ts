@@ -67,9 +67,9 @@ export function policyServiceImpl(
       };
     },
     listDeliveries: ({ name }) => ({ deliveries: policies.deliveries(name).map(toDelivery) }),
-    replayDelivery: ({ id }) => toDelivery(policies.replayDelivery(id)),
-    testNotifications: ({ name }) => ({
-      deliveries: policies.testNotifications(name).map(toDelivery),
+    replayDelivery: async ({ id }) => toDelivery(await policies.replayDelivery(id)),
+    testNotifications: async ({ name }) => ({
+      deliveries: (await policies.testNotifications(name)).map(toDelivery),
     }),
   };
 }

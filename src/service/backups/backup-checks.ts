@@ -132,10 +132,14 @@ export class BackupChecks {
       const task = { reader, manifest, level, samplePercent, temporaryDirectory };
       const tested =
         compare && level === "TEST_RESTORE"
-          ? await compareRestored(this.options, { uri: source.uri, chosen, decryptWith }, signal, report)
+          ? await compareRestored(
+              this.options,
+              { uri: source.uri, chosen, decryptWith },
+              signal,
+              report,
+            )
           : undefined;
-      const checked =
-        tested ?? (await verifyBackup(platform, storageEngine, task, signal, report));
+      const checked = tested ?? (await verifyBackup(platform, storageEngine, task, signal, report));
       await remember({ passed: true, records: checked.records });
       return checked;
     } catch (error) {

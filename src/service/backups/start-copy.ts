@@ -32,7 +32,10 @@ type CopyOptions = Pick<
 const never = new AbortController().signal;
 
 /** Starts to copy a backup, as an operation. Resolves when the request is validated. */
-export async function startCopy(options: CopyOptions, request: CopyRequest): Promise<OperationView> {
+export async function startCopy(
+  options: CopyOptions,
+  request: CopyRequest,
+): Promise<OperationView> {
   const { operations, registry, ownIndexIds } = options;
   const source = await resolveSource(options, request.source);
   if (source.location.object !== undefined)

@@ -1,5 +1,6 @@
-import type { Deliveries, Delivery } from "../../notification/deliveries.js";
-import { checkUrl, checkWebhook, type EventType, type WebhookTarget } from "../../notification/event.js";
+import { checkHeartbeatUrl, checkWebhook } from "../../notification/check-target.js";
+import type { Delivery } from "../../notification/delivery.js";
+import type { Notifications } from "../../notification/notifications.js";
 import { HostError } from "../../errors.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
@@ -40,7 +41,7 @@ export interface PoliciesOptions {
   runner: PolicyRunner;
   steps: PolicySteps;
   events: PolicyEvents;
-  deliveries: Deliveries;
+  notifications: Notifications;
   management: Pick<ManagementService, "checkDestination" | "pruneBackups">;
   /** Throws INDEX_NOT_FOUND. */
   requireIndex(link: string): void;
@@ -60,9 +61,22 @@ export interface BuiltInPolicy {
 export class Policies implements PolicyService {
   constructor(private readonly options: PoliciesOptions) {}
 
-  /** Schedules all policies. */
-  start(): void {
-    for (const policy of this.options.store.all()) this.schedule(policy);
+  /** Records runs that a kill interrupted, and schedules all policies. */
+  async start(): Promise<void> {
+    const { store, progress, history, platform } = this.options;
+    for (const { spec } of store.all()) {
+      const { running } = progress.of(spec.name);
+      if (!running) continue;
+      progress.change(spec.name, (known) => delete known.running);
+      const endTimeMicros = platform.nowMicros();
+      await history.add({ ...running, state: "INTERRUPTED", endTimeMicros });
+    }
+    for (const policy of store.all()) this.schedule(policy);
+  }
+
+  /** Cancels what runs; it is made up after the next start. */
+  close(): Promise<void> {
+    return this.options.runner.close();
   }
 
   async list(): Promise<PolicyView[]> {
@@ -76,7 +90,10 @@ export class Policies implements PolicyService {
     return name === builtIn.name ? builtIn.view() : this.view(store.get(name));
   }
 
-  async create(spec: PolicySpec, { validateOnly = false }: ChangeOptions = {}): Promise<PolicyView> {
+  async create(
+    spec: PolicySpec,
+    { validateOnly = false }: ChangeOptions = {},
+  ): Promise<PolicyView> {
     const { store, builtIn, platform } = this.options;
     this.check(spec);
     if (spec.name === builtIn.name) this.refuseBuiltIn();
@@ -174,20 +191,18 @@ export class Policies implements PolicyService {
   }
 
   deliveries(name: string): Delivery[] {
-    const { store, builtIn, deliveries } = this.options;
+    const { store, builtIn, notifications } = this.options;
     if (name !== builtIn.name) store.get(name);
-    return deliveries.list(name);
+    return notifications.deliveries(name);
   }
 
-  replayDelivery(id: string): Delivery {
-    return this.options.deliveries.replay(id);
+  replayDelivery(id: string): Promise<Delivery> {
+    return this.options.notifications.replay(id);
   }
 
-  testNotifications(name: string): Delivery[] {
+  testNotifications(name: string): Promise<Delivery[]> {
     const { store, events } = this.options;
-    const type: EventType = "policy.test";
-    const message = `This is a test of the notifications of policy ${name}.`;
-    return events.send(store.get(name).spec, type, message, {});
+    return events.test(store.get(name).spec);
   }
 
   /** Looks at the health of all policies, and reports changes. */
@@ -212,8 +227,9 @@ export class Policies implements PolicyService {
     checkPolicy(spec);
     this.options.requireIndex(spec.indexLink);
     for (const [i, webhook] of spec.webhooks.entries())
-      checkWebhook(webhook as WebhookTarget, `notify.webhooks[${i}]`);
-    for (const [i, url] of spec.heartbeats.entries()) checkUrl(url, `notify.heartbeats[${i}]`);
+      checkWebhook(webhook, `notify.webhooks[${i}]`);
+    for (const [i, url] of spec.heartbeats.entries())
+      checkHeartbeatUrl(url, `notify.heartbeats[${i}]`);
   }
 
   /** Writes a small object at each destination that is new. Errors name the field. */
@@ -277,7 +293,11 @@ export class Policies implements PolicyService {
     };
   }
 
-  private async problems({ spec, paused, createTimeMicros }: StoredPolicy): Promise<PolicyProblem[]> {
+  private async problems({
+    spec,
+    paused,
+    createTimeMicros,
+  }: StoredPolicy): Promise<PolicyProblem[]> {
     const { progress, platform, hasDocuments } = this.options;
     if (paused) return [];
     return problemsOf({

@@ -1,6 +1,6 @@
-import type { Deliveries } from "../../notification/deliveries.js";
-import type { EventType } from "../../notification/event.js";
-import type { Heartbeats } from "../../notification/heartbeats.js";
+import type { Delivery } from "../../notification/delivery.js";
+import type { PolicyEventType } from "../../notification/event.js";
+import type { Notifications } from "../../notification/notifications.js";
 import { formatTime } from "../../io/time.js";
 import type { PolicySpec, RunKind } from "../../policy/policy.js";
 import type { PolicyProblem } from "./policy-health.js";
@@ -10,11 +10,12 @@ import { errorOf, type PolicyRun } from "./policy-run.js";
 export interface PolicyEventsOptions {
   hostId: string;
   nowMicros(): number;
-  deliveries: Deliveries;
-  heartbeats: Heartbeats;
+  notifications: Notifications;
+  /** Called if an event cannot be queued durably. It is sent all the same, unless the host stops. */
+  onProblem(error: unknown): void;
 }
 
-const eventOf: Partial<Record<PolicyProblem["kind"], EventType>> = {
+const eventOf: Partial<Record<PolicyProblem["kind"], PolicyEventType>> = {
   overdue: "policy.overdue",
   window: "policy.window.unmet",
   lag: "policy.copy.lagging",
@@ -38,7 +39,7 @@ export class PolicyEvents {
         ...details,
         backup: run.steps[0]?.backupName ?? "",
       });
-      if (run.kind === "BACKUP") this.options.heartbeats.beat(spec.name, spec.heartbeats);
+      if (run.kind === "BACKUP") this.options.notifications.heartbeat(spec.name, spec.heartbeats);
       return;
     }
     const facts = { ...details, reason: error.reason };
@@ -75,23 +76,35 @@ export class PolicyEvents {
     this.known.delete(policy);
   }
 
-  /** Sends an event to the webhooks of a policy that want it. */
-  send(
-    { name, indexLink }: PolicySpec,
-    type: EventType,
+  /** Sends a test event to all webhooks of a policy. Resolves when it is queued durably. */
+  test(spec: PolicySpec): Promise<Delivery[]> {
+    const message = `This is a test of the notifications of policy ${spec.name}.`;
+    return this.queue(spec, "policy.test", message, {});
+  }
+
+  private send(
+    ...event: [PolicySpec, PolicyEventType, string, Record<string, string | number>]
+  ): void {
+    this.queue(...event).catch(this.options.onProblem);
+  }
+
+  private queue(
+    { name, indexLink, webhooks }: PolicySpec,
+    type: PolicyEventType,
     message: string,
     details: Record<string, string | number>,
-  ) {
-    const { hostId, nowMicros, deliveries } = this.options;
-    return deliveries.notify({
+  ): Promise<Delivery[]> {
+    const { hostId, nowMicros, notifications } = this.options;
+    const event = {
       type,
       timeMicros: nowMicros(),
       policy: name,
       indexLink,
-      hostId,
+      host: hostId,
       message,
       details,
-    });
+    };
+    return notifications.notify(event, webhooks);
   }
 }
 

@@ -133,11 +133,7 @@ export class PolicyProgressFile {
   }
 
   /** Changes the progress of a policy at a destination. */
-  changeDestination(
-    policy: string,
-    uri: string,
-    change: Partial<DestinationProgress>,
-  ): void {
+  changeDestination(policy: string, uri: string, change: Partial<DestinationProgress>): void {
     this.change(policy, ({ destinations }) => {
       destinations[uri] = { ...emptyDestination(), ...destinations[uri], ...change };
     });

@@ -104,7 +104,9 @@ export class PolicyRunner {
 
   /** When the next backup of a policy is tried again after a failure, in milliseconds. */
   retryMs(spec: PolicySpec): number | undefined {
-    const times = tasksOf(spec).flatMap((task) => this.scheduler.retryMs(taskName(spec, task)) ?? []);
+    const times = tasksOf(spec).flatMap(
+      (task) => this.scheduler.retryMs(taskName(spec, task)) ?? [],
+    );
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
@@ -163,7 +165,11 @@ export class PolicyRunner {
       endTimeMicros: platform.nowMicros(),
     } satisfies Partial<PolicyRun>);
     // A host that stops makes the run up after its next start.
-    if (signal.aborted && signal.reason instanceof HostError && signal.reason.reason === "SHUTTING_DOWN")
+    if (
+      signal.aborted &&
+      signal.reason instanceof HostError &&
+      signal.reason.reason === "SHUTTING_DOWN"
+    )
       run.state = "INTERRUPTED";
     const failuresBefore = progress.of(spec.name).failures[kind]?.count ?? 0;
     progress.change(spec.name, (known) => {
@@ -171,7 +177,8 @@ export class PolicyRunner {
       if (request.task && run.state !== "INTERRUPTED")
         known.lastDueMs[request.task.key] = request.task.dueMs;
       if (error === undefined) {
-        delete known.failures[kind];
+        const { [kind]: _ended, ...others } = known.failures;
+        known.failures = others;
         if (kind === "BACKUP") known.lastSuccessMicros = run.endTimeMicros;
       } else
         known.failures[kind] = {
@@ -294,7 +301,12 @@ export class PolicyRunner {
     signal: AbortSignal,
   ): Promise<void> {
     const { progress, steps, platform } = this.options;
-    const { result, step } = this.ended(run, spec, uri, await steps.verify(spec, uri, level, signal));
+    const { result, step } = this.ended(
+      run,
+      spec,
+      uri,
+      await steps.verify(spec, uri, level, signal),
+    );
     if (!result && step.error?.reason !== "BACKUP_DAMAGED") return;
     progress.changeDestination(spec.name, withoutSecrets(uri), {
       lastVerification: {

@@ -1,4 +1,4 @@
-import type { Delivery } from "../../notification/deliveries.js";
+import type { Delivery } from "../../notification/delivery.js";
 import type { PolicySpec, RunKind } from "../../policy/policy.js";
 import type { RetentionRules } from "../../policy/retention.js";
 import type { PlannedBackup } from "./plan-retention.js";
@@ -65,7 +65,11 @@ export interface PolicyService {
   setPaused(name: string, paused: boolean): Promise<PolicyView>;
   /** Starts a run. Throws POLICY_BUSY. */
   run(name: string, kind: RunKind): PolicyRun;
-  preview(name: string, rules: RetentionRules | undefined, signal: AbortSignal): Promise<PolicyPreview>;
+  preview(
+    name: string,
+    rules: RetentionRules | undefined,
+    signal: AbortSignal,
+  ): Promise<PolicyPreview>;
   /** Lists runs, the one under way first, then newest first. Throws PAGE_TOKEN_INVALID. */
   runs(
     name: string,
@@ -74,7 +78,7 @@ export interface PolicyService {
   ): Promise<{ runs: PolicyRun[]; hasMore: boolean }>;
   deliveries(name: string): Delivery[];
   /** Throws DELIVERY_NOT_FOUND. */
-  replayDelivery(id: string): Delivery;
+  replayDelivery(id: string): Promise<Delivery>;
   /** Sends a test event to all webhooks of a policy. */
-  testNotifications(name: string): Delivery[];
+  testNotifications(name: string): Promise<Delivery[]>;
 }

@@ -72,7 +72,11 @@ export class PolicySteps {
   }
 
   /** Restores the newest backup of a destination on trial, and compares it with the live index. */
-  testRestore(spec: PolicySpec, uri: string, signal: AbortSignal): Promise<EndedStep<VerifyResult>> {
+  testRestore(
+    spec: PolicySpec,
+    uri: string,
+    signal: AbortSignal,
+  ): Promise<EndedStep<VerifyResult>> {
     const depth = {
       level: "TEST_RESTORE" as const,
       samplePercent: 100,
@@ -116,11 +120,7 @@ export class PolicySteps {
   }
 
   /** Lists the backups of a destination and decides which of them stay. */
-  async planRetention(
-    spec: PolicySpec,
-    uri: string,
-    signal: AbortSignal,
-  ): Promise<RetentionPlan> {
+  async planRetention(spec: PolicySpec, uri: string, signal: AbortSignal): Promise<RetentionPlan> {
     const { management, platform, ownIndexIds } = this.options;
     const listings = await management.listBackups(uri, { signal });
     return planRetention(listings, spec, ownIndexIds(), platform.nowMicros());

@@ -1,3 +1,4 @@
+import { noPolicies } from "../../support/fake-policies.js";
 import { createFakeControl } from "../../support/fake-control.js";
 import type { StreamService } from "../../../src/service/backups/streams.js";
 import { HostError } from "../../../src/errors.js";
@@ -25,6 +26,7 @@ export function fakeHost() {
     operations: fakeOperations(operations),
     streams: { idleMs: 60_000 } as StreamService,
     control: createFakeControl(),
+    policies: noPolicies,
     nowMicros: () => 2_000_000,
     asked,
   };

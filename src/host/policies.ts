@@ -1,0 +1,179 @@
+import { limits } from "../limits.js";
+import { Notifications } from "../notification/notifications.js";
+import type { PolicySpec } from "../policy/policy.js";
+import { withoutSecrets } from "../security/secrets.js";
+import type { ManagementService } from "../service/backups/management-service.js";
+import { durableIndexLink } from "../service/documents/factories.js";
+import { Policies, type BuiltInPolicy } from "../service/policies/policies.js";
+import { PolicyEvents } from "../service/policies/policy-events.js";
+import { PolicyProgressFile } from "../service/policies/policy-progress.js";
+import { PolicyRunner } from "../service/policies/policy-runner.js";
+import { PolicySteps } from "../service/policies/policy-steps.js";
+import { PolicyStore } from "../service/policies/policy-store.js";
+import { RunHistory } from "../service/policies/run-history.js";
+import type { Backups } from "./backups.js";
+import type { HostContext } from "./context.js";
+import type { Storage } from "./storage.js";
+
+/** Name of the policy that stands for the automatic backups of the host. */
+const builtInName = "automatic";
+
+/** Opens the backup policies of a host and schedules them. */
+export async function openPolicies(
+  context: HostContext,
+  storage: Storage,
+  backups: Backups,
+  management: ManagementService,
+  declared: readonly PolicySpec[],
+): Promise<Policies> {
+  const { options, directory, hostId, lifecycle, logger, onInternalError } = context;
+  const { platform } = options;
+  const onProblem = (error: unknown) =>
+    logger.warn({ err: error }, "a problem of backup policies that stops none of them");
+  const store = await PolicyStore.open({ platform, path: directory.policies, declared });
+  const progress = await PolicyProgressFile.open({
+    platform,
+    path: directory.policyProgress,
+    onProblem,
+  });
+  lifecycle.onClose(() => progress.close());
+  if ((await platform.files.status(directory.policyRuns)) === undefined)
+    await platform.files.makeDirectory(directory.policyRuns);
+  const history = new RunHistory({ platform, directory: directory.policyRuns, onProblem });
+  const nowMs = () => Math.floor(platform.nowMicros() / 1000);
+  const clock = { nowMs, setTimer };
+  const notifications = await Notifications.open({
+    platform,
+    directory: directory.path,
+    ...backups.network,
+    clock,
+    targetsOf: (name) => (store.has(name) ? store.get(name).spec.webhooks : []),
+    onProblem,
+  });
+  lifecycle.onClose(() => notifications.close());
+  const events = new PolicyEvents({
+    hostId,
+    nowMicros: platform.nowMicros,
+    notifications,
+    onProblem,
+  });
+  const steps = new PolicySteps({
+    platform,
+    management,
+    operations: backups.operations,
+    ownIndexIds: storage.ownIndexIds,
+  });
+  const runner = new PolicyRunner({
+    platform,
+    clock,
+    progress,
+    history,
+    steps,
+    onEnded: (spec, run, failuresBefore) => {
+      const fields = { policy: spec.name, kind: run.kind, reason: run.reason, steps: run.steps };
+      if (run.state === "SUCCEEDED") logger.info(fields, "policy run succeeded");
+      else logger.warn(fields, "policy run failed");
+      events.ended(spec, run, failuresBefore);
+    },
+    onMissed: (spec, kind, dueMs) => events.missed(spec, kind, dueMs),
+    onInternalError,
+  });
+  const policies = new Policies({
+    platform,
+    store,
+    progress,
+    history,
+    runner,
+    steps,
+    events,
+    notifications,
+    management,
+    requireIndex: (link) => void storage.indexOf(link),
+    hasDocuments: async (link) => (await storage.indexOf(link).state()).versions > 0,
+    builtIn: builtInPolicy(context, backups),
+  });
+  lifecycle.onClose(() => policies.close());
+  await policies.start();
+  notifications.start();
+  const timer = setInterval(
+    () => void policies.checkHealth().catch(onInternalError),
+    limits.policyHealthMs,
+  ).unref();
+  lifecycle.onClose(() => clearInterval(timer));
+  return policies;
+}
+
+function setTimer(callback: () => void, ms: number): { clear(): void } {
+  const timer = setTimeout(callback, ms).unref();
+  return { clear: () => clearTimeout(timer) };
+}
+
+/** The automatic backups of the host, which Xenon's AutoBackupConfiguration enables, as a policy. */
+function builtInPolicy(
+  { options: { platform }, startTimeMicros }: HostContext,
+  { autoBackup, saveAutoBackup, paths }: Backups,
+): BuiltInPolicy {
+  return {
+    name: builtInName,
+    async setPaused(paused) {
+      await saveAutoBackup(!paused);
+      await autoBackup.configure(!paused);
+    },
+    view() {
+      const status = autoBackup.status();
+      const uri = withoutSecrets(paths.autoBackupUri);
+      const problem = status.lastError?.message;
+      const states = { OFF: "PAUSED", CURRENT: "ACTIVE", WAITING: "ACTIVE", RUNNING: "RUNNING" };
+      return {
+        policy: {
+          spec: {
+            name: builtInName,
+            indexLink: durableIndexLink,
+            destination: uri,
+            recipients: [],
+            schedule: { kind: "continuous" },
+            timeZone: "UTC",
+            jitterMs: 0,
+            copies: [],
+            webhooks: [],
+            heartbeats: [],
+            acknowledge: "LOCAL",
+            whenUnreachable: "FAIL",
+          },
+          origin: "BUILT_IN",
+          paused: !status.enabled,
+          createTimeMicros: startTimeMicros,
+          updateTimeMicros: startTimeMicros,
+          revision: 0,
+        },
+        uris: [uri],
+        nowMicros: platform.nowMicros(),
+        state: ({ ...states, RETRYING: "RETRYING" } as const)[status.state] as "ACTIVE",
+        problems:
+          status.enabled && problem !== undefined ? [{ kind: "failing", message: problem }] : [],
+        nextRunsMicros: [],
+        retryMicros: 0,
+        degraded: false,
+        progress: {
+          lastDueMs: {},
+          lastSuccessMicros: status.lastSuccessMicros ?? 0,
+          failures: {},
+          skippedRuns: 0,
+          missedRuns: 0,
+          destinations: {
+            [uri]: {
+              backupName: "",
+              positionMicros: status.positionMicros ?? 0,
+              lastSuccessMicros: status.lastSuccessMicros ?? 0,
+              lastError: problem ?? "",
+              behindSinceMicros: 0,
+              windowFromMicros: 0,
+              windowToMicros: 0,
+              lastProvenRestoreMicros: 0,
+            },
+          },
+        },
+      };
+    },
+  };
+}
