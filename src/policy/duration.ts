@@ -31,10 +31,10 @@ export function parseDuration(text: string, field: string): number {
   );
 }
 
-/** Formats milliseconds as parseDuration reads them, in the largest unit that is exact; whole seconds. */
+/** Formats milliseconds as parseDuration reads them, in the largest unit up to days that is exact; whole seconds. */
 export function durationText(ms: number): string {
   const seconds = Math.round(ms / 1000) * 1000;
-  for (const unit of ["w", "d", "h", "m"] as const)
+  for (const unit of ["d", "h", "m"] as const)
     if (seconds > 0 && seconds % unitMs[unit] === 0) return `${seconds / unitMs[unit]}${unit}`;
   return `${seconds / 1000}s`;
 }
