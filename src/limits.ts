@@ -302,6 +302,10 @@ export const limits = {
   policyRetryMaxMs: 3_600_000,
   /** How often the health of policies is checked without a run. */
   policyHealthMs: 30_000,
+  /** How long a write waits until it is copied, before the destination counts as unreachable. */
+  copiedWaitMs: 10_000,
+  /** How often the progress of continuous policies is written. */
+  policyProgressMs: 10_000,
   /** The check of all destinations of a new policy. */
   policyProbeMs: 60_000,
   /** Next runs that a policy shows. */

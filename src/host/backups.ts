@@ -344,7 +344,9 @@ async function startAutomaticBackups(
     onChange: (changed) => void events.emit("backupHealthChanged", changed),
     onBackgroundError: context.onInternalError,
   });
-  events.on("committed", () => autoBackup.changed());
+  events.on("committed", (link) => {
+    if (link === durableIndexLink) autoBackup.changed();
+  });
   events.on("autoBackupRan", (run) =>
     records.noteAutoBackup(run, { indexLink: durableIndexLink, destination: uri }),
   );

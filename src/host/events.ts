@@ -4,8 +4,8 @@ import type { BackupHealth } from "../service/host/description.js";
 import type { OperationView } from "../operation/operation.js";
 
 interface HostEventMap {
-  /** Documents of the durable index were written. */
-  committed: [];
+  /** Documents of the index with this link were written, or it was switched. */
+  committed: [indexLink: string];
   /** An operation ended: it succeeded, failed or was cancelled. */
   operationEnded: [OperationView];
   /** A run of automatic backups succeeded or failed. */

@@ -5,6 +5,7 @@ import { withoutSecrets } from "../security/secrets.js";
 import type { ManagementService } from "../service/backups/management-service.js";
 import { durableIndexLink } from "../service/documents/factories.js";
 import { Policies, type BuiltInPolicy } from "../service/policies/policies.js";
+import { ContinuousBackups } from "../service/policies/continuous-backups.js";
 import { PolicyEvents } from "../service/policies/policy-events.js";
 import { PolicyProgressFile } from "../service/policies/policy-progress.js";
 import { PolicyRunner } from "../service/policies/policy-runner.js";
@@ -13,6 +14,7 @@ import { PolicyStore } from "../service/policies/policy-store.js";
 import { RunHistory } from "../service/policies/run-history.js";
 import type { Backups } from "./backups.js";
 import type { HostContext } from "./context.js";
+import { productVersion } from "./product-version.js";
 import type { Storage } from "./storage.js";
 
 /** Name of the policy that stands for the automatic backups of the host. */
@@ -78,12 +80,32 @@ export async function openPolicies(
     onMissed: (spec, kind, dueMs) => events.missed(spec, kind, dueMs),
     onInternalError,
   });
+  const continuous = new ContinuousBackups({
+    ...backups,
+    platform,
+    indexOf: storage.indexOf,
+    temporaryDirectory: directory.temporary,
+    hostId,
+    productVersion,
+    progress,
+    onFailed(spec, { reason, message }) {
+      logger.warn(
+        { policy: spec.name, reason, problem: message },
+        "continuous backup failed; retrying",
+      );
+      events.failed(spec, { reason, message });
+    },
+    onSucceeded: (spec, _name, failuresBefore) => events.succeeded(spec, failuresBefore),
+    onBackgroundError: onInternalError,
+  });
+  context.events.on("committed", (link) => continuous.committed(link));
   const policies = new Policies({
     platform,
     store,
     progress,
     history,
     runner,
+    continuous,
     steps,
     events,
     notifications,

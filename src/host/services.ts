@@ -108,6 +108,8 @@ export async function openServices(
   const fileStore = await openLocalFiles(context, backups);
   const describeHost = () => describe(context, storage, backups, addresses);
   const { operations, autoBackup } = backups;
+  // Policies use the service, which asks them back.
+  let policies: Policies | undefined;
   const management = createManagementService({
     ...backups,
     platform,
@@ -118,15 +120,24 @@ export async function openServices(
     hostId,
     productVersion,
     describeHost,
-    pauseAutoBackup: async (source) =>
-      isAutoBackupSource(source, backups.autoBackupUri) ? autoBackup.pause() : () => {},
+    async pauseAutoBackup(source) {
+      const resume = isAutoBackupSource(source, backups.autoBackupUri)
+        ? await autoBackup.pause()
+        : () => {};
+      const resumePolicies = await policies?.pause((uri) => isAutoBackupSource(source, uri));
+      return () => {
+        resume();
+        resumePolicies?.();
+      };
+    },
+    keepsEarlier: (uri) => policies?.hasScheduled(uri) ?? false,
   });
   await checkAfterUncleanStop(
     storage.durableIndex,
     (link) => management.checkIndex(link),
     (fields, message) => logger.warn(fields, message),
   );
-  const policies = await openPolicies(context, storage, backups, management, []);
+  policies = await openPolicies(context, storage, backups, management, []);
   const requests = createRequests({
     counter: metrics.requests,
     log: (request) => logger.info(request, "request"),

@@ -86,7 +86,7 @@ async function openIndex(
     historyMicros: historyMs * 1000,
     durable: !inMemory,
     onBackgroundError: onInternalError,
-    ...(!inMemory && { onCommit: () => void events.emit("committed") }),
+    onCommit: () => void events.emit("committed", link),
   });
   lifecycle.onClose(() => index.close());
   return index;

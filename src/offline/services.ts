@@ -127,6 +127,7 @@ export async function openOffline({
     productVersion,
     describeHost: noHost,
     pauseAutoBackup: async () => () => {},
+    keepsEarlier: () => false,
   });
   const conversion = { statusOf, nowMicros: platform.nowMicros };
   const services = [

@@ -36,6 +36,14 @@ export interface Replacement {
   abandon(): Promise<void>;
 }
 
+/** What a write waits for beside its own durability. */
+export interface WriteBarrier {
+  /** Called before a write. Throws to refuse it. */
+  admit(): void;
+  /** Resolves when the write with this update time may be acknowledged. Throws if it may not. */
+  copied(updateTimeMicros: number): Promise<void>;
+}
+
 /** How an index is opened. */
 export interface DocumentIndexOptions extends OpenIndexOptions {
   inMemory: boolean;
@@ -57,6 +65,7 @@ interface Live {
 export class DocumentIndex implements DocumentStore {
   private closed = false;
   private commitReported = false;
+  private readonly barriers = new Set<WriteBarrier>();
   /** Pending while a restore is under way. */
   private replacing: { promise: Promise<void>; resolve: () => void } | undefined;
   /** The retirement of replaced generations, one after another, each once its last reader has ended. */
@@ -116,9 +125,18 @@ export class DocumentIndex implements DocumentStore {
   }
 
   async write(write: DocumentWrite): Promise<DocumentVersion | undefined> {
+    for (const barrier of this.barriers) barrier.admit();
     const written = await this.withEngine((engine) => engine.write(write));
-    if (written !== undefined) this.reportCommit();
+    if (written === undefined) return undefined;
+    this.reportCommit();
+    for (const barrier of this.barriers) await barrier.copied(written.updateTimeMicros);
     return written;
+  }
+
+  /** Holds the acknowledgement of writes until a barrier lets them pass. Returns what removes the barrier. */
+  addBarrier(barrier: WriteBarrier): () => void {
+    this.barriers.add(barrier);
+    return () => void this.barriers.delete(barrier);
   }
 
   read(

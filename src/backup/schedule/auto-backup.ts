@@ -6,7 +6,7 @@ import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import { describeManifest, type BackupDescription } from "../../segment/description.js";
 import { fileBytesOf, type Manifest, type ManifestFile } from "../../segment/manifest.js";
-import { parseManifestName } from "../../segment/format.js";
+import { parseManifestName, type Compression } from "../../segment/format.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import type { EncryptTo } from "../../encoding/encoding-call.js";
 import { encodingAt, encryptionOf } from "../encode-segment.js";
@@ -34,6 +34,10 @@ export interface AutoBackupOptions {
   hostId: string;
   productVersion: string;
   enabled: boolean;
+  /** Interval between the starts of runs. Default: that of the platform, or limits.autoBackupIntervalMs. */
+  intervalMs?: number | undefined;
+  /** Compression of new segments. Default: as for every backup. */
+  compression?: Compression | undefined;
   /** Whether the last verification of the backup with this manifest found damage. */
   isDamaged(manifestSha256: string): boolean;
   written: WrittenManifests;
@@ -86,7 +90,10 @@ export class AutoBackup {
       platform,
       index,
       encoding: async () =>
-        encodingAt((await options.target()).destination, { encryptTo: options.encryptTo }),
+        encodingAt((await options.target()).destination, {
+          encryptTo: options.encryptTo,
+          compression: options.compression,
+        }),
       temporaryDirectory: options.temporaryDirectory,
       stage: async () => (await options.target()).destination.stage({}),
       onReady: () => this.touch(),
@@ -205,7 +212,10 @@ export class AutoBackup {
         productVersion,
         full: false,
         store: false,
-        encoding: encodingAt(target.destination, { encryptTo: this.options.encryptTo }),
+        encoding: encodingAt(target.destination, {
+          encryptTo: this.options.encryptTo,
+          compression: this.options.compression,
+        }),
         encryption: encryptionOf(this.options),
         sign: this.options.sign,
         temporaryDirectory: this.options.temporaryDirectory,
@@ -293,10 +303,11 @@ export class AutoBackup {
 
   private delayMs(): number {
     const {
-      intervalMs = limits.autoBackupIntervalMs,
+      intervalMs: pace = limits.autoBackupIntervalMs,
       retryMs = limits.autoBackupRetryMs,
       retryMaxMs = limits.autoBackupRetryMaxMs,
     } = this.options.platform.autoBackup ?? {};
+    const { intervalMs = pace } = this.options;
     return this.attempts > 0
       ? Math.min(retryMs * 2 ** (this.attempts - 1), retryMaxMs)
       : Math.max(0, this.lastBegun + intervalMs - performance.now());

@@ -42,4 +42,6 @@ export interface ManagementOptions {
    * that it no longer needs. Resolves with the function that resumes them.
    */
   pauseAutoBackup(source: string): Promise<() => void>;
+  /** Whether a policy decides which backups at a destination, a URI, stay; then a backup removes none. */
+  keepsEarlier(destination: string): boolean;
 }

@@ -115,7 +115,7 @@ export class BackupStarter {
         hostId,
         productVersion,
         full: request.full ?? false,
-        keepEarlier: request.keepEarlier ?? false,
+        keepEarlier: request.keepEarlier ?? this.options.keepsEarlier(target.uri),
         store: request.store ?? false,
         retention: request.retention,
         isDamaged: this.isDamagedAt(target.uri),

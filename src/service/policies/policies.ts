@@ -16,6 +16,7 @@ import { checkRetention, type RetentionRules } from "../../policy/retention.js";
 import { nextRuns } from "../../policy/schedule.js";
 import { withoutSecrets } from "../../security/secrets.js";
 import type { ManagementService } from "../backups/management-service.js";
+import type { ContinuousBackups } from "./continuous-backups.js";
 import { problemsOf, type PolicyProblem } from "./policy-health.js";
 import type { PolicyEvents } from "./policy-events.js";
 import type { PolicyProgressFile } from "./policy-progress.js";
@@ -39,6 +40,7 @@ export interface PoliciesOptions {
   progress: PolicyProgressFile;
   history: RunHistory;
   runner: PolicyRunner;
+  continuous: ContinuousBackups;
   steps: PolicySteps;
   events: PolicyEvents;
   notifications: Notifications;
@@ -71,12 +73,28 @@ export class Policies implements PolicyService {
       const endTimeMicros = platform.nowMicros();
       await history.add({ ...running, state: "INTERRUPTED", endTimeMicros });
     }
-    for (const policy of store.all()) this.schedule(policy);
+    for (const policy of store.all()) await this.schedule(policy);
+  }
+
+  /** Pauses continuous backups to destinations that `isSource` accepts. Resolves with what resumes them. */
+  pause(isSource: (destination: string) => boolean): Promise<() => void> {
+    return this.options.continuous.pause(isSource);
+  }
+
+  /** Whether a policy with a schedule backs up to a destination, where retention decides what stays. */
+  hasScheduled(destination: string): boolean {
+    return this.options.store
+      .all()
+      .some(
+        ({ spec }) =>
+          spec.schedule.kind !== "continuous" && withoutSecrets(spec.destination) === destination,
+      );
   }
 
   /** Cancels what runs; it is made up after the next start. */
-  close(): Promise<void> {
-    return this.options.runner.close();
+  async close(): Promise<void> {
+    const { runner, continuous } = this.options;
+    await Promise.all([runner.close(), continuous.close()]);
   }
 
   async list(): Promise<PolicyView[]> {
@@ -111,7 +129,7 @@ export class Policies implements PolicyService {
       });
     }
     const created = await store.create(spec);
-    this.schedule(created);
+    await this.schedule(created);
     return this.view(created);
   }
 
@@ -127,15 +145,16 @@ export class Policies implements PolicyService {
     await this.probe(spec, destinationsOf(current.spec));
     if (validateOnly) return this.view({ ...current, spec });
     const updated = await store.update(spec, revision);
-    this.schedule(updated);
+    await this.schedule(updated);
     return this.view(updated);
   }
 
   async remove(name: string): Promise<void> {
-    const { store, builtIn, runner, progress, history, events } = this.options;
+    const { store, builtIn, runner, continuous, progress, history, events } = this.options;
     if (name === builtIn.name) this.refuseBuiltIn();
     await store.remove(name);
     runner.unschedule(name);
+    await continuous.stop(name);
     await runner.cancel(name);
     progress.remove(name);
     events.forget(name);
@@ -149,7 +168,7 @@ export class Policies implements PolicyService {
       return builtIn.view();
     }
     const changed = await store.setPaused(name, paused);
-    this.schedule(changed);
+    await this.schedule(changed);
     return this.view(changed);
   }
 
@@ -157,6 +176,8 @@ export class Policies implements PolicyService {
     const { store, builtIn, runner } = this.options;
     if (name === builtIn.name) this.refuseBuiltIn();
     const { spec } = store.get(name);
+    if (kind === "BACKUP" && spec.schedule.kind === "continuous")
+      throw fieldError("kind", `policy ${name} is continuous: it backs up after each write.`);
     if (kind === "COPY" && spec.copies.length === 0)
       throw fieldError("kind", `policy ${name} has no copies.`);
     return runner.request(spec, kind);
@@ -217,10 +238,12 @@ export class Policies implements PolicyService {
     return unhealthy;
   }
 
-  private schedule({ spec, paused, createTimeMicros }: StoredPolicy): void {
-    const { runner } = this.options;
+  private async schedule({ spec, paused, createTimeMicros }: StoredPolicy): Promise<void> {
+    const { runner, continuous } = this.options;
     if (paused) runner.unschedule(spec.name);
     else runner.schedule(spec, Math.floor(createTimeMicros / 1000));
+    if (paused || spec.schedule.kind !== "continuous") await continuous.stop(spec.name);
+    else await continuous.start(spec);
   }
 
   private check(spec: PolicySpec): void {
@@ -271,26 +294,31 @@ export class Policies implements PolicyService {
   }
 
   private async view(policy: StoredPolicy): Promise<PolicyView> {
-    const { runner, progress, platform } = this.options;
-    const { spec, paused } = policy;
+    const { runner, continuous, progress, platform } = this.options;
+    const { spec } = policy;
     const retryMs = runner.retryMs(spec);
     return {
       policy,
       uris: destinationsOf(spec).map(withoutSecrets),
       nowMicros: platform.nowMicros(),
-      state: runner.isRunning(spec.name)
-        ? "RUNNING"
-        : paused
-          ? "PAUSED"
-          : retryMs !== undefined
-            ? "RETRYING"
-            : "ACTIVE",
+      state: this.stateOf(policy, retryMs),
       problems: await this.problems(policy),
       nextRunsMicros: this.nextRuns(policy),
       retryMicros: (retryMs ?? 0) * 1000,
       progress: progress.of(spec.name),
-      degraded: false,
+      degraded: continuous.degraded(spec.name) !== undefined,
     };
+  }
+
+  private stateOf(
+    { spec, paused }: StoredPolicy,
+    retryMs: number | undefined,
+  ): PolicyView["state"] {
+    const { runner, continuous } = this.options;
+    const state = continuous.status(spec.name)?.state;
+    if (runner.isRunning(spec.name) || state === "RUNNING") return "RUNNING";
+    if (paused) return "PAUSED";
+    return retryMs !== undefined || state === "RETRYING" ? "RETRYING" : "ACTIVE";
   }
 
   private async problems({
@@ -298,7 +326,7 @@ export class Policies implements PolicyService {
     paused,
     createTimeMicros,
   }: StoredPolicy): Promise<PolicyProblem[]> {
-    const { progress, platform, hasDocuments } = this.options;
+    const { progress, platform, hasDocuments, continuous } = this.options;
     if (paused) return [];
     return problemsOf({
       spec,
@@ -306,7 +334,8 @@ export class Policies implements PolicyService {
       nowMicros: platform.nowMicros(),
       sinceMicros: createTimeMicros,
       hasDocuments: spec.maxAgeMs !== undefined && (await hasDocuments(spec.indexLink)),
-      isCurrent: false,
+      isCurrent: continuous.status(spec.name)?.state === "CURRENT",
+      degraded: degradedText(continuous.degraded(spec.name)),
     });
   }
 
@@ -344,3 +373,6 @@ function withSecrets(given: PolicySpec, current: PolicySpec): PolicySpec {
     }),
   };
 }
+
+const degradedText = (problem: string | undefined) =>
+  problem && `Writes are not copied before they are acknowledged, or fail: ${problem}`;

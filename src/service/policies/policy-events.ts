@@ -52,6 +52,18 @@ export class PolicyEvents {
       this.send(spec, "policy.run.failed", error.message, facts);
   }
 
+  /** Reports that continuous backups start to fail. */
+  failed(spec: PolicySpec, { reason, message }: { reason: string; message: string }): void {
+    this.send(spec, "policy.run.failed", message, { kind: "BACKUP", reason });
+  }
+
+  /** Reports a continuous backup. */
+  succeeded(spec: PolicySpec, failuresBefore: number): void {
+    if (failuresBefore > 0)
+      this.send(spec, "policy.recovered", `${spec.name} works again.`, { kind: "BACKUP" });
+    this.options.notifications.heartbeat(spec.name, spec.heartbeats);
+  }
+
   missed(spec: PolicySpec, kind: RunKind, dueMs: number): void {
     const time = formatTime(dueMs * 1000);
     this.send(

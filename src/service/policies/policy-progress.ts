@@ -93,6 +93,7 @@ export interface PolicyProgressOptions {
 export class PolicyProgressFile {
   private writing: Promise<void> | undefined;
   private dirty = false;
+  private later: NodeJS.Timeout | undefined;
 
   private constructor(
     private readonly options: PolicyProgressOptions,
@@ -126,17 +127,24 @@ export class PolicyProgressFile {
 
   /** Changes the progress of a policy. */
   change(policy: string, work: (progress: PolicyProgress) => void): void {
-    const progress = this.of(policy);
-    work(progress);
-    this.known.set(policy, progress);
+    this.apply(policy, work);
     this.writeSoon();
+  }
+
+  /** The same for changes that are too frequent to write each of them. */
+  note(policy: string, work: (progress: PolicyProgress) => void): void {
+    this.apply(policy, work);
+    this.later ??= setTimeout(() => this.writeSoon(), limits.policyProgressMs).unref();
   }
 
   /** Changes the progress of a policy at a destination. */
   changeDestination(policy: string, uri: string, change: Partial<DestinationProgress>): void {
-    this.change(policy, ({ destinations }) => {
-      destinations[uri] = { ...emptyDestination(), ...destinations[uri], ...change };
-    });
+    this.change(policy, at(uri, change));
+  }
+
+  /** The same for changes that are too frequent to write each of them. */
+  noteDestination(policy: string, uri: string, change: Partial<DestinationProgress>): void {
+    this.note(policy, at(uri, change));
   }
 
   remove(policy: string): void {
@@ -146,10 +154,19 @@ export class PolicyProgressFile {
 
   /** Resolves when all changes are durable, or reported to onProblem. */
   async close(): Promise<void> {
+    if (this.later !== undefined) this.writeSoon();
     while (this.writing) await this.writing;
   }
 
+  private apply(policy: string, work: (progress: PolicyProgress) => void): void {
+    const progress = this.of(policy);
+    work(progress);
+    this.known.set(policy, progress);
+  }
+
   private writeSoon(): void {
+    clearTimeout(this.later);
+    this.later = undefined;
     this.dirty = true;
     this.writing ??= this.write().finally(() => {
       this.writing = undefined;
@@ -164,6 +181,12 @@ export class PolicyProgressFile {
       await this.file.write(Object.fromEntries(this.known)).catch(this.options.onProblem);
     }
   }
+}
+
+function at(uri: string, change: Partial<DestinationProgress>) {
+  return ({ destinations }: PolicyProgress) => {
+    destinations[uri] = { ...emptyDestination(), ...destinations[uri], ...change };
+  };
 }
 
 function isProgress(value: unknown): boolean {

@@ -1,0 +1,184 @@
+import { AutoBackup, type AutoBackupRun } from "../../backup/schedule/auto-backup.js";
+import type { AutoBackupStatus } from "../../backup/schedule/status.js";
+import { resolveTarget } from "../../container/resolve.js";
+import type { EncryptTo } from "../../encoding/encoding-call.js";
+import { HostError } from "../../errors.js";
+import type { PolicySpec } from "../../policy/policy.js";
+import { withoutSecrets } from "../../security/secrets.js";
+import type { ManagementOptions } from "../backups/management-options.js";
+import { CopiedBarrier } from "./copied-barrier.js";
+import type { PolicyProgressFile } from "./policy-progress.js";
+
+/** Dependencies of ContinuousBackups. */
+export interface ContinuousBackupsOptions extends Pick<
+  ManagementOptions,
+  | "platform"
+  | "indexOf"
+  | "registry"
+  | "verifications"
+  | "written"
+  | "sign"
+  | "trust"
+  | "encryptTo"
+  | "temporaryDirectory"
+  | "hostId"
+  | "productVersion"
+> {
+  progress: PolicyProgressFile;
+  /** Called when backups of a policy start to fail. */
+  onFailed(spec: PolicySpec, error: HostError): void;
+  /** Called after each backup; `failuresBefore` counts the failed ones before it. */
+  onSucceeded(spec: PolicySpec, backupName: string, failuresBefore: number): void;
+  onBackgroundError(error: unknown): void;
+}
+
+interface Continuous {
+  spec: PolicySpec;
+  autoBackup: AutoBackup;
+  barrier: CopiedBarrier | undefined;
+  removeBarrier: () => void;
+}
+
+/** The continuous backups of policies: each writes a delta after each commit, and merges them in the background. */
+export class ContinuousBackups {
+  private readonly running = new Map<string, Continuous>();
+
+  constructor(private readonly options: ContinuousBackupsOptions) {}
+
+  /** Starts the backups of a policy, or starts them as the policy is now. */
+  async start(spec: PolicySpec): Promise<void> {
+    await this.stop(spec.name);
+    const { indexOf } = this.options;
+    const index = indexOf(spec.indexLink);
+    const barrier =
+      spec.acknowledge === "COPIED"
+        ? new CopiedBarrier({
+            policy: spec.name,
+            destination: withoutSecrets(spec.destination),
+            whenUnreachable: spec.whenUnreachable,
+          })
+        : undefined;
+    this.running.set(spec.name, {
+      spec,
+      barrier,
+      autoBackup: this.open(spec, barrier),
+      removeBarrier: barrier ? index.addBarrier(barrier) : () => {},
+    });
+  }
+
+  /** Stops the backups of a policy; a run under way ends first. Writes no longer wait for them. */
+  async stop(name: string): Promise<void> {
+    const found = this.running.get(name);
+    if (!found) return;
+    this.running.delete(name);
+    found.removeBarrier();
+    found.barrier?.close();
+    await found.autoBackup.close();
+  }
+
+  /** Reports that documents of an index were written. */
+  committed(indexLink: string): void {
+    for (const { spec, autoBackup } of this.running.values())
+      if (spec.indexLink === indexLink) autoBackup.changed();
+  }
+
+  /** Undefined: the policy does not run. */
+  status(name: string): AutoBackupStatus | undefined {
+    return this.running.get(name)?.autoBackup.status();
+  }
+
+  /** Why writes are acknowledged before they are copied; undefined if they are not. */
+  degraded(name: string): string | undefined {
+    return this.running.get(name)?.barrier?.degraded();
+  }
+
+  /** Pauses the backups to destinations that `isSource` accepts. Resolves with the function that resumes them. */
+  async pause(isSource: (destination: string) => boolean): Promise<() => void> {
+    const paused = [...this.running.values()].filter(({ spec }) => isSource(spec.destination));
+    const resumes = await Promise.all(paused.map(({ autoBackup }) => autoBackup.pause()));
+    return () => {
+      for (const resume of resumes) resume();
+    };
+  }
+
+  /** Ends each with a last run if writes are not backed up yet. */
+  async close(): Promise<void> {
+    await Promise.all([...this.running.keys()].map((name) => this.stop(name)));
+  }
+
+  private open(spec: PolicySpec, barrier: CopiedBarrier | undefined): AutoBackup {
+    const { options } = this;
+    const { platform, registry, temporaryDirectory, trust, verifications } = options;
+    const uri = withoutSecrets(spec.destination);
+    const containers = { platform, registry, temporaryDirectory, trust };
+    const wanted = { destination: spec.destination, container: "DIRECTORY" as const };
+    return new AutoBackup({
+      platform,
+      index: options.indexOf(spec.indexLink),
+      destination: uri,
+      displayName: uri,
+      target: () => resolveTarget(containers, wanted),
+      sign: options.sign,
+      encryptTo: recipientsOf(spec, options.encryptTo),
+      compression: spec.compression,
+      temporaryDirectory,
+      hostId: options.hostId,
+      productVersion: options.productVersion,
+      enabled: true,
+      // A write that waits for its copy shares the next run with all that wait.
+      intervalMs: barrier ? 0 : undefined,
+      isDamaged: (manifestSha256) => verifications.isDamaged({ uri, manifestSha256 }),
+      written: options.written,
+      onRun: (run) => this.ran(spec, barrier, run),
+      onBackgroundError: options.onBackgroundError,
+    });
+  }
+
+  private ran(spec: PolicySpec, barrier: CopiedBarrier | undefined, run: AutoBackupRun): void {
+    if (run.outcome === "skipped") return;
+    const { progress, platform, onFailed, onSucceeded } = this.options;
+    const uri = withoutSecrets(spec.destination);
+    const timeMicros = platform.nowMicros();
+    if (run.outcome === "failed") {
+      const { reason, message } = run.error;
+      barrier?.failed(message);
+      progress.change(spec.name, (known) => {
+        known.failures["BACKUP"] = { count: run.attempts, timeMicros, reason, message };
+      });
+      progress.changeDestination(spec.name, uri, { lastError: message });
+      if (run.attempts === 1) onFailed(spec, run.error);
+      return;
+    }
+    const { name, positionMicros, window } = run.backup;
+    barrier?.performed(positionMicros);
+    const failuresBefore = progress.of(spec.name).failures["BACKUP"]?.count ?? 0;
+    progress.note(spec.name, (known) => {
+      const { BACKUP: _ended, ...others } = known.failures;
+      known.failures = others;
+      known.lastSuccessMicros = timeMicros;
+    });
+    progress.noteDestination(spec.name, uri, {
+      backupName: name,
+      positionMicros,
+      lastSuccessMicros: timeMicros,
+      lastError: "",
+      windowFromMicros:
+        window.earliestMicros <= window.historyStartMicros ? 0 : window.earliestMicros,
+      windowToMicros: window.latestMicros,
+    });
+    for (const { destination } of spec.copies) {
+      const copy = withoutSecrets(destination);
+      const known = progress.of(spec.name).destinations[copy];
+      if ((known?.positionMicros ?? 0) < positionMicros && !known?.behindSinceMicros)
+        progress.noteDestination(spec.name, copy, { behindSinceMicros: timeMicros });
+    }
+    onSucceeded(spec, name, failuresBefore);
+  }
+}
+
+function recipientsOf(
+  { recipients }: PolicySpec,
+  encryptTo: EncryptTo | undefined,
+): EncryptTo | undefined {
+  return recipients.length > 0 ? { recipients } : encryptTo;
+}

@@ -1,0 +1,104 @@
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+
+interface Waiter {
+  micros: number;
+  resolve: () => void;
+  reject: (error: HostError) => void;
+  timer: NodeJS.Timeout;
+}
+
+/** Options of CopiedBarrier. */
+export interface CopiedBarrierOptions {
+  policy: string;
+  /** URI without credentials. */
+  destination: string;
+  /** FAIL: writes fail while they cannot be copied. DEGRADE: they are acknowledged all the same. */
+  whenUnreachable: "FAIL" | "DEGRADE";
+}
+
+/**
+ * Holds the acknowledgement of writes until a backup covers them. While the destination is unreachable,
+ * refuses writes before they are written, or lets them pass, as the policy states.
+ */
+export class CopiedBarrier {
+  /** In the order of their times. */
+  private waiting: Waiter[] = [];
+  private coveredMicros = 0;
+  private problem: string | undefined;
+
+  constructor(private readonly options: CopiedBarrierOptions) {}
+
+  /** Why writes cannot be copied at present; undefined if they can. */
+  degraded(): string | undefined {
+    return this.problem;
+  }
+
+  /** Called before a write. Throws NOT_COPIED if it would not be copied; nothing is written then. */
+  admit(): void {
+    if (this.problem === undefined || this.options.whenUnreachable === "DEGRADE") return;
+    throw this.error("Nothing was written.");
+  }
+
+  /** Resolves when a backup covers the write with this update time. Throws NOT_COPIED. */
+  async copied(micros: number): Promise<void> {
+    if (micros <= this.coveredMicros) return;
+    // Degraded: refused before, or not waited for.
+    if (this.problem !== undefined && this.options.whenUnreachable === "DEGRADE") return;
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(
+        () =>
+          this.failed(
+            `${this.options.destination} took more than ${limits.copiedWaitMs / 1000} s.`,
+          ),
+        limits.copiedWaitMs,
+      );
+      this.waiting.push({ micros, resolve, reject, timer });
+    });
+  }
+
+  /** Reports a backup that covers all writes up to a position. */
+  performed(positionMicros: number): void {
+    this.problem = undefined;
+    this.coveredMicros = Math.max(this.coveredMicros, positionMicros);
+    const left: Waiter[] = [];
+    for (const waiter of this.waiting) {
+      if (waiter.micros > this.coveredMicros) {
+        left.push(waiter);
+        continue;
+      }
+      clearTimeout(waiter.timer);
+      waiter.resolve();
+    }
+    this.waiting = left;
+  }
+
+  /** Reports that a backup failed. */
+  failed(problem: string): void {
+    this.problem = problem;
+    const ended = this.waiting;
+    this.waiting = [];
+    const error = this.error(
+      "The write is durable on this host, and is copied when the destination is reachable again. Read the document before you repeat it.",
+    );
+    for (const { resolve, reject, timer } of ended) {
+      clearTimeout(timer);
+      if (this.options.whenUnreachable === "DEGRADE") resolve();
+      else reject(error);
+    }
+  }
+
+  /** The policy no longer holds writes. */
+  close(): void {
+    this.performed(Infinity);
+  }
+
+  private error(outcome: string): HostError {
+    const { policy, destination } = this.options;
+    return new HostError(
+      "NOT_COPIED",
+      `Policy ${policy} acknowledges a write when it is copied to ${destination}, which fails: ${this.problem ?? ""} ${outcome}`,
+      { metadata: { policy, retryAfterSeconds: "1" } },
+    );
+  }
+}
