@@ -300,6 +300,8 @@ export const limits = {
   policyRetryMs: 60_000,
   /** Longest pause before a retry of a run. */
   policyRetryMaxMs: 3_600_000,
+  /** Problems of policies that the health of the host states. */
+  healthProblems: 5,
   /** How often the health of policies is checked without a run. */
   policyHealthMs: 30_000,
   /** How long a write waits until it is copied, before the destination counts as unreachable. */

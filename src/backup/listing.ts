@@ -19,6 +19,8 @@ export interface BackupListing {
   problem?: string;
   backup?: BackupDescription;
   lastVerification?: Verification;
+  /** Neither pruning nor retention removes it. Default: false. */
+  pinned?: boolean;
   /** Modification time of the newest file. */
   modifiedMicros?: number;
 }
@@ -37,4 +39,6 @@ export interface PruneResult {
   freedBytes: number;
   /** Files that were kept because the store has locked them, with the end of the lock in milliseconds since 1970. */
   lockedFiles: { name: string; untilMs: number }[];
+  /** Names of backups that were kept because they are pinned. */
+  pinnedBackups: string[];
 }

@@ -1,4 +1,4 @@
-import { namesIn, openDirectoryReader } from "../container/directory-reader.js";
+import { namesIn, openDirectoryReader, pinnedIn } from "../container/directory-reader.js";
 import { removeBackups, withoutLocked, type Removed } from "../container/directory-writer.js";
 import type { Location } from "../container/open.js";
 import type { Destination } from "../destination/destination.js";
@@ -10,8 +10,8 @@ import { fileBytesOf, type StoredManifest } from "../segment/manifest.js";
 import type { PruneResult } from "./listing.js";
 
 /**
- * Removes backups by name, and the segments that only they list. Removes nothing else, and keeps what the
- * store has locked.
+ * Removes backups by name, and the segments that only they list. Removes nothing else, and keeps what is
+ * pinned or locked by the store.
  */
 export async function pruneBackups(
   platform: Platform,
@@ -57,11 +57,12 @@ export async function pruneBackups(
         .flatMap(({ segments }) => segments)
         .map((segment) => [segment.name, fileBytesOf(segment)]),
     );
-    const result = ({ removed, locked }: Removed): PruneResult => ({
+    const result = ({ removed, locked, pinned }: Removed): PruneResult => ({
       removedBackups: names.filter((name) => removed.includes(name)),
       removedFiles: [...removed].sort(),
       freedBytes: removed.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0),
       lockedFiles: locked,
+      pinnedBackups: pinned,
     });
     if (validateOnly) return result(await planRemoval(platform, destination, names, readable));
     return result(
@@ -81,17 +82,21 @@ async function planRemoval(
   readable: readonly StoredManifest[],
 ): Promise<Removed> {
   const { signal } = new AbortController();
-  const manifests = await withoutLocked(platform, destination, names, signal);
+  const present = await namesIn(destination, signal);
+  const pins = pinnedIn(present);
+  const pinned = names.filter((name) => pins.has(name));
+  const unpinned = names.filter((name) => !pins.has(name));
+  const manifests = await withoutLocked(platform, destination, unpinned, signal);
   const isRemoved = ({ name }: StoredManifest) => manifests.unlocked.includes(name);
   const segmentsOf = (files: StoredManifest[]) =>
     new Set(files.flatMap(({ manifest }) => manifest.segments.map(({ name }) => name)));
   const needed = segmentsOf(readable.filter((file) => !isRemoved(file)));
   const surplus = [...segmentsOf(readable.filter(isRemoved))].filter((name) => !needed.has(name));
   const segments = await withoutLocked(platform, destination, surplus, signal);
-  const present = await namesIn(destination, signal);
   const signatures = manifests.unlocked.map(signatureName).filter((name) => present.includes(name));
   return {
     removed: [...manifests.unlocked, ...signatures, ...segments.unlocked],
     locked: [...manifests.locked, ...segments.locked],
+    pinned,
   };
 }

@@ -42,6 +42,8 @@ export interface ContainerReader {
   manifests(signal: AbortSignal): Promise<FoundManifest[]>;
   /** Whether there are files with names of encrypted segments. Absent for an archive. */
   hasEncryptedFiles?(signal: AbortSignal): Promise<boolean>;
+  /** Returns the names of pinned manifests. Absent for an archive. */
+  pinned?(signal: AbortSignal): Promise<ReadonlySet<string>>;
   /** Returns the sizes of files by their names, without those that do not exist. */
   sizesOf(names: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
   /**

@@ -4,7 +4,7 @@ import { HostError } from "../errors.js";
 import { eachConcurrently } from "../io/each-concurrently.js";
 import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
-import { isEncryptedSegmentName } from "../segment/format.js";
+import { isEncryptedSegmentName, pinnedManifest } from "../segment/format.js";
 import { fileBytesOf, type Segment } from "../segment/manifest.js";
 import type { ContainerReader, FoundManifest, ManifestTrust } from "./container.js";
 import { isXenonFile, readManifests, xenonBackup } from "./manifests.js";
@@ -28,6 +28,7 @@ export function openDirectoryReader(
     manifests: (signal) => manifestsAt(destination, signal, trust),
     hasEncryptedFiles: async (signal) =>
       (await namesIn(destination, signal)).some(isEncryptedSegmentName),
+    pinned: async (signal) => pinnedIn(await namesIn(destination, signal)),
     sizesOf: (names, signal) => sizesIn(destination, names, signal),
     async fetch(wanted, signal, onBytes) {
       // Small segments of a remote destination take the time of their requests, not of their bytes.
@@ -44,6 +45,11 @@ export function openDirectoryReader(
       destination.get(segment.name, { signal, end: fileBytesOf(segment) }),
     close: () => destination.close(),
   };
+}
+
+/** Returns the manifests that are pinned, in a list of the names of all objects. */
+export function pinnedIn(names: readonly string[]): ReadonlySet<string> {
+  return new Set(names.flatMap((name) => pinnedManifest(name) ?? []));
 }
 
 /** Implements ContainerReader.sizesOf. */

@@ -28,7 +28,13 @@ import type {
   ManifestTrust,
   StagedSegment,
 } from "./container.js";
-import { manifestsAt, namesIn, openDirectoryReader, readManifestsOf } from "./directory-reader.js";
+import {
+  manifestsAt,
+  namesIn,
+  openDirectoryReader,
+  pinnedIn,
+  readManifestsOf,
+} from "./directory-reader.js";
 
 /**
  * A note lists segments that the holder of the lock is about to add or remove, and the manifest that it
@@ -356,7 +362,7 @@ async function removeSegments(
   lock: HeldLease,
   names: readonly string[],
   { manifests, durable = false }: { manifests: readonly FoundManifest[]; durable?: boolean },
-): Promise<Removed & { isDone: boolean }> {
+): Promise<Omit<Removed, "pinned"> & { isDone: boolean }> {
   if (manifests.some((found) => "problem" in found))
     return { removed: [], locked: [], isDone: names.length === 0 };
   const needed = new Set(
@@ -384,6 +390,8 @@ export interface LockedFile {
 export interface Removed {
   removed: string[];
   locked: LockedFile[];
+  /** Names of manifests that were kept because they are pinned. */
+  pinned: string[];
 }
 
 /**
@@ -418,8 +426,8 @@ export interface UnusedFiles {
 }
 
 /**
- * Removes manifests, then the segments that no remaining manifest lists. Keeps what the store has
- * locked. Throws DESTINATION_BUSY as soon as the lock is lost.
+ * Removes manifests, then the segments that no remaining manifest lists. Keeps what is pinned, and what
+ * the store has locked. Throws DESTINATION_BUSY as soon as the lock is lost.
  */
 export async function removeBackups(
   platform: Platform,
@@ -430,11 +438,15 @@ export async function removeBackups(
   await lock.assertHeld();
   const { signal } = lock;
   const names = await namesIn(destination, signal);
-  const found = names.filter(
-    (name) => unused.names.includes(name) && parseManifestName(name) !== undefined,
+  const pins = pinnedIn(names);
+  const wanted = new Set(unused.names);
+  const unusedNames = names.filter(
+    (name) => wanted.has(name) && parseManifestName(name) !== undefined,
   );
+  const pinned = unusedNames.filter((name) => pins.has(name));
+  const found = unusedNames.filter((name) => !pins.has(name));
   const { unlocked: manifests, locked } = await withoutLocked(platform, destination, found, signal);
-  if (manifests.length === 0) return { removed: [], locked };
+  if (manifests.length === 0) return { removed: [], locked, pinned };
   const { kept = [] } = unused;
   await writeNote(destination, lock, [...unused.segments, ...kept, ...manifests]);
   await destination.remove(manifests, { signal, lock });
@@ -453,5 +465,6 @@ export async function removeBackups(
   return {
     removed: [...manifests, ...signatures, ...segments.removed],
     locked: [...locked, ...segments.locked],
+    pinned,
   };
 }

@@ -32,6 +32,7 @@ export async function openPolicies(
   const { platform } = options;
   const onProblem = (error: unknown) =>
     logger.warn({ err: error }, "a problem of backup policies that stops none of them");
+  let checkHealth = () => {};
   const store = await PolicyStore.open({ platform, path: directory.policies, declared });
   const progress = await PolicyProgressFile.open({
     platform,
@@ -76,6 +77,7 @@ export async function openPolicies(
       if (run.state === "SUCCEEDED") logger.info(fields, "policy run succeeded");
       else logger.warn(fields, "policy run failed");
       events.ended(spec, run, failuresBefore);
+      checkHealth();
     },
     onMissed: (spec, kind, dueMs) => events.missed(spec, kind, dueMs),
     onInternalError,
@@ -94,8 +96,12 @@ export async function openPolicies(
         "continuous backup failed; retrying",
       );
       events.failed(spec, { reason, message });
+      checkHealth();
     },
-    onSucceeded: (spec, _name, failuresBefore) => events.succeeded(spec, failuresBefore),
+    onSucceeded(spec, failuresBefore) {
+      events.succeeded(spec, failuresBefore);
+      if (failuresBefore > 0) checkHealth();
+    },
     onBackgroundError: onInternalError,
   });
   context.events.on("committed", (link) => continuous.committed(link));
@@ -112,15 +118,19 @@ export async function openPolicies(
     management,
     requireIndex: (link) => void storage.indexOf(link),
     hasDocuments: async (link) => (await storage.indexOf(link).state()).versions > 0,
+    onChanged: () => checkHealth(),
     builtIn: builtInPolicy(context, backups),
   });
   lifecycle.onClose(() => policies.close());
   await policies.start();
   notifications.start();
-  const timer = setInterval(
-    () => void policies.checkHealth().catch(onInternalError),
-    limits.policyHealthMs,
-  ).unref();
+  checkHealth = () =>
+    void policies
+      .checkHealth()
+      .then((problems) => backups.health.policies(problems))
+      .catch(onInternalError);
+  checkHealth();
+  const timer = setInterval(checkHealth, limits.policyHealthMs).unref();
   lifecycle.onClose(() => clearInterval(timer));
   return policies;
 }

@@ -180,6 +180,7 @@ export async function openServices(
         streams,
         stats,
         autoBackup: () => autoBackup.status(),
+        policies: async () => (await policies?.list()) ?? [],
       }),
   };
 }

@@ -5,10 +5,12 @@ import type { HostDescription } from "../service/host/description.js";
 import type { OperationService, OperationView } from "../operation/operation.js";
 import type { RequestCounter } from "../service/host/requests.js";
 import type { Stats } from "../stats/stats.js";
+import type { PolicyView } from "../service/policies/policy-service.js";
 import type { StreamService } from "../service/backups/streams.js";
 import { autoBackupMetrics, backupMetrics } from "./backup-metrics.js";
 import { indexMetrics, transferMetrics } from "./host-metrics.js";
 import { operationMetrics } from "./operation-metrics.js";
+import { policyMetrics } from "./policy-metrics.js";
 import { processMetrics } from "./process-metrics.js";
 import { requestMetrics } from "./request-metrics.js";
 
@@ -19,6 +21,7 @@ export interface MetricSources {
   streams: Pick<StreamService, "transfers" | "sending">;
   stats: Stats;
   autoBackup(): AutoBackupStatus;
+  policies(): Promise<PolicyView[]>;
 }
 
 /** Metrics of a host. Several hosts in one process have separate metrics. */
@@ -52,6 +55,7 @@ export function createMetrics({
   const operations = operationMetrics(registry);
   const backups = backupMetrics(registry, nowMicros);
   const autoBackup = autoBackupMetrics(registry);
+  const policies = policyMetrics(registry);
   const indexes = indexMetrics(registry);
   const transfers = transferMetrics(registry);
   const own = processMetrics(registry, version);
@@ -62,6 +66,7 @@ export function createMetrics({
     indexes(host);
     backups(host);
     autoBackup(sources.autoBackup(), sources.stats);
+    policies(await sources.policies());
     operations.read(sources.operations.list(limits.operations).operations);
     transfers(sources.streams);
     own.read();

@@ -1,5 +1,8 @@
-/** Roles of tokens. admin includes all others, write includes read. */
-export const roles = ["read", "write", "backup", "restore", "files", "admin"] as const;
+/**
+ * Roles of tokens. admin includes all others, write includes read. prune removes backups, which backup
+ * does not.
+ */
+export const roles = ["read", "write", "backup", "restore", "prune", "files", "admin"] as const;
 /** See roles. */
 export type Role = (typeof roles)[number];
 

@@ -49,6 +49,17 @@ export function signatureName(manifest: string): string {
   return `${manifest}.sig`;
 }
 
+/** Returns the file name of the pin of a manifest. */
+export function pinName(manifest: string): string {
+  return `${manifest}.pin`;
+}
+
+/** Returns the manifest that a file pins, or undefined for a name of another file. */
+export function pinnedManifest(name: string): string | undefined {
+  const manifest = name.endsWith(".pin") ? name.slice(0, -".pin".length) : "";
+  return parseManifestName(manifest) && manifest;
+}
+
 const segmentPattern = /^(base|delta)-\d{1,16}-\d{1,16}-[0-9a-f]{16}\.sqlite(\.gz|\.zst)?(\.age)?$/;
 const manifestPattern = /^manifest-(\d{10})-([0-9a-f]{16})\.json$/;
 

@@ -120,6 +120,8 @@ export function createFakeManagement(): FakeManagement {
       inspection: { diff: noStream, export: noStream, around: unused },
       pruneBackups: unused,
       copyBackup: unused,
+      pinBackup: unused,
+      unpinBackup: unused,
     },
     operations: {
       get,

@@ -83,6 +83,7 @@ export function toListedBackup(
     uri: listing.uri,
     state: BackupState[listing.state],
     problem: listing.problem ?? "",
+    pinned: listing.pinned ?? false,
     ...(listing.backup && { backup: toBackup(listing.backup) }),
     ...(listing.lastVerification && { lastVerification: toVerification(listing.lastVerification) }),
     modifiedMicros: toInt64(listing.modifiedMicros ?? 0),

@@ -17,7 +17,7 @@ export const auditedMethods: ReadonlySet<string> = new Set([
   ),
   ...[
     ...["Backup", "Restore", "UndoRestore", "VerifyBackup", "CheckIndex", "PruneBackups"],
-    ...["CheckDestination", "CopyBackup"],
+    ...["CheckDestination", "CopyBackup", "PinBackup", "UnpinBackup"],
     ...[
       "DescribeBackup",
       "ListBackups",

@@ -51,11 +51,8 @@ export function managementServiceImpl(
     async pruneBackups({ uri, names, validateOnly, requestId }) {
       const prune = () => management.pruneBackups(uri, names, validateOnly);
       // Makes retries safe: pruning a backup that no longer exists is an error.
-      const { removedBackups, removedFiles, freedBytes, lockedFiles } = await pruneOnce(
-        requestId,
-        JSON.stringify([uri, names, validateOnly]),
-        prune,
-      );
+      const { removedBackups, removedFiles, freedBytes, lockedFiles, pinnedBackups } =
+        await pruneOnce(requestId, JSON.stringify([uri, names, validateOnly]), prune);
       return {
         removedBackups,
         removedFiles,
@@ -64,7 +61,16 @@ export function managementServiceImpl(
           name,
           lockedUntilMicros: toInt64(untilMs * 1000),
         })),
+        pinnedBackups,
       };
+    },
+    async pinBackup({ uri, backupName, reason }) {
+      await management.pinBackup(uri, backupName, reason);
+      return {};
+    },
+    async unpinBackup({ uri, backupName }) {
+      await management.unpinBackup(uri, backupName);
+      return {};
     },
     streamBackup: (request, { signal }) => streamBackup(streams, request, signal),
     streamRestore: (requests, { signal, requestHeader }) =>

@@ -37,5 +37,8 @@ export interface ManagementService {
   checkDestination(uri: string, signal: AbortSignal): Promise<DestinationCheck>;
   /** Copies a backup to another destination. Resolves when the operation has started. */
   copyBackup(request: CopyRequest): Promise<OperationView>;
+  /** Pins a backup, so that nothing removes it. Throws BACKUP_NOT_FOUND. */
+  pinBackup(uri: string, name: string, reason: string): Promise<void>;
+  unpinBackup(uri: string, name: string): Promise<void>;
   pruneBackups(uri: string, names: string[], validateOnly?: boolean): Promise<PruneResult>;
 }

@@ -1,4 +1,5 @@
 import { checkDestination } from "../../backup/check-destination.js";
+import { pinBackup, unpinBackup } from "../../backup/pins.js";
 import { pruneBackups } from "../../backup/prune.js";
 import { fromFileError } from "../../io/file-error.js";
 import type { ManagementOptions } from "./management-options.js";
@@ -34,6 +35,22 @@ export function createManagementService(options: ManagementOptions): ManagementS
         return await checkDestination(platform, destination, signal);
       } catch (error) {
         throw fromFileError(error, `Checking ${destination.displayName()}`);
+      }
+    },
+    async pinBackup(uri, name, reason) {
+      const location = await options.registry.open({ uri, purpose: "read" });
+      try {
+        await pinBackup(platform, location, name, reason);
+      } catch (error) {
+        throw fromFileError(error, `Pinning at ${location.destination.displayName()}`);
+      }
+    },
+    async unpinBackup(uri, name) {
+      const location = await options.registry.open({ uri, purpose: "read" });
+      try {
+        await unpinBackup(location, name);
+      } catch (error) {
+        throw fromFileError(error, `Unpinning at ${location.destination.displayName()}`);
       }
     },
     async pruneBackups(uri, names, validateOnly = false) {

@@ -24,6 +24,7 @@ const facts = (more: Partial<BackupFacts> = {}): BackupFacts => ({
   hasDocuments: true,
   records: [],
   autoBackupProblem: undefined,
+  policyProblems: [],
   currentMicros: 0,
   ...more,
 });

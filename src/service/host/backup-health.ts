@@ -13,6 +13,8 @@ export interface BackupFacts {
   records: readonly BackupRecord[];
   /** Error of automatic backups; undefined if they succeed or are disabled. */
   autoBackupProblem: string | undefined;
+  /** Problems of policies, each with the name of its policy. */
+  policyProblems: readonly string[];
   /**
    * Last time at which the automatic backup was up to date, 0 if never: without writes, no newer
    * backup is needed.
@@ -27,9 +29,17 @@ export function backupHealth(facts: BackupFacts): BackupHealth {
       ? undefined
       : `Automatic backups are failing: ${facts.autoBackupProblem}`,
     ageProblem(facts),
+    ...policyProblems(facts),
   ];
   const problem = problems.filter((one) => one !== undefined).join(" ");
   return { healthy: problem === "", problem };
+}
+
+/** Each policy shows all of its problems itself. */
+function policyProblems({ policyProblems: all }: BackupFacts): string[] {
+  const shown = all.slice(0, limits.healthProblems);
+  const more = all.length - shown.length;
+  return more === 0 ? shown : [...shown, `${more} more problems; see holdfast policy list.`];
 }
 
 function ageProblem({
@@ -86,7 +96,10 @@ export function spanText(micros: number): string {
 
 /** Dependencies of watchBackupHealth. */
 export interface BackupHealthOptions {
-  facts(): Omit<BackupFacts, "hasDocuments" | "autoBackupProblem" | "currentMicros">;
+  facts(): Omit<
+    BackupFacts,
+    "hasDocuments" | "autoBackupProblem" | "policyProblems" | "currentMicros"
+  >;
   hasDocuments(): Promise<boolean>;
   /** Whether automatic backups are enabled and up to date. */
   autoBackupCurrent(): boolean;
@@ -100,6 +113,8 @@ export interface BackupHealthWatch {
   check(): Promise<BackupHealth>;
   /** Reports the error of automatic backups, or undefined when they succeed again. */
   autoBackup(problem: string | undefined): void;
+  /** Reports the problems of policies, each with the name of its policy. */
+  policies(problems: readonly string[]): void;
   /** Reports that a backup succeeded or failed. */
   changed(): void;
   /** Stops monitoring. */
@@ -115,6 +130,7 @@ export function watchBackupHealth({
   onBackgroundError,
 }: BackupHealthOptions): BackupHealthWatch {
   let autoBackupProblem: string | undefined;
+  let policyProblems: readonly string[] = [];
   let currentMicros = 0;
   let wasHealthy = true;
   /** Only a restore can empty an index with documents; a backup is still needed then. */
@@ -129,6 +145,7 @@ export function watchBackupHealth({
       ...known,
       hasDocuments: documentsSeen,
       autoBackupProblem,
+      policyProblems,
       currentMicros,
     });
     if (!closed && health.healthy !== wasHealthy) {
@@ -148,6 +165,10 @@ export function watchBackupHealth({
     check,
     autoBackup(problem) {
       autoBackupProblem = problem;
+      checkInBackground();
+    },
+    policies(problems) {
+      policyProblems = problems;
       checkInBackground();
     },
     changed: checkInBackground,

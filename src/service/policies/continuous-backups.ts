@@ -28,7 +28,7 @@ export interface ContinuousBackupsOptions extends Pick<
   /** Called when backups of a policy start to fail. */
   onFailed(spec: PolicySpec, error: HostError): void;
   /** Called after each backup; `failuresBefore` counts the failed ones before it. */
-  onSucceeded(spec: PolicySpec, backupName: string, failuresBefore: number): void;
+  onSucceeded(spec: PolicySpec, failuresBefore: number): void;
   onBackgroundError(error: unknown): void;
 }
 
@@ -172,7 +172,7 @@ export class ContinuousBackups {
       if ((known?.positionMicros ?? 0) < positionMicros && !known?.behindSinceMicros)
         progress.noteDestination(spec.name, copy, { behindSinceMicros: timeMicros });
     }
-    onSucceeded(spec, name, failuresBefore);
+    onSucceeded(spec, failuresBefore);
   }
 }
 

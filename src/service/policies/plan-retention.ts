@@ -65,7 +65,12 @@ export function planRetention(
   };
 }
 
-function toRetained({ name, backup, lastVerification }: BackupListing): RetainedBackup[] {
+function toRetained({
+  name,
+  backup,
+  lastVerification,
+  pinned = false,
+}: BackupListing): RetainedBackup[] {
   if (!backup) return [];
   return [
     {
@@ -76,7 +81,7 @@ function toRetained({ name, backup, lastVerification }: BackupListing): Retained
       series: backup.indexId,
       // A backup is verified when it is written.
       verified: lastVerification?.passed ?? true,
-      pinned: false,
+      pinned,
     },
   ];
 }

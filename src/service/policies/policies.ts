@@ -48,6 +48,8 @@ export interface PoliciesOptions {
   /** Throws INDEX_NOT_FOUND. */
   requireIndex(link: string): void;
   hasDocuments(indexLink: string): Promise<boolean>;
+  /** Called when a policy was created, changed, paused, resumed or removed. */
+  onChanged(): void;
   /** The automatic backups of the host as a policy. */
   builtIn: BuiltInPolicy;
 }
@@ -130,6 +132,7 @@ export class Policies implements PolicyService {
     }
     const created = await store.create(spec);
     await this.schedule(created);
+    this.options.onChanged();
     return this.view(created);
   }
 
@@ -146,6 +149,7 @@ export class Policies implements PolicyService {
     if (validateOnly) return this.view({ ...current, spec });
     const updated = await store.update(spec, revision);
     await this.schedule(updated);
+    this.options.onChanged();
     return this.view(updated);
   }
 
@@ -159,6 +163,7 @@ export class Policies implements PolicyService {
     progress.remove(name);
     events.forget(name);
     await history.remove(name);
+    this.options.onChanged();
   }
 
   async setPaused(name: string, paused: boolean): Promise<PolicyView> {
@@ -169,6 +174,7 @@ export class Policies implements PolicyService {
     }
     const changed = await store.setPaused(name, paused);
     await this.schedule(changed);
+    this.options.onChanged();
     return this.view(changed);
   }
 
@@ -226,16 +232,16 @@ export class Policies implements PolicyService {
     return events.test(store.get(name).spec);
   }
 
-  /** Looks at the health of all policies, and reports changes. */
-  async checkHealth(): Promise<{ policy: string; problems: PolicyProblem[] }[]> {
+  /** Reports changes of the health of all policies. Returns their problems, each with the name of its policy. */
+  async checkHealth(): Promise<string[]> {
     const { store, events } = this.options;
-    const unhealthy: { policy: string; problems: PolicyProblem[] }[] = [];
+    const all: string[] = [];
     for (const policy of store.all()) {
       const problems = await this.problems(policy);
       events.problems(policy.spec, problems);
-      if (problems.length > 0) unhealthy.push({ policy: policy.spec.name, problems });
+      all.push(...problems.map(({ message }) => `Policy ${policy.spec.name}: ${message}`));
     }
-    return unhealthy;
+    return all;
   }
 
   private async schedule({ spec, paused, createTimeMicros }: StoredPolicy): Promise<void> {

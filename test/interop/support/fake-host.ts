@@ -239,6 +239,7 @@ function fakeManagement(
       removedBackups: names,
       removedFiles: [],
       lockedFiles: [],
+      pinnedBackups: [],
       freedBytes: 7,
     }),
   };

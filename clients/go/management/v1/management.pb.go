@@ -4547,8 +4547,10 @@ type ListedBackup struct {
 	LastVerification *Verification `protobuf:"bytes,6,opt,name=last_verification,json=lastVerification,proto3" json:"last_verification,omitempty"`
 	// Modification time of the newest file, in microseconds since 1970.
 	ModifiedMicros int64 `protobuf:"varint,7,opt,name=modified_micros,json=modifiedMicros,proto3" json:"modified_micros,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Whether the backup is pinned.
+	Pinned        bool `protobuf:"varint,8,opt,name=pinned,proto3" json:"pinned,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListedBackup) Reset() {
@@ -4628,6 +4630,13 @@ func (x *ListedBackup) GetModifiedMicros() int64 {
 		return x.ModifiedMicros
 	}
 	return 0
+}
+
+func (x *ListedBackup) GetPinned() bool {
+	if x != nil {
+		return x.Pinned
+	}
+	return false
 }
 
 // Request of PruneBackups.
@@ -4713,7 +4722,9 @@ type PruneBackupsResponse struct {
 	// Total size of the removed files in bytes.
 	FreedBytes int64 `protobuf:"varint,3,opt,name=freed_bytes,json=freedBytes,proto3" json:"freed_bytes,omitempty"`
 	// Files that were kept because the store has locked them.
-	LockedFiles   []*LockedFile `protobuf:"bytes,4,rep,name=locked_files,json=lockedFiles,proto3" json:"locked_files,omitempty"`
+	LockedFiles []*LockedFile `protobuf:"bytes,4,rep,name=locked_files,json=lockedFiles,proto3" json:"locked_files,omitempty"`
+	// Names of backups that were kept because they are pinned.
+	PinnedBackups []string `protobuf:"bytes,5,rep,name=pinned_backups,json=pinnedBackups,proto3" json:"pinned_backups,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4776,6 +4787,13 @@ func (x *PruneBackupsResponse) GetLockedFiles() []*LockedFile {
 	return nil
 }
 
+func (x *PruneBackupsResponse) GetPinnedBackups() []string {
+	if x != nil {
+		return x.PinnedBackups
+	}
+	return nil
+}
+
 // A file that its store refuses to remove before a time.
 type LockedFile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -4831,6 +4849,199 @@ func (x *LockedFile) GetLockedUntilMicros() int64 {
 	return 0
 }
 
+// Request of PinBackup.
+type PinBackupRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// URI of the backups. Required.
+	Uri string `protobuf:"bytes,1,opt,name=uri,proto3" json:"uri,omitempty"`
+	// Name of the backup. Required.
+	BackupName string `protobuf:"bytes,2,opt,name=backup_name,json=backupName,proto3" json:"backup_name,omitempty"`
+	// Why, for people. Default: empty.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PinBackupRequest) Reset() {
+	*x = PinBackupRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PinBackupRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PinBackupRequest) ProtoMessage() {}
+
+func (x *PinBackupRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PinBackupRequest.ProtoReflect.Descriptor instead.
+func (*PinBackupRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *PinBackupRequest) GetUri() string {
+	if x != nil {
+		return x.Uri
+	}
+	return ""
+}
+
+func (x *PinBackupRequest) GetBackupName() string {
+	if x != nil {
+		return x.BackupName
+	}
+	return ""
+}
+
+func (x *PinBackupRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Response of PinBackup.
+type PinBackupResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PinBackupResponse) Reset() {
+	*x = PinBackupResponse{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PinBackupResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PinBackupResponse) ProtoMessage() {}
+
+func (x *PinBackupResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PinBackupResponse.ProtoReflect.Descriptor instead.
+func (*PinBackupResponse) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{52}
+}
+
+// Request of UnpinBackup.
+type UnpinBackupRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// URI of the backups. Required.
+	Uri string `protobuf:"bytes,1,opt,name=uri,proto3" json:"uri,omitempty"`
+	// Name of the backup. Required.
+	BackupName    string `protobuf:"bytes,2,opt,name=backup_name,json=backupName,proto3" json:"backup_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnpinBackupRequest) Reset() {
+	*x = UnpinBackupRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnpinBackupRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnpinBackupRequest) ProtoMessage() {}
+
+func (x *UnpinBackupRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnpinBackupRequest.ProtoReflect.Descriptor instead.
+func (*UnpinBackupRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *UnpinBackupRequest) GetUri() string {
+	if x != nil {
+		return x.Uri
+	}
+	return ""
+}
+
+func (x *UnpinBackupRequest) GetBackupName() string {
+	if x != nil {
+		return x.BackupName
+	}
+	return ""
+}
+
+// Response of UnpinBackup.
+type UnpinBackupResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnpinBackupResponse) Reset() {
+	*x = UnpinBackupResponse{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnpinBackupResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnpinBackupResponse) ProtoMessage() {}
+
+func (x *UnpinBackupResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnpinBackupResponse.ProtoReflect.Descriptor instead.
+func (*UnpinBackupResponse) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{54}
+}
+
 // Request of CopyBackup.
 type CopyBackupRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -4848,7 +5059,7 @@ type CopyBackupRequest struct {
 
 func (x *CopyBackupRequest) Reset() {
 	*x = CopyBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4860,7 +5071,7 @@ func (x *CopyBackupRequest) String() string {
 func (*CopyBackupRequest) ProtoMessage() {}
 
 func (x *CopyBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4873,7 +5084,7 @@ func (x *CopyBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyBackupRequest.ProtoReflect.Descriptor instead.
 func (*CopyBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{51}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *CopyBackupRequest) GetSource() string {
@@ -4921,7 +5132,7 @@ type CopyBackupResult struct {
 
 func (x *CopyBackupResult) Reset() {
 	*x = CopyBackupResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4933,7 +5144,7 @@ func (x *CopyBackupResult) String() string {
 func (*CopyBackupResult) ProtoMessage() {}
 
 func (x *CopyBackupResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4946,7 +5157,7 @@ func (x *CopyBackupResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyBackupResult.ProtoReflect.Descriptor instead.
 func (*CopyBackupResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{52}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *CopyBackupResult) GetBackup() *BackupDescription {
@@ -4988,7 +5199,7 @@ type CheckDestinationRequest struct {
 
 func (x *CheckDestinationRequest) Reset() {
 	*x = CheckDestinationRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5000,7 +5211,7 @@ func (x *CheckDestinationRequest) String() string {
 func (*CheckDestinationRequest) ProtoMessage() {}
 
 func (x *CheckDestinationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5013,7 +5224,7 @@ func (x *CheckDestinationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckDestinationRequest.ProtoReflect.Descriptor instead.
 func (*CheckDestinationRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{53}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *CheckDestinationRequest) GetUri() string {
@@ -5040,7 +5251,7 @@ type CheckDestinationResponse struct {
 
 func (x *CheckDestinationResponse) Reset() {
 	*x = CheckDestinationResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5052,7 +5263,7 @@ func (x *CheckDestinationResponse) String() string {
 func (*CheckDestinationResponse) ProtoMessage() {}
 
 func (x *CheckDestinationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5065,7 +5276,7 @@ func (x *CheckDestinationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckDestinationResponse.ProtoReflect.Descriptor instead.
 func (*CheckDestinationResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{54}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *CheckDestinationResponse) GetUri() string {
@@ -5111,7 +5322,7 @@ type DestinationFeature struct {
 
 func (x *DestinationFeature) Reset() {
 	*x = DestinationFeature{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5123,7 +5334,7 @@ func (x *DestinationFeature) String() string {
 func (*DestinationFeature) ProtoMessage() {}
 
 func (x *DestinationFeature) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5136,7 +5347,7 @@ func (x *DestinationFeature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DestinationFeature.ProtoReflect.Descriptor instead.
 func (*DestinationFeature) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{55}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *DestinationFeature) GetName() string {
@@ -5197,7 +5408,7 @@ type OperationMetadata struct {
 
 func (x *OperationMetadata) Reset() {
 	*x = OperationMetadata{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5209,7 +5420,7 @@ func (x *OperationMetadata) String() string {
 func (*OperationMetadata) ProtoMessage() {}
 
 func (x *OperationMetadata) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5222,7 +5433,7 @@ func (x *OperationMetadata) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationMetadata.ProtoReflect.Descriptor instead.
 func (*OperationMetadata) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{56}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *OperationMetadata) GetKind() OperationKind {
@@ -5345,7 +5556,7 @@ type BackupResult struct {
 
 func (x *BackupResult) Reset() {
 	*x = BackupResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5357,7 +5568,7 @@ func (x *BackupResult) String() string {
 func (*BackupResult) ProtoMessage() {}
 
 func (x *BackupResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5370,7 +5581,7 @@ func (x *BackupResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupResult.ProtoReflect.Descriptor instead.
 func (*BackupResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{57}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *BackupResult) GetBackup() *BackupDescription {
@@ -5438,7 +5649,7 @@ type BackupPlan struct {
 
 func (x *BackupPlan) Reset() {
 	*x = BackupPlan{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5450,7 +5661,7 @@ func (x *BackupPlan) String() string {
 func (*BackupPlan) ProtoMessage() {}
 
 func (x *BackupPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5463,7 +5674,7 @@ func (x *BackupPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupPlan.ProtoReflect.Descriptor instead.
 func (*BackupPlan) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{58}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *BackupPlan) GetKind() BackupPlanKind {
@@ -5542,7 +5753,7 @@ type RestoreResult struct {
 
 func (x *RestoreResult) Reset() {
 	*x = RestoreResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5554,7 +5765,7 @@ func (x *RestoreResult) String() string {
 func (*RestoreResult) ProtoMessage() {}
 
 func (x *RestoreResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5567,7 +5778,7 @@ func (x *RestoreResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreResult.ProtoReflect.Descriptor instead.
 func (*RestoreResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{59}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *RestoreResult) GetIndexLink() string {
@@ -5655,7 +5866,7 @@ type SelectionResult struct {
 
 func (x *SelectionResult) Reset() {
 	*x = SelectionResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5667,7 +5878,7 @@ func (x *SelectionResult) String() string {
 func (*SelectionResult) ProtoMessage() {}
 
 func (x *SelectionResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5680,7 +5891,7 @@ func (x *SelectionResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelectionResult.ProtoReflect.Descriptor instead.
 func (*SelectionResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{60}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *SelectionResult) GetCreated() int64 {
@@ -5751,7 +5962,7 @@ type RestorePlan struct {
 
 func (x *RestorePlan) Reset() {
 	*x = RestorePlan{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5763,7 +5974,7 @@ func (x *RestorePlan) String() string {
 func (*RestorePlan) ProtoMessage() {}
 
 func (x *RestorePlan) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5776,7 +5987,7 @@ func (x *RestorePlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestorePlan.ProtoReflect.Descriptor instead.
 func (*RestorePlan) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{61}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *RestorePlan) GetBackup() *BackupDescription {
@@ -5862,7 +6073,7 @@ type VerifyResult struct {
 
 func (x *VerifyResult) Reset() {
 	*x = VerifyResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5874,7 +6085,7 @@ func (x *VerifyResult) String() string {
 func (*VerifyResult) ProtoMessage() {}
 
 func (x *VerifyResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5887,7 +6098,7 @@ func (x *VerifyResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResult.ProtoReflect.Descriptor instead.
 func (*VerifyResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{62}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *VerifyResult) GetBackup() *BackupDescription {
@@ -5972,7 +6183,7 @@ type CheckIndexResult struct {
 
 func (x *CheckIndexResult) Reset() {
 	*x = CheckIndexResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5984,7 +6195,7 @@ func (x *CheckIndexResult) String() string {
 func (*CheckIndexResult) ProtoMessage() {}
 
 func (x *CheckIndexResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5997,7 +6208,7 @@ func (x *CheckIndexResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckIndexResult.ProtoReflect.Descriptor instead.
 func (*CheckIndexResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{63}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *CheckIndexResult) GetIndexLink() string {
@@ -6061,7 +6272,7 @@ type StreamBackupRequest struct {
 
 func (x *StreamBackupRequest) Reset() {
 	*x = StreamBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6073,7 +6284,7 @@ func (x *StreamBackupRequest) String() string {
 func (*StreamBackupRequest) ProtoMessage() {}
 
 func (x *StreamBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6086,7 +6297,7 @@ func (x *StreamBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupRequest.ProtoReflect.Descriptor instead.
 func (*StreamBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{64}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *StreamBackupRequest) GetIndexLink() string {
@@ -6155,7 +6366,7 @@ type StreamBackupResponse struct {
 
 func (x *StreamBackupResponse) Reset() {
 	*x = StreamBackupResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6167,7 +6378,7 @@ func (x *StreamBackupResponse) String() string {
 func (*StreamBackupResponse) ProtoMessage() {}
 
 func (x *StreamBackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6180,7 +6391,7 @@ func (x *StreamBackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupResponse.ProtoReflect.Descriptor instead.
 func (*StreamBackupResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{65}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *StreamBackupResponse) GetMessage() isStreamBackupResponse_Message {
@@ -6255,7 +6466,7 @@ type StreamBackupHeader struct {
 
 func (x *StreamBackupHeader) Reset() {
 	*x = StreamBackupHeader{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6267,7 +6478,7 @@ func (x *StreamBackupHeader) String() string {
 func (*StreamBackupHeader) ProtoMessage() {}
 
 func (x *StreamBackupHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6280,7 +6491,7 @@ func (x *StreamBackupHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupHeader.ProtoReflect.Descriptor instead.
 func (*StreamBackupHeader) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{66}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *StreamBackupHeader) GetTransfer() *Transfer {
@@ -6312,7 +6523,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6324,7 +6535,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6337,7 +6548,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{67}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Chunk) GetOffset() int64 {
@@ -6374,7 +6585,7 @@ type TransferTrailer struct {
 
 func (x *TransferTrailer) Reset() {
 	*x = TransferTrailer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6386,7 +6597,7 @@ func (x *TransferTrailer) String() string {
 func (*TransferTrailer) ProtoMessage() {}
 
 func (x *TransferTrailer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6399,7 +6610,7 @@ func (x *TransferTrailer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferTrailer.ProtoReflect.Descriptor instead.
 func (*TransferTrailer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{68}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *TransferTrailer) GetSizeBytes() int64 {
@@ -6433,7 +6644,7 @@ type StreamRestoreRequest struct {
 
 func (x *StreamRestoreRequest) Reset() {
 	*x = StreamRestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6445,7 +6656,7 @@ func (x *StreamRestoreRequest) String() string {
 func (*StreamRestoreRequest) ProtoMessage() {}
 
 func (x *StreamRestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6458,7 +6669,7 @@ func (x *StreamRestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreRequest.ProtoReflect.Descriptor instead.
 func (*StreamRestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{69}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *StreamRestoreRequest) GetMessage() isStreamRestoreRequest_Message {
@@ -6547,7 +6758,7 @@ type StreamRestoreHeader struct {
 
 func (x *StreamRestoreHeader) Reset() {
 	*x = StreamRestoreHeader{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6559,7 +6770,7 @@ func (x *StreamRestoreHeader) String() string {
 func (*StreamRestoreHeader) ProtoMessage() {}
 
 func (x *StreamRestoreHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6572,7 +6783,7 @@ func (x *StreamRestoreHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreHeader.ProtoReflect.Descriptor instead.
 func (*StreamRestoreHeader) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{70}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *StreamRestoreHeader) GetIndexLink() string {
@@ -6646,7 +6857,7 @@ type StreamRestoreResponse struct {
 
 func (x *StreamRestoreResponse) Reset() {
 	*x = StreamRestoreResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6658,7 +6869,7 @@ func (x *StreamRestoreResponse) String() string {
 func (*StreamRestoreResponse) ProtoMessage() {}
 
 func (x *StreamRestoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6671,7 +6882,7 @@ func (x *StreamRestoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreResponse.ProtoReflect.Descriptor instead.
 func (*StreamRestoreResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{71}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *StreamRestoreResponse) GetResult() *RestoreResult {
@@ -6723,7 +6934,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6735,7 +6946,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6748,7 +6959,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{72}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Transfer) GetName() string {
@@ -6825,7 +7036,7 @@ type GetTransferRequest struct {
 
 func (x *GetTransferRequest) Reset() {
 	*x = GetTransferRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6837,7 +7048,7 @@ func (x *GetTransferRequest) String() string {
 func (*GetTransferRequest) ProtoMessage() {}
 
 func (x *GetTransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6850,7 +7061,7 @@ func (x *GetTransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTransferRequest.ProtoReflect.Descriptor instead.
 func (*GetTransferRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{73}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *GetTransferRequest) GetName() string {
@@ -6869,7 +7080,7 @@ type ListTransfersRequest struct {
 
 func (x *ListTransfersRequest) Reset() {
 	*x = ListTransfersRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6881,7 +7092,7 @@ func (x *ListTransfersRequest) String() string {
 func (*ListTransfersRequest) ProtoMessage() {}
 
 func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6894,7 +7105,7 @@ func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersRequest.ProtoReflect.Descriptor instead.
 func (*ListTransfersRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{74}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{78}
 }
 
 // Response of ListTransfers.
@@ -6908,7 +7119,7 @@ type ListTransfersResponse struct {
 
 func (x *ListTransfersResponse) Reset() {
 	*x = ListTransfersResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[75]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6920,7 +7131,7 @@ func (x *ListTransfersResponse) String() string {
 func (*ListTransfersResponse) ProtoMessage() {}
 
 func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[75]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6933,7 +7144,7 @@ func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersResponse.ProtoReflect.Descriptor instead.
 func (*ListTransfersResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{75}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *ListTransfersResponse) GetTransfers() []*Transfer {
@@ -6954,7 +7165,7 @@ type DeleteTransferRequest struct {
 
 func (x *DeleteTransferRequest) Reset() {
 	*x = DeleteTransferRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[76]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6966,7 +7177,7 @@ func (x *DeleteTransferRequest) String() string {
 func (*DeleteTransferRequest) ProtoMessage() {}
 
 func (x *DeleteTransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[76]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6979,7 +7190,7 @@ func (x *DeleteTransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTransferRequest.ProtoReflect.Descriptor instead.
 func (*DeleteTransferRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{76}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *DeleteTransferRequest) GetName() string {
@@ -6998,7 +7209,7 @@ type DeleteTransferResponse struct {
 
 func (x *DeleteTransferResponse) Reset() {
 	*x = DeleteTransferResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[77]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7010,7 +7221,7 @@ func (x *DeleteTransferResponse) String() string {
 func (*DeleteTransferResponse) ProtoMessage() {}
 
 func (x *DeleteTransferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[77]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7023,7 +7234,7 @@ func (x *DeleteTransferResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTransferResponse.ProtoReflect.Descriptor instead.
 func (*DeleteTransferResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{77}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{81}
 }
 
 // Request of WatchOperation.
@@ -7037,7 +7248,7 @@ type WatchOperationRequest struct {
 
 func (x *WatchOperationRequest) Reset() {
 	*x = WatchOperationRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[78]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7049,7 +7260,7 @@ func (x *WatchOperationRequest) String() string {
 func (*WatchOperationRequest) ProtoMessage() {}
 
 func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[78]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7062,7 +7273,7 @@ func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOperationRequest.ProtoReflect.Descriptor instead.
 func (*WatchOperationRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{78}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *WatchOperationRequest) GetName() string {
@@ -7443,7 +7654,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"decryption\"}\n" +
 	"\x13ListBackupsResponse\x12>\n" +
 	"\abackups\x18\x01 \x03(\v2$.holdfast.management.v1.ListedBackupR\abackups\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc8\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe0\x02\n" +
 	"\fListedBackup\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x129\n" +
 	"\x05state\x18\x02 \x01(\x0e2#.holdfast.management.v1.BackupStateR\x05state\x12\x18\n" +
@@ -7451,24 +7662,41 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x06backup\x18\x04 \x01(\v2).holdfast.management.v1.BackupDescriptionR\x06backup\x12\x10\n" +
 	"\x03uri\x18\x05 \x01(\tR\x03uri\x12Q\n" +
 	"\x11last_verification\x18\x06 \x01(\v2$.holdfast.management.v1.VerificationR\x10lastVerification\x12'\n" +
-	"\x0fmodified_micros\x18\a \x01(\x03R\x0emodifiedMicros\"\xc1\x01\n" +
+	"\x0fmodified_micros\x18\a \x01(\x03R\x0emodifiedMicros\x12\x16\n" +
+	"\x06pinned\x18\b \x01(\bR\x06pinned\"\xc1\x01\n" +
 	"\x13PruneBackupsRequest\x12\x1c\n" +
 	"\x03uri\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\x03uri\x12*\n" +
 	"\x05names\x18\x02 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\b\x01\x10\xe8\a\"\ar\x05 \x01(\xff\x01R\x05names\x12#\n" +
 	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12;\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tB\x1c\xbaH\x19r\x17(\x80\x012\x12^[A-Za-z0-9._:-]*$R\trequestId\"\xcc\x01\n" +
+	"request_id\x18\x04 \x01(\tB\x1c\xbaH\x19r\x17(\x80\x012\x12^[A-Za-z0-9._:-]*$R\trequestId\"\xf3\x01\n" +
 	"\x14PruneBackupsResponse\x12'\n" +
 	"\x0fremoved_backups\x18\x01 \x03(\tR\x0eremovedBackups\x12#\n" +
 	"\rremoved_files\x18\x02 \x03(\tR\fremovedFiles\x12\x1f\n" +
 	"\vfreed_bytes\x18\x03 \x01(\x03R\n" +
 	"freedBytes\x12E\n" +
-	"\flocked_files\x18\x04 \x03(\v2\".holdfast.management.v1.LockedFileR\vlockedFiles\"P\n" +
+	"\flocked_files\x18\x04 \x03(\v2\".holdfast.management.v1.LockedFileR\vlockedFiles\x12%\n" +
+	"\x0epinned_backups\x18\x05 \x03(\tR\rpinnedBackups\"P\n" +
 	"\n" +
 	"LockedFile\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12.\n" +
-	"\x13locked_until_micros\x18\x02 \x01(\x03R\x11lockedUntilMicros\"\xcd\x01\n" +
+	"\x13locked_until_micros\x18\x02 \x01(\x03R\x11lockedUntilMicros\"\x7f\n" +
+	"\x10PinBackupRequest\x12\x1c\n" +
+	"\x03uri\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05 \x01(\x80@R\x03uri\x12+\n" +
+	"\vbackup_name\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05 \x01(\xff\x01R\n" +
+	"backupName\x12 \n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\x06reason\"\x13\n" +
+	"\x11PinBackupResponse\"_\n" +
+	"\x12UnpinBackupRequest\x12\x1c\n" +
+	"\x03uri\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05 \x01(\x80@R\x03uri\x12+\n" +
+	"\vbackup_name\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05 \x01(\xff\x01R\n" +
+	"backupName\"\x15\n" +
+	"\x13UnpinBackupResponse\"\xcd\x01\n" +
 	"\x11CopyBackupRequest\x12\"\n" +
 	"\x06source\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\x06source\x12,\n" +
@@ -7721,7 +7949,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x11TransferDirection\x12\"\n" +
 	"\x1eTRANSFER_DIRECTION_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bTRANSFER_DIRECTION_DOWNLOAD\x10\x01\x12\x1d\n" +
-	"\x19TRANSFER_DIRECTION_UPLOAD\x10\x022\xa4\x1d\n" +
+	"\x19TRANSFER_DIRECTION_UPLOAD\x10\x022\xa9\x1f\n" +
 	"\x11ManagementService\x12a\n" +
 	"\aGetHost\x12&.holdfast.management.v1.GetHostRequest\x1a\x1c.holdfast.management.v1.Host\"\x10\x82\xd3\xe4\x93\x02\n" +
 	"\x12\b/v1/host\x12\x8a\x01\n" +
@@ -7741,7 +7969,9 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\vDiffBackups\x12*.holdfast.management.v1.DiffBackupsRequest\x1a+.holdfast.management.v1.DiffBackupsResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/backups:diff0\x01\x12\x8a\x01\n" +
 	"\fExportBackup\x12+.holdfast.management.v1.ExportBackupRequest\x1a,.holdfast.management.v1.ExportBackupResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/backups:export0\x01\x12\xaa\x01\n" +
 	"\x13DescribePointInTime\x122.holdfast.management.v1.DescribePointInTimeRequest\x1a3.holdfast.management.v1.DescribePointInTimeResponse\"*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/backups:describePointInTime\x12\x87\x01\n" +
-	"\fPruneBackups\x12+.holdfast.management.v1.PruneBackupsRequest\x1a,.holdfast.management.v1.PruneBackupsResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/backups:prune\x12\x9b\x01\n" +
+	"\fPruneBackups\x12+.holdfast.management.v1.PruneBackupsRequest\x1a,.holdfast.management.v1.PruneBackupsResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/backups:prune\x12|\n" +
+	"\tPinBackup\x12(.holdfast.management.v1.PinBackupRequest\x1a).holdfast.management.v1.PinBackupResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/backups:pin\x12\x84\x01\n" +
+	"\vUnpinBackup\x12*.holdfast.management.v1.UnpinBackupRequest\x1a+.holdfast.management.v1.UnpinBackupResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/backups:unpin\x12\x9b\x01\n" +
 	"\n" +
 	"CopyBackup\x12).holdfast.management.v1.CopyBackupRequest\x1a\x1d.google.longrunning.Operation\"C\xcaA%\n" +
 	"\x10CopyBackupResult\x12\x11OperationMetadata\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/backups:copy\x12\x98\x01\n" +
@@ -7772,7 +8002,7 @@ func file_holdfast_management_v1_management_proto_rawDescGZIP() []byte {
 }
 
 var file_holdfast_management_v1_management_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
-var file_holdfast_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 79)
+var file_holdfast_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 83)
 var file_holdfast_management_v1_management_proto_goTypes = []any{
 	(AutoBackupState)(0),                     // 0: holdfast.management.v1.AutoBackupState
 	(Container)(0),                           // 1: holdfast.management.v1.Container
@@ -7836,35 +8066,39 @@ var file_holdfast_management_v1_management_proto_goTypes = []any{
 	(*PruneBackupsRequest)(nil),              // 59: holdfast.management.v1.PruneBackupsRequest
 	(*PruneBackupsResponse)(nil),             // 60: holdfast.management.v1.PruneBackupsResponse
 	(*LockedFile)(nil),                       // 61: holdfast.management.v1.LockedFile
-	(*CopyBackupRequest)(nil),                // 62: holdfast.management.v1.CopyBackupRequest
-	(*CopyBackupResult)(nil),                 // 63: holdfast.management.v1.CopyBackupResult
-	(*CheckDestinationRequest)(nil),          // 64: holdfast.management.v1.CheckDestinationRequest
-	(*CheckDestinationResponse)(nil),         // 65: holdfast.management.v1.CheckDestinationResponse
-	(*DestinationFeature)(nil),               // 66: holdfast.management.v1.DestinationFeature
-	(*OperationMetadata)(nil),                // 67: holdfast.management.v1.OperationMetadata
-	(*BackupResult)(nil),                     // 68: holdfast.management.v1.BackupResult
-	(*BackupPlan)(nil),                       // 69: holdfast.management.v1.BackupPlan
-	(*RestoreResult)(nil),                    // 70: holdfast.management.v1.RestoreResult
-	(*SelectionResult)(nil),                  // 71: holdfast.management.v1.SelectionResult
-	(*RestorePlan)(nil),                      // 72: holdfast.management.v1.RestorePlan
-	(*VerifyResult)(nil),                     // 73: holdfast.management.v1.VerifyResult
-	(*CheckIndexResult)(nil),                 // 74: holdfast.management.v1.CheckIndexResult
-	(*StreamBackupRequest)(nil),              // 75: holdfast.management.v1.StreamBackupRequest
-	(*StreamBackupResponse)(nil),             // 76: holdfast.management.v1.StreamBackupResponse
-	(*StreamBackupHeader)(nil),               // 77: holdfast.management.v1.StreamBackupHeader
-	(*Chunk)(nil),                            // 78: holdfast.management.v1.Chunk
-	(*TransferTrailer)(nil),                  // 79: holdfast.management.v1.TransferTrailer
-	(*StreamRestoreRequest)(nil),             // 80: holdfast.management.v1.StreamRestoreRequest
-	(*StreamRestoreHeader)(nil),              // 81: holdfast.management.v1.StreamRestoreHeader
-	(*StreamRestoreResponse)(nil),            // 82: holdfast.management.v1.StreamRestoreResponse
-	(*Transfer)(nil),                         // 83: holdfast.management.v1.Transfer
-	(*GetTransferRequest)(nil),               // 84: holdfast.management.v1.GetTransferRequest
-	(*ListTransfersRequest)(nil),             // 85: holdfast.management.v1.ListTransfersRequest
-	(*ListTransfersResponse)(nil),            // 86: holdfast.management.v1.ListTransfersResponse
-	(*DeleteTransferRequest)(nil),            // 87: holdfast.management.v1.DeleteTransferRequest
-	(*DeleteTransferResponse)(nil),           // 88: holdfast.management.v1.DeleteTransferResponse
-	(*WatchOperationRequest)(nil),            // 89: holdfast.management.v1.WatchOperationRequest
-	(*longrunningpb.Operation)(nil),          // 90: google.longrunning.Operation
+	(*PinBackupRequest)(nil),                 // 62: holdfast.management.v1.PinBackupRequest
+	(*PinBackupResponse)(nil),                // 63: holdfast.management.v1.PinBackupResponse
+	(*UnpinBackupRequest)(nil),               // 64: holdfast.management.v1.UnpinBackupRequest
+	(*UnpinBackupResponse)(nil),              // 65: holdfast.management.v1.UnpinBackupResponse
+	(*CopyBackupRequest)(nil),                // 66: holdfast.management.v1.CopyBackupRequest
+	(*CopyBackupResult)(nil),                 // 67: holdfast.management.v1.CopyBackupResult
+	(*CheckDestinationRequest)(nil),          // 68: holdfast.management.v1.CheckDestinationRequest
+	(*CheckDestinationResponse)(nil),         // 69: holdfast.management.v1.CheckDestinationResponse
+	(*DestinationFeature)(nil),               // 70: holdfast.management.v1.DestinationFeature
+	(*OperationMetadata)(nil),                // 71: holdfast.management.v1.OperationMetadata
+	(*BackupResult)(nil),                     // 72: holdfast.management.v1.BackupResult
+	(*BackupPlan)(nil),                       // 73: holdfast.management.v1.BackupPlan
+	(*RestoreResult)(nil),                    // 74: holdfast.management.v1.RestoreResult
+	(*SelectionResult)(nil),                  // 75: holdfast.management.v1.SelectionResult
+	(*RestorePlan)(nil),                      // 76: holdfast.management.v1.RestorePlan
+	(*VerifyResult)(nil),                     // 77: holdfast.management.v1.VerifyResult
+	(*CheckIndexResult)(nil),                 // 78: holdfast.management.v1.CheckIndexResult
+	(*StreamBackupRequest)(nil),              // 79: holdfast.management.v1.StreamBackupRequest
+	(*StreamBackupResponse)(nil),             // 80: holdfast.management.v1.StreamBackupResponse
+	(*StreamBackupHeader)(nil),               // 81: holdfast.management.v1.StreamBackupHeader
+	(*Chunk)(nil),                            // 82: holdfast.management.v1.Chunk
+	(*TransferTrailer)(nil),                  // 83: holdfast.management.v1.TransferTrailer
+	(*StreamRestoreRequest)(nil),             // 84: holdfast.management.v1.StreamRestoreRequest
+	(*StreamRestoreHeader)(nil),              // 85: holdfast.management.v1.StreamRestoreHeader
+	(*StreamRestoreResponse)(nil),            // 86: holdfast.management.v1.StreamRestoreResponse
+	(*Transfer)(nil),                         // 87: holdfast.management.v1.Transfer
+	(*GetTransferRequest)(nil),               // 88: holdfast.management.v1.GetTransferRequest
+	(*ListTransfersRequest)(nil),             // 89: holdfast.management.v1.ListTransfersRequest
+	(*ListTransfersResponse)(nil),            // 90: holdfast.management.v1.ListTransfersResponse
+	(*DeleteTransferRequest)(nil),            // 91: holdfast.management.v1.DeleteTransferRequest
+	(*DeleteTransferResponse)(nil),           // 92: holdfast.management.v1.DeleteTransferResponse
+	(*WatchOperationRequest)(nil),            // 93: holdfast.management.v1.WatchOperationRequest
+	(*longrunningpb.Operation)(nil),          // 94: google.longrunning.Operation
 }
 var file_holdfast_management_v1_management_proto_depIdxs = []int32{
 	30,  // 0: holdfast.management.v1.Host.indexes:type_name -> holdfast.management.v1.Index
@@ -7917,30 +8151,30 @@ var file_holdfast_management_v1_management_proto_depIdxs = []int32{
 	41,  // 47: holdfast.management.v1.ListedBackup.last_verification:type_name -> holdfast.management.v1.Verification
 	61,  // 48: holdfast.management.v1.PruneBackupsResponse.locked_files:type_name -> holdfast.management.v1.LockedFile
 	54,  // 49: holdfast.management.v1.CopyBackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	66,  // 50: holdfast.management.v1.CheckDestinationResponse.features:type_name -> holdfast.management.v1.DestinationFeature
+	70,  // 50: holdfast.management.v1.CheckDestinationResponse.features:type_name -> holdfast.management.v1.DestinationFeature
 	8,   // 51: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
 	54,  // 52: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	69,  // 53: holdfast.management.v1.BackupResult.plan:type_name -> holdfast.management.v1.BackupPlan
+	73,  // 53: holdfast.management.v1.BackupResult.plan:type_name -> holdfast.management.v1.BackupPlan
 	9,   // 54: holdfast.management.v1.BackupPlan.kind:type_name -> holdfast.management.v1.BackupPlanKind
-	71,  // 55: holdfast.management.v1.RestoreResult.selection:type_name -> holdfast.management.v1.SelectionResult
-	72,  // 56: holdfast.management.v1.RestoreResult.plan:type_name -> holdfast.management.v1.RestorePlan
+	75,  // 55: holdfast.management.v1.RestoreResult.selection:type_name -> holdfast.management.v1.SelectionResult
+	76,  // 56: holdfast.management.v1.RestoreResult.plan:type_name -> holdfast.management.v1.RestorePlan
 	46,  // 57: holdfast.management.v1.SelectionResult.differences:type_name -> holdfast.management.v1.DocumentDifference
 	54,  // 58: holdfast.management.v1.RestorePlan.backup:type_name -> holdfast.management.v1.BackupDescription
 	54,  // 59: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
 	3,   // 60: holdfast.management.v1.VerifyResult.level:type_name -> holdfast.management.v1.VerifyLevel
 	34,  // 61: holdfast.management.v1.StreamBackupRequest.encryption:type_name -> holdfast.management.v1.Encryption
-	77,  // 62: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
-	78,  // 63: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
-	79,  // 64: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
-	83,  // 65: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
-	81,  // 66: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
-	78,  // 67: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
-	79,  // 68: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	81,  // 62: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
+	82,  // 63: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
+	83,  // 64: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	87,  // 65: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
+	85,  // 66: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
+	82,  // 67: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
+	83,  // 68: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
 	35,  // 69: holdfast.management.v1.StreamRestoreHeader.decryption:type_name -> holdfast.management.v1.Decryption
-	70,  // 70: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
+	74,  // 70: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
 	10,  // 71: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
 	54,  // 72: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
-	83,  // 73: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
+	87,  // 73: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
 	11,  // 74: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
 	33,  // 75: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
 	36,  // 76: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
@@ -7953,48 +8187,52 @@ var file_holdfast_management_v1_management_proto_depIdxs = []int32{
 	48,  // 83: holdfast.management.v1.ManagementService.ExportBackup:input_type -> holdfast.management.v1.ExportBackupRequest
 	50,  // 84: holdfast.management.v1.ManagementService.DescribePointInTime:input_type -> holdfast.management.v1.DescribePointInTimeRequest
 	59,  // 85: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
-	62,  // 86: holdfast.management.v1.ManagementService.CopyBackup:input_type -> holdfast.management.v1.CopyBackupRequest
-	64,  // 87: holdfast.management.v1.ManagementService.CheckDestination:input_type -> holdfast.management.v1.CheckDestinationRequest
-	75,  // 88: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
-	80,  // 89: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
-	84,  // 90: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
-	85,  // 91: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
-	87,  // 92: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
-	15,  // 93: holdfast.management.v1.ManagementService.ConfigureAutoBackup:input_type -> holdfast.management.v1.ConfigureAutoBackupRequest
-	17,  // 94: holdfast.management.v1.ManagementService.ConfigureRequestLogging:input_type -> holdfast.management.v1.ConfigureRequestLoggingRequest
-	19,  // 95: holdfast.management.v1.ManagementService.ConfigureOperationTracing:input_type -> holdfast.management.v1.ConfigureOperationTracingRequest
-	20,  // 96: holdfast.management.v1.ManagementService.SynchronizeWithPeers:input_type -> holdfast.management.v1.SynchronizeWithPeersRequest
-	23,  // 97: holdfast.management.v1.ManagementService.GetStats:input_type -> holdfast.management.v1.GetStatsRequest
-	28,  // 98: holdfast.management.v1.ManagementService.Shutdown:input_type -> holdfast.management.v1.ShutdownRequest
-	89,  // 99: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
-	12,  // 100: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
-	90,  // 101: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
-	90,  // 102: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
-	90,  // 103: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
-	90,  // 104: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
-	90,  // 105: holdfast.management.v1.ManagementService.CheckIndex:output_type -> google.longrunning.Operation
-	54,  // 106: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
-	57,  // 107: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
-	44,  // 108: holdfast.management.v1.ManagementService.DiffBackups:output_type -> holdfast.management.v1.DiffBackupsResponse
-	49,  // 109: holdfast.management.v1.ManagementService.ExportBackup:output_type -> holdfast.management.v1.ExportBackupResponse
-	51,  // 110: holdfast.management.v1.ManagementService.DescribePointInTime:output_type -> holdfast.management.v1.DescribePointInTimeResponse
-	60,  // 111: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
-	90,  // 112: holdfast.management.v1.ManagementService.CopyBackup:output_type -> google.longrunning.Operation
-	65,  // 113: holdfast.management.v1.ManagementService.CheckDestination:output_type -> holdfast.management.v1.CheckDestinationResponse
-	76,  // 114: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
-	82,  // 115: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
-	83,  // 116: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
-	86,  // 117: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
-	88,  // 118: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
-	14,  // 119: holdfast.management.v1.ManagementService.ConfigureAutoBackup:output_type -> holdfast.management.v1.AutoBackup
-	16,  // 120: holdfast.management.v1.ManagementService.ConfigureRequestLogging:output_type -> holdfast.management.v1.RequestLogging
-	18,  // 121: holdfast.management.v1.ManagementService.ConfigureOperationTracing:output_type -> holdfast.management.v1.OperationTracing
-	21,  // 122: holdfast.management.v1.ManagementService.SynchronizeWithPeers:output_type -> holdfast.management.v1.SynchronizeWithPeersResponse
-	24,  // 123: holdfast.management.v1.ManagementService.GetStats:output_type -> holdfast.management.v1.Stats
-	29,  // 124: holdfast.management.v1.ManagementService.Shutdown:output_type -> holdfast.management.v1.ShutdownResponse
-	90,  // 125: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
-	100, // [100:126] is the sub-list for method output_type
-	74,  // [74:100] is the sub-list for method input_type
+	62,  // 86: holdfast.management.v1.ManagementService.PinBackup:input_type -> holdfast.management.v1.PinBackupRequest
+	64,  // 87: holdfast.management.v1.ManagementService.UnpinBackup:input_type -> holdfast.management.v1.UnpinBackupRequest
+	66,  // 88: holdfast.management.v1.ManagementService.CopyBackup:input_type -> holdfast.management.v1.CopyBackupRequest
+	68,  // 89: holdfast.management.v1.ManagementService.CheckDestination:input_type -> holdfast.management.v1.CheckDestinationRequest
+	79,  // 90: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
+	84,  // 91: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
+	88,  // 92: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
+	89,  // 93: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
+	91,  // 94: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
+	15,  // 95: holdfast.management.v1.ManagementService.ConfigureAutoBackup:input_type -> holdfast.management.v1.ConfigureAutoBackupRequest
+	17,  // 96: holdfast.management.v1.ManagementService.ConfigureRequestLogging:input_type -> holdfast.management.v1.ConfigureRequestLoggingRequest
+	19,  // 97: holdfast.management.v1.ManagementService.ConfigureOperationTracing:input_type -> holdfast.management.v1.ConfigureOperationTracingRequest
+	20,  // 98: holdfast.management.v1.ManagementService.SynchronizeWithPeers:input_type -> holdfast.management.v1.SynchronizeWithPeersRequest
+	23,  // 99: holdfast.management.v1.ManagementService.GetStats:input_type -> holdfast.management.v1.GetStatsRequest
+	28,  // 100: holdfast.management.v1.ManagementService.Shutdown:input_type -> holdfast.management.v1.ShutdownRequest
+	93,  // 101: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
+	12,  // 102: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
+	94,  // 103: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
+	94,  // 104: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
+	94,  // 105: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
+	94,  // 106: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
+	94,  // 107: holdfast.management.v1.ManagementService.CheckIndex:output_type -> google.longrunning.Operation
+	54,  // 108: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
+	57,  // 109: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
+	44,  // 110: holdfast.management.v1.ManagementService.DiffBackups:output_type -> holdfast.management.v1.DiffBackupsResponse
+	49,  // 111: holdfast.management.v1.ManagementService.ExportBackup:output_type -> holdfast.management.v1.ExportBackupResponse
+	51,  // 112: holdfast.management.v1.ManagementService.DescribePointInTime:output_type -> holdfast.management.v1.DescribePointInTimeResponse
+	60,  // 113: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
+	63,  // 114: holdfast.management.v1.ManagementService.PinBackup:output_type -> holdfast.management.v1.PinBackupResponse
+	65,  // 115: holdfast.management.v1.ManagementService.UnpinBackup:output_type -> holdfast.management.v1.UnpinBackupResponse
+	94,  // 116: holdfast.management.v1.ManagementService.CopyBackup:output_type -> google.longrunning.Operation
+	69,  // 117: holdfast.management.v1.ManagementService.CheckDestination:output_type -> holdfast.management.v1.CheckDestinationResponse
+	80,  // 118: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
+	86,  // 119: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
+	87,  // 120: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
+	90,  // 121: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
+	92,  // 122: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
+	14,  // 123: holdfast.management.v1.ManagementService.ConfigureAutoBackup:output_type -> holdfast.management.v1.AutoBackup
+	16,  // 124: holdfast.management.v1.ManagementService.ConfigureRequestLogging:output_type -> holdfast.management.v1.RequestLogging
+	18,  // 125: holdfast.management.v1.ManagementService.ConfigureOperationTracing:output_type -> holdfast.management.v1.OperationTracing
+	21,  // 126: holdfast.management.v1.ManagementService.SynchronizeWithPeers:output_type -> holdfast.management.v1.SynchronizeWithPeersResponse
+	24,  // 127: holdfast.management.v1.ManagementService.GetStats:output_type -> holdfast.management.v1.Stats
+	29,  // 128: holdfast.management.v1.ManagementService.Shutdown:output_type -> holdfast.management.v1.ShutdownResponse
+	94,  // 129: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
+	102, // [102:130] is the sub-list for method output_type
+	74,  // [74:102] is the sub-list for method input_type
 	74,  // [74:74] is the sub-list for extension type_name
 	74,  // [74:74] is the sub-list for extension extendee
 	0,   // [0:74] is the sub-list for field type_name
@@ -8012,30 +8250,30 @@ func file_holdfast_management_v1_management_proto_init() {
 	file_holdfast_management_v1_management_proto_msgTypes[31].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[35].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[38].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[54].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[56].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[58].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[59].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[61].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[65].OneofWrappers = []any{
+	file_holdfast_management_v1_management_proto_msgTypes[60].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[62].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[63].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[65].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[69].OneofWrappers = []any{
 		(*StreamBackupResponse_Header)(nil),
 		(*StreamBackupResponse_Chunk)(nil),
 		(*StreamBackupResponse_Trailer)(nil),
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[67].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[69].OneofWrappers = []any{
+	file_holdfast_management_v1_management_proto_msgTypes[71].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[73].OneofWrappers = []any{
 		(*StreamRestoreRequest_Header)(nil),
 		(*StreamRestoreRequest_Chunk)(nil),
 		(*StreamRestoreRequest_Trailer)(nil),
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[70].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[74].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holdfast_management_v1_management_proto_rawDesc), len(file_holdfast_management_v1_management_proto_rawDesc)),
 			NumEnums:      11,
-			NumMessages:   79,
+			NumMessages:   83,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -34,6 +34,8 @@ const (
 	ManagementService_ExportBackup_FullMethodName              = "/holdfast.management.v1.ManagementService/ExportBackup"
 	ManagementService_DescribePointInTime_FullMethodName       = "/holdfast.management.v1.ManagementService/DescribePointInTime"
 	ManagementService_PruneBackups_FullMethodName              = "/holdfast.management.v1.ManagementService/PruneBackups"
+	ManagementService_PinBackup_FullMethodName                 = "/holdfast.management.v1.ManagementService/PinBackup"
+	ManagementService_UnpinBackup_FullMethodName               = "/holdfast.management.v1.ManagementService/UnpinBackup"
 	ManagementService_CopyBackup_FullMethodName                = "/holdfast.management.v1.ManagementService/CopyBackup"
 	ManagementService_CheckDestination_FullMethodName          = "/holdfast.management.v1.ManagementService/CheckDestination"
 	ManagementService_StreamBackup_FullMethodName              = "/holdfast.management.v1.ManagementService/StreamBackup"
@@ -95,6 +97,11 @@ type ManagementServiceClient interface {
 	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
 	// effect, if one of the names does not exist.
 	PruneBackups(ctx context.Context, in *PruneBackupsRequest, opts ...grpc.CallOption) (*PruneBackupsResponse, error)
+	// Pins a backup: neither pruning nor the retention of policies removes it until it is unpinned. The
+	// pin is a small file beside the backup, which all hosts honour.
+	PinBackup(ctx context.Context, in *PinBackupRequest, opts ...grpc.CallOption) (*PinBackupResponse, error)
+	// Removes the pin of a backup. Does nothing if it has none.
+	UnpinBackup(ctx context.Context, in *UnpinBackupRequest, opts ...grpc.CallOption) (*UnpinBackupResponse, error)
 	// Copies a backup to another destination of incremental backups, with its signature and as it is
 	// encrypted. Files that are there already are not sent again. The copy is verified by reading it
 	// back.
@@ -278,6 +285,26 @@ func (c *managementServiceClient) PruneBackups(ctx context.Context, in *PruneBac
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(PruneBackupsResponse)
 	err := c.cc.Invoke(ctx, ManagementService_PruneBackups_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) PinBackup(ctx context.Context, in *PinBackupRequest, opts ...grpc.CallOption) (*PinBackupResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PinBackupResponse)
+	err := c.cc.Invoke(ctx, ManagementService_PinBackup_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) UnpinBackup(ctx context.Context, in *UnpinBackupRequest, opts ...grpc.CallOption) (*UnpinBackupResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UnpinBackupResponse)
+	err := c.cc.Invoke(ctx, ManagementService_UnpinBackup_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -490,6 +517,11 @@ type ManagementServiceServer interface {
 	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
 	// effect, if one of the names does not exist.
 	PruneBackups(context.Context, *PruneBackupsRequest) (*PruneBackupsResponse, error)
+	// Pins a backup: neither pruning nor the retention of policies removes it until it is unpinned. The
+	// pin is a small file beside the backup, which all hosts honour.
+	PinBackup(context.Context, *PinBackupRequest) (*PinBackupResponse, error)
+	// Removes the pin of a backup. Does nothing if it has none.
+	UnpinBackup(context.Context, *UnpinBackupRequest) (*UnpinBackupResponse, error)
 	// Copies a backup to another destination of incremental backups, with its signature and as it is
 	// encrypted. Files that are there already are not sent again. The copy is verified by reading it
 	// back.
@@ -576,6 +608,12 @@ func (UnimplementedManagementServiceServer) DescribePointInTime(context.Context,
 }
 func (UnimplementedManagementServiceServer) PruneBackups(context.Context, *PruneBackupsRequest) (*PruneBackupsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PruneBackups not implemented")
+}
+func (UnimplementedManagementServiceServer) PinBackup(context.Context, *PinBackupRequest) (*PinBackupResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PinBackup not implemented")
+}
+func (UnimplementedManagementServiceServer) UnpinBackup(context.Context, *UnpinBackupRequest) (*UnpinBackupResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UnpinBackup not implemented")
 }
 func (UnimplementedManagementServiceServer) CopyBackup(context.Context, *CopyBackupRequest) (*longrunningpb.Operation, error) {
 	return nil, status.Error(codes.Unimplemented, "method CopyBackup not implemented")
@@ -838,6 +876,42 @@ func _ManagementService_PruneBackups_Handler(srv interface{}, ctx context.Contex
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ManagementServiceServer).PruneBackups(ctx, req.(*PruneBackupsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_PinBackup_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PinBackupRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).PinBackup(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_PinBackup_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).PinBackup(ctx, req.(*PinBackupRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_UnpinBackup_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UnpinBackupRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).UnpinBackup(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_UnpinBackup_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).UnpinBackup(ctx, req.(*UnpinBackupRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1115,6 +1189,14 @@ var ManagementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PruneBackups",
 			Handler:    _ManagementService_PruneBackups_Handler,
+		},
+		{
+			MethodName: "PinBackup",
+			Handler:    _ManagementService_PinBackup_Handler,
+		},
+		{
+			MethodName: "UnpinBackup",
+			Handler:    _ManagementService_UnpinBackup_Handler,
 		},
 		{
 			MethodName: "CopyBackup",

@@ -1459,6 +1459,8 @@ export interface ListedBackup {
     | undefined;
   /** Modification time of the newest file, in microseconds since 1970. */
   modifiedMicros: bigint;
+  /** Whether the backup is pinned. */
+  pinned: boolean;
 }
 
 /** Request of PruneBackups. */
@@ -1483,6 +1485,8 @@ export interface PruneBackupsResponse {
   freedBytes: bigint;
   /** Files that were kept because the store has locked them. */
   lockedFiles: LockedFile[];
+  /** Names of backups that were kept because they are pinned. */
+  pinnedBackups: string[];
 }
 
 /** A file that its store refuses to remove before a time. */
@@ -1491,6 +1495,32 @@ export interface LockedFile {
   name: string;
   /** End of the lock, in microseconds since 1970. */
   lockedUntilMicros: bigint;
+}
+
+/** Request of PinBackup. */
+export interface PinBackupRequest {
+  /** URI of the backups. Required. */
+  uri: string;
+  /** Name of the backup. Required. */
+  backupName: string;
+  /** Why, for people. Default: empty. */
+  reason: string;
+}
+
+/** Response of PinBackup. */
+export interface PinBackupResponse {
+}
+
+/** Request of UnpinBackup. */
+export interface UnpinBackupRequest {
+  /** URI of the backups. Required. */
+  uri: string;
+  /** Name of the backup. Required. */
+  backupName: string;
+}
+
+/** Response of UnpinBackup. */
+export interface UnpinBackupResponse {
 }
 
 /** Request of CopyBackup. */
@@ -8996,6 +9026,7 @@ function createBaseListedBackup(): ListedBackup {
     uri: "",
     lastVerification: undefined,
     modifiedMicros: 0n,
+    pinned: false,
   };
 }
 
@@ -9024,6 +9055,9 @@ export const ListedBackup: MessageFns<ListedBackup> = {
         throw new globalThis.Error("value provided for field message.modifiedMicros of type int64 too large");
       }
       writer.uint32(56).int64(message.modifiedMicros);
+    }
+    if (message.pinned !== false) {
+      writer.uint32(64).bool(message.pinned);
     }
     return writer;
   },
@@ -9097,6 +9131,14 @@ export const ListedBackup: MessageFns<ListedBackup> = {
             message.modifiedMicros = reader.int64() as bigint;
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.pinned = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9126,6 +9168,7 @@ export const ListedBackup: MessageFns<ListedBackup> = {
         : isSet(object.modified_micros)
         ? BigInt(object.modified_micros)
         : 0n,
+      pinned: isSet(object.pinned) ? globalThis.Boolean(object.pinned) : false,
     };
   },
 
@@ -9152,6 +9195,9 @@ export const ListedBackup: MessageFns<ListedBackup> = {
     if (message.modifiedMicros !== 0n) {
       obj.modifiedMicros = message.modifiedMicros.toString();
     }
+    if (message.pinned !== false) {
+      obj.pinned = message.pinned;
+    }
     return obj;
   },
 
@@ -9173,6 +9219,7 @@ export const ListedBackup: MessageFns<ListedBackup> = {
     message.modifiedMicros = (object.modifiedMicros !== undefined && object.modifiedMicros !== null)
       ? BigInt(object.modifiedMicros)
       : 0n;
+    message.pinned = object.pinned ?? false;
     return message;
   },
 };
@@ -9303,7 +9350,7 @@ export const PruneBackupsRequest: MessageFns<PruneBackupsRequest> = {
 };
 
 function createBasePruneBackupsResponse(): PruneBackupsResponse {
-  return { removedBackups: [], removedFiles: [], freedBytes: 0n, lockedFiles: [] };
+  return { removedBackups: [], removedFiles: [], freedBytes: 0n, lockedFiles: [], pinnedBackups: [] };
 }
 
 export const PruneBackupsResponse: MessageFns<PruneBackupsResponse> = {
@@ -9322,6 +9369,9 @@ export const PruneBackupsResponse: MessageFns<PruneBackupsResponse> = {
     }
     for (const v of message.lockedFiles) {
       LockedFile.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.pinnedBackups) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -9371,6 +9421,14 @@ export const PruneBackupsResponse: MessageFns<PruneBackupsResponse> = {
             message.lockedFiles.push(LockedFile.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.pinnedBackups.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9405,6 +9463,11 @@ export const PruneBackupsResponse: MessageFns<PruneBackupsResponse> = {
         : globalThis.Array.isArray(object?.locked_files)
         ? object.locked_files.map((e: any) => LockedFile.fromJSON(e))
         : [],
+      pinnedBackups: globalThis.Array.isArray(object?.pinnedBackups)
+        ? object.pinnedBackups.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.pinned_backups)
+        ? object.pinned_backups.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -9422,6 +9485,9 @@ export const PruneBackupsResponse: MessageFns<PruneBackupsResponse> = {
     if (message.lockedFiles?.length) {
       obj.lockedFiles = message.lockedFiles.map((e) => LockedFile.toJSON(e));
     }
+    if (message.pinnedBackups?.length) {
+      obj.pinnedBackups = message.pinnedBackups;
+    }
     return obj;
   },
 
@@ -9436,6 +9502,7 @@ export const PruneBackupsResponse: MessageFns<PruneBackupsResponse> = {
       ? BigInt(object.freedBytes)
       : 0n;
     message.lockedFiles = object.lockedFiles?.map((e) => LockedFile.fromPartial(e)) || [];
+    message.pinnedBackups = object.pinnedBackups?.map((e) => e) || [];
     return message;
   },
 };
@@ -9530,6 +9597,304 @@ export const LockedFile: MessageFns<LockedFile> = {
     message.lockedUntilMicros = (object.lockedUntilMicros !== undefined && object.lockedUntilMicros !== null)
       ? BigInt(object.lockedUntilMicros)
       : 0n;
+    return message;
+  },
+};
+
+function createBasePinBackupRequest(): PinBackupRequest {
+  return { uri: "", backupName: "", reason: "" };
+}
+
+export const PinBackupRequest: MessageFns<PinBackupRequest> = {
+  encode(message: PinBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uri !== "") {
+      writer.uint32(10).string(message.uri);
+    }
+    if (message.backupName !== "") {
+      writer.uint32(18).string(message.backupName);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PinBackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePinBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.backupName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PinBackupRequest {
+    return {
+      uri: isSet(object.uri) ? globalThis.String(object.uri) : "",
+      backupName: isSet(object.backupName)
+        ? globalThis.String(object.backupName)
+        : isSet(object.backup_name)
+        ? globalThis.String(object.backup_name)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: PinBackupRequest): unknown {
+    const obj: any = {};
+    if (message.uri !== "") {
+      obj.uri = message.uri;
+    }
+    if (message.backupName !== "") {
+      obj.backupName = message.backupName;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PinBackupRequest>): PinBackupRequest {
+    return PinBackupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PinBackupRequest>): PinBackupRequest {
+    const message = createBasePinBackupRequest();
+    message.uri = object.uri ?? "";
+    message.backupName = object.backupName ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBasePinBackupResponse(): PinBackupResponse {
+  return {};
+}
+
+export const PinBackupResponse: MessageFns<PinBackupResponse> = {
+  encode(_: PinBackupResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PinBackupResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePinBackupResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): PinBackupResponse {
+    return {};
+  },
+
+  toJSON(_: PinBackupResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<PinBackupResponse>): PinBackupResponse {
+    return PinBackupResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<PinBackupResponse>): PinBackupResponse {
+    const message = createBasePinBackupResponse();
+    return message;
+  },
+};
+
+function createBaseUnpinBackupRequest(): UnpinBackupRequest {
+  return { uri: "", backupName: "" };
+}
+
+export const UnpinBackupRequest: MessageFns<UnpinBackupRequest> = {
+  encode(message: UnpinBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uri !== "") {
+      writer.uint32(10).string(message.uri);
+    }
+    if (message.backupName !== "") {
+      writer.uint32(18).string(message.backupName);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnpinBackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnpinBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.backupName = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UnpinBackupRequest {
+    return {
+      uri: isSet(object.uri) ? globalThis.String(object.uri) : "",
+      backupName: isSet(object.backupName)
+        ? globalThis.String(object.backupName)
+        : isSet(object.backup_name)
+        ? globalThis.String(object.backup_name)
+        : "",
+    };
+  },
+
+  toJSON(message: UnpinBackupRequest): unknown {
+    const obj: any = {};
+    if (message.uri !== "") {
+      obj.uri = message.uri;
+    }
+    if (message.backupName !== "") {
+      obj.backupName = message.backupName;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UnpinBackupRequest>): UnpinBackupRequest {
+    return UnpinBackupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UnpinBackupRequest>): UnpinBackupRequest {
+    const message = createBaseUnpinBackupRequest();
+    message.uri = object.uri ?? "";
+    message.backupName = object.backupName ?? "";
+    return message;
+  },
+};
+
+function createBaseUnpinBackupResponse(): UnpinBackupResponse {
+  return {};
+}
+
+export const UnpinBackupResponse: MessageFns<UnpinBackupResponse> = {
+  encode(_: UnpinBackupResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnpinBackupResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnpinBackupResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): UnpinBackupResponse {
+    return {};
+  },
+
+  toJSON(_: UnpinBackupResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<UnpinBackupResponse>): UnpinBackupResponse {
+    return UnpinBackupResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<UnpinBackupResponse>): UnpinBackupResponse {
+    const message = createBaseUnpinBackupResponse();
     return message;
   },
 };
@@ -13679,6 +14044,27 @@ export const ManagementServiceDefinition = {
       options: {},
     },
     /**
+     * Pins a backup: neither pruning nor the retention of policies removes it until it is unpinned. The
+     * pin is a small file beside the backup, which all hosts honour.
+     */
+    pinBackup: {
+      name: "PinBackup",
+      requestType: PinBackupRequest as typeof PinBackupRequest,
+      requestStream: false,
+      responseType: PinBackupResponse as typeof PinBackupResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Removes the pin of a backup. Does nothing if it has none. */
+    unpinBackup: {
+      name: "UnpinBackup",
+      requestType: UnpinBackupRequest as typeof UnpinBackupRequest,
+      requestStream: false,
+      responseType: UnpinBackupResponse as typeof UnpinBackupResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
      * Copies a backup to another destination of incremental backups, with its signature and as it is
      * encrypted. Files that are there already are not sent again. The copy is verified by reading it
      * back.
@@ -14000,6 +14386,29 @@ export const ManagementServiceService = {
     responseDeserialize: (value: Buffer): PruneBackupsResponse => PruneBackupsResponse.decode(value),
   },
   /**
+   * Pins a backup: neither pruning nor the retention of policies removes it until it is unpinned. The
+   * pin is a small file beside the backup, which all hosts honour.
+   */
+  pinBackup: {
+    path: "/holdfast.management.v1.ManagementService/PinBackup" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PinBackupRequest): Buffer => Buffer.from(PinBackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PinBackupRequest => PinBackupRequest.decode(value),
+    responseSerialize: (value: PinBackupResponse): Buffer => Buffer.from(PinBackupResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PinBackupResponse => PinBackupResponse.decode(value),
+  },
+  /** Removes the pin of a backup. Does nothing if it has none. */
+  unpinBackup: {
+    path: "/holdfast.management.v1.ManagementService/UnpinBackup" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UnpinBackupRequest): Buffer => Buffer.from(UnpinBackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UnpinBackupRequest => UnpinBackupRequest.decode(value),
+    responseSerialize: (value: UnpinBackupResponse): Buffer => Buffer.from(UnpinBackupResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UnpinBackupResponse => UnpinBackupResponse.decode(value),
+  },
+  /**
    * Copies a backup to another destination of incremental backups, with its signature and as it is
    * encrypted. Files that are there already are not sent again. The copy is verified by reading it
    * back.
@@ -14240,6 +14649,13 @@ export interface ManagementServiceServer extends UntypedServiceImplementation {
    * effect, if one of the names does not exist.
    */
   pruneBackups: handleUnaryCall<PruneBackupsRequest, PruneBackupsResponse>;
+  /**
+   * Pins a backup: neither pruning nor the retention of policies removes it until it is unpinned. The
+   * pin is a small file beside the backup, which all hosts honour.
+   */
+  pinBackup: handleUnaryCall<PinBackupRequest, PinBackupResponse>;
+  /** Removes the pin of a backup. Does nothing if it has none. */
+  unpinBackup: handleUnaryCall<UnpinBackupRequest, UnpinBackupResponse>;
   /**
    * Copies a backup to another destination of incremental backups, with its signature and as it is
    * encrypted. Files that are there already are not sent again. The copy is verified by reading it
@@ -14501,6 +14917,41 @@ export interface ManagementServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PruneBackupsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Pins a backup: neither pruning nor the retention of policies removes it until it is unpinned. The
+   * pin is a small file beside the backup, which all hosts honour.
+   */
+  pinBackup(
+    request: PinBackupRequest,
+    callback: (error: ServiceError | null, response: PinBackupResponse) => void,
+  ): ClientUnaryCall;
+  pinBackup(
+    request: PinBackupRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PinBackupResponse) => void,
+  ): ClientUnaryCall;
+  pinBackup(
+    request: PinBackupRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PinBackupResponse) => void,
+  ): ClientUnaryCall;
+  /** Removes the pin of a backup. Does nothing if it has none. */
+  unpinBackup(
+    request: UnpinBackupRequest,
+    callback: (error: ServiceError | null, response: UnpinBackupResponse) => void,
+  ): ClientUnaryCall;
+  unpinBackup(
+    request: UnpinBackupRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UnpinBackupResponse) => void,
+  ): ClientUnaryCall;
+  unpinBackup(
+    request: UnpinBackupRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UnpinBackupResponse) => void,
   ): ClientUnaryCall;
   /**
    * Copies a backup to another destination of incremental backups, with its signature and as it is
