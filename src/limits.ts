@@ -290,10 +290,16 @@ export const limits = {
   policyRunNames: 100,
   /** Runs of different policies at the same time. Each may read and write at the speed of the disk. */
   concurrentPolicyRuns: 2,
-  /** Shortest interval of a policy; what is to run more often is a continuous policy. */
+  /** Shortest interval of a policy, the resolution of cron. Continuous backup covers shorter ones. */
   policyIntervalMinMs: 60_000,
-  /** Longest duration in a policy: a hundred years. */
-  policyDurationMaxMs: 100 * 365 * 86_400_000,
+  /** Longest interval of a policy: a backup once a year, in leap years too. */
+  policyIntervalMaxMs: 366 * 86_400_000,
+  /** A cron expression. Its parser is not given a longer one: the longest useful list has 200. */
+  cronExpressionChars: 256,
+  /** Name of a time zone. The longest name in the IANA database has 32 characters. */
+  timeZoneChars: 64,
+  /** Planned runs that one call returns. Each takes the cron parser up to 20 ms. */
+  plannedRuns: 100,
   /** Longest random delay of a run. */
   policyJitterMaxMs: 86_400_000,
   /** Pause before the first retry of a run. */
@@ -312,15 +318,21 @@ export const limits = {
   policyProbeMs: 60_000,
   /** Next runs that a policy shows. */
   policyNextRuns: 5,
-  /** A cron expression. */
-  cronChars: 256,
-  /** Backups that one rule of retention keeps. */
+  /** Backups that one rule of a retention keeps: as many as a destination has manifests. */
   retentionKeepMax: 10_000,
+  /** A duration as text, which has at most seven units with twelve digits each. */
+  durationChars: 100,
+  /** A duration: 100 years. Any time of Holdfast and such a duration add up to an exact number. */
+  durationMaxMs: 100 * 365 * 86_400_000,
   /** Backups that one call of pruning removes. */
   prunedBackups: 1000,
-  /** How often the scheduler reads the clock, to notice jumps. */
-  schedulerTickMs: 30_000,
-  /** A clock that goes back further was wrong before. A smaller step is a correction. */
+  /** How long the scheduler sleeps at most, so that it soon notices a clock that was changed. */
+  schedulerTickMs: 60_000,
+  /**
+   * How far the clock may be set back while the scheduler still waits for times that it has not run
+   * yet. Corrections by NTP are smaller; after a larger one, waiting would leave a policy without
+   * backups.
+   */
   clockJumpMs: 300_000,
 
   // Notifications

@@ -2,6 +2,7 @@ import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Compression } from "../segment/format.js";
 import type { VerifyLevel } from "../backup/verification.js";
+import { checkTimeZone } from "./calendar.js";
 import { checkRetention, type RetentionRules } from "./retention.js";
 import { checkSchedule, type Schedule } from "./schedule.js";
 
@@ -71,18 +72,13 @@ export function checkPolicy(spec: PolicySpec): void {
   if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(spec.name))
     throw fieldError("name", "must have 1 to 63 lower-case letters, digits and hyphens.");
   checkSchedule(spec.schedule, "schedule");
-  checkDays(spec.timeZone);
+  checkTimeZone(spec.timeZone, "schedule.time_zone");
   if (spec.jitterMs > limits.policyJitterMaxMs) throw fieldError("jitter", "must be at most 1d.");
   if (spec.retention) checkRetention(spec.retention, "retention");
   checkCopies(spec);
   if (spec.verify) checkTimed(spec.verify.schedule, "verify.schedule");
   if (spec.restoreTest) checkTimed(spec.restoreTest.schedule, "restore_test.schedule");
   checkAcknowledge(spec);
-}
-
-/** Retention without cron uses the time zone too. */
-function checkDays(timeZone: string): void {
-  checkSchedule({ kind: "cron", expression: "0 0 * * *", timeZone }, "schedule");
 }
 
 function checkCopies({ destination, copies, schedule }: PolicySpec): void {

@@ -1,253 +1,406 @@
+import fc from "fast-check";
+import { limits } from "../limits.js";
 import {
   checkRetention,
   decideRetention,
-  windowCoveredMs,
   type RetainedBackup,
+  type RetentionContext,
   type RetentionRules,
 } from "./retention.js";
+import { windowCoveredMs } from "./window.js";
 
 const hour = 3_600_000;
 const day = 24 * hour;
 const nowMs = Date.parse("2026-11-29T12:00:00Z");
+const utc: RetentionContext = { nowMs, timeZone: "UTC" };
 
-function backup(name: string, endMs: number, more: Partial<RetainedBackup> = {}): RetainedBackup {
+/** A backup by its end, named by it, which restores the hour before. */
+function backup(end: string, more: Partial<RetainedBackup> = {}): RetainedBackup {
+  const to = BigInt(Date.parse(`${end}Z`)) * 1000n;
   return {
-    name,
-    coversToMicros: BigInt(endMs) * 1000n,
-    coversFromMicros: BigInt(endMs - hour) * 1000n,
-    series: "a",
-    verified: true,
+    name: end,
+    coversToMicros: to,
+    coversFromMicros: to - BigInt(hour) * 1000n,
+    series: "index",
+    verified: false,
     pinned: false,
     ...more,
   };
 }
 
-const utc = { nowMs, timeZone: "UTC" };
-const keptBy = (backups: RetainedBackup[], rules: RetentionRules, context = utc) =>
-  decideRetention(backups, rules, context)
-    .filter(({ keep }) => keep)
-    .map(({ name }) => name);
-
-/** One backup at noon for each of the last days, d0 the newest. */
-const daily = (count: number) =>
-  Array.from({ length: count }, (_, i) => backup(`d${i}`, nowMs - i * day));
+/** The reasons of the kept backups, by name. */
+const kept = (backups: RetainedBackup[], rules: RetentionRules, context = utc) =>
+  Object.fromEntries(
+    decideRetention(backups, rules, context)
+      .filter(({ keep }) => keep)
+      .map(({ name, reasons }) => [name, reasons]),
+  );
 
 test("keeps everything without rules", () => {
-  expect(keptBy(daily(5), {})).toHaveLength(5);
+  const backups = [backup("2020-01-01T00:00"), backup("2026-01-01T00:00")];
+  for (const rules of [{}, { keepLast: undefined } as RetentionRules])
+    expect(decideRetention(backups, rules, { ...utc, windowMs: day })).toEqual(
+      backups.map(({ name }) => ({ name, keep: true, reasons: ["no retention rules"] })),
+    );
+  expect(decideRetention([], { keepLast: 1 }, utc)).toEqual([]);
 });
 
-test("keeps the newest backup of each day, week, month and year", () => {
-  const all = daily(800);
-  expect(keptBy(all, { keepDaily: 3 })).toEqual(["d0", "d1", "d2"]);
-  // 2026-11-29 is a Sunday, so that the newest of each week are Sundays.
-  expect(keptBy(all, { keepWeekly: 3 })).toEqual(["d0", "d7", "d14"]);
-  expect(keptBy(all, { keepMonthly: 3 })).toEqual(["d0", "d29", "d60"]);
-  expect(keptBy(all, { keepYearly: 3 })).toEqual(["d0", "d333", "d698"]);
-});
-
-test("skips days without a backup", () => {
-  const some = [0, 1, 5, 9, 10].map((i) => backup(`d${i}`, nowMs - i * day));
-  expect(keptBy(some, { keepDaily: 4 })).toEqual(["d0", "d1", "d5", "d9"]);
-});
-
-test("decides days in the time zone of the policy", () => {
-  const two = [
-    backup("late", Date.parse("2026-11-28T23:30:00Z")),
-    backup("early", Date.parse("2026-11-28T22:30:00Z")),
-  ];
-  expect(keptBy(two, { keepDaily: 2 })).toEqual(["late"]);
-  // In Berlin, the later one is of the next day.
-  expect(keptBy(two, { keepDaily: 2 }, { nowMs, timeZone: "Europe/Berlin" })).toHaveLength(2);
-});
-
-test("keeps backups within a duration of the newest", () => {
-  expect(keptBy(daily(10), { keepWithinMs: 2 * day })).toEqual(["d0", "d1", "d2"]);
-});
-
-test("states every reason", () => {
-  const all = [
-    backup("n", nowMs),
-    backup("p", nowMs - day, { pinned: true }),
-    backup("x", nowMs - 2 * day),
-  ];
-  expect(decideRetention(all, { keepLast: 1, keepDaily: 2 }, utc)).toEqual([
-    {
-      name: "n",
-      keep: true,
-      reasons: ["newest", "newest verified", "last 1", "daily 2026-11-29"],
-    },
-    { name: "p", keep: true, reasons: ["pinned", "daily 2026-11-28"] },
-    { name: "x", keep: false, reasons: ["matches no rule"] },
+test("keeps the last backups, and answers in the order given", () => {
+  const backups = ["2026-11-02T00:00", "2026-11-04T00:00", "2026-11-01T00:00", "2026-11-03T00:00"];
+  expect(
+    decideRetention(
+      backups.map((end) => backup(end)),
+      { keepLast: 2 },
+      utc,
+    ),
+  ).toEqual([
+    { name: "2026-11-02T00:00", keep: false, reasons: ["matches no rule"] },
+    { name: "2026-11-04T00:00", keep: true, reasons: ["newest", "last 2"] },
+    { name: "2026-11-01T00:00", keep: false, reasons: ["matches no rule"] },
+    { name: "2026-11-03T00:00", keep: true, reasons: ["last 2"] },
   ]);
 });
 
-test("keeps the newest verified backup and the newest one", () => {
-  const all = [
-    backup("new", nowMs, { verified: false }),
-    backup("mid", nowMs - hour, { verified: false }),
-    backup("good", nowMs - 30 * day),
-    backup("old", nowMs - 31 * day),
+test("keeps the newest backup of each of the last days that have one", () => {
+  const backups = ["20T08:00", "20T20:00", "21T08:00", "25T08:00", "25T20:00"].map((end) =>
+    backup(`2026-11-${end}`),
+  );
+  expect(kept(backups, { keepDaily: 2 })).toEqual({
+    "2026-11-25T20:00": ["newest", "daily 2026-11-25"],
+    "2026-11-21T08:00": ["daily 2026-11-21"],
+  });
+});
+
+test("keeps the oldest backup while there are fewer periods than the rule asks for", () => {
+  const backups = ["2026-10-05T00:00", "2026-10-20T00:00", "2026-11-05T00:00", "2026-11-20T00:00"];
+  expect(
+    kept(
+      backups.map((end) => backup(end)),
+      { keepMonthly: 3 },
+    ),
+  ).toEqual({
+    "2026-11-20T00:00": ["newest", "monthly 2026-11"],
+    "2026-10-20T00:00": ["monthly 2026-10"],
+    "2026-10-05T00:00": ["oldest monthly"],
+  });
+});
+
+test("hours, days, weeks, months and years follow the time zone", () => {
+  const backups = [backup("2025-12-31T22:30"), backup("2025-12-31T23:30")];
+  const rules = { keepHourly: 2, keepDaily: 2, keepWeekly: 1, keepMonthly: 1, keepYearly: 1 };
+  expect(kept(backups, rules, { nowMs, timeZone: "Europe/Berlin" })).toEqual({
+    "2025-12-31T22:30": ["hourly 2025-12-31T23+01:00", "daily 2025-12-31"],
+    "2025-12-31T23:30": [
+      "newest",
+      "hourly 2026-01-01T00+01:00",
+      "daily 2026-01-01",
+      "weekly 2026-W01",
+      "monthly 2026-01",
+      "yearly 2026",
+    ],
+  });
+});
+
+test("keeps all backups within a duration before the newest, whatever the time is now", () => {
+  const backups = ["2026-01-01T00:00", "2026-01-01T00:01", "2026-01-05T00:00", "2026-01-08T00:01"];
+  expect(
+    kept(
+      backups.map((end) => backup(end)),
+      { keepWithinMs: 7 * day },
+    ),
+  ).toEqual({
+    "2026-01-01T00:01": ["within 7 days"],
+    "2026-01-05T00:00": ["within 7 days"],
+    "2026-01-08T00:01": ["newest", "within 7 days"],
+  });
+  expect(kept([backup("2026-01-01T00:00")], { keepWithinMs: 90_000 })).toEqual({
+    "2026-01-01T00:00": ["newest", "within 1m30s"],
+  });
+});
+
+test("keeps pinned backups, and the newest and newest verified one of each series", () => {
+  const backups = [
+    backup("2026-01-01T00:00", { pinned: true }),
+    backup("2026-01-02T00:00", { verified: true }),
+    backup("2026-01-03T00:00", { verified: true }),
+    backup("2026-01-04T00:00"),
+    backup("2026-01-05T00:00"),
+    backup("2025-01-01T00:00", { series: "other" }),
+    backup("2025-01-02T00:00", { series: "other" }),
   ];
-  expect(keptBy(all, { keepLast: 1 })).toEqual(["new", "good"]);
+  expect(kept(backups, { keepLast: 1 })).toEqual({
+    "2026-01-01T00:00": ["pinned"],
+    "2026-01-03T00:00": ["newest verified"],
+    "2026-01-05T00:00": ["newest", "last 1"],
+    "2025-01-02T00:00": ["newest", "last 1"],
+  });
 });
 
-test("keeps a backup in the future, where the clock was wrong", () => {
-  const all = [backup("future", nowMs + day), backup("now", nowMs), backup("old", nowMs - day)];
-  expect(keptBy(all, { keepLast: 1 })).toEqual(["future"]);
-  const two = [backup("f2", nowMs + 2 * day), ...all];
-  expect(keptBy(two, { keepLast: 1 })).toEqual(["f2", "future"]);
+test("keeps backups of the future, and counts them in no rule", () => {
+  const backups = ["2026-11-28T00:00", "2026-11-29T00:00", "2026-12-24T00:00"];
+  expect(
+    kept(
+      backups.map((end) => backup(end)),
+      { keepLast: 1 },
+    ),
+  ).toEqual({
+    "2026-11-29T00:00": ["newest", "last 1"],
+    "2026-12-24T00:00": ["in the future"],
+  });
 });
 
-test("keeps as few backups as the window needs", () => {
-  const chain = Array.from({ length: 10 }, (_, i) =>
-    backup(`b${i}`, nowMs - i * day, {
-      coversFromMicros: BigInt(nowMs - (i + 3) * day) * 1000n,
+test("keeps what a kept backup needs, also in circles and across series", () => {
+  const backups = [
+    backup("2026-01-01T00:00", { series: "other", needs: ["2026-01-04T00:00"] }),
+    backup("2026-01-02T00:00", { needs: ["2026-01-01T00:00", "gone"] }),
+    backup("2026-01-03T00:00"),
+    backup("2026-01-04T00:00", { needs: ["2026-01-02T00:00"] }),
+    backup("2026-01-01T12:00", { series: "other" }),
+  ];
+  expect(kept(backups, { keepLast: 1 })).toEqual({
+    "2026-01-04T00:00": ["newest", "last 1"],
+    "2026-01-02T00:00": ["needed by 2026-01-04T00:00"],
+    "2026-01-01T00:00": ["needed by 2026-01-02T00:00"],
+    "2026-01-01T12:00": ["newest", "last 1"],
+  });
+});
+
+test("keeps as few backups as cover the window", () => {
+  const covers = (end: string, from: string) =>
+    backup(end, { coversFromMicros: backup(from).coversToMicros });
+  const backups = [
+    covers("2026-11-20T00:00", "2026-11-19T00:00"),
+    covers("2026-11-24T00:00", "2026-11-20T00:00"),
+    covers("2026-11-25T00:00", "2026-11-23T00:00"),
+    covers("2026-11-26T00:00", "2026-11-22T00:00"),
+    covers("2026-11-27T00:00", "2026-11-26T00:00"),
+    covers("2026-11-29T00:00", "2026-11-27T00:00"),
+  ];
+  expect(kept(backups, { keepLast: 1 }, { ...utc, windowMs: 8 * day })).toEqual({
+    "2026-11-24T00:00": ["covers the window"],
+    "2026-11-26T00:00": ["covers the window"],
+    "2026-11-27T00:00": ["covers the window"],
+    "2026-11-29T00:00": ["newest", "last 1"],
+  });
+});
+
+test.each<[RetentionRules, string]>([
+  [{ keepLast: 0 }, "retention.keep_last"],
+  [{ keepHourly: -1 }, "retention.keep_hourly"],
+  [{ keepDaily: 1.5 }, "retention.keep_daily"],
+  [{ keepWeekly: limits.retentionKeepMax + 1 }, "retention.keep_weekly"],
+  [{ keepMonthly: NaN }, "retention.keep_monthly"],
+  [{ keepYearly: Infinity }, "retention.keep_yearly"],
+  [{ keepWithinMs: 0 }, "retention.keep_within"],
+  [{ keepWithinMs: limits.durationMaxMs + 1 }, "retention.keep_within"],
+])("rejects %j", (rules, field) => {
+  expect(() => checkRetention(rules, "retention")).toThrow(
+    expect.objectContaining({
+      reason: "REQUEST_INVALID",
+      message: expect.stringContaining(`${field}: invalid`),
+      metadata: { field },
     }),
   );
-  const context = { ...utc, windowMs: 7 * day };
-  expect(keptBy(chain, { keepLast: 1 }, context)).toEqual(["b0", "b3", "b6"]);
-  expect(windowCoveredMs(chain, nowMs)).toBe(12 * day);
 });
 
-test("rejects counts out of range with the field", () => {
-  for (const count of [0, -1, 1.5, 10_001, Number.NaN])
-    expect(() => checkRetention({ keepDaily: count }, "retention")).toThrow(
-      expect.objectContaining({ metadata: { field: "retention.keep_daily" } }),
+test("accepts no rules, and rules within their bounds", () => {
+  checkRetention({}, "retention");
+  checkRetention(
+    { keepLast: 1, keepYearly: limits.retentionKeepMax, keepWithinMs: 1 },
+    "retention",
+  );
+});
+
+describe("for any backups and rules", () => {
+  /** Up to 30 backups of two series over three months, some after now, with needs and equal times. */
+  const anyBackups = fc
+    .array(
+      fc.record({
+        endHours: fc.integer({ min: -2200, max: 20 }),
+        lengthHours: fc.integer({ min: 0, max: 300 }),
+        series: fc.constantFrom("a", "a", "b"),
+        verified: fc.boolean(),
+        pinned: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+        needs: fc.array(fc.integer({ min: 0, max: 35 }).map(String), { maxLength: 1 }),
+      }),
+      { maxLength: 30 },
+    )
+    .map((list) =>
+      list.map(({ endHours, lengthHours, ...rest }, i): RetainedBackup => {
+        const to = nowMs + endHours * hour;
+        return {
+          name: String(i),
+          coversToMicros: BigInt(to) * 1000n,
+          coversFromMicros: BigInt(to - lengthHours * hour) * 1000n,
+          ...rest,
+        };
+      }),
     );
-  checkRetention({ keepDaily: 10_000, keepLast: 1 }, "retention");
-});
+  const count = fc.option(fc.integer({ min: 1, max: 12 }), { nil: undefined });
+  const anyRules = fc.record({
+    keepLast: count,
+    keepHourly: count,
+    keepDaily: count,
+    keepWeekly: count,
+    keepMonthly: count,
+    keepYearly: count,
+    keepWithinMs: fc.option(fc.integer({ min: 1, max: 40 * day }), { nil: undefined }),
+  }) as fc.Arbitrary<RetentionRules>;
+  const anyContext = fc.record({
+    nowMs: fc.constant(nowMs),
+    timeZone: fc.constantFrom("UTC", "Europe/Berlin", "Asia/Kathmandu"),
+    windowMs: fc.option(fc.integer({ min: 0, max: 100 * day }), { nil: undefined }),
+  }) as fc.Arbitrary<RetentionContext>;
 
-/** A small generator of repeatable random numbers (mulberry32). */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+  const keptNames = (backups: RetainedBackup[], rules: RetentionRules, context: RetentionContext) =>
+    new Set(Object.keys(kept(backups, rules, context)));
+  const check = (
+    property: (
+      backups: RetainedBackup[],
+      rules: RetentionRules,
+      context: RetentionContext,
+      names: ReadonlySet<string>,
+    ) => void,
+  ) =>
+    fc.assert(
+      fc.property(anyBackups, anyRules, anyContext, (backups, rules, context) =>
+        property(backups, rules, context, keptNames(backups, rules, context)),
+      ),
+      { numRuns: 500 },
+    );
+  const newestOf = (backups: RetainedBackup[]) =>
+    backups.reduce<bigint>(
+      (max, one) => (one.coversToMicros > max ? one.coversToMicros : max),
+      -1n,
+    );
 
-function history(next: () => number): RetainedBackup[] {
-  const count = Math.floor(next() * 40);
-  return Array.from({ length: count }, (_, i) => {
-    const endMs = nowMs - Math.floor(next() ** 2 * 900 * day) + (next() < 0.02 ? 2 * day : 0);
-    const needs = next() < 0.2 ? [`b${Math.floor(next() * count)}`] : [];
-    return backup(`b${i}`, endMs, {
-      series: next() < 0.8 ? "a" : "b",
-      coversFromMicros: BigInt(endMs - Math.floor(next() * 60 * day)) * 1000n,
-      verified: next() < 0.7,
-      pinned: next() < 0.1,
-      needs,
+  test("keeps pinned, newest and newest verified backups, and those that kept ones need", () => {
+    check((backups, _rules, _context, names) => {
+      for (const one of backups) {
+        if (one.pinned) expect(names).toContain(one.name);
+        if (names.has(one.name))
+          for (const need of one.needs ?? [])
+            if (backups.some(({ name }) => name === need)) expect(names).toContain(need);
+      }
+      const left = backups.filter(({ name }) => names.has(name));
+      for (const series of ["a", "b"]) {
+        const own = (list: RetainedBackup[]) => list.filter((one) => one.series === series);
+        const verified = (list: RetainedBackup[]) => own(list).filter((one) => one.verified);
+        expect(newestOf(own(left))).toBe(newestOf(own(backups)));
+        expect(newestOf(verified(left))).toBe(newestOf(verified(backups)));
+      }
     });
   });
-}
 
-function someRules(next: () => number): RetentionRules {
-  const count = () => 1 + Math.floor(next() * 12);
-  const rule = (name: keyof RetentionRules) => (next() < 0.4 ? { [name]: count() } : {});
-  return {
-    ...rule("keepLast"),
-    ...rule("keepHourly"),
-    ...rule("keepDaily"),
-    ...rule("keepWeekly"),
-    ...rule("keepMonthly"),
-    ...rule("keepYearly"),
-    ...(next() < 0.2 && { keepWithinMs: count() * day }),
-  };
-}
+  test("keeps all of what it kept when it decides again", () => {
+    check((backups, rules, context, names) => {
+      const left = backups.filter(({ name }) => names.has(name));
+      expect(keptNames(left, rules, context)).toEqual(names);
+    });
+  });
 
-describe("in random histories", () => {
-  const cases = Array.from({ length: 600 }, (_, seed) => {
-    const next = random(seed + 1);
-    const windowMs = next() < 0.5 ? Math.floor(next() * 400) * day : undefined;
-    const timeZone = next() < 0.5 ? "UTC" : "America/New_York";
+  test("decides the same in any order", () => {
+    check((backups, rules, context, names) => {
+      expect(keptNames(backups.toReversed(), rules, context)).toEqual(names);
+    });
+  });
+
+  test("keeps at least as much with larger rules", () => {
+    fc.assert(
+      fc.property(anyBackups, anyRules, anyRules, anyContext, (backups, rules, more, context) => {
+        // Larger rules may cover the window by themselves, with other backups.
+        const { windowMs: _, ...withoutWindow } = context;
+        const ruled = Object.entries(rules).filter(([, value]) => value !== undefined);
+        fc.pre(ruled.length > 0);
+        const larger: RetentionRules = { ...more };
+        for (const rule of Object.keys(more) as (keyof RetentionRules)[]) {
+          const least = rules[rule];
+          if (least !== undefined) larger[rule] = least + (more[rule] ?? 0);
+        }
+        const names = keptNames(backups, larger, withoutWindow);
+        for (const name of keptNames(backups, rules, withoutWindow)) expect(names).toContain(name);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("restores the same points in time of the window after the removal", () => {
+    check((backups, _rules, context, names) => {
+      const { windowMs } = context;
+      if (windowMs === undefined) return;
+      for (const series of ["a", "b"]) {
+        const all = backups.filter((one) => one.series === series);
+        const left = all.filter(({ name }) => names.has(name));
+        const lost = all.flatMap((one) =>
+          criticalTimes(one, all, nowMs - windowMs).filter((time) => !restores(left, time)),
+        );
+        expect(lost).toEqual([]);
+        const covered = (list: RetainedBackup[]) => windowCoveredMs(list, nowMs);
+        const end = newestOf(all);
+        const ageMs = end < 0n ? 0 : Math.max(0, nowMs - Number(end / 1000n));
+        const most = Math.max(0, windowMs - ageMs);
+        expect(Math.min(most, covered(left))).toBe(Math.min(most, covered(all)));
+      }
+    });
+  });
+
+  test("covers the window with as few backups as possible", () => {
+    const few = anyBackups.map((list) =>
+      list.slice(0, 9).map((one) => ({ ...one, series: "a", needs: [] })),
+    );
+    fc.assert(
+      fc.property(few, fc.integer({ min: 0, max: 100 * day }), (backups, windowMs) => {
+        const free = keptNames(backups, { keepLast: 1 }, utc);
+        const picked = keptNames(backups, { keepLast: 1 }, { ...utc, windowMs });
+        const rest = backups.filter(({ name }) => !free.has(name));
+        let fewest = Infinity;
+        for (let choice = 0; choice < 2 ** rest.length; choice++) {
+          const chosen = rest.filter((_, i) => choice & (1 << i));
+          if (chosen.length >= fewest) continue;
+          const left = [...backups.filter(({ name }) => free.has(name)), ...chosen];
+          let same = true;
+          for (const one of backups)
+            for (const time of criticalTimes(one, backups, nowMs - windowMs))
+              same &&= restores(left, time);
+          if (same) fewest = chosen.length;
+        }
+        expect(picked.size - free.size).toBe(fewest);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+test("decides 10,000 backups that need each other", () => {
+  const backups = Array.from({ length: 10_000 }, (_, i): RetainedBackup => {
+    const to = BigInt(nowMs - i * hour) * 1000n;
     return {
-      backups: history(next),
-      rules: someRules(next),
-      more: 1 + Math.floor(next() * 5),
-      context: { nowMs, timeZone, ...(windowMs && { windowMs }) },
+      ...backup("2026-01-01T00:00"),
+      name: `backup ${i}`,
+      coversToMicros: to,
+      coversFromMicros: to - BigInt(hour) * 1000n,
+      needs: i % 64 === 63 ? [] : [`backup ${i + 1}`],
     };
   });
-  const keptOf = (
-    backups: RetainedBackup[],
-    rules: RetentionRules,
-    context: (typeof cases)[0]["context"],
-  ) => {
-    const names = new Set(keptBy(backups, rules, context));
-    return backups.filter(({ name }) => names.has(name));
-  };
-
-  test("never removes a pinned, the newest or the newest verified backup", () => {
-    for (const { backups, rules, context } of cases) {
-      const kept = keptOf(backups, rules, context);
-      expect(kept).toEqual(expect.arrayContaining(backups.filter(({ pinned }) => pinned)));
-      for (const series of ["a", "b"]) {
-        const newest = (some: RetainedBackup[]) =>
-          some
-            .filter((one) => one.series === series)
-            .reduce((max, one) => (one.coversToMicros > max ? one.coversToMicros : max), -1n);
-        expect(newest(kept)).toBe(newest(backups));
-        const isVerified = ({ verified }: RetainedBackup) => verified;
-        expect(newest(kept.filter(isVerified))).toBe(newest(backups.filter(isVerified)));
-      }
-    }
-  });
-
-  test("never breaks a chain", () => {
-    for (const { backups, rules, context } of cases) {
-      const kept = keptOf(backups, rules, context);
-      const names = new Set(kept.map(({ name }) => name));
-      for (const { needs = [], series } of kept)
-        for (const name of needs) {
-          const needed = backups.find((one) => one.name === name);
-          if (needed?.series === series) expect(names).toContain(name);
-        }
-    }
-  });
-
-  test("removes nothing when it decides again on what stays", () => {
-    for (const { backups, rules, context } of cases) {
-      const kept = keptOf(backups, rules, context);
-      expect(keptOf(kept, rules, context)).toEqual(kept);
-    }
-  });
-
-  test("keeps at least as much with larger counts", () => {
-    for (const { backups, rules, context, more } of cases) {
-      if (Object.keys(rules).length === 0) continue;
-      // What the window needs depends on what else stays, so that it is another property.
-      const { windowMs: _window, ...rest } = context;
-      const larger = Object.fromEntries(
-        Object.entries(rules as Record<string, number>).map(([name, value]) => [
-          name,
-          name === "keepWithinMs" ? value + more * day : value + more,
-        ]),
-      );
-      expect(keptOf(backups, larger, rest)).toEqual(
-        expect.arrayContaining(keptOf(backups, rules, rest)),
-      );
-    }
-  });
-
-  test("covers the window as far as it was covered", () => {
-    for (const { backups, rules, context } of cases) {
-      const { windowMs } = context;
-      if (windowMs === undefined) continue;
-      for (const series of ["a", "b"]) {
-        const own = (some: RetainedBackup[]) => some.filter((one) => one.series === series);
-        const before = windowCoveredMs(own(backups), nowMs);
-        const after = windowCoveredMs(own(keptOf(backups, rules, context)), nowMs);
-        expect(after).toBeGreaterThanOrEqual(Math.min(before, windowMs));
-      }
-    }
-  });
+  const rules = { keepLast: 10, keepHourly: 48, keepDaily: 30, keepYearly: 10 };
+  const names = Object.keys(kept(backups, rules, { ...utc, windowMs: 35 * day }));
+  expect(names.length).toBeGreaterThan(35 * 24);
+  expect(names.length).toBeLessThan(40 * 24);
 });
 
-test("decides on 10,000 backups", () => {
-  const many = Array.from({ length: 10_000 }, (_, i) => backup(`b${i}`, nowMs - i * hour));
-  const rules = { keepHourly: 48, keepDaily: 30, keepMonthly: 12 };
-  const kept = keptBy(many, rules, { ...utc, windowMs: 365 * day } as typeof utc);
-  // Each backup covers an hour, so that the window needs one for each hour.
-  expect(kept.length).toBe(365 * 24);
-});
+/** Whether a backup restores a time in milliseconds. */
+function restores(backups: RetainedBackup[], ms: number): boolean {
+  const micros = BigInt(Math.floor(ms)) * 1000n;
+  return backups.some((one) => one.coversFromMicros <= micros && micros <= one.coversToMicros);
+}
+
+/** Times in the window, at and between the ends of backups, that a backup restores. */
+function criticalTimes(one: RetainedBackup, backups: RetainedBackup[], startMs: number): number[] {
+  const ends = backups.flatMap(({ coversFromMicros, coversToMicros }) => [
+    Number(coversFromMicros / 1000n),
+    Number(coversToMicros / 1000n),
+  ]);
+  return [startMs, ...ends, ...ends.map((end) => end + hour / 2)].filter(
+    (time) => time >= startMs && restores([one], time),
+  );
+}

@@ -1,16 +1,18 @@
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
-import { periodsOf, type Period } from "./calendar.js";
+import { Calendar, type Periods } from "./calendar.js";
 import { durationText } from "./duration.js";
+import { coverWindow } from "./window.js";
 
-/** A complete backup as retention sees it. Times are in microseconds since 1970. */
+/** A complete backup as retention sees it. */
 export interface RetainedBackup {
+  /** Unique among the backups that are decided together. */
   name: string;
-  /** Newest point in time that it restores, which decides its hour, day and so on. */
+  /** Point in time the backup covers up to: decides its hour, day, … Microseconds since 1970. */
   coversToMicros: bigint;
-  /** Oldest point in time that it restores. */
+  /** Oldest point in time that it restores. Microseconds since 1970. */
   coversFromMicros: bigint;
-  /** Backups of different series, for example of different indexes, are decided apart. */
+  /** Backups of different series (an index and its lineage owner) are decided apart. */
   series: string;
   verified: boolean;
   pinned: boolean;
@@ -18,205 +20,233 @@ export interface RetainedBackup {
   needs?: readonly string[];
 }
 
-/**
- * Which backups to keep, as restic defines these rules: `keepDaily: 7` keeps the newest backup of each of
- * the last 7 days that have one. `keepWithinMs` keeps all that are at most this much older than the
- * newest. Without any rule, all are kept.
- */
+/** Which backups to keep. A backup is kept if any rule matches it. Default of each rule: not set. */
 export interface RetentionRules {
+  /** The newest backups, by count. */
   keepLast?: number;
+  /** The newest backup of each of this many hours that have a backup. The others alike. */
   keepHourly?: number;
   keepDaily?: number;
+  /** ISO weeks, from Monday to Sunday. */
   keepWeekly?: number;
   keepMonthly?: number;
   keepYearly?: number;
+  /** All backups up to this long before the newest one. */
   keepWithinMs?: number;
 }
 
-/** Whether a backup stays, with every reason for it. */
+/** Whether to keep a backup. */
 export interface RetentionDecision {
   name: string;
   keep: boolean;
-  /** For example `daily 2026-11-29`, `pinned` or `matches no rule`. */
+  /** Why, at least one: "last 3", "daily 2026-11-29", "pinned", …, or "matches no rule". */
   reasons: string[];
 }
 
-/** Circumstances of a decision. */
+/** When and where retention decides. */
 export interface RetentionContext {
+  /** Milliseconds since 1970. */
   nowMs: number;
-  /** Time zone of hours, days and so on. */
+  /** Zone of the calendar periods, which checkTimeZone accepts. */
   timeZone: string;
-  /** How far back a restore must be possible. Default: no promise. */
+  /** How far back from now a restore must be possible. Default: no window. */
   windowMs?: number;
 }
 
-const counted: readonly [keyof RetentionRules, string, Period][] = [
-  ["keepHourly", "hourly", "hour"],
-  ["keepDaily", "daily", "day"],
-  ["keepWeekly", "weekly", "week"],
-  ["keepMonthly", "monthly", "month"],
-  ["keepYearly", "yearly", "year"],
-];
+/** The calendar rules: their period, and its name in reasons and in the fields of errors. */
+const calendarRules = [
+  ["keepHourly", "hour", "hourly"],
+  ["keepDaily", "day", "daily"],
+  ["keepWeekly", "week", "weekly"],
+  ["keepMonthly", "month", "monthly"],
+  ["keepYearly", "year", "yearly"],
+] as const satisfies readonly (readonly [keyof RetentionRules, keyof Periods, string])[];
 
-/** Throws REQUEST_INVALID, with the field in the metadata, for a count out of range. */
+/**
+ * Throws REQUEST_INVALID unless each rule that is set is a count from 1 to limits.retentionKeepMax, or
+ * for keepWithinMs a duration up to 100 years. The message begins with the rule at fault, for example
+ * `FIELD.keep_last`, which is also in the metadata.
+ */
 export function checkRetention(rules: RetentionRules, field: string): void {
-  for (const [rule, value] of Object.entries(rules)) {
-    if (rule === "keepWithinMs") continue;
-    if (Number.isInteger(value) && value >= 1 && value <= limits.retentionKeepMax) continue;
-    const name = `${field}.${rule.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
-    throw new HostError(
-      "REQUEST_INVALID",
-      `${name}: must be a whole number from 1 to ${limits.retentionKeepMax}.`,
-      { metadata: { field: name } },
+  const counts = [["keepLast", "", "last"] as const, ...calendarRules];
+  for (const [rule, , name] of counts)
+    checkCount(rules[rule], `${field}.keep_${name}`, limits.retentionKeepMax);
+  const within = rules.keepWithinMs;
+  if (
+    within !== undefined &&
+    !(Number.isSafeInteger(within) && within >= 1 && within <= limits.durationMaxMs)
+  )
+    throw invalid(
+      `${field}.keep_within`,
+      `invalid duration of ${within} ms: must be 1ms to 100y, for example 7d`,
     );
-  }
 }
 
 /**
- * Decides which backups stay; the decisions are in the order of `backups`. Of each series, the newest
- * backup, the newest verified one, pinned ones, and what they need always stay, and so does what a
- * restore within the window needs. Deciding again on what stays removes nothing.
+ * Decides which backups to keep. Returns one decision per backup, in the order given.
+ *
+ * The rules work as in restic. A calendar rule keeps the newest backup of each of the last N periods
+ * that have one, and the oldest backup too while there are fewer than N. Backups later than now are
+ * kept, and no rule counts them. Without any rule, all backups are kept.
+ *
+ * Pinned backups and, of each series, the newest and the newest verified one are always kept; so is
+ * each backup that a kept one needs. With a window, as few further backups are kept as its points in
+ * time require that some backup restores now.
  */
 export function decideRetention(
   backups: readonly RetainedBackup[],
   rules: RetentionRules,
   context: RetentionContext,
 ): RetentionDecision[] {
-  const reasons = new Map<string, string[]>();
-  for (const series of seriesOf(backups)) {
-    const keep = (backup: RetainedBackup, reason: string) => {
-      reasons.set(backup.name, [...(reasons.get(backup.name) ?? []), reason]);
-    };
-    applyRules(series, rules, context, keep);
-    keepWindow(series, context, (name) => reasons.has(name), keep);
-    keepNeeded(series, reasons);
+  const decision = new Decision(backups);
+  const ruled = Object.values(rules).some((value) => value !== undefined);
+  if (!ruled) for (const backup of backups) decision.keep(backup, "no retention rules");
+  else {
+    const series = sortedSeries(backups);
+    const calendar = new Calendar(context.timeZone);
+    for (const list of series) keepByRules(list, rules, calendar, context.nowMs, decision);
+    const windowMs = context.windowMs;
+    if (windowMs !== undefined)
+      for (const list of series)
+        coverWindow(
+          list,
+          BigInt(Math.floor(context.nowMs - windowMs)) * 1000n,
+          (backup) => decision.isKept(backup),
+          (backup) => decision.keep(backup, "covers the window"),
+        );
   }
-  return backups.map(({ name }) => {
-    const found = reasons.get(name);
-    return { name, keep: found !== undefined, reasons: found ?? ["matches no rule"] };
-  });
+  return backups.map((backup) => decision.of(backup));
 }
 
-type Keep = (backup: RetainedBackup, reason: string) => void;
+/** The reasons collected so far. */
+class Decision {
+  readonly #byName: ReadonlyMap<string, RetainedBackup>;
+  readonly #reasons = new Map<string, string[]>();
 
-/** Newest first; the order of equal times is that of their names. */
-function seriesOf(backups: readonly RetainedBackup[]): RetainedBackup[][] {
-  const groups = new Map<string, RetainedBackup[]>();
-  for (const backup of backups) {
-    const group = groups.get(backup.series);
-    if (group) group.push(backup);
-    else groups.set(backup.series, [backup]);
+  constructor(backups: readonly RetainedBackup[]) {
+    this.#byName = new Map(backups.map((backup) => [backup.name, backup]));
   }
-  return [...groups.values()].map((group) => group.sort(byNewest));
+
+  isKept(backup: RetainedBackup): boolean {
+    return this.#reasons.has(backup.name);
+  }
+
+  /** Keeps a backup and those it needs. Backups that are needed but do not exist are ignored. */
+  keep(backup: RetainedBackup, reason: string): void {
+    const reasons = this.#reasons.get(backup.name);
+    if (reasons) {
+      reasons.push(reason);
+      return;
+    }
+    this.#reasons.set(backup.name, [reason]);
+    // What a backup needs is followed once, so that circles end. A stack, because chains are long.
+    const open = [backup];
+    for (let next = open.pop(); next !== undefined; next = open.pop())
+      for (const name of next.needs ?? []) {
+        const needed = this.#byName.get(name);
+        // One reason is enough: thousands of backups may need the same one.
+        if (!needed || this.isKept(needed)) continue;
+        this.#reasons.set(name, [`needed by ${next.name}`]);
+        open.push(needed);
+      }
+  }
+
+  of({ name }: RetainedBackup): RetentionDecision {
+    const reasons = this.#reasons.get(name);
+    return { name, keep: reasons !== undefined, reasons: reasons ?? ["matches no rule"] };
+  }
 }
 
-function byNewest(a: RetainedBackup, b: RetainedBackup): number {
-  if (a.coversToMicros !== b.coversToMicros) return a.coversToMicros > b.coversToMicros ? -1 : 1;
-  return a.name > b.name ? -1 : 1;
-}
-
-const toMs = (micros: bigint) => Number(micros / 1000n);
-
-function applyRules(
+/** Keeps what the rules match in one series, and what is always kept. */
+function keepByRules(
   newestFirst: readonly RetainedBackup[],
   rules: RetentionRules,
-  { nowMs, timeZone }: RetentionContext,
-  keep: Keep,
+  calendar: Calendar,
+  nowMs: number,
+  decision: Decision,
 ): void {
-  const [newest] = newestFirst;
-  if (!newest) return;
-  keep(newest, "newest");
-  const verified = newestFirst.find((backup) => backup.verified);
-  if (verified) keep(verified, "newest verified");
-  const hasRules = Object.values(rules).some((value) => value !== undefined);
-  const { keepLast = 0, keepWithinMs = 0 } = rules;
-  const oldestWithin = toMs(newest.coversToMicros) - keepWithinMs;
-  for (const [i, backup] of newestFirst.entries()) {
-    const timeMs = toMs(backup.coversToMicros);
-    if (backup.pinned) keep(backup, "pinned");
-    if (!hasRules) keep(backup, "no retention rules");
-    // A clock that was wrong must not remove backups.
-    if (timeMs > nowMs) keep(backup, "in the future");
-    if (i < keepLast) keep(backup, `last ${keepLast}`);
-    if (keepWithinMs > 0 && timeMs >= oldestWithin)
-      keep(backup, `within ${durationText(keepWithinMs)}`);
-  }
-  const rest = new Map(counted.map(([rule]) => [rule, rules[rule] ?? 0]));
-  const last = new Map<Period, string>();
+  const nowMicros = BigInt(Math.floor(nowMs)) * 1000n + 999n;
   for (const backup of newestFirst) {
-    if ([...rest.values()].every((count) => count === 0)) return;
-    const periods = periodsOf(toMs(backup.coversToMicros), timeZone);
-    for (const [rule, adverb, period] of counted) {
-      const left = rest.get(rule) ?? 0;
-      if (left === 0 || last.get(period) === periods[period]) continue;
-      last.set(period, periods[period]);
-      rest.set(rule, left - 1);
-      keep(backup, `${adverb} ${periods[period]}`);
+    if (backup.coversToMicros > nowMicros) decision.keep(backup, "in the future");
+    if (backup.pinned) decision.keep(backup, "pinned");
+  }
+  const past = newestFirst.filter(({ coversToMicros }) => coversToMicros <= nowMicros);
+  const newest = past[0];
+  if (newest === undefined) return;
+  decision.keep(newest, "newest");
+  const verified = past.find((backup) => backup.verified);
+  if (verified) decision.keep(verified, "newest verified");
+  const { keepLast = 0, keepWithinMs } = rules;
+  for (const backup of past.slice(0, keepLast)) decision.keep(backup, `last ${keepLast}`);
+  if (keepWithinMs !== undefined) {
+    const from = newest.coversToMicros - BigInt(Math.floor(keepWithinMs)) * 1000n;
+    for (const backup of past) {
+      if (backup.coversToMicros < from) break;
+      decision.keep(backup, `within ${inWords(keepWithinMs)}`);
     }
   }
+  keepByCalendar(past, rules, calendar, decision);
 }
 
-/**
- * Keeps what restores within the window need beyond what stays anyway: from the newest point in time
- * backwards, the backup that reaches back furthest.
- */
-function keepWindow(
+/** Keeps the newest backup of each period. `newestFirst` has at least one backup. */
+function keepByCalendar(
   newestFirst: readonly RetainedBackup[],
-  { nowMs, windowMs }: RetentionContext,
-  isKept: (name: string) => boolean,
-  keep: Keep,
+  rules: RetentionRules,
+  calendar: Calendar,
+  decision: Decision,
 ): void {
-  const [newest] = newestFirst;
-  if (!newest || windowMs === undefined) return;
-  const start = BigInt(nowMs - windowMs) * 1000n;
-  const kept = newestFirst.filter(({ name }) => isKept(name));
-  const others = newestFirst.filter(({ name }) => !isKept(name));
-  let from = newest.coversToMicros;
-  // Both lists are sorted, so that each backup is looked at once.
-  for (let i = 0, j = 0; ;) {
-    for (let one = kept[j]; one && one.coversToMicros >= from; one = kept[(j += 1)])
-      if (one.coversFromMicros < from) from = one.coversFromMicros;
-    if (from <= start) return;
-    let best: RetainedBackup | undefined;
-    for (let one = others[i]; one && one.coversToMicros >= from; one = others[(i += 1)])
-      if (best === undefined || one.coversFromMicros < best.coversFromMicros) best = one;
-    if (best === undefined || best.coversFromMicros >= from) return;
-    keep(best, "covers the window");
-    from = best.coversFromMicros;
-  }
-}
-
-/** Returns the oldest point in time that is covered without a gap up to `to`. */
-function coveredFrom(newestFirst: readonly RetainedBackup[], to: bigint): bigint {
-  let from = to;
-  for (const { coversFromMicros, coversToMicros } of newestFirst) {
-    if (coversToMicros < from) return from;
-    if (coversFromMicros < from) from = coversFromMicros;
-  }
-  return from;
-}
-
-function keepNeeded(series: readonly RetainedBackup[], reasons: Map<string, string[]>): void {
-  const byName = new Map(series.map((backup) => [backup.name, backup]));
-  const queue = series.filter(({ name }) => reasons.has(name));
-  for (let backup = queue.pop(); backup !== undefined; backup = queue.pop()) {
-    for (const name of backup.needs ?? []) {
-      const needed = byName.get(name);
-      if (!needed || reasons.has(name)) continue;
-      reasons.set(name, [`needed by ${backup.name}`]);
-      queue.push(needed);
+  const set = calendarRules.filter(([rule]) => rules[rule] !== undefined);
+  if (set.length === 0) return;
+  const periods = newestFirst.map((backup) => ({
+    backup,
+    keys: calendar.periods(Number(backup.coversToMicros / 1000n)),
+  }));
+  for (const [rule, period, name] of set) {
+    const count = rules[rule] ?? 0;
+    const seen = new Set<string>();
+    for (const { backup, keys } of periods) {
+      if (seen.size >= count) break;
+      if (seen.has(keys[period])) continue;
+      seen.add(keys[period]);
+      decision.keep(backup, `${name} ${keys[period]}`);
     }
+    // Otherwise a rule for years would drop the first backups before it has several years to keep.
+    const oldest = periods.at(-1);
+    if (seen.size < count && oldest) decision.keep(oldest.backup, `oldest ${name}`);
   }
 }
 
-/**
- * Returns how far back from the newest backup a restore is possible without a gap, in milliseconds. The
- * time since the newest backup counts too: until the next one, points in time after it are restored from
- * the live index. 0 without backups.
- */
-export function windowCoveredMs(backups: readonly RetainedBackup[], nowMs: number): number {
-  const newestFirst = [...backups].sort(byNewest);
-  const [newest] = newestFirst;
-  if (!newest) return 0;
-  return Math.max(0, nowMs - toMs(coveredFrom(newestFirst, newest.coversToMicros)));
+/** Returns the backups of each series, the newest first. Does not depend on the order given. */
+function sortedSeries(backups: readonly RetainedBackup[]): RetainedBackup[][] {
+  const newestFirst = backups.toSorted(
+    (a, b) => compare(b.coversToMicros, a.coversToMicros) || compare(b.name, a.name),
+  );
+  const found = new Map<string, RetainedBackup[]>();
+  for (const backup of newestFirst) {
+    const list = found.get(backup.series);
+    if (list) list.push(backup);
+    else found.set(backup.series, [backup]);
+  }
+  return [...found].sort(([a], [b]) => compare(a, b)).map(([, list]) => list);
 }
+
+function checkCount(value: number | undefined, field: string, max: number): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= 1 && value <= max)) return;
+  throw invalid(
+    field,
+    `invalid count ${value}: must be 1 to ${max}. Omit the rule to keep no backups by it`,
+  );
+}
+
+/** Formats whole days as words, other durations as durationText does. */
+function inWords(ms: number): string {
+  const days = ms / 86_400_000;
+  return Number.isInteger(days) && days > 0
+    ? `${days} ${days === 1 ? "day" : "days"}`
+    : durationText(ms);
+}
+
+const compare = <T extends string | bigint>(a: T, b: T): number => (a < b ? -1 : a > b ? 1 : 0);
+
+const invalid = (field: string, problem: string) =>
+  new HostError("REQUEST_INVALID", `${field}: ${problem}.`, { metadata: { field } });

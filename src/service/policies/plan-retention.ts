@@ -3,10 +3,10 @@ import type { BackupListing } from "../../backup/listing.js";
 import type { PolicySpec } from "../../policy/policy.js";
 import {
   decideRetention,
-  windowCoveredMs,
   type RetainedBackup,
   type RetentionDecision,
 } from "../../policy/retention.js";
+import { windowCoveredMs } from "../../policy/window.js";
 
 /** What retention does with one backup. */
 export interface PlannedBackup extends RetentionDecision {
@@ -60,7 +60,7 @@ export function planRetention(
       ...decided.get(name),
       createTimeMicros: backup?.createTimeMicros ?? 0,
     })),
-    windowFromMicros: Math.max(0, nowMs - windowCoveredMs(intact, nowMs)) * 1000,
+    windowFromMicros: Math.max(0, newestMicros - windowCoveredMs(intact, nowMs) * 1000),
     windowToMicros: newestMicros,
   };
 }

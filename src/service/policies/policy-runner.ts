@@ -47,6 +47,10 @@ export class PolicyRunner {
   private readonly scheduler: Scheduler;
   private readonly queue: RunQueue;
   private readonly specs = new Map<string, PolicySpec>();
+  /** Why tasks are due next. Default: by schedule. */
+  private readonly causes = new Map<string, "MISSED" | "RETRY">();
+  /** When tasks are tried again after a failure. */
+  private readonly retries = new Map<string, number>();
 
   constructor(private readonly options: PolicyRunnerOptions) {
     const { clock, platform, onInternalError } = options;
@@ -54,7 +58,8 @@ export class PolicyRunner {
     this.scheduler = new Scheduler({
       clock,
       random: () => Number.parseInt(platform.randomHex(4), 16) / 2 ** 32,
-      onDue: (name, dueMs, cause) => this.due(name, dueMs, cause),
+      onDue: (name, dueMs) => this.due(name, dueMs),
+      onMissed: (name) => void this.causes.set(name, "MISSED"),
     });
   }
 
@@ -68,7 +73,7 @@ export class PolicyRunner {
         schedule: task.schedule,
         jitterMs: spec.jitterMs,
         anchorMs,
-        lastDueMs: lastDueMs[task.key] ?? anchorMs,
+        lastStartMs: lastDueMs[task.key] ?? anchorMs,
       });
   }
 
@@ -77,7 +82,12 @@ export class PolicyRunner {
     const spec = this.specs.get(name);
     if (!spec) return;
     this.specs.delete(name);
-    for (const task of tasksOf(spec)) this.scheduler.delete(taskName(spec, task));
+    for (const task of tasksOf(spec)) {
+      const key = taskName(spec, task);
+      this.scheduler.delete(key);
+      this.causes.delete(key);
+      this.retries.delete(key);
+    }
   }
 
   /** Cancels the run of a policy and what waits. Resolves when it has ended. */
@@ -115,7 +125,10 @@ export class PolicyRunner {
     await this.queue.close();
   }
 
-  private due(name: string, dueMs: number, cause: "SCHEDULED" | "RETRY" | "MISSED"): void {
+  private due(name: string, dueMs: number): void {
+    const cause = this.causes.get(name) ?? "SCHEDULED";
+    this.causes.delete(name);
+    this.retries.delete(name);
     const [policy = "", ...key] = name.split(" ");
     const spec = this.specs.get(policy);
     const task = spec && tasksOf(spec).find((one) => one.key === key.join(" "));
@@ -201,7 +214,10 @@ export class PolicyRunner {
       limits.policyRetryMs * 2 ** Math.min(count - 1, 20),
       limits.policyRetryMaxMs,
     );
-    this.scheduler.retryIn(`${spec.name} ${task.key}`, waitMs);
+    const name = `${spec.name} ${task.key}`;
+    this.causes.set(name, "RETRY");
+    this.retries.set(name, this.options.clock.nowMs() + waitMs);
+    this.scheduler.retryIn(name, waitMs);
   }
 
   private async stepsOf({ spec, kind, copy }: Request, run: PolicyRun, signal: AbortSignal) {
