@@ -114,9 +114,7 @@ export class PolicyRunner {
 
   /** When the next backup of a policy is tried again after a failure, in milliseconds. */
   retryMs(spec: PolicySpec): number | undefined {
-    const times = tasksOf(spec).flatMap(
-      (task) => this.scheduler.retryMs(taskName(spec, task)) ?? [],
-    );
+    const times = tasksOf(spec).flatMap((task) => this.retries.get(taskName(spec, task)) ?? []);
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
@@ -137,7 +135,7 @@ export class PolicyRunner {
       this.options.progress.change(policy, (progress) => (progress.missedRuns += 1));
       this.options.onMissed(spec, task.kind, dueMs);
     }
-    const request = {
+    const request: Request = {
       spec,
       kind: task.kind,
       reason: cause,
