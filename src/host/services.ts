@@ -109,7 +109,7 @@ export async function openServices(
   const describeHost = () => describe(context, storage, backups, addresses);
   const { operations, autoBackup } = backups;
   // Policies use the service, which asks them back.
-  let policies: Policies | undefined;
+  const later: { policies?: Policies } = {};
   const management = createManagementService({
     ...backups,
     platform,
@@ -124,20 +124,21 @@ export async function openServices(
       const resume = isAutoBackupSource(source, backups.autoBackupUri)
         ? await autoBackup.pause()
         : () => {};
-      const resumePolicies = await policies?.pause((uri) => isAutoBackupSource(source, uri));
+      const resumePolicies = await later.policies?.pause((uri) => isAutoBackupSource(source, uri));
       return () => {
         resume();
         resumePolicies?.();
       };
     },
-    keepsEarlier: (uri) => policies?.hasScheduled(uri) ?? false,
+    keepsEarlier: (uri) => later.policies?.hasScheduled(uri) ?? false,
   });
   await checkAfterUncleanStop(
     storage.durableIndex,
     (link) => management.checkIndex(link),
     (fields, message) => logger.warn(fields, message),
   );
-  policies = await openPolicies(context, storage, backups, management, []);
+  const policies = await openPolicies(context, storage, backups, management, []);
+  later.policies = policies;
   const requests = createRequests({
     counter: metrics.requests,
     log: (request) => logger.info(request, "request"),
@@ -180,7 +181,7 @@ export async function openServices(
         streams,
         stats,
         autoBackup: () => autoBackup.status(),
-        policies: async () => (await policies?.list()) ?? [],
+        policies: () => policies.list(),
       }),
   };
 }

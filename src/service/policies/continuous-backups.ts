@@ -2,7 +2,7 @@ import { AutoBackup, type AutoBackupRun } from "../../backup/schedule/auto-backu
 import type { AutoBackupStatus } from "../../backup/schedule/status.js";
 import { resolveTarget } from "../../container/resolve.js";
 import type { EncryptTo } from "../../encoding/encoding-call.js";
-import { HostError } from "../../errors.js";
+import { type HostError } from "../../errors.js";
 import type { PolicySpec } from "../../policy/policy.js";
 import { withoutSecrets } from "../../security/secrets.js";
 import type { ManagementOptions } from "../backups/management-options.js";
