@@ -1,0 +1,323 @@
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { Webhook } from "standardwebhooks";
+import { systemPlatform } from "../../src/io/platform.js";
+import type { PolicySpec, RunKind } from "../../src/policy/policy.js";
+import type { PolicyRun } from "../../src/service/policies/policy-run.js";
+import { eventually } from "../support/eventually.js";
+import { hostFixture, type HostFixture } from "../support/host-fixture.js";
+import { startReceiver } from "../support/webhook-receiver.js";
+
+const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
+
+function spec(fixture: HostFixture, more: Partial<PolicySpec> = {}): PolicySpec {
+  return {
+    name: "daily",
+    indexLink: "/core/document-index",
+    destination: fixture.uri("primary"),
+    recipients: [],
+    schedule: { kind: "cron", expression: "0 3 * * *", timeZone: "Europe/Berlin" },
+    timeZone: "Europe/Berlin",
+    jitterMs: 0,
+    copies: [],
+    webhooks: [],
+    heartbeats: [],
+    acknowledge: "LOCAL",
+    whenUnreachable: "FAIL",
+    ...more,
+  };
+}
+
+/** Starts a run and returns it when it has ended. */
+async function run(fixture: HostFixture, kind: RunKind = "BACKUP"): Promise<PolicyRun> {
+  const { id } = fixture.host.policies.run("daily", kind);
+  return eventually(async () =>
+    (await fixture.host.policies.runs("daily", 100)).runs.find(
+      (one) => one.id === id && one.state !== "RUNNING",
+    ),
+  );
+}
+
+const manifestsIn = (fixture: HostFixture, name: string) =>
+  readdirSync(join(fixture.root, name)).filter((one) => /^manifest-.*\.json$/.test(one));
+const statusOf = (fixture: HostFixture, name = "daily") => fixture.host.policies.get(name);
+
+test("backs up, copies, retains, verifies and restores on trial", async () => {
+  const fixture = await hostFixture();
+  const policy = spec(fixture, {
+    retention: { keepLast: 2 },
+    copies: [{ destination: fixture.uri("copy") }],
+  });
+  const created = await fixture.host.policies.create(policy);
+  expect(created.nextRunsMicros).toHaveLength(5);
+  const names: string[] = [];
+  for (let i = 0; i < 4; i += 1) {
+    await fixture.put(`d${i}`, { i });
+    const ended = await run(fixture);
+    expect(ended).toMatchObject({ state: "SUCCEEDED", reason: "REQUESTED" });
+    expect(ended.steps.map(({ kind }) => kind)).toEqual([
+      "backup",
+      "retention",
+      "copy",
+      "retention",
+    ]);
+    names.push(ended.steps[0]?.backupName ?? "");
+    if (i === 0)
+      await fixture.host.management.pinBackup(fixture.uri("primary"), names[0] ?? "", "audit");
+  }
+  expect(manifestsIn(fixture, "primary")).toEqual([names[0], names[2], names[3]]);
+  expect(manifestsIn(fixture, "copy")).toEqual([names[2], names[3]]);
+  expect((await run(fixture, "VERIFY")).steps).toHaveLength(2);
+  expect((await run(fixture, "RESTORE_TEST")).state).toBe("SUCCEEDED");
+  const { progress, problems, uris } = await statusOf(fixture);
+  expect(problems).toEqual([]);
+  for (const uri of uris) {
+    const known = progress.destinations[uri];
+    expect(known).toMatchObject({ backupName: names[3], lastError: "", behindSinceMicros: 0 });
+    expect(known?.lastVerification).toMatchObject({ passed: true, level: "FULL" });
+    expect(known?.lastRestoreTest).toMatchObject({ passed: true, compared: true, documents: 4 });
+    expect(known?.lastProvenRestoreMicros).toBeGreaterThan(0);
+  }
+  // The copy restores by itself.
+  rmSync(join(fixture.root, "primary"), { recursive: true });
+  await fixture.put("d0", { i: "wrong" });
+  await fixture.restore(fixture.uri("copy"));
+  expect(await fixture.contents()).toMatchObject({ d0: JSON.stringify({ i: 0 }) });
+});
+
+test("keeps what other hosts wrote, and what a client wrote, to the rules", async () => {
+  const fixture = await hostFixture();
+  const other = await hostFixture({}, join(fixture.root, "other"));
+  await other.put("x", {});
+  const { backup: foreign } = await other.backup(fixture.uri("primary"), {
+    container: "DIRECTORY",
+  });
+  await fixture.host.policies.create(spec(fixture, { retention: { keepLast: 3 } }));
+  await fixture.put("a", {});
+  const first = await run(fixture);
+  await fixture.put("a", { n: 2 });
+  // A backup of a client to the destination of a policy removes no earlier ones.
+  const { backup: manual } = await fixture.backup(fixture.uri("primary"), {
+    container: "DIRECTORY",
+  });
+  await fixture.put("a", { n: 3 });
+  const second = await run(fixture);
+  const names = [first.steps[0], second.steps[0]].map((step) => step?.backupName ?? "");
+  expect(manifestsIn(fixture, "primary").sort()).toEqual(
+    [foreign.name, manual.name, ...names].sort(),
+  );
+  const preview = await fixture.host.policies.preview(
+    "daily",
+    { keepLast: 1 },
+    AbortSignal.timeout(20_000),
+  );
+  expect(preview.destinations[0]?.decisions).toEqual([
+    expect.objectContaining({ name: names[1], keep: true }),
+    expect.objectContaining({ name: manual.name, keep: false, reasons: ["matches no rule"] }),
+    expect.objectContaining({ name: names[0], keep: false }),
+  ]);
+  expect(manifestsIn(fixture, "primary")).toHaveLength(4);
+});
+
+test("reports damage, tells webhooks and heartbeats, and recovers", async () => {
+  const receiver = await startReceiver();
+  const fixture = await hostFixture();
+  await fixture.host.policies.create(
+    spec(fixture, {
+      copies: [{ destination: fixture.uri("copy") }],
+      webhooks: [{ url: `${receiver.origin}/hook?key=1`, secret, events: [] }],
+      heartbeats: [`${receiver.origin}/beat`],
+    }),
+  );
+  await fixture.put("a", {});
+  await run(fixture);
+  await eventually(() => receiver.requests.some(({ target }) => target === "/beat"));
+  const [segment = ""] = readdirSync(join(fixture.root, "copy")).filter((name) =>
+    name.startsWith("base-"),
+  );
+  const path = join(fixture.root, "copy", segment);
+  const bytes = readFileSync(path);
+  writeFileSync(path, Buffer.from(bytes).fill(0, bytes.length - 2000));
+  expect(await run(fixture, "VERIFY")).toMatchObject({ state: "FAILED" });
+  const { problems } = await statusOf(fixture);
+  expect(problems.map(({ kind }) => kind)).toContain("damage");
+  await eventually(async () => !(await fixture.host.management.host()).backupHealth.healthy);
+  const hook = await eventually(() =>
+    receiver.requests.find(({ target }) => target.startsWith("/hook")),
+  );
+  const verified = new Webhook(secret).verify(hook.body, hook.headers as Record<string, string>);
+  expect(verified).toMatchObject({ type: "policy.damage.found", data: { policy: "daily" } });
+  await eventually(() => fixture.host.policies.deliveries("daily")[0]?.state === "DELIVERED");
+  writeFileSync(path, bytes);
+  expect(await run(fixture, "VERIFY")).toMatchObject({ state: "SUCCEEDED" });
+  expect((await statusOf(fixture)).problems).toEqual([]);
+  // Secrets are on disk only in the file of the policies, and in no answer.
+  const view = JSON.stringify(fixture.host.policies.deliveries("daily"));
+  expect(view).not.toContain("key=1");
+  expect(statSync(join(fixture.root, "data", "policies.json")).mode & 0o077).toBe(0);
+});
+
+test("copies catch up after an outage of their destination", async () => {
+  const fixture = await hostFixture();
+  await fixture.host.policies.create(
+    spec(fixture, { copies: [{ destination: fixture.uri("copy"), maxLagMs: 1 }] }),
+  );
+  await fixture.put("a", {});
+  await run(fixture);
+  renameSync(join(fixture.root, "copy"), join(fixture.root, "away"));
+  writeFileSync(join(fixture.root, "copy"), "not a directory");
+  for (const n of [1, 2]) {
+    await fixture.put("a", { n });
+    const failed = await run(fixture);
+    expect(failed.steps.map(({ kind, error }) => [kind, error !== undefined])).toEqual([
+      ["backup", false],
+      ["copy", true],
+    ]);
+  }
+  const { problems } = await statusOf(fixture);
+  expect(problems.map(({ kind }) => kind)).toEqual(["failing", "lag"]);
+  rmSync(join(fixture.root, "copy"));
+  renameSync(join(fixture.root, "away"), join(fixture.root, "copy"));
+  expect(await run(fixture, "COPY")).toMatchObject({ state: "SUCCEEDED" });
+  await run(fixture);
+  expect((await statusOf(fixture)).problems).toEqual([]);
+});
+
+test("makes up a missed run once after a restart, and jumps of the clock run once", async () => {
+  let offsetMicros = 0;
+  const nowMicros = () => Date.now() * 1000 + offsetMicros;
+  const fixture = await hostFixture({ platform: { ...systemPlatform, nowMicros } });
+  const hourly = { kind: "cron" as const, expression: "0 * * * *", timeZone: "UTC" };
+  await fixture.host.policies.create(spec(fixture, { schedule: hourly }));
+  await fixture.put("a", {});
+  await fixture.stop();
+  offsetMicros = 5 * 3_600_000_000;
+  await fixture.restart();
+  const runs = async () => (await fixture.host.policies.runs("daily", 10)).runs;
+  await eventually(async () => (await runs()).some(({ state }) => state === "SUCCEEDED"));
+  expect(await runs()).toMatchObject([{ reason: "MISSED", state: "SUCCEEDED" }]);
+  expect((await statusOf(fixture)).progress.missedRuns).toBe(1);
+  await fixture.restart();
+  expect(await runs()).toHaveLength(1);
+});
+
+test.each([
+  ["name", { name: "Not Valid" }],
+  [
+    "schedule.cron",
+    { schedule: { kind: "cron" as const, expression: "0 0 30 2 *", timeZone: "UTC" } },
+  ],
+  ["schedule.time_zone", { timeZone: "Mars/Olympus" }],
+  ["retention.keep_daily", { retention: { keepDaily: 0 } }],
+  ["acknowledge", { acknowledge: "COPIED" as const }],
+  ["notify.webhooks[0].secret", { webhooks: [{ url: "https://a.test", secret: "x", events: [] }] }],
+  ["notify.heartbeats[0]", { heartbeats: ["ftp://a.test"] }],
+  ["destination", { destination: "file:///proc/holdfast" }],
+  ["destination", { destination: "nothing:/x" }],
+])("refuses a policy with an invalid %s and creates nothing", async (field, more) => {
+  const fixture = await hostFixture();
+  const { policies } = fixture.host;
+  await expect(policies.create(spec(fixture, more))).rejects.toMatchObject({ metadata: { field } });
+  expect(await policies.list()).toHaveLength(1);
+});
+
+test("changes, pauses and removes a policy", async () => {
+  const fixture = await hostFixture();
+  const { policies } = fixture.host;
+  await policies.create(spec(fixture), { validateOnly: true });
+  await expect(policies.get("daily")).rejects.toMatchObject({ reason: "POLICY_NOT_FOUND" });
+  await policies.create(spec(fixture));
+  await expect(policies.create(spec(fixture))).rejects.toMatchObject({ reason: "POLICY_EXISTS" });
+  const changed = await policies.update(spec(fixture, { maxAgeMs: 60_000 }), { revision: 1 });
+  expect(changed.policy).toMatchObject({ revision: 2, spec: { maxAgeMs: 60_000 } });
+  await expect(policies.update(spec(fixture), { revision: 1 })).rejects.toMatchObject({
+    reason: "POLICY_CHANGED",
+  });
+  expect(await policies.setPaused("daily", true)).toMatchObject({
+    state: "PAUSED",
+    nextRunsMicros: [],
+  });
+  await fixture.restart();
+  expect(await statusOf(fixture)).toMatchObject({ state: "PAUSED" });
+  await fixture.host.policies.setPaused("daily", false);
+  await fixture.put("a", {});
+  fixture.host.policies.run("daily", "BACKUP");
+  // A run under way is cancelled; what it has written stays a valid destination.
+  await fixture.host.policies.remove("daily");
+  await expect(fixture.host.policies.runs("daily", 1)).rejects.toMatchObject({
+    reason: "POLICY_NOT_FOUND",
+  });
+  await fixture.host.policies.create(spec(fixture));
+  expect(await run(fixture)).toMatchObject({ state: "SUCCEEDED" });
+});
+
+describe("a continuous policy", () => {
+  const continuous = (fixture: HostFixture, more: Partial<PolicySpec> = {}) =>
+    spec(fixture, { schedule: { kind: "continuous" }, ...more });
+
+  test("backs up each write, and restores from where it backs up to", async () => {
+    const fixture = await hostFixture();
+    await fixture.host.policies.create(continuous(fixture));
+    await fixture.put("a", { n: 1 });
+    const time = await fixture.put("b", { n: 2 });
+    await eventually(
+      async () =>
+        ((await statusOf(fixture)).progress.destinations[fixture.uri("primary")]?.positionMicros ??
+          0) >= time,
+    );
+    await fixture.put("a", { n: "wrong" });
+    await fixture.restore(fixture.uri("primary"), { targetTimeMicros: BigInt(time) });
+    expect(await fixture.contents()).toEqual({ a: '{"n":1}', b: '{"n":2}' });
+    expect(() => fixture.host.policies.run("daily", "BACKUP")).toThrow(/continuous/);
+    await fixture.host.policies.setPaused("daily", true);
+    expect(await statusOf(fixture)).toMatchObject({ state: "PAUSED" });
+  });
+
+  test("acknowledges a write when it is copied, and refuses writes while it cannot be", async () => {
+    const fixture = await hostFixture({
+      platform: { ...systemPlatform, autoBackup: { retryMs: 50, retryMaxMs: 50 } },
+    });
+    await fixture.host.policies.create(continuous(fixture, { acknowledge: "COPIED" }));
+    const time = await fixture.put("a", { n: 1 });
+    const { progress } = await statusOf(fixture);
+    expect(progress.destinations[fixture.uri("primary")]?.positionMicros).toBeGreaterThanOrEqual(
+      time,
+    );
+    renameSync(join(fixture.root, "primary"), join(fixture.root, "away"));
+    writeFileSync(join(fixture.root, "primary"), "not a directory");
+    await expect(fixture.put("b", { n: 2 })).rejects.toMatchObject({ reason: "NOT_COPIED" });
+    // Refused before it is written.
+    await expect(fixture.put("c", { n: 3 })).rejects.toMatchObject({ reason: "NOT_COPIED" });
+    const { problems } = await statusOf(fixture);
+    expect(problems.map(({ kind }) => kind)).toEqual(["failing", "degraded"]);
+    rmSync(join(fixture.root, "primary"));
+    renameSync(join(fixture.root, "away"), join(fixture.root, "primary"));
+    await eventually(() => fixture.put("d", { n: 4 }).catch(() => undefined));
+    expect(Object.keys(await fixture.contents())).toEqual(expect.arrayContaining(["a", "b", "d"]));
+    expect(Object.keys(await fixture.contents())).not.toContain("c");
+  });
+
+  test("degrades to asynchronous copies if the policy says so", async () => {
+    const fixture = await hostFixture({
+      platform: { ...systemPlatform, autoBackup: { retryMs: 50, retryMaxMs: 50 } },
+    });
+    mkdirSync(join(fixture.root, "primary"));
+    await fixture.host.policies.create(
+      continuous(fixture, { acknowledge: "COPIED", whenUnreachable: "DEGRADE" }),
+    );
+    renameSync(join(fixture.root, "primary"), join(fixture.root, "away"));
+    writeFileSync(join(fixture.root, "primary"), "not a directory");
+    await fixture.put("a", { n: 1 });
+    expect(await statusOf(fixture)).toMatchObject({ degraded: true });
+    rmSync(join(fixture.root, "primary"));
+    await eventually(async () => !(await statusOf(fixture)).degraded);
+  });
+});
