@@ -109,7 +109,7 @@ const packages = [
   { name: /^croner$/, parts: ["policy"] },
   { name: /^standardwebhooks$/, parts: ["notification"] },
   { name: /^prom-client$/, parts: ["metrics"] },
-  { name: /^yaml$/, files: ["host/config.ts", "cli/connect/profiles.ts"] },
+  { name: /^yaml$/, files: ["host/config.ts", "cli/connect/profiles.ts", "cli/policy-file.ts"] },
 ];
 
 const leaves = ["errors.ts", "limits.ts"];

@@ -191,6 +191,8 @@ export const limits = {
   clientWatchRetries: 5,
   /** Pause before the command line resumes a watch. */
   clientWatchRetryMs: 1_000,
+  /** How often the command line asks for the state of a run of a policy: most runs take seconds. */
+  policyRunPollMs: 500,
   /** Interval of progress lines when the output is not a terminal. */
   progressLineMs: 2_000,
   /** Duration of a stage before its progress includes a rate. */

@@ -20,7 +20,7 @@ test("help and usage errors load only the definitions of commands", () => {
   const loaded = [...loadedBy("src/cli/main.ts")];
   expect(loaded).toContain("src/cli/commands/restore.ts");
   const light =
-    /^src\/(cli\/(main|program|options|output-failure|lazy-action|flags)\.ts|cli\/commands\/\w+\.ts|errors\.ts|host\/(settings|product-version)\.ts)$|^commander$/;
+    /^src\/(cli\/(main|program|options|output-failure|lazy-action|flags)\.ts|cli\/commands\/[\w-]+\.ts|errors\.ts|host\/(settings|product-version)\.ts)$|^commander$/;
   expect(loaded.filter((name) => !light.test(name))).toEqual([]);
 });
 

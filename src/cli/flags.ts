@@ -54,3 +54,26 @@ export interface ImportFlags extends HostFlags {
 
 /** Values of the settings given on the command line, by name. */
 export type SettingFlags = Partial<Record<string, string | string[]>>;
+
+/** Names of the fields of a policy that holdfast policy edit --clear removes. */
+export const clearableFields = [
+  "acknowledge",
+  "compression",
+  "copies",
+  "copy-max-lag",
+  "copy-schedule",
+  "heartbeats",
+  "jitter",
+  "max-age",
+  "recipients",
+  "restore-test",
+  "retention",
+  "time-zone",
+  "verify",
+  "webhooks",
+  "when-unreachable",
+  "window",
+] as const;
+
+/** Name of a field for --clear. */
+export type ClearableField = (typeof clearableFields)[number];

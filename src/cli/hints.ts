@@ -7,6 +7,7 @@ const unchanged: Record<string, string> = {
   restore: "Nothing was restored; existing data is unchanged.",
   undo: "The index is unchanged.",
   prune: "Nothing was removed.",
+  copy: "No backup was copied; existing backups are unchanged.",
 };
 
 /** Reasons for which the outcome is unknown, or for which the message states it. */
@@ -43,6 +44,9 @@ const nextSteps: Partial<Record<Reason, (error: HostError) => string>> = {
   DOCUMENT_DELETED: () => "List its versions: holdfast documents history LINK",
   VERSION_NOT_FOUND: () => "List its versions: holdfast documents history LINK",
   DOCUMENT_NOT_FOUND: () => "List documents: holdfast documents list FACTORY",
+  POLICY_CHANGED: () => "Read it again: holdfast policy show NAME",
+  POLICY_BUSY: () => "Show its runs: holdfast policy runs NAME",
+  DELIVERY_NOT_FOUND: () => "List deliveries: holdfast policy deliveries NAME",
   NOTHING_TO_UNDO: () => "Restore a backup instead: holdfast restore SOURCE",
 };
 
@@ -53,10 +57,12 @@ const nextSteps: Partial<Record<Reason, (error: HostError) => string>> = {
  */
 export function hints(command: string, error: HostError): string[] {
   const lines: string[] = [];
-  // An error of a started operation or a partial import describes the resulting state itself.
+  // An error of a started operation or run, or of a partial import, describes the resulting state itself.
   const hasOwnOutcome =
     outcomeNotHinted.has(error.reason) ||
     error.metadata["operation"] !== undefined ||
+    error.metadata["run"] !== undefined ||
+    error.metadata["added"] !== undefined ||
     error.metadata["documents"] !== undefined;
   if (
     !hasOwnOutcome &&

@@ -4,6 +4,7 @@ import { addBackup } from "./commands/backup.js";
 import { addCheck } from "./commands/check.js";
 import { addCompletion } from "./commands/completion.js";
 import { addConfig } from "./commands/config.js";
+import { addCopy } from "./commands/copy.js";
 import { addDestination } from "./commands/destination.js";
 import { addDiff } from "./commands/diff.js";
 import { addDocuments } from "./commands/documents.js";
@@ -13,10 +14,12 @@ import { addInspect } from "./commands/inspect.js";
 import { addKeygen } from "./commands/keygen.js";
 import { addList } from "./commands/list.js";
 import { addOperations } from "./commands/operations.js";
+import { addPolicy } from "./commands/policy.js";
 import { addPrune } from "./commands/prune.js";
 import { addRestore } from "./commands/restore.js";
 import { addServe } from "./commands/serve.js";
 import { addStatus } from "./commands/status.js";
+import { addTestRestore } from "./commands/test-restore.js";
 import { addUndo } from "./commands/undo.js";
 import { addVerify } from "./commands/verify.js";
 import { addExamples } from "./options.js";
@@ -40,6 +43,8 @@ export function createProgram(): Command {
         addRestore,
         addUndo,
         addVerify,
+        addTestRestore,
+        addCopy,
         addCheck,
         addInspect,
         addList,
@@ -50,6 +55,7 @@ export function createProgram(): Command {
         addKeygen,
       ],
     ],
+    ["Policies:", [addPolicy]],
     ["Operations:", [addOperations]],
     ["Documents:", [addImport, addDocuments]],
     ["Shell:", [addCompletion]],

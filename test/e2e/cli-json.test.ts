@@ -1,5 +1,5 @@
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { StructSchema } from "@bufbuild/protobuf/wkt";
 import {
@@ -9,14 +9,15 @@ import {
 import { answerRegistry } from "../../src/client/message-json.js";
 import { commandTree } from "../../src/cli/command-tree.js";
 import { createProgram } from "../../src/cli/program.js";
+import { freePort } from "../support/free-port.js";
 import { runToEnd, serve } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
 /** The message of each command's result, as documented in docs/cli-json.md. */
 const table = new Map(
-  [...readFileSync("docs/cli-json.md", "utf8").matchAll(/^\| `([a-z ]+)` \| `([\w.]+)` \|$/gm)].map(
-    ([, command = "", message = ""]) => [command, message],
-  ),
+  [
+    ...readFileSync("docs/cli-json.md", "utf8").matchAll(/^\| `([a-z -]+)` \| `([\w.]+)` \|$/gm),
+  ].map(([, command = "", message = ""]) => [command, message]),
 );
 
 function parse(command: string, output: string): unknown {
@@ -54,6 +55,8 @@ test("prints the documented message for every command, and the reason of an erro
     join(root, "in.ndjson"),
     '{"documentSelfLink":"one","name":"one"}\n{"documentSelfLink":"two","name":"two"}\n',
   );
+  writeFileSync(join(root, "secret"), `whsec_${Buffer.alloc(24).toString("base64")}\n`);
+  mkdirSync(join(root, "copies"));
   const seen = new Map<string, unknown>();
   const steps: [command: string, ...more: string[]][] = [
     ["documents put", link, '{"name":"Ada","counter":9007199254740993}'],
@@ -67,6 +70,8 @@ test("prints the documented message for every command, and the reason of an erro
     ["documents delete", link],
     ["diff", backups, "--live"],
     ["verify", backups],
+    ["test-restore", backups],
+    ["copy", backups, join(root, "copies")],
     ["check"],
     ["inspect", backups],
     ["list", root],
@@ -74,6 +79,24 @@ test("prints the documented message for every command, and the reason of an erro
     ["restore", backups, "--yes"],
     ["undo", "--yes"],
     ["prune", backups, "--keep", "1"],
+    ["policy add", "nightly", join(root, "policy"), "--cron", "0 3 * * *", "--keep-daily", "7"],
+    [
+      "policy edit",
+      "nightly",
+      "--webhook",
+      `http://127.0.0.1:${await freePort()}/`,
+      "--webhook-secret-file",
+      join(root, "secret"),
+    ],
+    ["policy run", "nightly", "--wait"],
+    ["policy runs", "nightly"],
+    ["policy preview", "nightly", "--keep-last", "1"],
+    ["policy pause", "nightly"],
+    ["policy resume", "nightly"],
+    ["policy list"],
+    ["policy show", "nightly"],
+    ["policy test-notifications", "nightly"],
+    ["policy deliveries", "nightly"],
     ["operations list"],
     ["status"],
     ["config check"],
@@ -99,6 +122,14 @@ test("prints the documented message for every command, and the reason of an erro
     .operations[0]!;
   seen.set("operations watch", await run("operations watch", name));
   seen.set("operations cancel", await run("operations cancel", name));
+  const [delivery] = (seen.get("policy deliveries") as { deliveries: { id: string }[] }).deliveries;
+  seen.set("policy replay", await run("policy replay", delivery?.id ?? ""));
+  seen.set("policy remove", await run("policy remove", "nightly", "--yes"));
+  expect(seen.get("test-restore")).toMatchObject({ documents: 3n, compared: true });
+  expect(seen.get("policy run")).toMatchObject({ policy: "nightly", steps: expect.any(Array) });
+  expect(seen.get("policy list")).toMatchObject({
+    policies: [{ name: "automatic" }, { name: "nightly" }],
+  });
   expect([...seen.keys()].sort()).toEqual([...table.keys()].sort());
 
   const lines = (

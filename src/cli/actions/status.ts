@@ -9,9 +9,13 @@ import {
   type Host,
   type Index,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  PolicySource,
+  type BackupPolicy,
+} from "../../../gen/ts/holdfast/management/v1/policy_pb.js";
 import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { hostErrorOfStatus, unpack } from "../../client/host-error.js";
-import { isIndexNotAllowed, undefinedIf, withHost } from "../connect/session.js";
+import { isIndexNotAllowed, undefinedIf, withHost, type Session } from "../connect/session.js";
 import type { HostFlags } from "../flags.js";
 import {
   formatAge,
@@ -25,6 +29,7 @@ import { progressOf } from "../output/progress.js";
 import { displayUri } from "../destination-uri.js";
 import type { CommandContext } from "../command-context.js";
 import { nowMicros } from "../time.js";
+import { policyTable } from "./policy-text.js";
 
 const unhealthyExitCode = 69;
 
@@ -43,7 +48,9 @@ export async function status(context: CommandContext, flags: HostFlags): Promise
       isIndexNotAllowed,
     );
     const running = listed?.operations.filter(({ done }) => !done);
-    await context.printResult(HostSchema, host, () => describe(context, host, running));
+    await context.printResult(HostSchema, host, async () =>
+      describe(context, host, running, await declaredPolicies(session, signal)),
+    );
     // A host that has not determined its backup health yet reports no problem.
     return host.backupProblem === "" && host.indexes.every(({ problem }) => problem === "")
       ? 0
@@ -51,10 +58,23 @@ export async function status(context: CommandContext, flags: HostFlags): Promise
   });
 }
 
+/** Lists the policies besides the built-in one; none if the host or the token does not allow it. */
+async function declaredPolicies(session: Session, signal: AbortSignal): Promise<BackupPolicy[]> {
+  const listed = await undefinedIf(
+    session,
+    session.policies.listPolicies({}, { signal }),
+    ({ code, reason }) => code === "PERMISSION_DENIED" || reason === "NOT_SUPPORTED",
+  );
+  return (listed?.policies ?? []).filter(
+    ({ status: known }) => known?.source !== PolicySource.BUILT_IN,
+  );
+}
+
 function describe(
   { formatTime }: CommandContext,
   host: Host,
   running: Operation[] | undefined,
+  policies: BackupPolicy[],
 ): string {
   const now = nowMicros();
   const parts = [
@@ -80,6 +100,7 @@ function describe(
     ...host.indexes.map(({ link, positionMicros }) =>
       clockWarning(link, positionMicros, now, formatTime),
     ),
+    policies.length === 0 ? "" : policyTable(policies, now),
     backupTable(host.backups, now),
     ...host.backups.flatMap(({ destination, warnings }) =>
       warnings.map((warning) => `Warning (${displayUri(destination)}): ${warning}`),

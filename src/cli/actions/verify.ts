@@ -19,6 +19,7 @@ export interface VerifyFlags extends OperationFlags, DecryptionFlags {
   backup?: string;
   level?: string;
   percent?: string;
+  compare?: boolean;
 }
 
 const levels: Record<string, VerifyLevel> = {
@@ -36,8 +37,15 @@ export async function verify(
 ): Promise<void> {
   const uri = toUri(source);
   const samplePercent = percentOf(flags);
+  if (flags.compare && flags.level !== "test-restore")
+    throw new HostError("REQUEST_INVALID", "--compare requires --level test-restore.");
   const decryption = await readDecryption(context, flags);
   await withFilesOrHost(context, flags, async (session) => {
+    if (flags.compare && session.offline)
+      throw new HostError(
+        "REQUEST_INVALID",
+        "--compare requires a host with the live index. Name it with --address HOST:PORT.",
+      );
     const operation = await runOperation(context, flags, session, {
       start: () =>
         session.management.verifyBackup({
@@ -45,6 +53,7 @@ export async function verify(
           backupName: flags.backup ?? "",
           level: levels[flags.level ?? "full"] ?? VerifyLevel.FULL,
           samplePercent,
+          compare: flags.compare ?? false,
           ...decryption,
         }),
       afterCancel: {
@@ -99,6 +108,9 @@ function resultText(
       ? [
           `The test restore has ${formatCount(result.documents, "document")} with ${formatCount(result.versions, "version")}.`,
         ]
+      : []),
+    ...(result.compared
+      ? ["Each document equals that of the live index at the time of the backup."]
       : []),
   ].join("\n");
 }

@@ -16,6 +16,10 @@ export function addVerify(program: Command): void {
         .default("full"),
     )
     .option("--percent <N>", "sample: percentage of rows to read, 1 to 100 (default: 5)")
+    .option(
+      "--compare",
+      "test-restore on a host: compare each document with the live index at the time of the backup",
+    )
     .action(lazyAction(async () => (await import("../actions/verify.js")).verify));
   addOutputOptions(addHostOptions(addDetach(addDecryption(command)), { offline: true }));
   addExamples(command, [

@@ -2,7 +2,7 @@
 export const notes: readonly { title: string; text: string }[] = [
   {
     title: "Host and local files",
-    text: `\`verify\`, \`inspect\`, \`list\`, \`diff\` and \`export SOURCE\` read files locally and need no host, unless \`--address\`, \`--profile\`, HOLDFAST_ADDRESS or HOLDFAST_PROFILE selects one; \`--offline\` overrides the environment. \`restore --data-dir DIR\` needs no host either. Without a host, s3: URIs use the credentials of this user, HOLDFAST_S3_ENDPOINT, HOLDFAST_S3_REGION and HOLDFAST_S3_ADDRESSING, otherwise the settings of the AWS environment. All other commands connect to the gRPC port of a host, by default 127.0.0.1:8001.
+    text: `\`verify\`, \`test-restore\`, \`copy\`, \`inspect\`, \`list\`, \`diff\` and \`export SOURCE\` use files locally and need no host, unless \`--address\`, \`--profile\`, HOLDFAST_ADDRESS or HOLDFAST_PROFILE selects one; \`--offline\` overrides the environment. \`restore --data-dir DIR\` needs no host either. Without a host, s3: URIs use the credentials of this user, HOLDFAST_S3_ENDPOINT, HOLDFAST_S3_REGION and HOLDFAST_S3_ADDRESSING, otherwise the settings of the AWS environment. All other commands connect to the gRPC port of a host, by default 127.0.0.1:8001.
 
 A path can be given instead of a URI; it means \`file:\` with the absolute path. A host accesses its own disk: with \`--address\`, a path refers to the machine of the host.`,
   },
@@ -27,12 +27,25 @@ Keys: address, token or token-file, tls, ca-file, client-cert, client-key. Paths
     text: `Options such as \`--at\` accept RFC 3339 (2026-11-24T15:04:05.123456Z, at most six decimals), microseconds since 1970 (16 digits), \`now\`, or a duration (units ms, s, m, h, d, w) followed by \`ago\`: \`15m ago\`, \`2h30m ago\`. \`--older-than\` also accepts a duration without \`ago\`. Times are printed as RFC 3339 in UTC with microseconds, so that they can be passed to an option; with \`--micros\` as microseconds since 1970, and so with \`--json\`.`,
   },
   {
+    title: "Policies",
+    text: `\`policy add\` and \`policy edit\` take a policy as options, or from \`--file\`: a YAML or JSON mapping with the fields of BackupPolicy as in REST, in camelCase or snake_case, or for \`policy add\` a list of mappings. Enums have their full names, for example COMPRESSION_ZSTD. Paths are relative to the working directory. \`policy edit\` reads the policy, changes what the options give, and fails if another client changed the policy meanwhile. A repeatable option replaces the whole list; copies and webhooks that were there keep their other fields. Durations of policies have units s, m, h, d, w and y, for example 36h, 35d or 1d12h.
+
+\`\`\`
+name: nightly
+destination: /backups/shop
+schedule: { cron: 0 3 * * *, time_zone: Europe/Berlin }
+retention: { keep_daily: 7, keep_monthly: 12 }
+copies: [{ destination: "s3://bucket/shop", max_lag: 1d }]
+restore_test: { schedule: { cron: 0 5 * * 0 } }
+\`\`\``,
+  },
+  {
     title: "Output",
     text: `Results are printed to standard output, progress and errors to standard error. On a terminal, progress is a bar; otherwise a line whenever the stage changes, and every two seconds. \`--quiet\` prints only errors, and what \`export\` and \`completion\` output. \`--json\` prints one document to standard output, also for an error ([cli-json.md](cli-json.md)).`,
   },
   {
     title: "Confirmation",
-    text: `\`restore\` and \`undo\` over existing documents, and \`prune\`, show what would be replaced or removed and prompt for confirmation. Without a terminal they require \`--yes\`; if it is missing, they print the command to run and exit with 64. \`--dry-run\` shows the plan and changes nothing.`,
+    text: `\`restore\` and \`undo\` over existing documents, \`prune\` and \`policy remove\` show what would be replaced or removed and prompt for confirmation. Without a terminal they require \`--yes\`; if it is missing, they print the command to run and exit with 64. \`--dry-run\` shows the plan and changes nothing.`,
   },
   {
     title: "Interruption",
@@ -45,7 +58,7 @@ Keys: address, token or token-file, tls, ca-file, client-cert, client-key. Paths
 | 0 | success |
 | 1 | \`diff\`: documents differ |
 | 64 | invalid command line or request, a time outside the restorable window, or \`--yes\` is missing |
-| 65 | damaged data: \`verify\`, \`check\`, \`restore\`; \`list --strict\` if a backup is damaged or untrusted |
+| 65 | damaged data: \`verify\`, \`test-restore\`, \`check\`, \`restore\`; \`list --strict\` if a backup is damaged or untrusted |
 | 66 | not found: a backup, document, operation or index |
 | 69 | the host, a disk or another server is unreachable or unavailable; \`status\`: backups are unhealthy |
 | 70 | other errors: a conflict, a version mismatch, an unsupported request, an internal error |

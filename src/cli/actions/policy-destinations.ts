@@ -1,0 +1,40 @@
+import type { PolicyDestination } from "../../../gen/ts/holdfast/management/v1/policy_pb.js";
+import { displayUri } from "../destination-uri.js";
+import { formatAge, formatCount, formatDuration } from "../output/format.js";
+import { table } from "../output/table.js";
+
+/** Formats the status of a policy at each destination as a table. */
+export function destinationTable(destinations: readonly PolicyDestination[], now: bigint): string {
+  const columns = [
+    { head: "DESTINATION" },
+    { head: "LAST SUCCESS" },
+    { head: "LAG", right: true },
+    { head: "LAST VERIFICATION" },
+    { head: "LAST RESTORE TEST" },
+    { head: "LAST ERROR" },
+  ];
+  return table(
+    columns,
+    destinations.map((one) => [
+      `${displayUri(one.uri)}${one.copy ? " (copy)" : ""}`,
+      formatAge(one.lastSuccessMicros, now),
+      one.copy ? formatDuration(one.lagMicros) : "",
+      verificationText(one, now),
+      restoreTestText(one, now),
+      one.lastError,
+    ]),
+  );
+}
+
+function verificationText({ lastVerification }: PolicyDestination, now: bigint): string {
+  if (!lastVerification) return "never";
+  const { timeMicros, passed, problem } = lastVerification;
+  return `${passed ? "passed" : "FAILED"} ${formatAge(timeMicros, now)}${problem === "" ? "" : `: ${problem}`}`;
+}
+
+function restoreTestText({ lastRestoreTest }: PolicyDestination, now: bigint): string {
+  if (!lastRestoreTest) return "never";
+  const { timeMicros, passed, problem, documents, restoreMicros, compared } = lastRestoreTest;
+  if (!passed) return `FAILED ${formatAge(timeMicros, now)}: ${problem}`;
+  return `passed ${formatAge(timeMicros, now)}: ${formatCount(documents, "document")} in ${formatDuration(restoreMicros)}${compared ? "" : ", not compared with the live index"}`;
+}

@@ -1,0 +1,67 @@
+import { writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { temporaryDirectory } from "../../test/support/temporary-directory.js";
+import { policiesOf, readPolicyFile } from "./policy-file.js";
+
+async function read(text: string) {
+  const path = join(temporaryDirectory(), "policy.yaml");
+  writeFileSync(path, text);
+  return readPolicyFile(path);
+}
+
+test("reads a policy with fields in snake_case and camelCase", async () => {
+  const { policies, isList } = await read(
+    "name: nightly\ndestination: backups\nschedule: { cron: 0 3 * * *, time_zone: Europe/Berlin }\nretention: { keep_daily: 7, keepMonthly: 12 }\ncopies: [{ destination: s3://bucket/shop }]\nstatus: { healthy: true }\n",
+  );
+  expect(isList).toBe(false);
+  expect(policies).toMatchObject([
+    {
+      name: "nightly",
+      destination: `file://${resolve("backups")}`,
+      schedule: { when: { case: "cron", value: "0 3 * * *" }, timeZone: "Europe/Berlin" },
+      retention: { keepDaily: 7, keepMonthly: 12 },
+      copies: [{ destination: "s3://bucket/shop" }],
+    },
+  ]);
+  expect(policies[0]).not.toHaveProperty("status.healthy");
+});
+
+test("reads a list, also in JSON", async () => {
+  const { policies, isList } = await read('[{"name":"a"},{"name":"b"}]');
+  expect(isList).toBe(true);
+  expect(policies.map(({ name }) => name)).toEqual(["a", "b"]);
+});
+
+test.each([
+  ["an unknown field", { scedule: {} }, "unknown field scedule of BackupPolicy"],
+  ["a nested unknown field", { schedule: { crom: "x" } }, "unknown field crom of PolicySchedule"],
+  ["a wrong type", { name: 3 }, "invalid value of BackupPolicy.name"],
+  ["two schedules", { schedule: { cron: "a", interval: "b" } }, "given in several ways"],
+  ["a short enum", { compression: "zstd" }, "invalid value of Compression. Use the full name"],
+  ["a text", "nightly", "is not a mapping"],
+  ["nothing", [], "contains no policies"],
+])("rejects %s", (_case, content, message) =>
+  expect(() => policiesOf("p.yaml", content)).toThrow(message),
+);
+
+test("names the position in a list, and standard input", () => {
+  expect(() => policiesOf("-", [{ name: "a" }, { name: 1 }])).toThrow(
+    /^standard input\[1\] \(--file\)/,
+  );
+});
+
+test("errors contain no values, which may be secrets", async () => {
+  const secret = "whsec_c2VjcmV0";
+  const texts = [`secret: ${secret}: x: [`, `notify: { webhooks: [{ secret: [${secret}] }] }`];
+  for (const text of texts) {
+    const error = await read(text).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ reason: "CONFIGURATION_INVALID" });
+    expect((error as Error).message).not.toContain(secret);
+  }
+});
+
+test("rejects a file that does not exist", () =>
+  expect(readPolicyFile("/nowhere/policy.yaml")).rejects.toMatchObject({
+    reason: "CONFIGURATION_INVALID",
+    message: expect.stringContaining("/nowhere/policy.yaml (--file) cannot be read"),
+  }));
