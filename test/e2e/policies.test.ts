@@ -9,6 +9,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { Webhook } from "standardwebhooks";
+import type { BackupResult } from "../../src/backup/backup-request.js";
 import { systemPlatform } from "../../src/io/platform.js";
 import type { PolicySpec, RunKind } from "../../src/policy/policy.js";
 import type { PolicyRun } from "../../src/service/policies/policy-run.js";
@@ -89,7 +90,7 @@ test("backs up, copies, retains, verifies and restores on trial", async () => {
   // The copy restores by itself.
   rmSync(join(fixture.root, "primary"), { recursive: true });
   await fixture.put("d0", { i: "wrong" });
-  await fixture.restore(fixture.uri("copy"));
+  await fixture.restore("copy");
   expect(await fixture.contents()).toMatchObject({ d0: JSON.stringify({ i: 0 }) });
 });
 
@@ -97,15 +98,19 @@ test("keeps what other hosts wrote, and what a client wrote, to the rules", asyn
   const fixture = await hostFixture();
   const other = await hostFixture({}, join(fixture.root, "other"));
   await other.put("x", {});
-  const { backup: foreign } = await other.backup(fixture.uri("primary"), {
-    container: "DIRECTORY",
-  });
+  const { backup: foreign } = await other.finish<BackupResult>(
+    other.host.management.backup({
+      destination: fixture.uri("primary"),
+      container: "DIRECTORY",
+      indexLink: "/core/document-index",
+    }),
+  );
   await fixture.host.policies.create(spec(fixture, { retention: { keepLast: 3 } }));
   await fixture.put("a", {});
   const first = await run(fixture);
   await fixture.put("a", { n: 2 });
   // A backup of a client to the destination of a policy removes no earlier ones.
-  const { backup: manual } = await fixture.backup(fixture.uri("primary"), {
+  const { backup: manual } = await fixture.backup("primary", {
     container: "DIRECTORY",
   });
   await fixture.put("a", { n: 3 });
@@ -145,7 +150,7 @@ test("reports damage, tells webhooks and heartbeats, and recovers", async () => 
   );
   const path = join(fixture.root, "copy", segment);
   const bytes = readFileSync(path);
-  writeFileSync(path, Buffer.from(bytes).fill(0, bytes.length - 2000));
+  writeFileSync(path, Buffer.from(bytes).fill(0xff, 8192));
   expect(await run(fixture, "VERIFY")).toMatchObject({ state: "FAILED" });
   const { problems } = await statusOf(fixture);
   expect(problems.map(({ kind }) => kind)).toContain("damage");
@@ -274,7 +279,7 @@ describe("a continuous policy", () => {
           0) >= time,
     );
     await fixture.put("a", { n: "wrong" });
-    await fixture.restore(fixture.uri("primary"), { targetTimeMicros: BigInt(time) });
+    await fixture.restore("primary", { targetTimeMicros: BigInt(time) });
     expect(await fixture.contents()).toEqual({ a: '{"n":1}', b: '{"n":2}' });
     expect(() => fixture.host.policies.run("daily", "BACKUP")).toThrow(/continuous/);
     await fixture.host.policies.setPaused("daily", true);

@@ -110,9 +110,12 @@ async function isSame(
   target: Pick<BackupSource["location"], "destination"> & { uri: string },
 ): Promise<boolean> {
   if (uri === target.uri) return true;
+  const { destination } = target;
+  // What does not exist yet has no identity.
+  if ((await destination.exists?.()) === false) return false;
   const [own, other] = await Promise.all([
     location.destination.identity?.(),
-    target.destination.identity?.(),
+    destination.identity?.(),
   ]);
   return own !== undefined && own === other;
 }
