@@ -100,7 +100,7 @@ const packages = [
   {
     name: /^@bufbuild\//,
     parts: ["api", "transport", "segment", "client", "cli"],
-    files: ["offline/messages.ts"],
+    files: ["offline/messages.ts", "host/policy-file.ts"],
   },
   { name: /^@aws-sdk\//, parts: ["destination"] },
   { name: /^age-encryption$/, parts: ["encryption"] },
@@ -109,7 +109,7 @@ const packages = [
   { name: /^croner$/, parts: ["policy"] },
   { name: /^standardwebhooks$/, parts: ["notification"] },
   { name: /^prom-client$/, parts: ["metrics"] },
-  { name: /^yaml$/, files: ["host/config.ts", "cli/connect/profiles.ts", "cli/policy-file.ts"] },
+  { name: /^yaml$/, files: ["host/config.ts", "host/policy-file.ts", "cli/connect/profiles.ts"] },
 ];
 
 const leaves = ["errors.ts", "limits.ts"];

@@ -15,6 +15,7 @@ import { addKeygen } from "./commands/keygen.js";
 import { addList } from "./commands/list.js";
 import { addOperations } from "./commands/operations.js";
 import { addPolicy } from "./commands/policy.js";
+import { addPin } from "./commands/pin.js";
 import { addPrune } from "./commands/prune.js";
 import { addRestore } from "./commands/restore.js";
 import { addServe } from "./commands/serve.js";

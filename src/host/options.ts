@@ -93,6 +93,11 @@ export interface HostOptions {
    */
   recipients?: string;
   /**
+   * Content of a policy file: a YAML list of backup policies with the fields of BackupPolicy, which cannot
+   * be changed at run time. Default: none.
+   */
+  policies?: string;
+  /**
    * Content of an allowed_signers file of OpenSSH. Backups whose manifests none of them has signed are
    * neither restored nor continued. Default: none, signatures are not required.
    */
@@ -148,6 +153,7 @@ export type ResolvedOptions = Required<
     | "autoBackupDestination"
     | "backupMaxAgeMs"
     | "recipients"
+    | "policies"
     | "trustedSigners"
   >
 > &
@@ -159,6 +165,7 @@ export type ResolvedOptions = Required<
     | "autoBackupDestination"
     | "backupMaxAgeMs"
     | "recipients"
+    | "policies"
     | "trustedSigners"
   > & {
     transfers: TransferLimits;

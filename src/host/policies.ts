@@ -1,3 +1,4 @@
+import { fromPolicy } from "../api/convert/policy.js";
 import { limits } from "../limits.js";
 import { Notifications } from "../notification/notifications.js";
 import type { PolicySpec } from "../policy/policy.js";
@@ -14,6 +15,7 @@ import { PolicyStore } from "../service/policies/policy-store.js";
 import { RunHistory } from "../service/policies/run-history.js";
 import type { Backups } from "./backups.js";
 import type { HostContext } from "./context.js";
+import { parsePolicyFile } from "./policy-file.js";
 import { productVersion } from "./product-version.js";
 import type { Storage } from "./storage.js";
 
@@ -26,13 +28,13 @@ export async function openPolicies(
   storage: Storage,
   backups: Backups,
   management: ManagementService,
-  declared: readonly PolicySpec[],
 ): Promise<Policies> {
   const { options, directory, hostId, lifecycle, logger, onInternalError } = context;
   const { platform } = options;
   const onProblem = (error: unknown) =>
     logger.warn({ err: error }, "a problem of backup policies that stops none of them");
   let checkHealth = () => {};
+  const declared = declaredPolicies(options.policies);
   const store = await PolicyStore.open({ platform, path: directory.policies, declared });
   const progress = await PolicyProgressFile.open({
     platform,
@@ -122,6 +124,7 @@ export async function openPolicies(
     builtIn: builtInPolicy(context, backups),
   });
   lifecycle.onClose(() => policies.close());
+  for (const spec of declared) policies.check(spec);
   await policies.start();
   notifications.start();
   checkHealth = () =>
@@ -133,6 +136,12 @@ export async function openPolicies(
   const timer = setInterval(checkHealth, limits.policyHealthMs).unref();
   lifecycle.onClose(() => clearInterval(timer));
   return policies;
+}
+
+/** Returns the policies of a policy file. Throws CONFIGURATION_INVALID and REQUEST_INVALID. */
+export function declaredPolicies(text: string | undefined): PolicySpec[] {
+  if (text === undefined) return [];
+  return parsePolicyFile("The policy file", text).policies.map(fromPolicy);
 }
 
 function setTimer(callback: () => void, ms: number): { clear(): void } {

@@ -137,7 +137,7 @@ export async function openServices(
     (link) => management.checkIndex(link),
     (fields, message) => logger.warn(fields, message),
   );
-  const policies = await openPolicies(context, storage, backups, management, []);
+  const policies = await openPolicies(context, storage, backups, management);
   later.policies = policies;
   const requests = createRequests({
     counter: metrics.requests,

@@ -105,6 +105,11 @@ export const settings: readonly Setting[] = [
     help: "file of age recipients, one per line, to which backups are encrypted unless a request names others (default: none)",
   },
   {
+    name: "policy-file",
+    placeholder: "FILE",
+    help: "YAML file of backup policies, which cannot be changed at run time (default: none)",
+  },
+  {
     name: "trusted-signers",
     placeholder: "FILE",
     help: "allowed_signers file of OpenSSH; backups that none of them has signed are not used (default: none, signatures are not required)",

@@ -9,7 +9,7 @@ import type { CommandContext } from "../command-context.js";
 import { withHost, type Session } from "../connect/session.js";
 import { toUri } from "../destination-uri.js";
 import { optionOf, type HostFlags } from "../flags.js";
-import { readPolicyFile } from "../policy-file.js";
+import { readPolicyFile } from "../read-policy-file.js";
 import { withSettings, type PolicySettings } from "../policy-settings.js";
 import { policyText } from "./policy-text.js";
 

@@ -60,7 +60,7 @@ export async function prune(
       return context.printResult(PruneBackupsResponseSchema, plan, () =>
         [
           ...removedItems(plan),
-          ...lockedItems(context, plan),
+          ...keptItems(context, plan),
           `Dry run, nothing was removed. Would remove ${totals(plan)} from ${displayUri(uri)}.`,
         ].join("\n"),
       );
@@ -68,7 +68,7 @@ export async function prune(
       await context.printText(
         [
           ...removedItems(plan),
-          ...lockedItems(context, plan),
+          ...keptItems(context, plan),
           `Will remove ${totals(plan)} from ${displayUri(uri)}. This cannot be undone.`,
         ].join("\n"),
       );
@@ -82,7 +82,7 @@ export async function prune(
     await context.printResult(PruneBackupsResponseSchema, result, () =>
       [
         ...removedItems(result),
-        ...lockedItems(context, result),
+        ...keptItems(context, result),
         `Removed ${totals(result)} from ${displayUri(uri)}.`,
       ].join("\n"),
     );
@@ -107,14 +107,16 @@ const removedItems = ({ removedBackups, removedFiles }: PruneBackupsResponse) =>
   ...removedFiles.filter((name) => !removedBackups.includes(name)).map((name) => `  file ${name}`),
 ];
 
-const lockedItems = (
+const keptItems = (
   { formatTime }: CommandContext,
-  { lockedFiles }: PruneBackupsResponse,
-): string[] =>
-  lockedFiles.map(
+  { lockedFiles, pinnedBackups }: PruneBackupsResponse,
+): string[] => [
+  ...lockedFiles.map(
     ({ name, lockedUntilMicros }) =>
       `kept: ${name} is locked until ${formatTime(lockedUntilMicros)}`,
-  );
+  ),
+  ...pinnedBackups.map((name) => `kept: ${name} is pinned`),
+];
 
 const totals = ({ removedBackups, removedFiles, freedBytes }: PruneBackupsResponse) =>
   `${formatCount(removedBackups.length, "backup")} with ${formatCount(removedFiles.length, "file")} (${formatBytes(freedBytes)})`;

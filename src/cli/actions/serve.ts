@@ -35,7 +35,8 @@ export async function serve(flags: SettingFlags, quiet: boolean): Promise<void> 
     },
     "started",
   );
-  if (!quiet) process.stdout.write(greeting(host, config.tokens !== undefined));
+  if (!quiet)
+    process.stdout.write(greeting(host, config.tokens !== undefined, await hasBackups(host)));
   const signal = await Promise.race([stopSignal, host.closed]);
   if (signal !== undefined)
     logger.info({ signal }, "stopping; waiting for requests and backups in progress");
@@ -74,7 +75,14 @@ function waitForSignal(): Promise<string> {
   });
 }
 
-function greeting(host: Host, withTokens: boolean): string {
+/** Whether any backup was made, or a policy will make one. */
+async function hasBackups({ management, policies }: Host): Promise<boolean> {
+  const { backups } = await management.host();
+  if (backups.some(({ lastSuccessMicros }) => lastSuccessMicros > 0)) return true;
+  return (await policies.list()).some(({ policy }) => !policy.paused);
+}
+
+function greeting(host: Host, withTokens: boolean, backedUp: boolean): string {
   const http = httpAddress(host);
   const roots =
     host.backupRoots.length > 0
@@ -86,6 +94,9 @@ function greeting(host: Host, withTokens: boolean): string {
     `  gRPC     ${grpcAddress(host)}`,
     `  data     ${host.dataDirectory}`,
     `  backups  ${roots}`,
+    ...(backedUp
+      ? []
+      : [`No backups yet. Add a policy: holdfast policy add daily DIR|URI --cron "0 3 * * *"`]),
     `Try it:`,
     `  curl ${host.tls ? "--cacert CA.pem " : ""}${withTokens ? "-H 'Authorization: Bearer TOKEN' " : ""}-H 'Content-Type: application/json' -d '{"name":"first","documentSelfLink":"first"}' ${http}/core/examples`,
     ``,

@@ -252,7 +252,8 @@ export class Policies implements PolicyService {
     else await continuous.start(spec);
   }
 
-  private check(spec: PolicySpec): void {
+  /** Throws REQUEST_INVALID with the field in the metadata, and INDEX_NOT_FOUND. */
+  check(spec: PolicySpec): void {
     checkPolicy(spec);
     this.options.requireIndex(spec.indexLink);
     for (const [i, webhook] of spec.webhooks.entries())

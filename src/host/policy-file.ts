@@ -1,4 +1,6 @@
-import { readFileSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parse } from "yaml";
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import {
   BackupPolicySchema,
@@ -6,7 +8,7 @@ import {
 } from "../../gen/ts/holdfast/management/v1/policy_pb.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
-import { toUri } from "./destination-uri.js";
+import { isUri } from "./destination-option.js";
 
 /** The policies of a file. */
 export interface PolicyFile {
@@ -16,33 +18,27 @@ export interface PolicyFile {
 }
 
 /**
- * Reads the policies of a YAML or JSON file: one mapping with the fields of BackupPolicy, or a list of
- * them. `-` is standard input. Paths become file: URIs, relative to the working directory. Throws
- * CONFIGURATION_INVALID if the file cannot be read or is invalid; messages contain no values, which
- * may be secrets of webhooks.
+ * Parses the policies of a YAML or JSON file: one mapping with the fields of BackupPolicy, or a list of
+ * them. Paths become file: URIs, relative to the working directory. Throws CONFIGURATION_INVALID for an
+ * invalid file; messages contain no values, which may be secrets of webhooks.
+ *
+ * @param source Name of the file in messages.
  */
-export async function readPolicyFile(path: string): Promise<PolicyFile> {
-  const text = readText(path);
-  const { parse } = await import("yaml");
+export function parsePolicyFile(source: string, text: string): PolicyFile {
   let content: unknown;
   try {
     content = parse(text);
   } catch (cause) {
-    throw invalid(path, `is not valid YAML or JSON${positionOf(cause)}`, cause);
+    throw invalid(source, `is not valid YAML or JSON${positionOf(cause)}`, cause);
   }
-  return policiesOf(path, content);
-}
-
-/** Converts the content of a file; see readPolicyFile. `path` is named in errors. */
-export function policiesOf(path: string, content: unknown): PolicyFile {
   const isList = Array.isArray(content);
-  const items: unknown[] = isList ? content : [content];
-  if (items.length === 0) throw invalid(path, "contains no policies");
+  const items: unknown[] = isList ? (content as unknown[]) : [content];
+  if (items.length === 0) throw invalid(source, "contains no policies");
   if (items.length > limits.policies)
-    throw invalid(path, `contains more than ${limits.policies} policies`);
+    throw invalid(source, `contains more than ${limits.policies} policies`);
   return {
     isList,
-    policies: items.map((item, i) => policyOf(path, item, isList ? `[${i}]` : "")),
+    policies: items.map((item, i) => policyOf(source, item, isList ? `[${i}]` : "")),
   };
 }
 
@@ -63,22 +59,13 @@ function policyOf(path: string, item: unknown, at: string): BackupPolicy {
   return policy;
 }
 
-function readText(path: string): string {
-  try {
-    if (path !== "-" && statSync(path).size > limits.policyFileBytes)
-      throw invalid(path, `is larger than ${limits.policyFileBytes} bytes`);
-    const text = readFileSync(path === "-" ? 0 : path, "utf8");
-    if (text.length <= limits.policyFileBytes) return text;
-    throw invalid(path, `is larger than ${limits.policyFileBytes} bytes`);
-  } catch (cause) {
-    if (cause instanceof HostError) throw cause;
-    throw invalid(path, "cannot be read. Check the path and its permissions", cause);
-  }
+function invalid(where: string, problem: string, cause?: unknown): HostError {
+  return new HostError("CONFIGURATION_INVALID", `${where} ${problem}.`, { cause });
 }
 
-function invalid(where: string, problem: string, cause?: unknown): HostError {
-  const source = where.startsWith("-") ? `standard input${where.slice(1)}` : where;
-  return new HostError("CONFIGURATION_INVALID", `${source} (--file) ${problem}.`, { cause });
+/** A URI stays as it is. */
+function toUri(destination: string): string {
+  return isUri(destination) ? destination : pathToFileURL(resolve(destination)).href;
 }
 
 /** Where the YAML parser found the error. Its message quotes the line, which may contain a secret. */

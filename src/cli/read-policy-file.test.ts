@@ -1,7 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { temporaryDirectory } from "../../test/support/temporary-directory.js";
-import { policiesOf, readPolicyFile } from "./policy-file.js";
+import { parsePolicyFile } from "../host/policy-file.js";
+import { readPolicyFile } from "./read-policy-file.js";
 
 async function read(text: string) {
   const path = join(temporaryDirectory(), "policy.yaml");
@@ -41,11 +42,11 @@ test.each([
   ["a text", "nightly", "is not a mapping"],
   ["nothing", [], "contains no policies"],
 ])("rejects %s", (_case, content, message) =>
-  expect(() => policiesOf("p.yaml", content)).toThrow(message),
+  expect(() => parsePolicyFile("p.yaml", JSON.stringify(content))).toThrow(message),
 );
 
 test("names the position in a list, and standard input", () => {
-  expect(() => policiesOf("-", [{ name: "a" }, { name: 1 }])).toThrow(
+  expect(() => parsePolicyFile("-", JSON.stringify([{ name: "a" }, { name: 1 }]))).toThrow(
     /^standard input\[1\] \(--file\)/,
   );
 });
