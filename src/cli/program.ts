@@ -51,6 +51,7 @@ export function createProgram(): Command {
         addList,
         addDiff,
         addExport,
+        addPin,
         addPrune,
         addDestination,
         addKeygen,

@@ -45,9 +45,9 @@ test.each([
   expect(() => parsePolicyFile("p.yaml", JSON.stringify(content))).toThrow(message),
 );
 
-test("names the position in a list, and standard input", () => {
-  expect(() => parsePolicyFile("-", JSON.stringify([{ name: "a" }, { name: 1 }]))).toThrow(
-    /^standard input\[1\] \(--file\)/,
+test("names the position in a list", () => {
+  expect(() => parsePolicyFile("f.yaml", JSON.stringify([{ name: "a" }, { name: 1 }]))).toThrow(
+    /^f\.yaml\[1\] /,
   );
 });
 

@@ -123,6 +123,9 @@ test("prints the documented message for every command, and the reason of an erro
   seen.set("operations watch", await run("operations watch", name));
   seen.set("operations cancel", await run("operations cancel", name));
   const [delivery] = (seen.get("policy deliveries") as { deliveries: { id: string }[] }).deliveries;
+  const [kept] = (seen.get("list") as { backups: { name: string }[] }).backups;
+  seen.set("pin", await run("pin", backups, kept?.name ?? "", "--reason", "audit"));
+  seen.set("unpin", await run("unpin", backups, kept?.name ?? ""));
   seen.set("policy replay", await run("policy replay", delivery?.id ?? ""));
   seen.set("policy remove", await run("policy remove", "nightly", "--yes"));
   expect(seen.get("test-restore")).toMatchObject({ documents: 3n, compared: true });

@@ -53,24 +53,33 @@ const names = (root: string): Name[] => [["/tmp/holdfast", join(root, "work")]];
   },
 );
 
-(haveVersitygw && haveTools("the walk-through of object stores", "sh", "jq", "sed")
+(haveVersitygw && haveTools("the walk-throughs with a store", "sh", "jq", "sed")
   ? describe
-  : describe.skip)("docs/operations.md: an object store", () => {
-  test("back up to a bucket, encrypted and signed; lose the machine; restore on a new one", async () => {
-    const root = temporaryDirectory();
-    const environment: Record<string, string> = {
-      ...(await isolatedEnvironment(root)),
-      AWS_ACCESS_KEY_ID: "",
-      AWS_SECRET_ACCESS_KEY: "",
-      AWS_ENDPOINT_URL_S3: "",
-      AWS_EC2_METADATA_DISABLED: "true",
-    };
-    environment["PATH"] = [environment["PATH"], resolve(".cache/go-bin")].join(delimiter);
-    const store: Name = ["127.0.0.1:7070", `127.0.0.1:${await freePort()}`];
-    await withEnvironment(environment, () =>
-      runCookbook("docs/operations.md", "bucket", [...names(root), store]),
-    );
-  }, 120_000);
+  : describe.skip)("a store of versitygw", () => {
+  test.each([
+    [
+      "docs/operations.md",
+      "bucket",
+      "back up to a bucket, encrypted and signed; lose the machine; restore on a new one",
+    ],
+    ["docs/policies.md", "policies", "back up by a policy, prove it, and undo an accident"],
+  ])(
+    "%s, %s: %s",
+    async (file, tag) => {
+      const root = temporaryDirectory();
+      const environment: Record<string, string> = {
+        ...(await isolatedEnvironment(root)),
+        AWS_ACCESS_KEY_ID: "",
+        AWS_SECRET_ACCESS_KEY: "",
+        AWS_ENDPOINT_URL_S3: "",
+        AWS_EC2_METADATA_DISABLED: "true",
+      };
+      environment["PATH"] = [environment["PATH"], resolve(".cache/go-bin")].join(delimiter);
+      const store: Name = ["127.0.0.1:7070", `127.0.0.1:${await freePort()}`];
+      await withEnvironment(environment, () => runCookbook(file, tag, [...names(root), store]));
+    },
+    120_000,
+  );
 });
 
 (haveTools("the quick start", "sh", "date") ? describe : describe.skip)("the quick start", () => {
