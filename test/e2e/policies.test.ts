@@ -288,7 +288,11 @@ describe("a continuous policy", () => {
 
   test("acknowledges a write when it is copied, and refuses writes while it cannot be", async () => {
     const fixture = await hostFixture({
-      platform: { ...systemPlatform, autoBackup: { retryMs: 50, retryMaxMs: 50 }, lease: { expiryMs: 300, heartbeatMs: 50 } },
+      platform: {
+        ...systemPlatform,
+        autoBackup: { retryMs: 50, retryMaxMs: 50 },
+        lease: { expiryMs: 300, heartbeatMs: 50 },
+      },
     });
     await fixture.host.policies.create(continuous(fixture, { acknowledge: "COPIED" }));
     const time = await fixture.put("a", { n: 1 });
@@ -312,7 +316,11 @@ describe("a continuous policy", () => {
 
   test("degrades to asynchronous copies if the policy says so", async () => {
     const fixture = await hostFixture({
-      platform: { ...systemPlatform, autoBackup: { retryMs: 50, retryMaxMs: 50 }, lease: { expiryMs: 300, heartbeatMs: 50 } },
+      platform: {
+        ...systemPlatform,
+        autoBackup: { retryMs: 50, retryMaxMs: 50 },
+        lease: { expiryMs: 300, heartbeatMs: 50 },
+      },
     });
     mkdirSync(join(fixture.root, "primary"));
     await fixture.host.policies.create(
