@@ -84,7 +84,7 @@ const arrows = {
   cli: { parts: ["client", "offline", "host", "backup/retention.ts", "encryption", "io", "gen"] },
   "index.ts": {
     parts: ["host"],
-    types: ["service", "operation", "backup", "destination", "segment", "document"],
+    types: ["service", "operation", "policy", "backup", "destination", "segment", "document"],
   },
 };
 

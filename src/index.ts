@@ -11,6 +11,8 @@ export type {
   WriteOptions,
 } from "./service/documents/document-service.js";
 export type { ManagementService } from "./service/backups/management-service.js";
+export type * from "./service/policies/policy-service.js";
+export type { CopySpec, PolicySpec, RunKind, WebhookSpec } from "./policy/policy.js";
 export type * from "./service/host/description.js";
 export type * from "./operation/operation.js";
 export type * from "./backup/backup-request.js";

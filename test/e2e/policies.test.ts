@@ -110,9 +110,13 @@ test("keeps what other hosts wrote, and what a client wrote, to the rules", asyn
   const first = await run(fixture);
   await fixture.put("a", { n: 2 });
   // A backup of a client to the destination of a policy removes no earlier ones.
-  const { backup: manual } = await fixture.backup("primary", {
-    container: "DIRECTORY",
-  });
+  const { backup: manual } = await fixture.finish<BackupResult>(
+    fixture.host.management.backup({
+      destination: `file:${join(fixture.root, "primary")}/`,
+      container: "DIRECTORY",
+      indexLink: "/core/document-index",
+    }),
+  );
   await fixture.put("a", { n: 3 });
   const second = await run(fixture);
   const names = [first.steps[0], second.steps[0]].map((step) => step?.backupName ?? "");

@@ -80,16 +80,17 @@ export class Policies implements PolicyService {
 
   /** Pauses continuous backups to destinations that `isSource` accepts. Resolves with what resumes them. */
   pause(isSource: (destination: string) => boolean): Promise<() => void> {
-    return this.options.continuous.pause(isSource);
+    return this.options.continuous.pause((destination) => isSource(comparable(destination)));
   }
 
   /** Whether a policy with a schedule backs up to a destination, where retention decides what stays. */
   hasScheduled(destination: string): boolean {
+    const wanted = comparable(destination);
     return this.options.store
       .all()
       .some(
         ({ spec }) =>
-          spec.schedule.kind !== "continuous" && withoutSecrets(spec.destination) === destination,
+          spec.schedule.kind !== "continuous" && comparable(spec.destination) === wanted,
       );
   }
 
@@ -383,3 +384,9 @@ function withSecrets(given: PolicySpec, current: PolicySpec): PolicySpec {
 
 const degradedText = (problem: string | undefined) =>
   problem && `Writes are not copied before they are acknowledged, or fail: ${problem}`;
+
+/** Equal for the ways to write a file: URI, such as file:/a and file:///a/. */
+function comparable(uri: string): string {
+  const normal = /^file:/i.test(uri) && URL.canParse(uri) ? new URL(uri).href : uri;
+  return withoutSecrets(normal).replace(/\/+$/, "");
+}
