@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
+import { eventually } from "./support/eventually.js";
 import { parseExposition, type Family } from "./support/exposition.js";
-import { hostFixture } from "./support/host-fixture.js";
+import { hostFixture, type HostFixture } from "./support/host-fixture.js";
 
 interface Panel {
   id: number;
@@ -12,10 +13,37 @@ interface Panel {
   panels?: Panel[];
 }
 
+/** Runs each kind of run of a policy with a copy: series of policies exist only then. */
+async function runPolicy({ host, uri }: HostFixture): Promise<void> {
+  await host.policies.create({
+    name: "all",
+    indexLink: "/core/document-index",
+    destination: uri("policy"),
+    recipients: [],
+    schedule: { kind: "cron", expression: "0 3 1 1 *", timeZone: "UTC" },
+    timeZone: "UTC",
+    jitterMs: 0,
+    copies: [{ destination: uri("copy") }],
+    webhooks: [],
+    heartbeats: [],
+    acknowledge: "LOCAL",
+    whenUnreachable: "FAIL",
+  });
+  for (const kind of ["BACKUP", "VERIFY", "RESTORE_TEST"] as const) {
+    const { id } = host.policies.run("all", kind);
+    const ended = await eventually(async () => {
+      const { runs } = await host.policies.runs("all", 10);
+      return runs.find((run) => run.id === id && run.state !== "RUNNING");
+    });
+    expect(ended).toMatchObject({ kind, state: "SUCCEEDED" });
+  }
+}
+
 async function scrape(): Promise<Map<string, Family>> {
   const fixture = await hostFixture();
   await fixture.put("a", { n: 1 });
   await fixture.backup("b");
+  await runPolicy(fixture);
   const url = `http://127.0.0.1:${fixture.host.httpAddress.port}/metrics`;
   // The second host has the first one among its requests.
   await (await fetch(url)).text();

@@ -27,6 +27,8 @@ const messageBytes = 20 << 20
 type Client struct {
 	// Management backs up, restores and manages the host.
 	Management managementv1.ManagementServiceClient
+	// Policies manages backup policies and lists what they did.
+	Policies managementv1.PolicyServiceClient
 	// Documents reads and writes documents.
 	Documents documentv1.DocumentServiceClient
 	// Operations lists, cancels and deletes long-running operations.
@@ -100,6 +102,7 @@ func Dial(address string, opts ...Option) (*Client, error) {
 	}
 	return &Client{
 		Management: managementv1.NewManagementServiceClient(conn),
+		Policies:   managementv1.NewPolicyServiceClient(conn),
 		Documents:  documentv1.NewDocumentServiceClient(conn),
 		Operations: longrunningpb.NewOperationsClient(conn),
 		ByteStream: bytestream.NewByteStreamClient(conn),

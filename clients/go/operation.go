@@ -62,6 +62,18 @@ func (c *Client) VerifyBackup(ctx context.Context, request *managementv1.VerifyB
 	})
 }
 
+// CopyBackup copies a backup to another destination and waits until the copy is verified. If the context ends, the copy
+// continues. A request without a request ID gets one. Errors are those of the copy, for example BACKUP_DAMAGED.
+func (c *Client) CopyBackup(ctx context.Context, request *managementv1.CopyBackupRequest, opts ...WaitOption) (*managementv1.CopyBackupResult, error) {
+	request = proto.CloneOf(request)
+	if request.RequestId == "" {
+		request.RequestId = rand.Text()
+	}
+	return finish(ctx, c, new(managementv1.CopyBackupResult), opts, func() (*longrunningpb.Operation, error) {
+		return c.Management.CopyBackup(ctx, request)
+	})
+}
+
 // CheckIndex checks a live index while it is in use and waits for the result. INDEX_DAMAGED if the index is damaged.
 func (c *Client) CheckIndex(ctx context.Context, request *managementv1.CheckIndexRequest, opts ...WaitOption) (*managementv1.CheckIndexResult, error) {
 	return finish(ctx, c, new(managementv1.CheckIndexResult), opts, func() (*longrunningpb.Operation, error) {

@@ -206,20 +206,33 @@ var steps = map[string]func(*scenarioRun, step) (outcome, error){
 		}
 		return outcome{"count": enforced}, err
 	},
-	"pruneBackups": func(r *scenarioRun, s step) (outcome, error) {
-		listed, err := r.Management.ListBackups(r.ctx, &managementv1.ListBackupsRequest{Uri: r.uri(s.URI)})
+	"copyBackup": func(r *scenarioRun, s step) (outcome, error) {
+		result, err := r.CopyBackup(r.ctx, &managementv1.CopyBackupRequest{Source: r.uri(s.Source), Destination: r.uri(s.Destination)})
+		return outcome{"documents": result.GetBackup().GetDocuments(), "segments": result.GetSegmentsWritten()}, err
+	},
+	"pinBackup": func(r *scenarioRun, s step) (outcome, error) {
+		names, err := r.oldestBackups(s)
 		if err != nil {
 			return nil, err
 		}
-		backups := slices.SortedFunc(slices.Values(listed.Backups), func(a, b *managementv1.ListedBackup) int {
-			return int(a.GetBackup().GetNumber() - b.GetBackup().GetNumber())
-		})
-		request := &managementv1.PruneBackupsRequest{Uri: r.uri(s.URI)}
-		for _, backup := range backups[:s.Oldest] {
-			request.Names = append(request.Names, backup.Name)
+		_, err = r.Management.PinBackup(r.ctx, &managementv1.PinBackupRequest{Uri: r.uri(s.URI), BackupName: names[0], Reason: s.Reason})
+		return nil, err
+	},
+	"unpinBackup": func(r *scenarioRun, s step) (outcome, error) {
+		names, err := r.oldestBackups(s)
+		if err != nil {
+			return nil, err
 		}
-		response, err := r.Management.PruneBackups(r.ctx, request)
-		return outcome{"count": len(response.GetRemovedBackups())}, err
+		_, err = r.Management.UnpinBackup(r.ctx, &managementv1.UnpinBackupRequest{Uri: r.uri(s.URI), BackupName: names[0]})
+		return nil, err
+	},
+	"pruneBackups": func(r *scenarioRun, s step) (outcome, error) {
+		names, err := r.oldestBackups(s)
+		if err != nil {
+			return nil, err
+		}
+		response, err := r.Management.PruneBackups(r.ctx, &managementv1.PruneBackupsRequest{Uri: r.uri(s.URI), Names: names})
+		return outcome{"count": len(response.GetRemovedBackups()), "pinned": len(response.GetPinnedBackups())}, err
 	},
 
 	"downloadBackup": func(r *scenarioRun, s step) (outcome, error) {
@@ -341,6 +354,22 @@ var steps = map[string]func(*scenarioRun, step) (outcome, error){
 	},
 }
 
+// oldestBackups returns the names of the oldest backups, as many as the step states.
+func (r *scenarioRun) oldestBackups(s step) ([]string, error) {
+	listed, err := r.Management.ListBackups(r.ctx, &managementv1.ListBackupsRequest{Uri: r.uri(s.URI)})
+	if err != nil {
+		return nil, err
+	}
+	backups := slices.SortedFunc(slices.Values(listed.Backups), func(a, b *managementv1.ListedBackup) int {
+		return int(a.GetBackup().GetNumber() - b.GetBackup().GetNumber())
+	})
+	names := []string{}
+	for _, backup := range backups[:s.Oldest] {
+		names = append(names, backup.Name)
+	}
+	return names, nil
+}
+
 // each calls f with every message of a stream.
 func each[T any](receive func() (T, error), f func(T)) error {
 	for {
@@ -418,6 +447,7 @@ func (r *scenarioRun) everyCall(t *testing.T) {
 	}
 	for _, file := range []protoreflect.FileDescriptor{
 		managementv1.File_holdfast_management_v1_management_proto,
+		managementv1.File_holdfast_management_v1_policy_proto,
 		documentv1.File_holdfast_document_v1_document_proto,
 		longrunningpb.File_google_longrunning_operations_proto,
 		bytestream.File_google_bytestream_bytestream_proto,

@@ -29,7 +29,12 @@ type step struct {
 	Do, Factory, ID, Link, JSON, Filter, Container string
 	Destination, Source, URI, To, From, Since      string
 	Transfer, Name, Service, Text, Selector        string
+	Cron, Etag, Reason, Run                        string
 	Enabled                                        bool
+	ValidateOnly                                   bool   `yaml:"validateOnly"`
+	KeepLast                                       uint32 `yaml:"keepLast"`
+	KeepEtag                                       string `yaml:"keepEtag"`
+	KeepRun                                        string `yaml:"keepRun"`
 	ExpectedVersion                                *int64 `yaml:"expectedVersion"`
 	Version                                        *int64
 	Count, Oldest                                  int

@@ -7,10 +7,12 @@ import { OperationsDefinition } from "../../clients/typescript/src/gen/google/lo
 import { HealthDefinition } from "../../clients/typescript/src/gen/grpc/health/v1/health.js";
 import { DocumentServiceDefinition } from "../../clients/typescript/src/gen/holdfast/document/v1/document.js";
 import { ManagementServiceDefinition } from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
+import { PolicyServiceDefinition } from "../../clients/typescript/src/gen/holdfast/management/v1/policy.js";
 import { cuttingProxy } from "../support/cutting-proxy.js";
 import { serve } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
-import { steps, type Outcome, type Step, type World } from "./typescript-steps.js";
+import type { Outcome, Step, World } from "./step.js";
+import { steps } from "./typescript-steps.js";
 
 interface Scenario {
   name: string;
@@ -38,6 +40,7 @@ afterAll(async () => {
 function counting(client: HoldfastClient): HoldfastClient {
   for (const service of [
     "management",
+    "policies",
     "documents",
     "operations",
     "byteStream",
@@ -77,6 +80,7 @@ test("the scenarios of both clients", async () => {
 
   const definitions = {
     management: ManagementServiceDefinition,
+    policies: PolicyServiceDefinition,
     documents: DocumentServiceDefinition,
     operations: OperationsDefinition,
     byteStream: ByteStreamDefinition,

@@ -1,29 +1,10 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import {
-  Container,
-  TransferDirection,
-  type HoldfastClient,
-} from "../../clients/typescript/src/index.js";
+import { Container, TransferDirection } from "../../clients/typescript/src/index.js";
 import { HealthCheckResponse_ServingStatus } from "../../clients/typescript/src/gen/grpc/health/v1/health.js";
-import type { CuttingProxy } from "../support/cutting-proxy.js";
+import { policySteps } from "./policy-steps.js";
+import { text, uriOf, type Outcome, type Step, type World } from "./step.js";
 
-/** A step; values that start with $ are already resolved. */
-export type Step = Record<string, string | number | boolean | string[] | undefined> & {
-  do: string;
-};
-
-export interface World {
-  client: HoldfastClient;
-  proxy: CuttingProxy;
-  directory: string;
-  kept: Map<string, string>;
-}
-
-/** Result of a step, for `expect`. */
-export type Outcome = Record<string, unknown>;
-
-const text = (value: unknown) => (typeof value === "string" ? value : "");
 const documentStep = (document: {
   version: bigint;
   body?: { $case: string; value: unknown } | undefined;
@@ -39,11 +20,6 @@ const version = (step: Step) =>
   typeof step["expectedVersion"] === "number"
     ? { expectedVersion: BigInt(step["expectedVersion"]) }
     : {};
-
-function uriOf({ directory }: World, destination: unknown): string {
-  const name = text(destination);
-  return name.startsWith("transfer:") ? name : `file:${join(directory, name)}`;
-}
 
 const targetTime = (time: Step[string]) =>
   time === undefined ? {} : { targetTimeMicros: BigInt(text(time) || Number(time)) };
@@ -69,8 +45,17 @@ function backupRequest(world: World, step: Step) {
   };
 }
 
+/** Names of the oldest backups, as many as the step states. */
+async function oldestBackups(world: World, step: Step): Promise<string[]> {
+  const uri = uriOf(world, step["uri"]);
+  const { backups } = await world.client.management.listBackups({ uri });
+  return backups.slice(-Number(step["oldest"])).map(({ name }) => name);
+}
+
 /** One function for each `do` of clients/scenarios.yaml. */
 export const steps: Record<string, (world: World, step: Step) => Promise<Outcome | void>> = {
+  ...policySteps,
+
   async createDocument({ client, kept }, step) {
     const document = await client.documents.createDocument({
       factoryLink: text(step["factory"]),
@@ -181,6 +166,24 @@ export const steps: Record<string, (world: World, step: Step) => Promise<Outcome
       documents: Number((await world.client.waitForOperation(name)).verify().backup?.documents),
     };
   },
+  async copyBackup(world, step) {
+    const { name } = await world.client.management.copyBackup({
+      source: uriOf(world, step["source"]),
+      destination: uriOf(world, step["destination"]),
+    });
+    const { backup, segmentsWritten } = (await world.client.waitForOperation(name)).copy();
+    return { documents: Number(backup?.documents), segments: segmentsWritten };
+  },
+  async pinBackup(world, step) {
+    const [backupName = ""] = await oldestBackups(world, step);
+    const uri = uriOf(world, step["uri"]);
+    const reason = text(step["reason"]);
+    await world.client.management.pinBackup({ uri, backupName, reason });
+  },
+  async unpinBackup(world, step) {
+    const [backupName = ""] = await oldestBackups(world, step);
+    await world.client.management.unpinBackup({ uri: uriOf(world, step["uri"]), backupName });
+  },
   describeBackup: async (world, step) => ({
     documents: Number(
       (await world.client.management.describeBackup({ uri: uriOf(world, step["uri"]) })).documents,
@@ -236,12 +239,12 @@ export const steps: Record<string, (world: World, step: Step) => Promise<Outcome
     return { count: features.filter(({ enforced }) => enforced).length };
   },
   async pruneBackups(world, step) {
-    const uri = uriOf(world, step["uri"]);
-    const { backups } = await world.client.management.listBackups({ uri });
-    const names = backups.slice(-Number(step["oldest"])).map(({ name }) => name);
-    return {
-      count: (await world.client.management.pruneBackups({ uri, names })).removedBackups.length,
-    };
+    const names = await oldestBackups(world, step);
+    const { removedBackups, pinnedBackups } = await world.client.management.pruneBackups({
+      uri: uriOf(world, step["uri"]),
+      names,
+    });
+    return { count: removedBackups.length, pinned: pinnedBackups.length };
   },
 
   configureAutoBackup: async ({ client }, step) => ({

@@ -137,12 +137,14 @@ test.each(["v1", "v1alpha"])("reflection %s lists the services", async (version)
     "grpc.reflection.v1alpha.ServerReflection",
     "holdfast.document.v1.DocumentService",
     "holdfast.management.v1.ManagementService",
+    "holdfast.management.v1.PolicyService",
   ]);
 });
 
 test.each([
   ["holdfast.document.v1.DocumentService", "holdfast/document/v1/document.proto"],
   ["holdfast.document.v1.DocumentService.GetDocument", "holdfast/document/v1/document.proto"],
+  ["holdfast.management.v1.PolicyService.RunPolicy", "holdfast/management/v1/policy.proto"],
   ["holdfast.document.v1.Document.self_link", "holdfast/document/v1/document.proto"],
   ["holdfast.document.v1.Document.body", "holdfast/document/v1/document.proto"],
   ["holdfast.document.v1.BODY_FORMAT_JSON", "holdfast/document/v1/document.proto"],

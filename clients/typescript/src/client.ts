@@ -19,6 +19,7 @@ import {
   type RestoreRequest,
   type RestoreResult,
 } from "./gen/holdfast/management/v1/management.js";
+import { PolicyServiceDefinition } from "./gen/holdfast/management/v1/policy.js";
 import { downloadBackup, type DownloadOptions, type DownloadedBackup } from "./download.js";
 import {
   exportDocuments,
@@ -51,6 +52,7 @@ const messageBytes = 20 * 1024 * 1024;
  */
 export class HoldfastClient implements Services {
   readonly management: Services["management"];
+  readonly policies: Services["policies"];
   readonly documents: Services["documents"];
   readonly operations: Services["operations"];
   readonly byteStream: Services["byteStream"];
@@ -71,6 +73,7 @@ export class HoldfastClient implements Services {
     const factory = createClientFactory().use(errorMiddleware);
     const authorized = token === undefined ? factory : factory.use(bearerMiddleware(token));
     this.management = authorized.create(ManagementServiceDefinition, channel);
+    this.policies = authorized.create(PolicyServiceDefinition, channel);
     this.documents = authorized.create(DocumentServiceDefinition, channel);
     this.operations = authorized.create(OperationsDefinition, channel);
     this.byteStream = authorized.create(ByteStreamDefinition, channel);

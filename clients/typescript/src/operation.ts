@@ -4,6 +4,7 @@ import type { Operation } from "./gen/google/longrunning/operations.js";
 import {
   BackupResult,
   CheckIndexResult,
+  CopyBackupResult,
   OperationMetadata,
   RestoreResult,
   VerifyResult,
@@ -26,6 +27,7 @@ export interface FinishedOperation {
   restore(): RestoreResult;
   verify(): VerifyResult;
   check(): CheckIndexResult;
+  copy(): CopyBackupResult;
 }
 
 /** Implements HoldfastClient.waitForOperation. */
@@ -69,5 +71,6 @@ function finished(operation: Operation): FinishedOperation {
     restore: as("RestoreResult", (bytes) => RestoreResult.decode(bytes)),
     verify: as("VerifyResult", (bytes) => VerifyResult.decode(bytes)),
     check: as("CheckIndexResult", (bytes) => CheckIndexResult.decode(bytes)),
+    copy: as("CopyBackupResult", (bytes) => CopyBackupResult.decode(bytes)),
   };
 }

@@ -14,12 +14,21 @@ import {
   RestoreRequestSchema,
   StreamRestoreRequestSchema,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  CreatePolicyRequestSchema,
+  PolicyService,
+  RunPolicyRequestSchema,
+} from "../../../gen/ts/holdfast/management/v1/policy_pb.js";
 import { auditedMethods, subjectOf } from "./audit.js";
 
 test("audits every method except reads and writes of single documents", () => {
-  const methods = [DocumentService, ManagementService, ByteStream, Operations].flatMap(
-    ({ methods: all, typeName }) => all.map(({ name }) => `${typeName}.${name}`),
-  );
+  const methods = [
+    DocumentService,
+    ManagementService,
+    PolicyService,
+    ByteStream,
+    Operations,
+  ].flatMap(({ methods: all, typeName }) => all.map(({ name }) => `${typeName}.${name}`));
   expect([...auditedMethods].filter((name) => !methods.includes(name))).toEqual([]);
   expect(
     methods
@@ -34,15 +43,20 @@ test("audits every method except reads and writes of single documents", () => {
       "GetDocumentVersion",
       "GetHost",
       "GetOperation",
+      "GetPolicy",
       "GetStats",
       "GetTransfer",
     ],
     ...[
+      "ListDeliveries",
       "ListDocumentVersions",
       "ListDocuments",
       "ListOperations",
+      "ListPolicies",
+      "ListPolicyRuns",
       "ListTransfers",
       "PatchDocument",
+      "PreviewPolicy",
       "QueryWriteStatus",
       "ReplaceDocument",
       "WaitOperation",
@@ -94,6 +108,17 @@ test.each([
     undefined,
   ],
   [create(ConfigureAutoBackupRequestSchema, { enabled: true }), "enabled=true"],
+  [
+    create(CreatePolicyRequestSchema, {
+      policy: {
+        name: "nightly",
+        destination: "https://user:secret@store.test/a?sig=secret",
+        notify: { webhooks: [{ url: "https://hooks.test/secret", secret: "whsec_secret" }] },
+      },
+    }),
+    "https://store.test/a nightly",
+  ],
+  [create(RunPolicyRequestSchema, { name: "nightly" }), "nightly"],
 ])("returns the subject without secrets: %#", (message, subject) => {
   expect(subjectOf(message)).toBe(subject);
 });

@@ -1,13 +1,16 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Operations } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { ManagementService } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import { PolicyService } from "../../../gen/ts/holdfast/management/v1/policy_pb.js";
 import { createAccess } from "../../security/access.js";
 import { openTokens } from "../../security/tokens.js";
 import { authorizeMethods } from "./method-roles.js";
 
 const refused: string[] = [];
 const access = createAccess(
-  openTokens("backup-token backup\nrestore-token restore\nread-token read\nwrite-token write\n"),
+  openTokens(
+    "backup-token backup\nrestore-token restore\nread-token read\nwrite-token write\nprune-token prune\n",
+  ),
   ({ address }, action, { reason }) => refused.push(`${address} ${action} ${reason}`),
 );
 const authorizeCaller = authorizeMethods(access);
@@ -57,4 +60,23 @@ test("does not allow the role read to start, cancel or prune, nor anything witho
     "192.0.2.1 Restore ROLE_MISSING",
     "192.0.2.1 GetOperation TOKEN_MISSING",
   ]);
+});
+
+test("allows the role backup to run policies and pin backups, and only the role prune to remove", () => {
+  const { pinBackup, unpinBackup, pruneBackups, copyBackup } = ManagementService.method;
+  const { createPolicy, deletePolicy, pausePolicy } = PolicyService.method;
+  const { getPolicy, previewPolicy, runPolicy } = PolicyService.method;
+  for (const method of [getPolicy, previewPolicy, runPolicy, pinBackup, copyBackup])
+    authorize(method, "backup-token");
+  for (const method of [unpinBackup, pruneBackups]) authorize(method, "prune-token");
+  const refusedCalls = [
+    ...[createPolicy, deletePolicy, pausePolicy, unpinBackup, pruneBackups].map(
+      (method) => [method, "backup-token"] as const,
+    ),
+    ...[createPolicy, runPolicy, pinBackup].map((method) => [method, "prune-token"] as const),
+  ];
+  for (const [method, token] of refusedCalls)
+    expect(() => authorize(method, token)).toThrow(
+      expect.objectContaining({ reason: "ROLE_MISSING" }) as Error,
+    );
 });
