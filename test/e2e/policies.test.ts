@@ -200,6 +200,22 @@ test("copies catch up after an outage of their destination", async () => {
   expect((await statusOf(fixture)).problems).toEqual([]);
 });
 
+test("refuses to copy what is no backup, an archive, or the destination itself", async () => {
+  const fixture = await hostFixture();
+  await fixture.put("a", {});
+  await fixture.backup("b.zip", { container: "ZIP" });
+  await fixture.backup("b", { container: "DIRECTORY" });
+  const copy = (source: string, destination = "copy") =>
+    fixture.host.management.copyBackup({
+      source: fixture.uri(source),
+      destination: fixture.uri(destination),
+    });
+  await expect(copy("missing")).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
+  await expect(copy("b.zip")).rejects.toMatchObject({ reason: "NOT_SUPPORTED" });
+  await expect(copy("b", "b")).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
+  expect(readdirSync(fixture.root)).not.toContain("copy");
+});
+
 test("makes up a missed run once after a restart, and jumps of the clock run once", async () => {
   let offsetMicros = 0;
   const nowMicros = () => Date.now() * 1000 + offsetMicros;

@@ -7,8 +7,13 @@ export async function unfinishedFiles(root: string): Promise<string[]> {
     readdirSync(root, { recursive: true })
       .map(String)
       .filter((name) => /\.holdfast-|\.lease|\.tmp/.test(name));
-  await eventually(() => !unfinished().some((name) => /^data\/\.holdfast-\w+\.tmp$/.test(name)), {
-    state: unfinished,
-  });
-  return unfinished();
+  // The listing that shows no record being written is the result: the next record may begin after it.
+  const settled = await eventually(
+    () => {
+      const names = unfinished();
+      return !names.some((name) => /^data\/\.holdfast-\w+\.tmp$/.test(name)) && { names };
+    },
+    { state: unfinished },
+  );
+  return settled.names;
 }

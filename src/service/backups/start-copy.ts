@@ -38,12 +38,6 @@ export async function startCopy(
 ): Promise<OperationView> {
   const { operations, registry, ownIndexIds } = options;
   const source = await resolveSource(options, request.source);
-  if (source.location.object !== undefined)
-    throw new HostError(
-      "NOT_SUPPORTED",
-      `${source.uri} is an archive, and only backups of type DIRECTORY are copied incrementally. Copy the file itself.`,
-      { metadata: { field: "source" } },
-    );
   const target = await registry.open({ uri: request.destination, purpose: "write objects" });
   if (await isSame(source, target))
     throw new HostError(
@@ -53,6 +47,12 @@ export async function startCopy(
     );
   const reader = await openSource(source, never);
   try {
+    if (reader.kind !== "DIRECTORY")
+      throw new HostError(
+        "NOT_SUPPORTED",
+        `${source.uri} is an archive, and only backups of type DIRECTORY are copied incrementally. Copy the file itself.`,
+        { metadata: { field: "source" } },
+      );
     const wanted = { name: request.backupName, indexIds: ownIndexIds() };
     const file = await findManifest(reader, wanted, never);
     const run = (signal: AbortSignal, report: Report) =>
