@@ -171,10 +171,9 @@ export async function listBackups(
     manifests.flatMap((found) => ("file" in found ? segmentNames(found.file.manifest) : [])),
   );
   const sizes = await reader.sizesOf([...names], signal);
-  const pinned = await reader.pinned?.(signal);
   for (const found of manifests) {
     const listed = listOne(where, found, sizes);
-    const listing = pinned?.has(found.name) ? { ...listed, pinned: true } : listed;
+    const listing = found.pinned ? { ...listed, pinned: true } : listed;
     // A backup that was replaced during the listing is not damaged; it no longer exists.
     if (
       listing.state === "DAMAGED" &&

@@ -5,7 +5,10 @@ import type { Retention } from "../destination/destination.js";
 import type { HeldLease } from "../io/lease.js";
 
 /** A manifest at a destination, or the reason why it cannot be read or is not trusted. */
-export type FoundManifest = { name: string; file: StoredManifest } | UnusableManifest;
+export type FoundManifest = ({ name: string; file: StoredManifest } | UnusableManifest) & {
+  /** Whether a pin is beside it. Default: false. */
+  pinned?: boolean;
+};
 
 /** A manifest that is damaged, or not signed by a trusted signer. */
 export interface UnusableManifest {
@@ -42,8 +45,6 @@ export interface ContainerReader {
   manifests(signal: AbortSignal): Promise<FoundManifest[]>;
   /** Whether there are files with names of encrypted segments. Absent for an archive. */
   hasEncryptedFiles?(signal: AbortSignal): Promise<boolean>;
-  /** Returns the names of pinned manifests. Absent for an archive. */
-  pinned?(signal: AbortSignal): Promise<ReadonlySet<string>>;
   /** Returns the sizes of files by their names, without those that do not exist. */
   sizesOf(names: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
   /**

@@ -28,7 +28,6 @@ export function openDirectoryReader(
     manifests: (signal) => manifestsAt(destination, signal, trust),
     hasEncryptedFiles: async (signal) =>
       (await namesIn(destination, signal)).some(isEncryptedSegmentName),
-    pinned: async (signal) => pinnedIn(await namesIn(destination, signal)),
     sizesOf: (names, signal) => sizesIn(destination, names, signal),
     async fetch(wanted, signal, onBytes) {
       // Small segments of a remote destination take the time of their requests, not of their bytes.
@@ -99,7 +98,8 @@ export async function manifestsAt(
   if (disappeared && found.length === 0 && attemptsLeft > 0)
     return manifestsAt(destination, signal, trust, attemptsLeft - 1);
   if (found.length === 0 && names.some(isXenonFile)) throw xenonBackup(destination.displayName());
-  return found;
+  const pins = pinnedIn(names);
+  return found.map((one) => (pins.has(one.name) ? { ...one, pinned: true } : one));
 }
 
 /**
