@@ -50,11 +50,10 @@ const arrows = {
   },
   metrics: { parts: ["service"], types: ["operation", "policy", "backup", "stats"] },
   api: {
-    parts: ["service", "document", "security", "gen"],
+    parts: ["service", "policy", "document", "security", "gen"],
     types: [
       "encoding",
       "operation",
-      "policy",
       "notification",
       "backup",
       "destination",

@@ -436,6 +436,7 @@ export async function removeBackups(
   unused: UnusedFiles,
 ): Promise<Removed> {
   await lock.assertHeld();
+  if (unused.names.length === 0) return { removed: [], locked: [], pinned: [] };
   const { signal } = lock;
   const names = await namesIn(destination, signal);
   const pins = pinnedIn(names);

@@ -19,6 +19,14 @@ import { parsePolicyFile } from "./policy-file.js";
 import { productVersion } from "./product-version.js";
 import type { Storage } from "./storage.js";
 
+const builtInStates = {
+  OFF: "PAUSED",
+  CURRENT: "ACTIVE",
+  WAITING: "ACTIVE",
+  RUNNING: "RUNNING",
+  RETRYING: "RETRYING",
+} as const;
+
 /** Name of the policy that stands for the automatic backups of the host. */
 const builtInName = "automatic";
 
@@ -164,7 +172,6 @@ function builtInPolicy(
       const status = autoBackup.status();
       const uri = withoutSecrets(paths.autoBackupUri);
       const problem = status.lastError?.message;
-      const states = { OFF: "PAUSED", CURRENT: "ACTIVE", WAITING: "ACTIVE", RUNNING: "RUNNING" };
       return {
         policy: {
           spec: {
@@ -189,7 +196,7 @@ function builtInPolicy(
         },
         uris: [uri],
         nowMicros: platform.nowMicros(),
-        state: ({ ...states, RETRYING: "RETRYING" } as const)[status.state] as "ACTIVE",
+        state: builtInStates[status.state],
         problems:
           status.enabled && problem !== undefined ? [{ kind: "failing", message: problem }] : [],
         nextRunsMicros: [],

@@ -1,4 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { durationText, parseDuration } from "../../policy/duration.js";
 import type { RunKind, PolicySpec } from "../../policy/policy.js";
 import type { RetentionRules } from "../../policy/retention.js";
 import type { Schedule } from "../../policy/schedule.js";
@@ -23,7 +24,6 @@ import {
 } from "../../../gen/ts/holdfast/management/v1/policy_pb.js";
 import { VerifyLevel } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Delivery } from "../../notification/delivery.js";
-import { parseDurationField, durationField } from "../../service/policies/duration-field.js";
 import { durableIndexLink } from "../../service/documents/factories.js";
 import type { DestinationProgress } from "../../service/policies/policy-progress.js";
 import type { PolicyRun } from "../../service/policies/policy-run.js";
@@ -70,6 +70,15 @@ export function fromPolicy(message: BackupPolicy): PolicySpec {
     acknowledge: message.acknowledge === Acknowledge.COPIED ? "COPIED" : "LOCAL",
     whenUnreachable: message.whenUnreachable === WhenUnreachable.DEGRADE ? "DEGRADE" : "FAIL",
   };
+}
+
+/** An empty text is no duration. */
+function parseDurationField(text: string, field: string): number | undefined {
+  return text === "" ? undefined : parseDuration(text, field);
+}
+
+function durationField(ms: number | undefined): string {
+  return ms === undefined ? "" : durationText(ms);
 }
 
 function optional<Name extends string>(name: Name, text: string, field: string) {

@@ -2,12 +2,13 @@ import { AutoBackup, type AutoBackupRun } from "../../backup/schedule/auto-backu
 import type { AutoBackupStatus } from "../../backup/schedule/status.js";
 import { resolveTarget } from "../../container/resolve.js";
 import type { EncryptTo } from "../../encoding/encoding-call.js";
-import { type HostError } from "../../errors.js";
+import type { HostError } from "../../errors.js";
 import type { PolicySpec } from "../../policy/policy.js";
 import { withoutSecrets } from "../../security/secrets.js";
 import type { ManagementOptions } from "../backups/management-options.js";
 import { CopiedBarrier } from "./copied-barrier.js";
-import type { PolicyProgressFile } from "./policy-progress.js";
+import { restoresFromMicros } from "./plan-retention.js";
+import { withoutFailure, type PolicyProgressFile } from "./policy-progress.js";
 
 /** Dependencies of ContinuousBackups. */
 export interface ContinuousBackupsOptions extends Pick<
@@ -153,8 +154,7 @@ export class ContinuousBackups {
     barrier?.performed(positionMicros);
     const failuresBefore = progress.of(spec.name).failures["BACKUP"]?.count ?? 0;
     progress.note(spec.name, (known) => {
-      const { BACKUP: _ended, ...others } = known.failures;
-      known.failures = others;
+      known.failures = withoutFailure(known, "BACKUP");
       known.lastSuccessMicros = timeMicros;
     });
     progress.noteDestination(spec.name, uri, {
@@ -162,16 +162,11 @@ export class ContinuousBackups {
       positionMicros,
       lastSuccessMicros: timeMicros,
       lastError: "",
-      windowFromMicros:
-        window.earliestMicros <= window.historyStartMicros ? 0 : window.earliestMicros,
+      windowFromMicros: restoresFromMicros(window),
       windowToMicros: window.latestMicros,
     });
-    for (const { destination } of spec.copies) {
-      const copy = withoutSecrets(destination);
-      const known = progress.of(spec.name).destinations[copy];
-      if ((known?.positionMicros ?? 0) < positionMicros && !known?.behindSinceMicros)
-        progress.noteDestination(spec.name, copy, { behindSinceMicros: timeMicros });
-    }
+    const copies = spec.copies.map(({ destination }) => withoutSecrets(destination));
+    progress.noteBehind(spec.name, copies, positionMicros, timeMicros);
     onSucceeded(spec, failuresBefore);
   }
 }

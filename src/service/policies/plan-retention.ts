@@ -75,8 +75,7 @@ function toRetained({
   return [
     {
       name,
-      // A log from which nothing was removed restores every point in time.
-      coversFromMicros: isComplete(backup.window) ? 0n : BigInt(backup.window.earliestMicros),
+      coversFromMicros: BigInt(restoresFromMicros(backup.window)),
       coversToMicros: BigInt(backup.window.latestMicros),
       series: backup.indexId,
       // A backup is verified when it is written.
@@ -86,5 +85,13 @@ function toRetained({
   ];
 }
 
-const isComplete = ({ earliestMicros, historyStartMicros }: RestorableWindow) =>
-  earliestMicros <= historyStartMicros;
+/**
+ * Returns the oldest point in time of a restorable window. 0: a log from which nothing was removed restores
+ * every point in time.
+ */
+export function restoresFromMicros({
+  earliestMicros,
+  historyStartMicros,
+}: RestorableWindow): number {
+  return earliestMicros <= historyStartMicros ? 0 : earliestMicros;
+}

@@ -147,6 +147,21 @@ export class PolicyProgressFile {
     this.note(policy, at(uri, change));
   }
 
+  /** Notes which copies do not have the backup up to a position yet. */
+  noteBehind(
+    policy: string,
+    copies: readonly string[],
+    positionMicros: number,
+    nowMicros: number,
+  ): void {
+    const known = this.of(policy).destinations;
+    for (const uri of copies) {
+      const { positionMicros: copied = 0, behindSinceMicros = 0 } = known[uri] ?? {};
+      if (copied < positionMicros && behindSinceMicros === 0)
+        this.noteDestination(policy, uri, { behindSinceMicros: nowMicros });
+    }
+  }
+
   remove(policy: string): void {
     this.known.delete(policy);
     this.writeSoon();
@@ -181,6 +196,15 @@ export class PolicyProgressFile {
       await this.file.write(Object.fromEntries(this.known)).catch(this.options.onProblem);
     }
   }
+}
+
+/** Returns failures without those of a kind of runs, which has succeeded. */
+export function withoutFailure(
+  { failures }: PolicyProgress,
+  kind: string,
+): PolicyProgress["failures"] {
+  const { [kind]: _ended, ...others } = failures;
+  return others;
 }
 
 function at(uri: string, change: Partial<DestinationProgress>) {

@@ -11,7 +11,7 @@ import {
 } from "../../policy/policy.js";
 import { Scheduler, type SchedulerClock } from "../../policy/scheduler.js";
 import { withoutSecrets } from "../../security/secrets.js";
-import type { PolicyProgressFile } from "./policy-progress.js";
+import { withoutFailure, type PolicyProgressFile } from "./policy-progress.js";
 import { errorOf, type PolicyRun, type RunReason, type RunStep } from "./policy-run.js";
 import type { EndedStep, PolicySteps } from "./policy-steps.js";
 import type { RunHistory } from "./run-history.js";
@@ -188,8 +188,7 @@ export class PolicyRunner {
       if (request.task && run.state !== "INTERRUPTED")
         known.lastDueMs[request.task.key] = request.task.dueMs;
       if (error === undefined) {
-        const { [kind]: _ended, ...others } = known.failures;
-        known.failures = others;
+        known.failures = withoutFailure(known, kind);
         if (kind === "BACKUP") known.lastSuccessMicros = run.endTimeMicros;
       } else
         known.failures[kind] = {
@@ -249,22 +248,11 @@ export class PolicyRunner {
       positionMicros,
       lastSuccessMicros: platform.nowMicros(),
     });
-    this.noteBehind(spec, positionMicros);
+    const copies = spec.copies.map(({ destination }) => withoutSecrets(destination));
+    progress.noteBehind(spec.name, copies, positionMicros, platform.nowMicros());
     await this.retain(spec, uri, run, signal);
     for (const { destination, schedule } of spec.copies)
       if (!signal.aborted && !schedule) await this.copy(spec, destination, run, signal);
-  }
-
-  /** Notes which copies do not have the newest backup yet. */
-  private noteBehind(spec: PolicySpec, positionMicros: number): void {
-    const { progress, platform } = this.options;
-    const known = progress.of(spec.name).destinations;
-    for (const { destination } of spec.copies) {
-      const uri = withoutSecrets(destination);
-      const { positionMicros: copied = 0, behindSinceMicros = 0 } = known[uri] ?? {};
-      if (copied < positionMicros && behindSinceMicros === 0)
-        progress.changeDestination(spec.name, uri, { behindSinceMicros: platform.nowMicros() });
-    }
   }
 
   private async copy(
