@@ -260,11 +260,16 @@ export const limits = {
   autoBackupOtherLineages: 10,
   /** A manifest. */
   manifestBytes: 4 * MiB,
-  /** Manifests at one destination. */
+  /** Backups at one destination. No backup is added to a destination that has as many. */
   manifestsPerDestination: 10_000,
   /**
-   * All manifests of one destination, which the host keeps in memory. A host leaves one per
-   * lineage.
+   * Manifests that are read at one destination: more than any backup leaves, so that they can be listed
+   * and pruned.
+   */
+  manifestsRead: 20_000,
+  /**
+   * All manifests of one destination, which the host keeps in memory, with each segment counted once. 10,000
+   * backups with chains of 64 deltas take about 40 MiB.
    */
   manifestsBytes: 64 * MiB,
   /** Manifests that are read at the same time. A store far away responds to each after a while. */
@@ -326,8 +331,12 @@ export const limits = {
   durationChars: 100,
   /** A duration: 100 years. Any time of Holdfast and such a duration add up to an exact number. */
   durationMaxMs: 100 * 365 * 86_400_000,
-  /** Backups that one call of pruning removes. */
-  prunedBackups: 1000,
+  /** Segments that one page of a listing of backups describes, besides those of its first backup: about 2.5 MiB. */
+  listedSegments: 8000,
+  /** Listings of backups that are kept for their next pages. Each takes up to 20 MiB. */
+  keptListings: 4,
+  /** How long a listing is kept for its next page. */
+  keptListingMs: 60_000,
   /** How long the scheduler sleeps at most, so that it soon notices a clock that was changed. */
   schedulerTickMs: 60_000,
   /**

@@ -136,6 +136,7 @@ async function writeBackup(
     );
   }
   const { own, strangers } = await ownManifests(writer, engine, snapshot, task.written);
+  requireRoom(writer, task.keepEarlier ? 0 : own.length);
   const chainThere = await findChain(writer, own, task.isDamaged);
   const before = {
     existing: writer.existing,
@@ -302,7 +303,8 @@ function otherIndexWarnings(
 
 /**
  * Returns the manifests of this log: with its index and lineage, with a last row that it contains, and in the record of this host. A
- * backup may extend or remove only these. `strangers` match otherwise but are not in the record.
+ * backup may extend or remove only these. `strangers` match otherwise, are not in the record, and are not older than the own ones:
+ * the record has the last few only.
  */
 export async function ownManifests(
   writer: Pick<ContainerWriter, "existing" | "existingIsOwn">,
@@ -323,7 +325,8 @@ export async function ownManifests(
     if (known && (row === undefined || (await engine.contains(row)))) own.push(found.file);
     else strangers.push(found.file);
   }
-  return { own, strangers };
+  const newest = own.reduce((most, { manifest }) => Math.max(most, manifest.number), 0);
+  return { own, strangers: strangers.filter(({ manifest }) => manifest.number > newest) };
 }
 
 /** The newest of the manifests, whether all of its segments are present, and whether its last verification found damage. */
@@ -377,6 +380,15 @@ async function stage(
     await platform.files.remove(path).catch(() => {});
     throw error;
   }
+}
+
+/** Throws DESTINATION_FULL if the destination has as many backups as are kept at one. `replaced`: how many this one replaces. */
+export function requireRoom({ existing }: Pick<ContainerWriter, "existing">, replaced = 0): void {
+  if (existing.length - replaced < limits.manifestsPerDestination) return;
+  throw new HostError(
+    "DESTINATION_FULL",
+    `The destination has ${existing.length} backups, and at most ${limits.manifestsPerDestination} are kept at one. Nothing was written. Prune backups with holdfast prune, or set a retention in the policy.`,
+  );
 }
 
 /** Returns the next number. Names are unique by number and digest, so the greatest number can repeat. */

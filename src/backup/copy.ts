@@ -19,6 +19,7 @@ import {
   type Segment,
   type StoredManifest,
 } from "../segment/manifest.js";
+import { requireRoom } from "./backup.js";
 import type { Report } from "./progress.js";
 
 /** Result of a copy. */
@@ -60,6 +61,7 @@ export async function copyBackup(
       await readBackManifest(destination, manifest, either);
       return { bytesWritten: 0, segmentsWritten: 0, warnings: [] };
     }
+    requireRoom(writer);
     const staged = await stage(platform, { reader, writer, missing }, either, report);
     report({ stage: "writing" });
     let bytesDone = 0;

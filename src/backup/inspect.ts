@@ -164,26 +164,25 @@ export async function listBackups(
   location: BackupLocation,
   signal: AbortSignal,
 ): Promise<BackupListing[]> {
-  const listings: BackupListing[] = [];
   const where = locationOf(location, reader);
   const manifests = await reader.manifests(signal);
   const names = new Set(
     manifests.flatMap((found) => ("file" in found ? segmentNames(found.file.manifest) : [])),
   );
   const sizes = await reader.sizesOf([...names], signal);
-  for (const found of manifests) {
+  const listings = manifests.map((found) => {
     const listed = listOne(where, found, sizes);
-    const listing = found.pinned ? { ...listed, pinned: true } : listed;
-    // A backup that was replaced during the listing is not damaged; it no longer exists.
-    if (
-      listing.state === "DAMAGED" &&
-      "file" in found &&
-      (await isReplaced(reader, found.name, signal))
-    )
-      continue;
-    listings.push(listing);
-  }
-  return listings;
+    return found.pinned ? { ...listed, pinned: true } : listed;
+  });
+  const damaged = listings.filter(({ state, backup }) => state === "DAMAGED" && backup);
+  // An archive cannot be replaced during a read.
+  if (damaged.length === 0 || reader.kind === "ZIP") return listings;
+  // A backup that was replaced during the listing is not damaged; it no longer exists.
+  const present = await reader.sizesOf(
+    damaged.map(({ name }) => name),
+    signal,
+  );
+  return listings.filter((one) => !damaged.includes(one) || present.has(one.name));
 }
 
 const segmentNames = ({ segments }: Manifest) => segments.map(({ name }) => name);

@@ -2,7 +2,7 @@ import { HostError } from "../errors.js";
 import { fromFileError } from "../io/file-error.js";
 import { eachConcurrently } from "../io/each-concurrently.js";
 import { limits } from "../limits.js";
-import { decodeManifest } from "../segment/manifest.js";
+import { decodeManifest, type KnownSegments } from "../segment/manifest.js";
 import { parseManifestName, signatureName } from "../segment/format.js";
 import type { FoundManifest, ManifestTrust } from "./container.js";
 import { newestFirst } from "./newest-first.js";
@@ -30,27 +30,28 @@ export async function readManifests(
     .filter((name) => parseManifestName(name) !== undefined)
     .sort()
     .reverse();
-  if (wanted.length > limits.manifestsPerDestination) {
+  if (wanted.length > limits.manifestsRead) {
     throw new HostError(
       "BACKUP_FOREIGN",
-      `The destination contains ${wanted.length} manifests, which exceeds the limit of ${limits.manifestsPerDestination}.`,
+      `The destination contains ${wanted.length} manifests, which exceeds the limit of ${limits.manifestsRead}.`,
     );
   }
   const all = new Set(names);
   // In the order of the names, whichever is read first.
   const found: (FoundManifest | undefined)[] = [];
+  const known: KnownSegments = { segments: new Map(), sharedBytes: 0 };
   let bytesRead = 0;
   const readOne = async (name: string): Promise<FoundManifest | undefined> => {
     const bytes = await read(name);
     if (bytes === undefined) return undefined;
     bytesRead += bytes.length;
-    if (bytesRead > limits.manifestsBytes) {
+    const file = decodeManifest(name, bytes, known);
+    if (bytesRead - known.sharedBytes > limits.manifestsBytes) {
       throw new HostError(
         "BACKUP_FOREIGN",
         `The manifests at the destination exceed the limit of ${limits.manifestsBytes} bytes in total.`,
       );
     }
-    const file = decodeManifest(name, bytes);
     if (trust) {
       const signature = signatureName(name);
       const text = all.has(signature) ? await read(signature) : undefined;

@@ -1,6 +1,11 @@
 import type { LineageParent, RestorableWindow } from "../engine/engine.js";
 import type { Compression } from "./format.js";
-import { fileBytesOf, type SegmentEncryption, type StoredManifest } from "./manifest.js";
+import {
+  fileBytesOf,
+  type Segment,
+  type SegmentEncryption,
+  type StoredManifest,
+} from "./manifest.js";
 
 /** How a backup is packed. STREAM: an archive sent over HTTP or HTTPS. */
 export type ContainerKind = "ZIP" | "DIRECTORY" | "STREAM";
@@ -69,13 +74,25 @@ export function describeManifest(
     uri,
     container,
     sizeBytes: segments.reduce((sum, segment) => sum + fileBytesOf(segment), 0),
-    segments: segments.map(({ prunes: _prunes, stored, ...segment }) => ({
-      ...segment,
-      ...(stored && {
-        storedBytes: stored.sizeBytes,
-        compression: stored.compression,
-        encrypted: stored.encrypted,
-      }),
-    })),
+    segments: segments.map(describeSegment),
   };
+}
+
+/** Many backups at a destination share a segment, which is described once. */
+const described = new WeakMap<Segment, SegmentDescription>();
+
+function describeSegment(segment: Segment): SegmentDescription {
+  const before = described.get(segment);
+  if (before) return before;
+  const { prunes: _prunes, stored, ...facts } = segment;
+  const description = {
+    ...facts,
+    ...(stored && {
+      storedBytes: stored.sizeBytes,
+      compression: stored.compression,
+      encrypted: stored.encrypted,
+    }),
+  };
+  described.set(segment, description);
+  return description;
 }

@@ -1,9 +1,11 @@
-import { create, fromJsonString, toJsonString } from "@bufbuild/protobuf";
+import { create, fromJson, toJsonString, type JsonValue } from "@bufbuild/protobuf";
 import {
   Compression as CompressionCode,
   ManifestSchema,
   SegmentKind,
+  SegmentSchema,
   type Manifest as ManifestMessage,
+  type Segment as SegmentMessage,
 } from "../../gen/ts/holdfast/backup/v1/manifest_pb.js";
 import type { LineageParent, RowId, RestorableWindow, SegmentContent } from "../engine/engine.js";
 import { HostError } from "../errors.js";
@@ -149,10 +151,24 @@ export function encodeManifest(manifest: Manifest): ManifestFile {
 }
 
 /**
+ * Segments that were decoded, by their JSON. The manifests of one destination list the same segments again
+ * and again: each is then decoded, checked and kept once.
+ */
+export interface KnownSegments {
+  segments: Map<string, Segment>;
+  /** Bytes of JSON of segments that were known already. */
+  sharedBytes: number;
+}
+
+/**
  * Decodes a manifest file and checks its digest, names and ranges. Throws FORMAT_TOO_NEW for a newer
  * format, before any other field is checked, and BACKUP_DAMAGED for an invalid manifest.
  */
-export function decodeManifest(name: string, bytes: Uint8Array): ManifestFile {
+export function decodeManifest(
+  name: string,
+  bytes: Uint8Array,
+  known: KnownSegments = { segments: new Map(), sharedBytes: 0 },
+): ManifestFile {
   const damaged = (problem: string, cause?: unknown) =>
     new HostError(
       "BACKUP_DAMAGED",
@@ -166,10 +182,9 @@ export function decodeManifest(name: string, bytes: Uint8Array): ManifestFile {
   if (bytes.length > limits.manifestBytes)
     throw damaged(`its size of ${bytes.length} bytes exceeds the limit`);
   let message: ManifestMessage;
+  let listed: JsonValue[];
   try {
-    message = fromJsonString(ManifestSchema, Buffer.from(bytes).toString("utf8"), {
-      ignoreUnknownFields: true,
-    });
+    ({ message, listed } = readJson(Buffer.from(bytes).toString("utf8")));
   } catch (cause) {
     throw damaged("it is not valid JSON of a manifest", cause);
   }
@@ -179,50 +194,99 @@ export function decodeManifest(name: string, bytes: Uint8Array): ManifestFile {
       `The backup ${name} has format ${message.formatVersion}; this host reads formats up to ${formatVersion}. Restore it with the version of Holdfast that wrote it, or a later one.`,
     );
   }
-  const problem =
-    message.formatVersion >= 1
-      ? problemOf(message, expected.number)
-      : `its format ${message.formatVersion} is unknown`;
+  if (message.formatVersion < 1) throw damaged(`its format ${message.formatVersion} is unknown`);
+  const segments = listed.map((json, i) => {
+    const segment = decodeSegment(json, known);
+    if (typeof segment !== "string") return segment;
+    throw damaged(`its segment ${i + 1} ${segment}`);
+  });
+  const problem = problemOf(message, segments, expected.number);
   if (problem !== undefined) throw damaged(problem);
-  return { name, sha256, bytes, manifest: toManifest(message) };
+  return { name, sha256, bytes, manifest: toManifest(message, segments) };
+}
+
+/** Separates the segments of a manifest from its other fields. */
+function readJson(text: string): { message: ManifestMessage; listed: JsonValue[] } {
+  const json = JSON.parse(text) as JsonValue;
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    throw new TypeError("it is not an object");
+  const { segments: listed = null, ...others } = json;
+  if (listed !== null && !Array.isArray(listed)) throw new TypeError("its segments are no list");
+  const message = fromJson(ManifestSchema, others, { ignoreUnknownFields: true });
+  return { message, listed: listed ?? [] };
+}
+
+/** Returns a segment, or a problem that no valid one has. */
+function decodeSegment(json: JsonValue, known: KnownSegments): Segment | string {
+  const text = JSON.stringify(json);
+  const before = known.segments.get(text);
+  if (before) {
+    known.sharedBytes += text.length;
+    return before;
+  }
+  let message: SegmentMessage;
+  try {
+    message = fromJson(SegmentSchema, json, { ignoreUnknownFields: true });
+  } catch {
+    return "is not valid JSON of a segment";
+  }
+  const problem = segmentProblemOf(message);
+  if (problem !== undefined) return problem;
+  const segment = toSegment(message);
+  if (segment.name !== segmentName(segment)) return "has a name that does not match its contents";
+  known.segments.set(text, segment);
+  return segment;
+}
+
+/** Returns a problem of one segment by itself. */
+function segmentProblemOf(segment: SegmentMessage): string | undefined {
+  const { stored, kind, firstMicros, lastMicros } = segment;
+  if (kind !== SegmentKind.BASE && kind !== SegmentKind.DELTA) return "is of an unknown kind";
+  const counts = [segment.sizeBytes, segment.records, segment.prunes, stored?.sizeBytes ?? 0n];
+  if (outside(counts, Number.MAX_SAFE_INTEGER)) return "has a count out of range";
+  if (outside([firstMicros, lastMicros], limits.maxTimeMicros)) return "has a time out of range";
+  if (lastMicros < firstMicros) return "ends before its start";
+  const isEncrypted = segment.name.endsWith(".age");
+  if (isEncrypted && !stored) return "does not state how it is encrypted";
+  if (isEncrypted && segment.sha256 !== "")
+    return "is encrypted and states the digest of its database";
+  const digests = [...(isEncrypted ? [] : [segment.sha256]), ...(stored ? [stored.sha256] : [])];
+  if (!digests.every((one) => /^[0-9a-f]{64}$/.test(one)) || !isSegmentName(segment.name))
+    return "has an invalid name or digest";
+  if (stored && compressionOf[stored.compression] === undefined)
+    return "has an unknown compression";
+  if (stored && !isEncrypted && stored.compression === CompressionCode.UNSPECIFIED)
+    return "has a stored form that is neither compressed nor encrypted";
+  return undefined;
 }
 
 /**
  * Returns a problem that no valid manifest has. Checked before any file that the manifest names is
  * accessed.
  */
-function problemOf(message: ManifestMessage, number: number): string | undefined {
+function problemOf(
+  message: ManifestMessage,
+  segments: readonly Segment[],
+  number: number,
+): string | undefined {
   if (Number(message.number) !== number) return "its number differs from that in its name";
-  if (!message.window || message.segments.length === 0) return "it lists no segments";
-  let position = 0n;
-  for (const [i, segment] of message.segments.entries()) {
-    const kind = i === 0 ? SegmentKind.BASE : SegmentKind.DELTA;
-    if (segment.kind !== kind || segment.firstMicros !== position)
+  if (!message.window || segments.length === 0) return "it lists no segments";
+  let position = 0;
+  for (const [i, { kind, firstMicros, lastMicros, stored }] of segments.entries()) {
+    if (kind !== (i === 0 ? "base" : "delta") || firstMicros !== position)
       return `its segment ${i + 1} does not continue the previous segment`;
-    if (segment.lastMicros < segment.firstMicros)
-      return `its segment ${i + 1} ends before its start`;
-    const { stored } = segment;
-    const isEncrypted = segment.name.endsWith(".age");
-    if (isEncrypted && (!stored || !message.encryption))
+    if (stored?.encrypted && !message.encryption)
       return `it does not state how its segment ${i + 1} is encrypted`;
-    if (isEncrypted && segment.sha256 !== "")
-      return `it states the digest of the database in its encrypted segment ${i + 1}`;
     if (stored && message.formatVersion < storedFormsVersion)
       return `its format ${message.formatVersion} has no compressed or encrypted segments`;
-    const digests = [...(isEncrypted ? [] : [segment.sha256]), ...(stored ? [stored.sha256] : [])];
-    if (!digests.every((one) => /^[0-9a-f]{64}$/.test(one)) || !isSegmentName(segment.name))
-      return `its segment ${i + 1} has an invalid name or digest`;
-    if (stored && compressionOf[stored.compression] === undefined)
-      return `its segment ${i + 1} has an unknown compression`;
-    if (stored && !isEncrypted && stored.compression === CompressionCode.UNSPECIFIED)
-      return `its segment ${i + 1} has a stored form that is neither compressed nor encrypted`;
-    if (segment.name !== segmentName(toSegment(segment)))
-      return `the name of its segment ${i + 1} does not match its contents`;
-    position = segment.lastMicros;
+    position = lastMicros;
   }
-  if (position !== message.positionMicros) return "its segments do not reach its position";
+  if (BigInt(position) !== message.positionMicros) return "its segments do not reach its position";
   return outOfRangeFieldOf(message, message.window);
 }
+
+const outside = (values: readonly bigint[], most: number) =>
+  values.some((value) => value < 0n || value > BigInt(most));
 
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
 
@@ -234,18 +298,7 @@ function outOfRangeFieldOf(
   message: ManifestMessage,
   window: NonNullable<ManifestMessage["window"]>,
 ): string | undefined {
-  const outside = (values: readonly bigint[], most: number) =>
-    values.some((value) => value < 0n || value > BigInt(most));
-  const counts = [
-    message.documents,
-    message.versions,
-    ...message.segments.flatMap((segment) => [
-      segment.sizeBytes,
-      segment.records,
-      segment.prunes,
-      segment.stored?.sizeBytes ?? 0n,
-    ]),
-  ];
+  const counts = [message.documents, message.versions];
   if (message.number < 1n || message.number > BigInt(limits.maxManifestNumber))
     return `its number is not between 1 and ${limits.maxManifestNumber}`;
   if (outside(counts, Number.MAX_SAFE_INTEGER)) return "a count in it is out of range";
@@ -285,7 +338,7 @@ function outOfRangeFieldOf(
   return undefined;
 }
 
-function toSegment(segment: ManifestMessage["segments"][number]): Segment {
+function toSegment(segment: SegmentMessage): Segment {
   return {
     name: segment.name,
     kind: segment.kind === SegmentKind.BASE ? "base" : "delta",
@@ -318,7 +371,7 @@ const compressionOf: Partial<Record<CompressionCode, Compression>> = {
   [CompressionCode.ZSTD]: "zstd",
 };
 
-function toManifest(message: ManifestMessage): Manifest {
+function toManifest(message: ManifestMessage, segments: Segment[]): Manifest {
   const { window, lastRecord } = message;
   return {
     number: Number(message.number),
@@ -342,7 +395,7 @@ function toManifest(message: ManifestMessage): Manifest {
     },
     documents: Number(message.documents),
     versions: Number(message.versions),
-    segments: message.segments.map(toSegment),
+    segments,
     previousManifestSha256: message.previousManifestSha256,
     ...(lastRecord && {
       lastRecord: {

@@ -24,10 +24,9 @@ import {
 import { fromDecryption } from "../convert/encryption.js";
 import { toOperation, type OperationConversion } from "../convert/operation.js";
 import { toInt64 } from "../convert/numbers.js";
-import { badPageToken, readPageToken, writePageToken } from "../convert/page-token.js";
+import { BackupPages } from "./backup-pages.js";
 
 const backupsPage = 100;
-const backupsListing = "backups";
 
 type InspectionMethod =
   | "verifyBackup"
@@ -45,6 +44,7 @@ export function inspectionMethods(
   conversion: OperationConversion,
 ): Pick<ServiceImpl<typeof ManagementServiceDescriptor>, InspectionMethod> {
   const { inspection } = management;
+  const pages = new BackupPages();
   return {
     async verifyBackup({ uri, backupName, level, samplePercent, decryption, compare }) {
       const view = await management.verifyBackup(uri, backupName || undefined, {
@@ -73,19 +73,11 @@ export function inspectionMethods(
       { signal },
     ) {
       const options = { signal, ...fromDecryption(decryption) };
-      const all = await management.listBackups(uri, { recursive, ...options });
-      const keyOf = (one: { uri: string; name: string }) => `${one.uri} ${one.name}`;
-      const after = readPageToken(backupsListing, pageToken);
-      const start = after === undefined ? 0 : all.findIndex((one) => keyOf(one) === after) + 1;
-      if (after !== undefined && start === 0) throw badPageToken();
-      const end = start + (pageSize || backupsPage);
-      const listed = all.slice(start, end);
-      const last = listed.at(-1);
+      const list = () => management.listBackups(uri, { recursive, ...options });
+      const asked = { uri, recursive, pageToken, pageSize: pageSize || backupsPage };
+      const { listed, nextPageToken } = await pages.page(asked, list);
       const page = checkDigests ? await management.checkDigests(listed, options) : listed;
-      return {
-        backups: page.map(toListedBackup),
-        nextPageToken: end < all.length && last ? writePageToken(backupsListing, keyOf(last)) : "",
-      };
+      return { backups: page.map(toListedBackup), nextPageToken };
     },
     async checkDestination({ uri }, { signal }) {
       const { freeBytes, features, ...check } = await management.checkDestination(uri, signal);

@@ -291,9 +291,8 @@ export class Policies implements PolicyService {
     try {
       const { decisions } = await steps.planRetention(spec, uri, signal);
       const names = decisions.filter(({ keep }) => !keep).map(({ name }) => name);
-      const some = names.slice(0, limits.prunedBackups);
       const freedBytes =
-        some.length === 0 ? 0 : (await management.pruneBackups(uri, some, true)).freedBytes;
+        names.length === 0 ? 0 : (await management.pruneBackups(uri, names, true)).freedBytes;
       return { destination, decisions, freedBytes };
     } catch (thrown) {
       signal.throwIfAborted();

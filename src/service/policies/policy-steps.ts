@@ -106,16 +106,10 @@ export class PolicySteps {
     return this.step("retention", uri, async () => {
       const plan = await this.planRetention(spec, uri, signal);
       const names = plan.decisions.filter(({ keep }) => !keep).map(({ name }) => name);
-      const removedBackups: string[] = [];
-      let bytes = 0;
-      for (let from = 0; from < names.length; from += limits.prunedBackups) {
-        signal.throwIfAborted();
-        const some = names.slice(from, from + limits.prunedBackups);
-        const pruned = await management.pruneBackups(uri, some);
-        removedBackups.push(...pruned.removedBackups);
-        bytes += pruned.freedBytes;
-      }
-      return { result: plan, removedBackups, bytes };
+      signal.throwIfAborted();
+      if (names.length === 0) return { result: plan };
+      const { removedBackups, freedBytes } = await management.pruneBackups(uri, names);
+      return { result: plan, removedBackups, bytes: freedBytes };
     });
   }
 

@@ -1,0 +1,79 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { writeManyBackups } from "../support/many-backups.js";
+import { runToEnd, serve, type ServedHost } from "../support/served-host.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+
+/** As many backups as are kept at one destination. Their manifests have 130 MB. */
+const count = 10_000;
+/** The heap of the host, with room for a listing and the host itself. */
+const heapMiB = 192;
+
+let host: ServedHost;
+let directory: string;
+const manifests = () => readdirSync(directory).filter((name) => /^manifest-.*\.json$/.test(name));
+
+/** Runs a command on the host, and returns its result. */
+async function holdfast<T>(...args: string[]): Promise<T> {
+  const { code, output, log } = await runToEnd([...args, "--json", "--address", host.grpc]);
+  if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}: ${output} ${log}`);
+  return (JSON.parse(output) as { result: T }).result;
+}
+
+/** The host lived, and its memory was bounded: buffers of files are outside of its heap. */
+function expectBoundedMemory() {
+  const status = readFileSync(`/proc/${host.process.pid}/status`, "utf8");
+  expect(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024).toBeLessThan(heapMiB + 300);
+}
+
+interface Backed {
+  backup: { indexId: string; lineage: string; number: string };
+}
+
+beforeEach(async () => {
+  const root = temporaryDirectory();
+  directory = join(root, "many");
+  host = await serve(["--data-dir", join(root, "data"), "--factory", "/things=test:thing"], {
+    env: { NODE_OPTIONS: `--max-old-space-size=${heapMiB}` },
+  });
+  await fetch(`${host.url}/things`, { method: "POST", body: '{"documentSelfLink":"a"}' });
+  const { backup } = await holdfast<Backed>("backup", join(root, "first"));
+  const { indexId, lineage } = backup;
+  writeManyBackups(directory, { indexId, lineage, count, newestMicros: Date.now() * 1000 });
+});
+
+test(`lists ${count} backups, adds no more, and a policy keeps a few of them`, async () => {
+  const page = async (token: string) => {
+    const query = new URLSearchParams({
+      uri: pathToFileURL(directory).href,
+      pageSize: "1000",
+      pageToken: token,
+    });
+    const response = await fetch(`${host.url}/v1/backups?${query}`);
+    return (await response.json()) as { backups: { name: string }[]; nextPageToken: string };
+  };
+  const first = await page("");
+  const second = await page(first.nextPageToken);
+  const names = [...first.backups, ...second.backups].map(({ name }) => name);
+  expect(names).toEqual(manifests().reverse().slice(0, names.length));
+  await expect(holdfast("backup", directory)).rejects.toThrow("DESTINATION_FULL");
+  const [oldest = "", removed = ""] = manifests();
+  await holdfast("pin", directory, oldest);
+  await holdfast("prune", directory, removed, "--yes");
+  const rules = ["--keep-last", "3", "--keep-daily", "30", "--keep-yearly", "5"];
+  await holdfast("policy", "add", "nightly", directory, "--cron", "0 3 1 1 *", ...rules);
+  const preview = await holdfast<{ decisions: { keep?: boolean }[] }>(
+    "policy",
+    "preview",
+    "nightly",
+  );
+  const kept = preview.decisions.filter(({ keep }) => keep).length;
+  expect(preview.decisions).toHaveLength(count - 1);
+  const run = await holdfast("policy", "run", "nightly", "--wait");
+  expect(run).toMatchObject({ state: "POLICY_RUN_STATE_SUCCEEDED" });
+  expect(manifests()).toContain(oldest);
+  // The new backup is one more of the last three, and of the same day and year.
+  expect(manifests()).toHaveLength(kept);
+  expectBoundedMemory();
+});
