@@ -24,59 +24,114 @@ import type { Report } from "./progress.js";
 
 /** Result of a copy. */
 export interface CopyResult {
-  /** The copy. */
+  /** The newest copy. */
   backup: BackupDescription;
   bytesWritten: number;
   /** Segments that were not at the destination yet. */
   segmentsWritten: number;
   warnings: string[];
+  /** Names of the backups that were not at the destination yet, oldest first, the last limits.copiedNames. */
+  copiedBackups: string[];
 }
 
-/** A backup to copy. */
+/** Backups to copy. */
 export interface CopyTask {
   reader: ContainerReader;
   /** What `reader` reads. */
   source: Destination;
   manifest: StoredManifest;
+  /** Earlier backups, newest first. Those are copied, too, that are newer than what the destination has. */
+  earlier: readonly StoredManifest[];
   destination: Destination;
 }
 
 /**
- * Copies a backup file by file, with its signature, so that the copy has the name and the digest of the
+ * Copies backups file by file, with their signatures, so that a copy has the name and the digest of the
  * original. Copies only segments that the destination does not have; each is compared with its digest
- * when it was read, and when it was stored. Throws BACKUP_DAMAGED if the source is damaged.
+ * when it was read, and when it was stored. Throws BACKUP_DAMAGED if the source is damaged; damage of an
+ * earlier backup is thrown when the others are copied.
  */
-export async function copyBackup(
+export async function copyBackups(
   platform: Platform,
-  { reader, source, manifest: stored, destination }: CopyTask,
+  task: CopyTask,
   signal: AbortSignal,
   report: Report,
 ): Promise<Omit<CopyResult, "backup">> {
-  const manifest = await manifestFileOf(source, stored, signal);
-  const writer = await openDirectoryWriter(platform, destination, signal);
+  const writer = await openDirectoryWriter(platform, task.destination, signal);
   const either = AbortSignal.any([signal, writer.lease.signal]);
+  const total: Copied = { bytesWritten: 0, segmentsWritten: 0, warnings: [], copiedBackups: [] };
+  let damage: HostError | undefined;
   try {
-    const missing = await missingSegments(writer, manifest);
-    if (missing.length === 0 && hasManifest(writer, manifest)) {
-      await readBackManifest(destination, manifest, either);
-      return { bytesWritten: 0, segmentsWritten: 0, warnings: [] };
+    for (const manifest of missingBackups(task, writer)) {
+      either.throwIfAborted();
+      try {
+        requireRoom(writer, -total.copiedBackups.length);
+        add(total, await copyOne(platform, task, manifest, writer, either, report));
+      } catch (error) {
+        if (!(error instanceof HostError) || error.reason !== "BACKUP_DAMAGED") throw error;
+        damage ??= error;
+      }
     }
-    requireRoom(writer);
-    const staged = await stage(platform, { reader, writer, missing }, either, report);
-    report({ stage: "writing" });
-    let bytesDone = 0;
-    const { bytesWritten, warnings } = await writer.commit(staged, manifest, {
-      signal: either,
-      store: false,
-      readBack: (each) => requireDigest(platform, each, either),
-      onBytes: (count) => report({ bytesDone: (bytesDone += count) }),
-    });
-    return { bytesWritten, segmentsWritten: staged.length, warnings };
+    if (damage) throw damage;
+    return total;
   } catch (error) {
     if (!signal.aborted) await writer.lease.assertHeld();
     throw error;
   } finally {
     await writer.close();
+  }
+}
+
+type Copied = Omit<CopyResult, "backup">;
+
+function add(total: Copied, one: Copied): void {
+  total.bytesWritten += one.bytesWritten;
+  total.segmentsWritten += one.segmentsWritten;
+  total.warnings = [...new Set([...total.warnings, ...one.warnings])];
+  total.copiedBackups = [...total.copiedBackups, ...one.copiedBackups].slice(-limits.copiedNames);
+}
+
+/** Returns the backups to copy, oldest first. If the destination has all, that is the newest, which is read back. */
+function missingBackups(
+  { manifest, earlier }: CopyTask,
+  { existing }: ContainerWriter,
+): StoredManifest[] {
+  const present = new Set(existing.map(({ name }) => name));
+  const all = [manifest, ...earlier];
+  const known = all.findIndex(({ name }) => present.has(name));
+  const missing = known < 0 ? all : all.slice(0, Math.max(known, 1));
+  return missing.reverse();
+}
+
+async function copyOne(
+  platform: Platform,
+  { reader, source, destination }: CopyTask,
+  stored: StoredManifest,
+  writer: ContainerWriter,
+  signal: AbortSignal,
+  report: Report,
+): Promise<Copied> {
+  const manifest = await manifestFileOf(source, stored, signal);
+  const missing = await missingSegments(writer, manifest);
+  if (missing.length === 0 && hasManifest(writer, manifest)) {
+    await readBackManifest(destination, manifest, signal);
+    return { bytesWritten: 0, segmentsWritten: 0, warnings: [], copiedBackups: [] };
+  }
+  const staged = await stage(platform, { reader, writer, missing }, signal, report);
+  try {
+    report({ stage: "writing" });
+    let bytesDone = 0;
+    const { bytesWritten, warnings } = await writer.commit(staged, manifest, {
+      signal,
+      store: false,
+      readBack: (each) => requireDigest(platform, each, signal),
+      onBytes: (count) => report({ bytesDone: (bytesDone += count) }),
+    });
+    const copiedBackups = [stored.name];
+    return { bytesWritten, segmentsWritten: staged.length, warnings, copiedBackups };
+  } finally {
+    // Many backups do not take the space of all of them.
+    for (const { path } of staged) await platform.files.remove(path);
   }
 }
 

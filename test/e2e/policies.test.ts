@@ -200,6 +200,53 @@ test("copies catch up after an outage of their destination", async () => {
   expect((await statusOf(fixture)).problems).toEqual([]);
 });
 
+test("a copy catches up with all backups of an outage, and goes on behind a damaged one", async () => {
+  const fixture = await hostFixture();
+  await fixture.host.policies.create(
+    spec(fixture, { copies: [{ destination: fixture.uri("copy") }] }),
+  );
+  const backUp = async (n: number) => {
+    await fixture.put("a", { n });
+    return run(fixture);
+  };
+  await backUp(1);
+  renameSync(join(fixture.root, "copy"), join(fixture.root, "away"));
+  writeFileSync(join(fixture.root, "copy"), "a file");
+  for (const n of [2, 3]) expect((await backUp(n)).state).toBe("FAILED");
+  rmSync(join(fixture.root, "copy"));
+  renameSync(join(fixture.root, "away"), join(fixture.root, "copy"));
+  const missed = manifestsIn(fixture, "primary").slice(1);
+  const [copied] = (await run(fixture, "COPY")).steps;
+  expect(copied).toMatchObject({ copiedBackups: missed, backupName: missed[1] });
+  expect(manifestsIn(fixture, "copy")).toEqual(manifestsIn(fixture, "primary"));
+  expect((await run(fixture, "COPY")).steps[0]).toMatchObject({ copiedBackups: [], bytes: 0 });
+  for (const name of missed)
+    await fixture.finish(fixture.host.management.verifyBackup(fixture.uri("copy"), name));
+  // The segment of the next backup is damaged at the source, and the one after it has a new base.
+  const before = new Set(readdirSync(join(fixture.root, "primary")));
+  const { policies } = fixture.host;
+  await policies.update(spec(fixture));
+  await backUp(4);
+  const segment = readdirSync(join(fixture.root, "primary")).find(
+    (name) => !before.has(name) && name.endsWith(".sqlite"),
+  );
+  const path = join(fixture.root, "primary", segment ?? "");
+  const bytes = readFileSync(path);
+  bytes[bytes.length - 1]! ^= 1;
+  writeFileSync(path, bytes);
+  await fixture.put("a", { n: 5 });
+  await fixture.backup("primary", { container: "DIRECTORY", full: true });
+  await policies.update(spec(fixture, { copies: [{ destination: fixture.uri("copy") }] }));
+  const failed = await run(fixture, "COPY");
+  expect(failed).toMatchObject({
+    state: "FAILED",
+    steps: [{ error: { reason: "BACKUP_DAMAGED" } }],
+  });
+  const names = manifestsIn(fixture, "primary");
+  expect(manifestsIn(fixture, "copy")).toEqual([...names.slice(0, 3), names[4]]);
+  expect(await run(fixture, "COPY")).toMatchObject({ state: "SUCCEEDED" });
+});
+
 test("refuses to copy what is no backup, an archive, or the destination itself", async () => {
   const fixture = await hostFixture();
   await fixture.put("a", {});

@@ -195,12 +195,14 @@ function toCopyResult({
   bytesWritten,
   segmentsWritten,
   warnings,
+  copiedBackups,
 }: CopyResult): MessageInitShape<typeof CopyBackupResultSchema> {
   return {
     backup: toBackup(backup),
     bytesWritten: toInt64(bytesWritten),
     segmentsWritten,
     warnings,
+    copiedBackups,
   };
 }
 

@@ -274,6 +274,7 @@ export function toPolicyRun(run: PolicyRun): MessageInitShape<typeof PolicyRunSc
       durationMicros: toInt64(step.durationMicros),
       bytes: toInt64(step.bytes),
       removedBackups: step.removedBackups,
+      copiedBackups: step.copiedBackups ?? [],
       error: step.error?.message ?? "",
       errorReason: step.error?.reason ?? "",
       warnings: step.warnings,

@@ -55,12 +55,13 @@ export function inspectionMethods(
       });
       return toOperation(view, conversion);
     },
-    async copyBackup({ source, destination, backupName, requestId }) {
+    async copyBackup({ source, destination, backupName, requestId, catchUp }) {
       const view = await management.copyBackup({
         source,
         destination,
         ...(backupName !== "" && { backupName }),
         ...(requestId !== "" && { requestId }),
+        catchUp,
       });
       return toOperation(view, conversion);
     },

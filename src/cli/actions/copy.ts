@@ -16,6 +16,7 @@ import { list } from "../output/table.js";
 export interface CopyFlags extends OperationFlags {
   backup?: string;
   requestId?: string;
+  catchUp?: boolean;
 }
 
 /** Implements holdfast copy. */
@@ -30,6 +31,7 @@ export async function copy(
     destination: toUri(destination),
     backupName: flags.backup ?? "",
     requestId: flags.requestId ?? "",
+    catchUp: flags.catchUp ?? false,
   };
   await withFilesOrHost(context, flags, async (session) => {
     const operation = await runOperation(context, flags, session, {
@@ -50,13 +52,14 @@ export async function copy(
 function resultText(
   { formatTime }: CommandContext,
   operation: Operation,
-  { backup, bytesWritten, segmentsWritten, warnings }: CopyBackupResult,
+  { backup, bytesWritten, segmentsWritten, warnings, copiedBackups }: CopyBackupResult,
   destination: string,
 ): string {
   const uri = displayUri(backup?.uri ?? destination);
   const present = (backup?.segments.length ?? 0) - segmentsWritten;
+  const earlier = copiedBackups.length - 1;
   return [
-    `Copied ${backup?.name ?? "the backup"} with ${formatCount(backup?.documents ?? 0n, "document")} to ${uri} in ${formatDuration(durationOf(operation))}.`,
+    `Copied ${backup?.name ?? "the backup"}${earlier > 0 ? ` and ${formatCount(earlier, "earlier backup")}` : ""} with ${formatCount(backup?.documents ?? 0n, "document")} to ${uri} in ${formatDuration(durationOf(operation))}.`,
     list([
       [
         "written",

@@ -169,7 +169,9 @@ function stepText(step: PolicyRunStep): string {
   if (step.error !== "") return `${at} FAILED: ${step.error}`;
   const removed = step.removedBackups.length;
   if (step.kind === "retention") return `${at}: removed ${formatCount(removed, "backup")}`;
-  return `${at}: ${[step.backupName, step.bytes > 0n ? formatBytes(step.bytes) : ""].filter((part) => part !== "").join(", ")}`;
+  const copied = step.copiedBackups.length;
+  const more = copied > 1 ? `${formatCount(copied, "backup")}, the newest ${step.backupName}` : "";
+  return `${at}: ${[more || step.backupName, step.bytes > 0n ? formatBytes(step.bytes) : ""].filter((part) => part !== "").join(", ")}`;
 }
 
 function runText(run: PolicyRun): string {

@@ -11,6 +11,10 @@ export function addCopy(program: Command): void {
     .argument("<DEST>", "destination: a path, or a file: or s3: URI")
     .option("--backup <NAME>", "backup in the directory (default: the newest)")
     .option(
+      "--catch-up",
+      "also copy the earlier backups of the index that are newer than those at the destination",
+    )
+    .option(
       "--request-id <ID>",
       "idempotency key: repeating the command returns the first operation (default: none)",
     )
@@ -18,6 +22,10 @@ export function addCopy(program: Command): void {
   addOutputOptions(addHostOptions(addDetach(command), { offline: true }), { times: true });
   addExamples(command, [
     ["To a bucket, without a host", "holdfast copy /backups/shop s3://bucket/shop"],
+    [
+      "All that were written since the last copy",
+      "holdfast copy /backups/shop /mnt/usb/shop --catch-up",
+    ],
     ["On the host", "holdfast copy /backups/shop s3://bucket/shop --address 127.0.0.1:8001"],
   ]);
 }

@@ -1,4 +1,4 @@
-import { copyBackup, type CopyResult } from "../../backup/copy.js";
+import { copyBackups, type CopyResult } from "../../backup/copy.js";
 import { findManifest, withManifest } from "../../backup/inspect.js";
 import type { Report } from "../../backup/progress.js";
 import type { ContainerReader } from "../../container/container.js";
@@ -8,6 +8,7 @@ import { fromFileError } from "../../io/file-error.js";
 import { fingerprintOf } from "../../operation/fingerprint.js";
 import type { OperationView } from "../../operation/operation.js";
 import { describeManifest } from "../../segment/description.js";
+import type { StoredManifest } from "../../segment/manifest.js";
 import type { ManagementOptions } from "./management-options.js";
 import { openSource } from "./sources.js";
 
@@ -19,6 +20,8 @@ export interface CopyRequest {
   destination: string;
   /** Default: the newest. */
   backupName?: string;
+  /** Also copies earlier backups of the same index that are newer than those at the destination. Default: false. */
+  catchUp?: boolean;
   requestId?: string;
   /** Name of the policy that copies. Default: a client does. */
   policy?: string;
@@ -62,12 +65,13 @@ export async function startCopy(
         signal,
         async (manifest): Promise<CopyResult> => ({
           backup: describeManifest({ uri: target.uri, container: "DIRECTORY" }, manifest),
-          ...(await copyBackup(
+          ...(await copyBackups(
             options.platform,
             {
               reader,
               source: source.location.destination,
               manifest,
+              earlier: request.catchUp ? await earlierBackups(reader, manifest, signal) : [],
               destination: target.destination,
             },
             signal,
@@ -89,6 +93,19 @@ export async function startCopy(
     await reader.close();
     throw error;
   }
+}
+
+/** Returns the readable backups of the same index that are older than one, newest first. */
+async function earlierBackups(
+  reader: ContainerReader,
+  { name, manifest: { indexId, indexLink } }: StoredManifest,
+  signal: AbortSignal,
+): Promise<StoredManifest[]> {
+  const found = await reader.manifests(signal);
+  return found
+    .slice(found.findIndex((one) => one.name === name) + 1)
+    .flatMap((one) => ("file" in one ? [one.file] : []))
+    .filter(({ manifest }) => manifest.indexId === indexId && manifest.indexLink === indexLink);
 }
 
 async function closing(

@@ -1,5 +1,6 @@
 import type { RestorableWindow } from "../../engine/engine.js";
 import type { BackupListing } from "../../backup/listing.js";
+import type { BackupDescription } from "../../segment/description.js";
 import type { PolicySpec } from "../../policy/policy.js";
 import {
   decideRetention,
@@ -34,16 +35,10 @@ export function planRetention(
   ownIndexIds: readonly string[],
   nowMicros: number,
 ): RetentionPlan {
-  const own = listings.filter(
-    ({ state, backup }) =>
-      state === "COMPLETE" &&
-      backup !== undefined &&
-      backup.indexLink === spec.indexLink &&
-      ownIndexIds.includes(backup.indexId),
-  );
+  const own = ownBackups(listings, spec, ownIndexIds);
   const isDamaged = ({ lastVerification }: BackupListing) => lastVerification?.passed === false;
   const nowMs = Math.floor(nowMicros / 1000);
-  const intact = own.filter((one) => !isDamaged(one)).flatMap(toRetained);
+  const intact = own.filter((one) => !isDamaged(one)).map(toRetained);
   const decided = new Map(
     decideRetention(intact, spec.retention ?? {}, {
       nowMs,
@@ -58,11 +53,29 @@ export function planRetention(
       keep: true,
       reasons: ["damaged"],
       ...decided.get(name),
-      createTimeMicros: backup?.createTimeMicros ?? 0,
+      createTimeMicros: backup.createTimeMicros,
     })),
     windowFromMicros: Math.max(0, newestMicros - windowCoveredMs(intact, nowMs) * 1000),
     windowToMicros: newestMicros,
   };
+}
+
+/** A complete backup. */
+export type CompleteBackup = BackupListing & { backup: BackupDescription };
+
+/** Returns the complete backups of the index of a policy, which this host wrote. */
+export function ownBackups(
+  listings: readonly BackupListing[],
+  { indexLink }: Pick<PolicySpec, "indexLink">,
+  ownIndexIds: readonly string[],
+): CompleteBackup[] {
+  return listings.filter(
+    (one): one is CompleteBackup =>
+      one.state === "COMPLETE" &&
+      one.backup !== undefined &&
+      one.backup.indexLink === indexLink &&
+      ownIndexIds.includes(one.backup.indexId),
+  );
 }
 
 function toRetained({
@@ -70,19 +83,16 @@ function toRetained({
   backup,
   lastVerification,
   pinned = false,
-}: BackupListing): RetainedBackup[] {
-  if (!backup) return [];
-  return [
-    {
-      name,
-      coversFromMicros: BigInt(restoresFromMicros(backup.window)),
-      coversToMicros: BigInt(backup.window.latestMicros),
-      series: backup.indexId,
-      // A backup is verified when it is written.
-      verified: lastVerification?.passed ?? true,
-      pinned,
-    },
-  ];
+}: CompleteBackup): RetainedBackup {
+  return {
+    name,
+    coversFromMicros: BigInt(restoresFromMicros(backup.window)),
+    coversToMicros: BigInt(backup.window.latestMicros),
+    series: backup.indexId,
+    // A backup is verified when it is written.
+    verified: lastVerification?.passed ?? true,
+    pinned,
+  };
 }
 
 /**

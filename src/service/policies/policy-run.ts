@@ -12,6 +12,8 @@ export interface RunStep {
   /** Bytes written to the destination, or removed from it. */
   bytes: number;
   removedBackups: string[];
+  /** Oldest first. */
+  copiedBackups?: string[];
   error?: { reason: string; message: string };
   warnings: string[];
 }

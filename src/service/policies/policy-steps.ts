@@ -59,13 +59,15 @@ export class PolicySteps {
     }));
   }
 
-  /** Copies the newest backup to a further destination. */
+  /** Copies the newest backup, and earlier ones that are newer than those of the further destination, to that. */
   copy(spec: PolicySpec, uri: string, signal: AbortSignal): Promise<EndedStep<CopyResult>> {
     const { management } = this.options;
-    const request = { source: spec.destination, destination: uri, policy: spec.name };
+    const { destination: source, name: policy } = spec;
+    const request = { source, destination: uri, policy, catchUp: true };
     const start = () => management.copyBackup(request);
     return this.operation("copy", uri, start, signal, (result: CopyResult) => ({
       backupName: result.backup.name,
+      copiedBackups: result.copiedBackups,
       bytes: result.bytesWritten,
       warnings: result.warnings,
     }));
@@ -190,6 +192,9 @@ function bounded(step: RunStep, durationMicros: number): RunStep {
     // The clock may have gone back.
     durationMicros: Math.max(0, durationMicros),
     removedBackups: step.removedBackups.slice(0, limits.policyRunNames),
+    ...(step.copiedBackups && {
+      copiedBackups: step.copiedBackups.slice(-limits.policyRunNames),
+    }),
     warnings: step.warnings.slice(0, limits.backupRecordWarnings).map(text),
     ...(step.error && { error: { ...step.error, message: text(step.error.message) } }),
   };

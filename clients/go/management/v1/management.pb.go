@@ -5052,7 +5052,10 @@ type CopyBackupRequest struct {
 	// Name of the backup. Default: the newest.
 	BackupName string `protobuf:"bytes,3,opt,name=backup_name,json=backupName,proto3" json:"backup_name,omitempty"`
 	// Idempotency key: repeating the request returns the first operation. Default: none.
-	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Also copies the earlier backups of the same index that are newer than those at the destination,
+	// oldest first.
+	CatchUp       bool `protobuf:"varint,5,opt,name=catch_up,json=catchUp,proto3" json:"catch_up,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5115,6 +5118,13 @@ func (x *CopyBackupRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *CopyBackupRequest) GetCatchUp() bool {
+	if x != nil {
+		return x.CatchUp
+	}
+	return false
+}
+
 // Result of CopyBackup.
 type CopyBackupResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -5125,7 +5135,9 @@ type CopyBackupResult struct {
 	// Number of segments that were added to the destination. The others were there already.
 	SegmentsWritten int32 `protobuf:"varint,3,opt,name=segments_written,json=segmentsWritten,proto3" json:"segments_written,omitempty"`
 	// What the user should know.
-	Warnings      []string `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Warnings []string `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// Names of the backups that were added to the destination, oldest first, the last 1000.
+	CopiedBackups []string `protobuf:"bytes,5,rep,name=copied_backups,json=copiedBackups,proto3" json:"copied_backups,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5184,6 +5196,13 @@ func (x *CopyBackupResult) GetSegmentsWritten() int32 {
 func (x *CopyBackupResult) GetWarnings() []string {
 	if x != nil {
 		return x.Warnings
+	}
+	return nil
+}
+
+func (x *CopyBackupResult) GetCopiedBackups() []string {
+	if x != nil {
+		return x.CopiedBackups
 	}
 	return nil
 }
@@ -7696,7 +7715,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\vbackup_name\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\xff\x01R\n" +
 	"backupName\"\x15\n" +
-	"\x13UnpinBackupResponse\"\xcd\x01\n" +
+	"\x13UnpinBackupResponse\"\xe8\x01\n" +
 	"\x11CopyBackupRequest\x12\"\n" +
 	"\x06source\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\x06source\x12,\n" +
@@ -7705,12 +7724,14 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\vbackup_name\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\xff\x01R\n" +
 	"backupName\x12;\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tB\x1c\xbaH\x19r\x17(\x80\x012\x12^[A-Za-z0-9._:-]*$R\trequestId\"\xc1\x01\n" +
+	"request_id\x18\x04 \x01(\tB\x1c\xbaH\x19r\x17(\x80\x012\x12^[A-Za-z0-9._:-]*$R\trequestId\x12\x19\n" +
+	"\bcatch_up\x18\x05 \x01(\bR\acatchUp\"\xe8\x01\n" +
 	"\x10CopyBackupResult\x12A\n" +
 	"\x06backup\x18\x01 \x01(\v2).holdfast.management.v1.BackupDescriptionR\x06backup\x12#\n" +
 	"\rbytes_written\x18\x02 \x01(\x03R\fbytesWritten\x12)\n" +
 	"\x10segments_written\x18\x03 \x01(\x05R\x0fsegmentsWritten\x12\x1a\n" +
-	"\bwarnings\x18\x04 \x03(\tR\bwarnings\"7\n" +
+	"\bwarnings\x18\x04 \x03(\tR\bwarnings\x12%\n" +
+	"\x0ecopied_backups\x18\x05 \x03(\tR\rcopiedBackups\"7\n" +
 	"\x17CheckDestinationRequest\x12\x1c\n" +
 	"\x03uri\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\x03uri\"\xc5\x01\n" +

@@ -262,7 +262,7 @@ const (
 	PolicyRunKind_POLICY_RUN_KIND_VERIFY PolicyRunKind = 2
 	// Restores the newest backup of each destination on trial.
 	PolicyRunKind_POLICY_RUN_KIND_RESTORE_TEST PolicyRunKind = 3
-	// Copies the newest backup to the destinations with their own schedule, or that are behind.
+	// Copies the backups that are newer than those of the copies.
 	PolicyRunKind_POLICY_RUN_KIND_COPY PolicyRunKind = 4
 )
 
@@ -854,7 +854,8 @@ type PolicyCopy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// URI, file: or s3:. Required.
 	Destination string `protobuf:"bytes,1,opt,name=destination,proto3" json:"destination,omitempty"`
-	// When the newest backup is copied. Default: after each run; a continuous policy requires it.
+	// When backups are copied: all that are newer than those of the copy, and of a continuous policy the
+	// newest. Default: after each run; a continuous policy requires it.
 	Schedule *PolicySchedule `protobuf:"bytes,2,opt,name=schedule,proto3" json:"schedule,omitempty"`
 	// The policy is unhealthy if the copy is behind the newest backup for longer. Default: no limit.
 	MaxLag        string `protobuf:"bytes,3,opt,name=max_lag,json=maxLag,proto3" json:"max_lag,omitempty"`
@@ -1687,14 +1688,16 @@ type PolicyRunStep struct {
 	DurationMicros int64 `protobuf:"varint,5,opt,name=duration_micros,json=durationMicros,proto3" json:"duration_micros,omitempty"`
 	// Bytes written to the destination, or removed from it.
 	Bytes int64 `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
-	// Names of the backups that retention removed.
+	// Names of the backups that retention removed. At most 100 are kept.
 	RemovedBackups []string `protobuf:"bytes,7,rep,name=removed_backups,json=removedBackups,proto3" json:"removed_backups,omitempty"`
 	// Why the step failed; empty if it succeeded.
 	Error string `protobuf:"bytes,8,opt,name=error,proto3" json:"error,omitempty"`
 	// Reason of the failure, for example DESTINATION_UNREACHABLE.
 	ErrorReason string `protobuf:"bytes,9,opt,name=error_reason,json=errorReason,proto3" json:"error_reason,omitempty"`
 	// What the user should know.
-	Warnings      []string `protobuf:"bytes,10,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Warnings []string `protobuf:"bytes,10,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// Names of the backups that were copied, oldest first. At most 100 are kept.
+	CopiedBackups []string `protobuf:"bytes,11,rep,name=copied_backups,json=copiedBackups,proto3" json:"copied_backups,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1795,6 +1798,13 @@ func (x *PolicyRunStep) GetErrorReason() string {
 func (x *PolicyRunStep) GetWarnings() []string {
 	if x != nil {
 		return x.Warnings
+	}
+	return nil
+}
+
+func (x *PolicyRunStep) GetCopiedBackups() []string {
+	if x != nil {
+		return x.CopiedBackups
 	}
 	return nil
 }
@@ -3090,7 +3100,7 @@ const file_holdfast_management_v1_policy_proto_rawDesc = "" +
 	"\x05state\x18\x05 \x01(\x0e2&.holdfast.management.v1.PolicyRunStateR\x05state\x12*\n" +
 	"\x11start_time_micros\x18\x06 \x01(\x03R\x0fstartTimeMicros\x12&\n" +
 	"\x0fend_time_micros\x18\a \x01(\x03R\rendTimeMicros\x12;\n" +
-	"\x05steps\x18\b \x03(\v2%.holdfast.management.v1.PolicyRunStepR\x05steps\"\xc1\x02\n" +
+	"\x05steps\x18\b \x03(\v2%.holdfast.management.v1.PolicyRunStepR\x05steps\"\xe8\x02\n" +
 	"\rPolicyRunStep\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12 \n" +
 	"\vdestination\x18\x02 \x01(\tR\vdestination\x12\x1c\n" +
@@ -3103,7 +3113,8 @@ const file_holdfast_management_v1_policy_proto_rawDesc = "" +
 	"\x05error\x18\b \x01(\tR\x05error\x12!\n" +
 	"\ferror_reason\x18\t \x01(\tR\verrorReason\x12\x1a\n" +
 	"\bwarnings\x18\n" +
-	" \x03(\tR\bwarnings\"\xb2\x01\n" +
+	" \x03(\tR\bwarnings\x12%\n" +
+	"\x0ecopied_backups\x18\v \x03(\tR\rcopiedBackups\"\xb2\x01\n" +
 	"\x11RetentionDecision\x12 \n" +
 	"\vdestination\x18\x01 \x01(\tR\vdestination\x12\x1f\n" +
 	"\vbackup_name\x18\x02 \x01(\tR\n" +

@@ -1533,6 +1533,11 @@ export interface CopyBackupRequest {
   backupName: string;
   /** Idempotency key: repeating the request returns the first operation. Default: none. */
   requestId: string;
+  /**
+   * Also copies the earlier backups of the same index that are newer than those at the destination,
+   * oldest first.
+   */
+  catchUp: boolean;
 }
 
 /** Result of CopyBackup. */
@@ -1547,6 +1552,8 @@ export interface CopyBackupResult {
   segmentsWritten: number;
   /** What the user should know. */
   warnings: string[];
+  /** Names of the backups that were added to the destination, oldest first, the last 1000. */
+  copiedBackups: string[];
 }
 
 /** Request of CheckDestination. */
@@ -9900,7 +9907,7 @@ export const UnpinBackupResponse: MessageFns<UnpinBackupResponse> = {
 };
 
 function createBaseCopyBackupRequest(): CopyBackupRequest {
-  return { source: "", destination: "", backupName: "", requestId: "" };
+  return { source: "", destination: "", backupName: "", requestId: "", catchUp: false };
 }
 
 export const CopyBackupRequest: MessageFns<CopyBackupRequest> = {
@@ -9916,6 +9923,9 @@ export const CopyBackupRequest: MessageFns<CopyBackupRequest> = {
     }
     if (message.requestId !== "") {
       writer.uint32(34).string(message.requestId);
+    }
+    if (message.catchUp !== false) {
+      writer.uint32(40).bool(message.catchUp);
     }
     return writer;
   },
@@ -9965,6 +9975,14 @@ export const CopyBackupRequest: MessageFns<CopyBackupRequest> = {
             message.requestId = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.catchUp = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9991,6 +10009,11 @@ export const CopyBackupRequest: MessageFns<CopyBackupRequest> = {
         : isSet(object.request_id)
         ? globalThis.String(object.request_id)
         : "",
+      catchUp: isSet(object.catchUp)
+        ? globalThis.Boolean(object.catchUp)
+        : isSet(object.catch_up)
+        ? globalThis.Boolean(object.catch_up)
+        : false,
     };
   },
 
@@ -10008,6 +10031,9 @@ export const CopyBackupRequest: MessageFns<CopyBackupRequest> = {
     if (message.requestId !== "") {
       obj.requestId = message.requestId;
     }
+    if (message.catchUp !== false) {
+      obj.catchUp = message.catchUp;
+    }
     return obj;
   },
 
@@ -10020,12 +10046,13 @@ export const CopyBackupRequest: MessageFns<CopyBackupRequest> = {
     message.destination = object.destination ?? "";
     message.backupName = object.backupName ?? "";
     message.requestId = object.requestId ?? "";
+    message.catchUp = object.catchUp ?? false;
     return message;
   },
 };
 
 function createBaseCopyBackupResult(): CopyBackupResult {
-  return { backup: undefined, bytesWritten: 0n, segmentsWritten: 0, warnings: [] };
+  return { backup: undefined, bytesWritten: 0n, segmentsWritten: 0, warnings: [], copiedBackups: [] };
 }
 
 export const CopyBackupResult: MessageFns<CopyBackupResult> = {
@@ -10044,6 +10071,9 @@ export const CopyBackupResult: MessageFns<CopyBackupResult> = {
     }
     for (const v of message.warnings) {
       writer.uint32(34).string(v!);
+    }
+    for (const v of message.copiedBackups) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -10093,6 +10123,14 @@ export const CopyBackupResult: MessageFns<CopyBackupResult> = {
             message.warnings.push(reader.string());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.copiedBackups.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -10119,6 +10157,11 @@ export const CopyBackupResult: MessageFns<CopyBackupResult> = {
         ? globalThis.Number(object.segments_written)
         : 0,
       warnings: globalThis.Array.isArray(object?.warnings) ? object.warnings.map((e: any) => globalThis.String(e)) : [],
+      copiedBackups: globalThis.Array.isArray(object?.copiedBackups)
+        ? object.copiedBackups.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.copied_backups)
+        ? object.copied_backups.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -10136,6 +10179,9 @@ export const CopyBackupResult: MessageFns<CopyBackupResult> = {
     if (message.warnings?.length) {
       obj.warnings = message.warnings;
     }
+    if (message.copiedBackups?.length) {
+      obj.copiedBackups = message.copiedBackups;
+    }
     return obj;
   },
 
@@ -10152,6 +10198,7 @@ export const CopyBackupResult: MessageFns<CopyBackupResult> = {
       : 0n;
     message.segmentsWritten = object.segmentsWritten ?? 0;
     message.warnings = object.warnings?.map((e) => e) || [];
+    message.copiedBackups = object.copiedBackups?.map((e) => e) || [];
     return message;
   },
 };

@@ -240,7 +240,7 @@ export enum PolicyRunKind {
   POLICY_RUN_KIND_VERIFY = 2,
   /** POLICY_RUN_KIND_RESTORE_TEST - Restores the newest backup of each destination on trial. */
   POLICY_RUN_KIND_RESTORE_TEST = 3,
-  /** POLICY_RUN_KIND_COPY - Copies the newest backup to the destinations with their own schedule, or that are behind. */
+  /** POLICY_RUN_KIND_COPY - Copies the backups that are newer than those of the copies. */
   POLICY_RUN_KIND_COPY = 4,
   UNRECOGNIZED = -1,
 }
@@ -503,7 +503,10 @@ export interface PolicyRetention {
 export interface PolicyCopy {
   /** URI, file: or s3:. Required. */
   destination: string;
-  /** When the newest backup is copied. Default: after each run; a continuous policy requires it. */
+  /**
+   * When backups are copied: all that are newer than those of the copy, and of a continuous policy the
+   * newest. Default: after each run; a continuous policy requires it.
+   */
   schedule?:
     | PolicySchedule
     | undefined;
@@ -677,7 +680,7 @@ export interface PolicyRunStep {
   durationMicros: bigint;
   /** Bytes written to the destination, or removed from it. */
   bytes: bigint;
-  /** Names of the backups that retention removed. */
+  /** Names of the backups that retention removed. At most 100 are kept. */
   removedBackups: string[];
   /** Why the step failed; empty if it succeeded. */
   error: string;
@@ -685,6 +688,8 @@ export interface PolicyRunStep {
   errorReason: string;
   /** What the user should know. */
   warnings: string[];
+  /** Names of the backups that were copied, oldest first. At most 100 are kept. */
+  copiedBackups: string[];
 }
 
 /** A backup that retention keeps or removes. */
@@ -3199,6 +3204,7 @@ function createBasePolicyRunStep(): PolicyRunStep {
     error: "",
     errorReason: "",
     warnings: [],
+    copiedBackups: [],
   };
 }
 
@@ -3239,6 +3245,9 @@ export const PolicyRunStep: MessageFns<PolicyRunStep> = {
     }
     for (const v of message.warnings) {
       writer.uint32(82).string(v!);
+    }
+    for (const v of message.copiedBackups) {
+      writer.uint32(90).string(v!);
     }
     return writer;
   },
@@ -3336,6 +3345,14 @@ export const PolicyRunStep: MessageFns<PolicyRunStep> = {
             message.warnings.push(reader.string());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.copiedBackups.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3378,6 +3395,11 @@ export const PolicyRunStep: MessageFns<PolicyRunStep> = {
       warnings: globalThis.Array.isArray(object?.warnings)
         ? object.warnings.map((e: any) => globalThis.String(e))
         : [],
+      copiedBackups: globalThis.Array.isArray(object?.copiedBackups)
+        ? object.copiedBackups.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.copied_backups)
+        ? object.copied_backups.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -3413,6 +3435,9 @@ export const PolicyRunStep: MessageFns<PolicyRunStep> = {
     if (message.warnings?.length) {
       obj.warnings = message.warnings;
     }
+    if (message.copiedBackups?.length) {
+      obj.copiedBackups = message.copiedBackups;
+    }
     return obj;
   },
 
@@ -3433,6 +3458,7 @@ export const PolicyRunStep: MessageFns<PolicyRunStep> = {
     message.error = object.error ?? "";
     message.errorReason = object.errorReason ?? "";
     message.warnings = object.warnings?.map((e) => e) || [];
+    message.copiedBackups = object.copiedBackups?.map((e) => e) || [];
     return message;
   },
 };
