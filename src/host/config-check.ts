@@ -7,7 +7,7 @@ import { directoriesOf, isS3Uri, isUri, pathOfDestination } from "./destination-
 import { parseAllowedDestination } from "../destination/network/address-policy.js";
 import { clientTls } from "../destination/network/tls.js";
 import { checkPolicy } from "../policy/policy.js";
-import { declaredPolicies } from "./policies.js";
+import { declaredPolicies, parseHostIdentities } from "./policies.js";
 import { parseRecipients } from "../encryption/recipients.js";
 import { parseS3Endpoint, parseS3Uri } from "../destination/s3/uri.js";
 import { parseTrustedSigners } from "../signature/trusted-signers.js";
@@ -54,6 +54,7 @@ export async function checkConfiguration(given: HostOptions): Promise<void> {
   clientTls(options.clientTls);
   if (options.trustedSigners !== undefined) parseTrustedSigners(options.trustedSigners);
   if (options.recipients !== undefined) await parseRecipients(options.recipients);
+  if (options.identities !== undefined) await parseHostIdentities(options.identities);
   for (const spec of declaredPolicies(options.policies)) checkPolicy(spec);
   const { autoBackupDestination: automatic } = options;
   const autoBackupPath = pathOfDestination(automatic);

@@ -218,13 +218,22 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
     certificateFiles: ["tls-cert", "tls-client-ca"]
       .flatMap((name) => text(name) ?? [])
       .map((path) => resolve(path)),
-    secretFiles: ["token-file", "policy-file", "tls-cert", "tls-key", "tls-client-ca", "client-key"]
+    secretFiles: [
+      "token-file",
+      "identity-file",
+      "policy-file",
+      "tls-cert",
+      "tls-key",
+      "tls-client-ca",
+      "client-key",
+    ]
       .flatMap((name) => text(name) ?? [])
       .map((path) => resolve(path)),
     historyMs: history === undefined ? undefined : parseDuration(history),
     retainedVersions: number("retain-versions"),
     tokens: file("token-file", "token file"),
     recipients: file("recipients-file", "recipients file"),
+    identities: file("identity-file", "identity file"),
     policies: file("policy-file", "policy file"),
     trustedSigners: file("trusted-signers", "file of trusted signers"),
     hostNames: list("host-name"),

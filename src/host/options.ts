@@ -93,6 +93,11 @@ export interface HostOptions {
    */
   recipients?: string;
   /**
+   * Content of an identity file of age, with which the host verifies and restores on trial the encrypted
+   * backups of its policies. It is used for nothing else. Default: none.
+   */
+  identities?: string;
+  /**
    * Content of a policy file: a YAML list of backup policies with the fields of BackupPolicy, which cannot
    * be changed at run time. Default: none.
    */
@@ -153,6 +158,7 @@ export type ResolvedOptions = Required<
     | "autoBackupDestination"
     | "backupMaxAgeMs"
     | "recipients"
+    | "identities"
     | "policies"
     | "trustedSigners"
   >
@@ -165,6 +171,7 @@ export type ResolvedOptions = Required<
     | "autoBackupDestination"
     | "backupMaxAgeMs"
     | "recipients"
+    | "identities"
     | "policies"
     | "trustedSigners"
   > & {

@@ -1,4 +1,5 @@
 import { fromPolicy } from "../api/convert/policy.js";
+import { Identities } from "../encryption/identities.js";
 import { limits } from "../limits.js";
 import { Notifications } from "../notification/notifications.js";
 import type { PolicySpec } from "../policy/policy.js";
@@ -30,6 +31,11 @@ const builtInStates = {
 /** Name of the policy that stands for the automatic backups of the host. */
 const builtInName = "automatic";
 
+/** Throws IDENTITY_INVALID. */
+export async function parseHostIdentities(identities: string): Promise<void> {
+  await Identities.parse(identities, "the identities of the host");
+}
+
 /** Opens the backup policies of a host and schedules them. */
 export async function openPolicies(
   context: HostContext,
@@ -42,6 +48,7 @@ export async function openPolicies(
   const onProblem = (error: unknown) =>
     logger.warn({ err: error }, "a problem of backup policies that stops none of them");
   let checkHealth = () => {};
+  if (options.identities !== undefined) await parseHostIdentities(options.identities);
   const declared = declaredPolicies(options.policies);
   const store = await PolicyStore.open({ platform, path: directory.policies, declared });
   const progress = await PolicyProgressFile.open({
@@ -75,6 +82,7 @@ export async function openPolicies(
     management,
     operations: backups.operations,
     ownIndexIds: storage.ownIndexIds,
+    identities: options.identities,
   });
   const runner = new PolicyRunner({
     platform,

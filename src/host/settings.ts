@@ -105,6 +105,11 @@ export const settings: readonly Setting[] = [
     help: "file of age recipients, one per line, to which backups are encrypted unless a request names others (default: none)",
   },
   {
+    name: "identity-file",
+    placeholder: "FILE",
+    help: "identity file of age, with which encrypted backups of policies are verified and restored on trial, and nothing else (default: none)",
+  },
+  {
     name: "policy-file",
     placeholder: "FILE",
     help: "YAML file of backup policies, which cannot be changed at run time (default: none)",

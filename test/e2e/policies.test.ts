@@ -10,6 +10,7 @@ import {
 import { join } from "node:path";
 import { Webhook } from "standardwebhooks";
 import type { BackupResult } from "../../src/backup/backup-request.js";
+import { generateIdentity } from "../../src/encryption/identities.js";
 import { systemPlatform } from "../../src/io/platform.js";
 import type { PolicySpec, RunKind } from "../../src/policy/policy.js";
 import type { PolicyRun } from "../../src/service/policies/policy-run.js";
@@ -245,6 +246,31 @@ test("a copy catches up with all backups of an outage, and goes on behind a dama
   const names = manifestsIn(fixture, "primary");
   expect(manifestsIn(fixture, "copy")).toEqual([...names.slice(0, 3), names[4]]);
   expect(await run(fixture, "COPY")).toMatchObject({ state: "SUCCEEDED" });
+});
+
+test("verifies and tests encrypted backups with the identity of the host, and fails without", async () => {
+  const { identityFile, recipient } = await generateIdentity({ createdMs: 0 });
+  const fixture = await hostFixture({ recipients: recipient });
+  await fixture.host.policies.create(
+    spec(fixture, { copies: [{ destination: fixture.uri("copy") }] }),
+  );
+  await fixture.put("a", { n: 1 });
+  expect((await run(fixture)).state).toBe("SUCCEEDED");
+  const error = { reason: "IDENTITY_MISSING" };
+  for (const kind of ["VERIFY", "RESTORE_TEST"] as const)
+    expect(await run(fixture, kind)).toMatchObject({
+      state: "FAILED",
+      steps: [{ error }, { error }],
+    });
+  await fixture.restart({ identities: identityFile });
+  for (const kind of ["VERIFY", "RESTORE_TEST"] as const)
+    expect((await run(fixture, kind)).state).toBe("SUCCEEDED");
+  expect((await statusOf(fixture)).problems).toEqual([]);
+  // It opens nothing for clients.
+  const { management } = fixture.host;
+  await expect(fixture.finish(management.verifyBackup(fixture.uri("copy")))).rejects.toMatchObject(
+    error,
+  );
 });
 
 test("refuses to copy what is no backup, an archive, or the destination itself", async () => {

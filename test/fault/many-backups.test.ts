@@ -50,7 +50,7 @@ test(`lists ${count} backups, adds no more, and a policy keeps a few of them`, a
       pageSize: "1000",
       pageToken: token,
     });
-    const response = await fetch(`${host.url}/v1/backups?${query}`);
+    const response = await fetch(`${host.url}/v1/backups?${query.toString()}`);
     return (await response.json()) as { backups: { name: string }[]; nextPageToken: string };
   };
   const first = await page("");

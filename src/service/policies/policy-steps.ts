@@ -4,6 +4,7 @@ import { limits } from "../../limits.js";
 import type { BackupResult } from "../../backup/backup-request.js";
 import type { CopyResult } from "../../backup/copy.js";
 import type { VerifyLevel, VerifyResult } from "../../backup/verification.js";
+import type { DecryptWith } from "../../encoding/encoding-call.js";
 import type { OperationService, OperationView } from "../../operation/operation.js";
 import type { PolicySpec } from "../../policy/policy.js";
 import { withoutSecrets } from "../../security/secrets.js";
@@ -18,6 +19,8 @@ export interface PolicyStepsOptions {
   operations: OperationService;
   /** IDs of the indexes of this host, whose backups retention may remove. */
   ownIndexIds(): string[];
+  /** Identities of age that open encrypted backups. Secret. Default: none. */
+  identities?: string | undefined;
 }
 
 /** What a step returns beside its duration and error. */
@@ -84,6 +87,7 @@ export class PolicySteps {
       samplePercent: 100,
       compare: true,
       policy: spec.name,
+      ...this.keys(),
     };
     const start = () => this.options.management.verifyBackup(uri, undefined, depth);
     return this.operation("restore-test", uri, start, signal, toVerifyOutcome);
@@ -97,7 +101,12 @@ export class PolicySteps {
     signal: AbortSignal,
   ): Promise<EndedStep<VerifyResult>> {
     const { management } = this.options;
-    const depth = { level, samplePercent: limits.samplePercent, policy: spec.name };
+    const depth = {
+      level,
+      samplePercent: limits.samplePercent,
+      policy: spec.name,
+      ...this.keys(),
+    };
     const start = () => management.verifyBackup(uri, undefined, depth);
     return this.operation("verify", uri, start, signal, toVerifyOutcome);
   }
@@ -120,6 +129,11 @@ export class PolicySteps {
     const { management, platform, ownIndexIds } = this.options;
     const listings = await management.listBackups(uri, { signal });
     return planRetention(listings, spec, ownIndexIds(), platform.nowMicros());
+  }
+
+  private keys(): { decryptWith?: DecryptWith } {
+    const { identities } = this.options;
+    return identities === undefined ? {} : { decryptWith: { identities, passphrase: "" } };
   }
 
   /** Runs an operation to its end. An aborted signal cancels it. */
