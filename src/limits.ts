@@ -331,6 +331,8 @@ export const limits = {
   durationChars: 100,
   /** A duration: 100 years. Any time of Holdfast and such a duration add up to an exact number. */
   durationMaxMs: 100 * 365 * 86_400_000,
+  /** The result of a verification beside a backup. */
+  keptVerificationBytes: 16 * KiB,
   /** Backups that the result of a copy names. */
   copiedNames: 1000,
   /** Segments that one page of a listing of backups describes, besides those of its first backup: about 2.5 MiB. */

@@ -4,6 +4,7 @@ import { HostError } from "../errors.js";
 import { formatTime } from "../io/time.js";
 import { describeManifest, type BackupLocation } from "../segment/description.js";
 import { fileBytesOf, type Manifest, type StoredManifest } from "../segment/manifest.js";
+import { readKeptVerifications } from "./kept-verification.js";
 import type { BackupListing } from "./listing.js";
 
 export interface WantedManifest {
@@ -170,9 +171,15 @@ export async function listBackups(
     manifests.flatMap((found) => ("file" in found ? segmentNames(found.file.manifest) : [])),
   );
   const sizes = await reader.sizesOf([...names], signal);
-  const listings = manifests.map((found) => {
-    const listed = listOne(where, found, sizes);
-    return found.pinned ? { ...listed, pinned: true } : listed;
+  const verified = manifests.flatMap((found) => (found.verified ? [found.name] : []));
+  const kept = await readKeptVerifications(reader, verified, signal);
+  const listings = manifests.map((found): BackupListing => {
+    const lastVerification = kept.get(found.name);
+    return {
+      ...listOne(where, found, sizes),
+      ...(found.pinned && { pinned: true }),
+      ...(lastVerification && { lastVerification }),
+    };
   });
   const damaged = listings.filter(({ state, backup }) => state === "DAMAGED" && backup);
   // An archive cannot be replaced during a read.

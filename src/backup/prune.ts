@@ -5,7 +5,7 @@ import type { Destination } from "../destination/destination.js";
 import { requireCapability } from "../destination/objects.js";
 import { HostError } from "../errors.js";
 import type { Platform } from "../io/platform.js";
-import { signatureName } from "../segment/format.js";
+import { companionNames } from "../segment/format.js";
 import { fileBytesOf, type StoredManifest } from "../segment/manifest.js";
 import type { PruneResult } from "./listing.js";
 
@@ -93,9 +93,10 @@ async function planRemoval(
   const needed = segmentsOf(readable.filter((file) => !isRemoved(file)));
   const surplus = [...segmentsOf(readable.filter(isRemoved))].filter((name) => !needed.has(name));
   const segments = await withoutLocked(platform, destination, surplus, signal);
-  const signatures = manifests.unlocked.map(signatureName).filter((name) => present.includes(name));
+  const there = new Set(present);
+  const companions = manifests.unlocked.flatMap(companionNames).filter((name) => there.has(name));
   return {
-    removed: [...manifests.unlocked, ...signatures, ...segments.unlocked],
+    removed: [...manifests.unlocked, ...companions, ...segments.unlocked],
     locked: [...manifests.locked, ...segments.locked],
     pinned,
   };

@@ -42,4 +42,10 @@ export interface Verification {
   /** What is damaged; absent if the verification passed. */
   problem?: string;
   records: number;
+  /** Host that verified, if it was kept beside the backup. Default: this one. */
+  hostId?: string;
+  /** TEST_RESTORE: as in VerifyResult. */
+  documents?: number;
+  restoreMicros?: number;
+  compared?: boolean;
 }

@@ -8,6 +8,8 @@ import type { HeldLease } from "../io/lease.js";
 export type FoundManifest = ({ name: string; file: StoredManifest } | UnusableManifest) & {
   /** Whether a pin is beside it. Default: false. */
   pinned?: boolean;
+  /** Whether the result of a verification is beside it. Default: false. */
+  verified?: boolean;
 };
 
 /** A manifest that is damaged, or not signed by a trusted signer. */
@@ -61,6 +63,11 @@ export interface ContainerReader {
     segment: Pick<Segment, "name" | "sizeBytes" | "stored">,
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array>;
+  /**
+   * Reads a small file beside the manifests. Absent for an archive. Throws BACKUP_NOT_FOUND, and
+   * BACKUP_DAMAGED for a larger one.
+   */
+  readSmall?(name: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array>;
   /** Closes the container and its destination. */
   close(): Promise<void>;
 }

@@ -4,7 +4,12 @@ import { HostError } from "../errors.js";
 import { eachConcurrently } from "../io/each-concurrently.js";
 import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
-import { isEncryptedSegmentName, pinnedManifest } from "../segment/format.js";
+import {
+  isEncryptedSegmentName,
+  pinName,
+  pinnedManifest,
+  verificationName,
+} from "../segment/format.js";
 import { fileBytesOf, type Segment } from "../segment/manifest.js";
 import type { ContainerReader, FoundManifest, ManifestTrust } from "./container.js";
 import { isXenonFile, readManifests, xenonBackup } from "./manifests.js";
@@ -42,6 +47,7 @@ export function openDirectoryReader(
     },
     bytesOf: (segment, signal) =>
       destination.get(segment.name, { signal, end: fileBytesOf(segment) }),
+    readSmall: (name, maxBytes, signal) => readObject(destination, name, maxBytes, signal),
     close: () => destination.close(),
   };
 }
@@ -98,8 +104,12 @@ export async function manifestsAt(
   if (disappeared && found.length === 0 && attemptsLeft > 0)
     return manifestsAt(destination, signal, trust, attemptsLeft - 1);
   if (found.length === 0 && names.some(isXenonFile)) throw xenonBackup(destination.displayName());
-  const pins = pinnedIn(names);
-  return found.map((one) => (pins.has(one.name) ? { ...one, pinned: true } : one));
+  const all = new Set(names);
+  return found.map((one) => ({
+    ...one,
+    ...(all.has(pinName(one.name)) && { pinned: true }),
+    ...(all.has(verificationName(one.name)) && { verified: true }),
+  }));
 }
 
 /**

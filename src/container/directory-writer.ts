@@ -18,7 +18,12 @@ import {
   type Segment,
   type StoredManifest,
 } from "../segment/manifest.js";
-import { isSegmentName, parseManifestName, signatureName } from "../segment/format.js";
+import {
+  companionNames,
+  isSegmentName,
+  parseManifestName,
+  signatureName,
+} from "../segment/format.js";
 import type {
   CommitOptions,
   Committed,
@@ -304,7 +309,7 @@ async function settleNote(
   const more = await readManifestsOf(destination, unlisted, signal);
   const missing = unlisted.filter((one) => !more.some((found) => found.name === one));
   // A signature is written before its manifest, and removed after it.
-  await destination.remove(missing.map(signatureName), { signal, lock, durable: false });
+  await destination.remove(missing.flatMap(companionNames), { signal, lock, durable: false });
   const segments = names.filter(isSegmentName);
   const all = { manifests: [...manifests, ...more] };
   const { isDone } = await removeSegments(platform, destination, lock, segments, all);
@@ -452,8 +457,9 @@ export async function removeBackups(
   await writeNote(destination, lock, [...unused.segments, ...kept, ...manifests]);
   await destination.remove(manifests, { signal, lock });
   // A signature without its manifest is harmless.
-  const signatures = manifests.map(signatureName).filter((name) => names.includes(name));
-  await destination.remove(signatures, { signal, lock, durable: false });
+  const present = new Set(names);
+  const companions = manifests.flatMap(companionNames).filter((name) => present.has(name));
+  await destination.remove(companions, { signal, lock, durable: false });
   const listed = await manifestsAt(destination, signal);
   const unlisted = kept.filter((name) => !listed.some((one) => one.name === name));
   const remaining = [...listed, ...(await readManifestsOf(destination, unlisted, signal))];
@@ -464,7 +470,7 @@ export async function removeBackups(
   if (segments.isDone) await removeNote(destination, lock);
   await platform.failpoint("backup:unused-removed");
   return {
-    removed: [...manifests, ...signatures, ...segments.removed],
+    removed: [...manifests, ...companions, ...segments.removed],
     locked: [...locked, ...segments.locked],
     pinned,
   };

@@ -54,6 +54,16 @@ export function pinName(manifest: string): string {
   return `${manifest}.pin`;
 }
 
+/** Returns the file name of the result of the last verification of a backup. */
+export function verificationName(manifest: string): string {
+  return `${manifest}.verified`;
+}
+
+/** Returns the names of the files that are removed with a manifest. */
+export function companionNames(manifest: string): string[] {
+  return [signatureName(manifest), verificationName(manifest)];
+}
+
 /** Returns the manifest that a file pins, or undefined for a name of another file. */
 export function pinnedManifest(name: string): string | undefined {
   const manifest = name.endsWith(".pin") ? name.slice(0, -".pin".length) : "";

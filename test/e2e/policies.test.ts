@@ -273,6 +273,54 @@ test("verifies and tests encrypted backups with the identity of the host, and fa
   );
 });
 
+test("keeps results beside the backups, where other hosts see them and nothing is decided by them", async () => {
+  const fixture = await hostFixture();
+  const policy = spec(fixture, {
+    retention: { keepLast: 1 },
+    copies: [{ destination: fixture.uri("copy") }],
+  });
+  await fixture.host.policies.create(policy);
+  await fixture.put("a", { n: 1 });
+  await run(fixture);
+  await run(fixture, "RESTORE_TEST");
+  const [name = ""] = manifestsIn(fixture, "primary");
+  const other = await hostFixture({}, join(fixture.root, "other"));
+  const expected = {
+    level: "TEST_RESTORE",
+    passed: true,
+    hostId: (await fixture.host.management.host()).id,
+    documents: 1,
+    compared: true,
+    restoreMicros: expect.any(Number) as unknown,
+  };
+  for (const at of ["primary", "copy"])
+    expect(await other.host.management.listBackups(fixture.uri(at))).toMatchObject([
+      { name, lastVerification: expected },
+    ]);
+  // Somebody who can write to the destination claims damage: the host knows better.
+  const path = join(fixture.root, "copy", `${name}.verified`);
+  const forged = {
+    ...JSON.parse(readFileSync(path, "utf8")),
+    passed: false,
+    problem: "\u001b[31m",
+  };
+  writeFileSync(path, JSON.stringify(forged));
+  expect(await other.host.management.listBackups(fixture.uri("copy"))).toMatchObject([
+    { lastVerification: { passed: false } },
+  ]);
+  expect(await fixture.host.management.listBackups(fixture.uri("copy"))).toMatchObject([
+    { lastVerification: { passed: true } },
+  ]);
+  // Removed with the backup, and a client leaves none.
+  await fixture.put("a", { n: 2 });
+  expect((await run(fixture)).state).toBe("SUCCEEDED");
+  await fixture.finish(fixture.host.management.verifyBackup(fixture.uri("copy")));
+  for (const at of ["primary", "copy"]) {
+    expect(manifestsIn(fixture, at)).not.toContain(name);
+    expect(readdirSync(join(fixture.root, at)).join()).not.toContain(".verified");
+  }
+});
+
 test("refuses to copy what is no backup, an archive, or the destination itself", async () => {
   const fixture = await hostFixture();
   await fixture.put("a", {});

@@ -91,13 +91,27 @@ export function toListedBackup(
 }
 
 /** Converts the result of a verification. */
-export function toVerification({ level, timeMicros, passed, problem = "", records }: Verification) {
+export function toVerification({
+  level,
+  timeMicros,
+  passed,
+  problem = "",
+  records,
+  hostId = "",
+  documents = 0,
+  restoreMicros = 0,
+  compared = false,
+}: Verification) {
   return {
     level: VerifyLevel[level],
     timeMicros: toInt64(timeMicros),
     passed,
     problem,
     records: toInt64(records),
+    hostId,
+    documents: toInt64(documents),
+    restoreMicros: toInt64(restoreMicros),
+    compared,
   };
 }
 

@@ -10,7 +10,8 @@ import { resolveSource, type BackupSource } from "../../container/resolve.js";
 import { describeManifest, type BackupDescription } from "../../segment/description.js";
 import type { Report } from "../../backup/progress.js";
 import type { BackupListing, ListOptions } from "../../backup/listing.js";
-import type { VerifyDepth } from "../../backup/verification.js";
+import { keepVerification } from "../../backup/kept-verification.js";
+import type { Verification, VerifyDepth } from "../../backup/verification.js";
 import type { OperationView } from "../../operation/operation.js";
 import { verifyBackup, type Checked } from "../../backup/verify.js";
 import { HostError } from "../../errors.js";
@@ -30,10 +31,10 @@ export class BackupChecks {
   async verifyBackup(
     uri: string,
     name: string | undefined,
-    { policy, ...depth }: VerifyDepth = { level: "FULL", samplePercent: 100 },
+    depth: VerifyDepth = { level: "FULL", samplePercent: 100 },
   ): Promise<OperationView> {
     const { operations, ownIndexIds } = this.options;
-    const { decryptWith } = depth;
+    const { decryptWith, policy } = depth;
     const source = await resolveSource(this.options, uri, { decryptWith });
     // The operation names the index, so the manifest is read before it starts. The reader stays open for the operation.
     const reader = await openSource(source, never);
@@ -116,16 +117,25 @@ export class BackupChecks {
     source: BackupSource,
     reader: ContainerReader,
     chosen: ChosenManifest,
-    { level, samplePercent, compare = false, decryptWith }: VerifyDepth,
+    { level, samplePercent, compare = false, decryptWith, policy }: VerifyDepth,
     signal: AbortSignal,
     report: Report,
   ): Promise<Checked> {
     const { platform, storageEngine, temporaryDirectory, verifications } = this.options;
-    const remember = (outcome: { passed: boolean; records: number; problem?: string }) =>
-      verifications.record(
-        { uri: source.uri, manifestSha256: chosen.sha256 },
-        { level, timeMicros: platform.nowMicros(), ...outcome },
+    const remember = async (outcome: Omit<Verification, "level" | "timeMicros">) => {
+      const verification = { level, timeMicros: platform.nowMicros(), ...outcome };
+      const copy = { uri: source.uri, manifestSha256: chosen.sha256 };
+      await verifications.record(copy, verification);
+      // A client that verifies changes nothing at the destination.
+      if (policy === undefined || reader.kind === "ZIP") return;
+      const kept = { ...verification, hostId: this.options.hostId };
+      await keepVerification(source.location.destination, chosen.name, kept, signal).catch(
+        (error: unknown) => {
+          const { message } = HostError.from(fromFileError(error, "Keeping the result"));
+          report({ warning: `The result is not beside the backup: ${message}` });
+        },
       );
+    };
     for (const warning of chosen.warnings) report({ warning });
     try {
       const { manifest } = chosen;
@@ -140,7 +150,16 @@ export class BackupChecks {
             )
           : undefined;
       const checked = tested ?? (await verifyBackup(platform, storageEngine, task, signal, report));
-      await remember({ passed: true, records: checked.records });
+      const { records, documents, restoreMicros, compared } = checked;
+      await remember({
+        passed: true,
+        records,
+        ...(level === "TEST_RESTORE" && {
+          ...(documents !== undefined && { documents }),
+          ...(restoreMicros !== undefined && { restoreMicros }),
+          compared: compared ?? false,
+        }),
+      });
       return checked;
     } catch (error) {
       const failed = HostError.from(fromFileError(error, `Verifying ${source.uri}`));

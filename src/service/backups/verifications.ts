@@ -20,7 +20,7 @@ export interface Verifications {
   record(copy: CheckedCopy, verification: Verification): Promise<void>;
 }
 
-/** Adds the result of the last verification to a listed backup. */
+/** Adds the result of the last verification by this host to a listed backup. It replaces one that was kept beside the backup, which others can change. */
 export function withLastCheck(
   { find }: Pick<Verifications, "find">,
   listing: BackupListing,

@@ -36,7 +36,6 @@ export function planRetention(
   nowMicros: number,
 ): RetentionPlan {
   const own = ownBackups(listings, spec, ownIndexIds);
-  const isDamaged = ({ lastVerification }: BackupListing) => lastVerification?.passed === false;
   const nowMs = Math.floor(nowMicros / 1000);
   const intact = own.filter((one) => !isDamaged(one)).map(toRetained);
   const decided = new Map(
@@ -78,19 +77,18 @@ export function ownBackups(
   );
 }
 
-function toRetained({
-  name,
-  backup,
-  lastVerification,
-  pinned = false,
-}: CompleteBackup): RetainedBackup {
+/** Whether this host found damage: what is beside a backup, others can change. */
+const isDamaged = ({ lastVerification }: BackupListing) =>
+  lastVerification?.passed === false && lastVerification.hostId === undefined;
+
+function toRetained({ name, backup, pinned = false }: CompleteBackup): RetainedBackup {
   return {
     name,
     coversFromMicros: BigInt(restoresFromMicros(backup.window)),
     coversToMicros: BigInt(backup.window.latestMicros),
     series: backup.indexId,
-    // A backup is verified when it is written.
-    verified: lastVerification?.passed ?? true,
+    // A backup is verified when it is written, and damaged ones are not retained.
+    verified: true,
     pinned,
   };
 }

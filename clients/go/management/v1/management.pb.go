@@ -3097,7 +3097,15 @@ type Verification struct {
 	// What is damaged; empty if the verification passed.
 	Problem string `protobuf:"bytes,4,opt,name=problem,proto3" json:"problem,omitempty"`
 	// Number of log rows checked.
-	Records       int64 `protobuf:"varint,5,opt,name=records,proto3" json:"records,omitempty"`
+	Records int64 `protobuf:"varint,5,opt,name=records,proto3" json:"records,omitempty"`
+	// Host that verified, as it is stated beside the backup, where others can change it. Empty: this host.
+	HostId string `protobuf:"bytes,6,opt,name=host_id,json=hostId,proto3" json:"host_id,omitempty"`
+	// VERIFY_LEVEL_TEST_RESTORE: number of documents that were restored.
+	Documents int64 `protobuf:"varint,7,opt,name=documents,proto3" json:"documents,omitempty"`
+	// VERIFY_LEVEL_TEST_RESTORE: duration of the restore, without the comparison, in microseconds.
+	RestoreMicros int64 `protobuf:"varint,8,opt,name=restore_micros,json=restoreMicros,proto3" json:"restore_micros,omitempty"`
+	// VERIFY_LEVEL_TEST_RESTORE: whether each document was compared with the live index.
+	Compared      bool `protobuf:"varint,9,opt,name=compared,proto3" json:"compared,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3165,6 +3173,34 @@ func (x *Verification) GetRecords() int64 {
 		return x.Records
 	}
 	return 0
+}
+
+func (x *Verification) GetHostId() string {
+	if x != nil {
+		return x.HostId
+	}
+	return ""
+}
+
+func (x *Verification) GetDocuments() int64 {
+	if x != nil {
+		return x.Documents
+	}
+	return 0
+}
+
+func (x *Verification) GetRestoreMicros() int64 {
+	if x != nil {
+		return x.RestoreMicros
+	}
+	return 0
+}
+
+func (x *Verification) GetCompared() bool {
+	if x != nil {
+		return x.Compared
+	}
+	return false
 }
 
 // A state of an index: a backup or the live index, at its end or at a point in time within its
@@ -7536,14 +7572,18 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\n" +
 	"decryption\x18\x05 \x01(\v2\".holdfast.management.v1.DecryptionR\n" +
 	"decryption\x12\x18\n" +
-	"\acompare\x18\x06 \x01(\bR\acompare\"\xb6\x01\n" +
+	"\acompare\x18\x06 \x01(\bR\acompare\"\xb0\x02\n" +
 	"\fVerification\x129\n" +
 	"\x05level\x18\x01 \x01(\x0e2#.holdfast.management.v1.VerifyLevelR\x05level\x12\x1f\n" +
 	"\vtime_micros\x18\x02 \x01(\x03R\n" +
 	"timeMicros\x12\x16\n" +
 	"\x06passed\x18\x03 \x01(\bR\x06passed\x12\x18\n" +
 	"\aproblem\x18\x04 \x01(\tR\aproblem\x12\x18\n" +
-	"\arecords\x18\x05 \x01(\x03R\arecords\"\xce\x02\n" +
+	"\arecords\x18\x05 \x01(\x03R\arecords\x12\x17\n" +
+	"\ahost_id\x18\x06 \x01(\tR\x06hostId\x12\x1c\n" +
+	"\tdocuments\x18\a \x01(\x03R\tdocuments\x12%\n" +
+	"\x0erestore_micros\x18\b \x01(\x03R\rrestoreMicros\x12\x1a\n" +
+	"\bcompared\x18\t \x01(\bR\bcompared\"\xce\x02\n" +
 	"\x10IndexPointInTime\x12\x1a\n" +
 	"\x03uri\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80@R\x03uri\x12)\n" +
 	"\vbackup_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\xff\x01R\n" +

@@ -1159,6 +1159,14 @@ export interface Verification {
   problem: string;
   /** Number of log rows checked. */
   records: bigint;
+  /** Host that verified, as it is stated beside the backup, where others can change it. Empty: this host. */
+  hostId: string;
+  /** VERIFY_LEVEL_TEST_RESTORE: number of documents that were restored. */
+  documents: bigint;
+  /** VERIFY_LEVEL_TEST_RESTORE: duration of the restore, without the comparison, in microseconds. */
+  restoreMicros: bigint;
+  /** VERIFY_LEVEL_TEST_RESTORE: whether each document was compared with the live index. */
+  compared: boolean;
 }
 
 /**
@@ -6362,7 +6370,17 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
 };
 
 function createBaseVerification(): Verification {
-  return { level: 0, timeMicros: 0n, passed: false, problem: "", records: 0n };
+  return {
+    level: 0,
+    timeMicros: 0n,
+    passed: false,
+    problem: "",
+    records: 0n,
+    hostId: "",
+    documents: 0n,
+    restoreMicros: 0n,
+    compared: false,
+  };
 }
 
 export const Verification: MessageFns<Verification> = {
@@ -6387,6 +6405,24 @@ export const Verification: MessageFns<Verification> = {
         throw new globalThis.Error("value provided for field message.records of type int64 too large");
       }
       writer.uint32(40).int64(message.records);
+    }
+    if (message.hostId !== "") {
+      writer.uint32(50).string(message.hostId);
+    }
+    if (message.documents !== 0n) {
+      if (BigInt.asIntN(64, message.documents) !== message.documents) {
+        throw new globalThis.Error("value provided for field message.documents of type int64 too large");
+      }
+      writer.uint32(56).int64(message.documents);
+    }
+    if (message.restoreMicros !== 0n) {
+      if (BigInt.asIntN(64, message.restoreMicros) !== message.restoreMicros) {
+        throw new globalThis.Error("value provided for field message.restoreMicros of type int64 too large");
+      }
+      writer.uint32(64).int64(message.restoreMicros);
+    }
+    if (message.compared !== false) {
+      writer.uint32(72).bool(message.compared);
     }
     return writer;
   },
@@ -6444,6 +6480,38 @@ export const Verification: MessageFns<Verification> = {
             message.records = reader.int64() as bigint;
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.hostId = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.documents = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.restoreMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.compared = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6467,6 +6535,18 @@ export const Verification: MessageFns<Verification> = {
       passed: isSet(object.passed) ? globalThis.Boolean(object.passed) : false,
       problem: isSet(object.problem) ? globalThis.String(object.problem) : "",
       records: isSet(object.records) ? BigInt(object.records) : 0n,
+      hostId: isSet(object.hostId)
+        ? globalThis.String(object.hostId)
+        : isSet(object.host_id)
+        ? globalThis.String(object.host_id)
+        : "",
+      documents: isSet(object.documents) ? BigInt(object.documents) : 0n,
+      restoreMicros: isSet(object.restoreMicros)
+        ? BigInt(object.restoreMicros)
+        : isSet(object.restore_micros)
+        ? BigInt(object.restore_micros)
+        : 0n,
+      compared: isSet(object.compared) ? globalThis.Boolean(object.compared) : false,
     };
   },
 
@@ -6487,6 +6567,18 @@ export const Verification: MessageFns<Verification> = {
     if (message.records !== 0n) {
       obj.records = message.records.toString();
     }
+    if (message.hostId !== "") {
+      obj.hostId = message.hostId;
+    }
+    if (message.documents !== 0n) {
+      obj.documents = message.documents.toString();
+    }
+    if (message.restoreMicros !== 0n) {
+      obj.restoreMicros = message.restoreMicros.toString();
+    }
+    if (message.compared !== false) {
+      obj.compared = message.compared;
+    }
     return obj;
   },
 
@@ -6502,6 +6594,12 @@ export const Verification: MessageFns<Verification> = {
     message.passed = object.passed ?? false;
     message.problem = object.problem ?? "";
     message.records = (object.records !== undefined && object.records !== null) ? BigInt(object.records) : 0n;
+    message.hostId = object.hostId ?? "";
+    message.documents = (object.documents !== undefined && object.documents !== null) ? BigInt(object.documents) : 0n;
+    message.restoreMicros = (object.restoreMicros !== undefined && object.restoreMicros !== null)
+      ? BigInt(object.restoreMicros)
+      : 0n;
+    message.compared = object.compared ?? false;
     return message;
   },
 };
