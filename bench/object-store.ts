@@ -1,10 +1,10 @@
-import { execFile, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
-import { delimiter, join, resolve } from "node:path";
+import { execFile } from "node:child_process";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { generateIdentity } from "../src/encryption/identities.js";
+import { startLocalStore, type LocalStore } from "./local-store.js";
 import { patchDocuments, untilReadable } from "./management.js";
 import { load, serve, watchMemory } from "./process-tools.js";
 import { slowLink } from "./slow-link.js";
@@ -18,40 +18,16 @@ const here = import.meta.dirname ?? __dirname;
 
 /** Backups in an object store against the official client, which only moves the same bytes, on versitygw. */
 export async function benchObjectStore(root: string): Promise<void> {
-  const program = [resolve(".cache/go-bin"), ...(process.env["PATH"] ?? "").split(delimiter)]
-    .map((directory) => join(directory, "versitygw"))
-    .find((path) => existsSync(path));
-  if (program === undefined) {
-    process.stderr.write("SKIPPED: object-store needs versitygw, which .ci/run installs.\n");
-    return;
-  }
-  process.env["AWS_ACCESS_KEY_ID"] = "bench";
-  process.env["AWS_SECRET_ACCESS_KEY"] = "bench-secret";
-  process.env["AWS_EC2_METADATA_DISABLED"] = "true";
-  const bucket = join(root, "store", "bench");
-  mkdirSync(bucket, { recursive: true });
-  mkdirSync(join(root, "sidecar"));
-  const port = await freePort();
-  const store = spawn(
-    program,
-    [
-      ...["--port", `127.0.0.1:${port}`, "--access", "bench", "--secret", "bench-secret"],
-      ...["--keep-alive", "--quiet", "posix", "--sidecar", join(root, "sidecar")],
-      join(root, "store"),
-    ],
-    { stdio: "ignore" },
-  );
-  process.once("exit", () => store.kill());
-  await sleep(1000);
+  const store = await startLocalStore(root);
+  if (store === undefined) return;
   try {
-    await measure(root, bucket, port);
+    await measure(root, store);
   } finally {
-    store.kill();
+    store.stop();
   }
 }
 
-async function measure(root: string, bucket: string, port: number): Promise<void> {
-  const endpoint = `http://127.0.0.1:${port}`;
+async function measure(root: string, { bucket, port, endpoint }: LocalStore): Promise<void> {
   const settings = JSON.stringify({ s3: { endpoint } });
   const host = await serve("host-process.mjs", join(root, "host"), settings);
   const pid = host.child.pid ?? 0;
@@ -235,12 +211,4 @@ async function operation(port: number, path: string, request: object): Promise<T
   }
   if (view.error !== undefined) throw new Error(JSON.stringify(view));
   return { ms: performance.now() - begun, stages };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((listening) => server.once("listening", listening));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
 }

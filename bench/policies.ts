@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { startLocalStore } from "./local-store.js";
 import { load, serve } from "./process-tools.js";
 import { row } from "./table.js";
 
@@ -53,15 +54,28 @@ async function watchLag<T>(port: number, work: Promise<T>): Promise<{ result: T;
 
 /** What a disaster takes from a continuous policy at a fixed rate, and what synchronous acknowledgement costs. */
 export async function benchPolicies(root: string): Promise<void> {
-  const host = await serve("host-process.mjs", join(root, "policies"));
+  const directory = join(root, "continuous");
+  mkdirSync(directory);
+  await measure(join(root, "policies"), "a directory", pathToFileURL(directory).href);
+  const store = await startLocalStore(root);
+  if (store === undefined) return;
+  try {
+    const settings = JSON.stringify({ s3: { endpoint: store.endpoint } });
+    await measure(join(root, "policies-s3"), "S3", "s3://bench/continuous", settings);
+  } finally {
+    store.stop();
+  }
+}
+
+async function measure(
+  dataDirectory: string,
+  where: string,
+  destination: string,
+  settings?: string,
+): Promise<void> {
+  const host = await serve("host-process.mjs", dataDirectory, ...(settings ? [settings] : []));
   const { port } = host;
-  const destination = join(root, "continuous");
-  mkdirSync(destination);
-  const policy = {
-    name: "bench",
-    destination: pathToFileURL(destination).href,
-    schedule: { continuous: true },
-  };
+  const policy = { name: "bench", destination, schedule: { continuous: true } };
   const local = await load(port, { durationMs: 10_000, bytes });
   await call(port, "POST", "/v1/policies", policy);
   // The first backup is a base, which is not what is measured.
@@ -69,7 +83,7 @@ export async function benchPolicies(root: string): Promise<void> {
   const atRate = { durationMs: 30_000, bytes, rate, first: 1_000_000 };
   const { result, lagMs } = await watchLag(port, load(port, atRate));
   row(
-    `continuous policy under ${result.perSecond.toFixed(0)} writes/s: what a disaster would take`,
+    `continuous policy to ${where} under ${result.perSecond.toFixed(0)} writes/s: what a disaster would take`,
     `${lagMs.toFixed(0)} ms`,
     "",
     undefined,
@@ -83,7 +97,7 @@ export async function benchPolicies(root: string): Promise<void> {
     const first = 2_000_000 + connections * 10_000;
     const copied = await load(port, { durationMs: 10_000, connections, bytes, first });
     row(
-      `writes acknowledged when copied, ${connections} connections`,
+      `writes acknowledged when copied to ${where}, ${connections} connections`,
       `${copied.perSecond.toFixed(0)}/s, p99 ${copied.p99.toFixed(0)} ms`,
       `acknowledged locally, 32 connections: ${local.perSecond.toFixed(0)}/s, p99 ${local.p99.toFixed(1)} ms`,
       copied.perSecond / local.perSecond,

@@ -45,13 +45,13 @@ export async function readManifests(
     const bytes = await read(name);
     if (bytes === undefined) return undefined;
     bytesRead += bytes.length;
-    const file = decodeManifest(name, bytes, known);
     if (bytesRead - known.sharedBytes > limits.manifestsBytes) {
       throw new HostError(
         "BACKUP_FOREIGN",
         `The manifests at the destination exceed the limit of ${limits.manifestsBytes} bytes in total.`,
       );
     }
+    const file = decodeManifest(name, bytes, known);
     if (trust) {
       const signature = signatureName(name);
       const text = all.has(signature) ? await read(signature) : undefined;

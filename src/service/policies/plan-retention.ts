@@ -35,7 +35,13 @@ export function planRetention(
   ownIndexIds: readonly string[],
   nowMicros: number,
 ): RetentionPlan {
-  const own = ownBackups(listings, spec, ownIndexIds);
+  const own = listings.filter(
+    (one): one is CompleteBackup =>
+      one.state === "COMPLETE" &&
+      one.backup !== undefined &&
+      one.backup.indexLink === spec.indexLink &&
+      ownIndexIds.includes(one.backup.indexId),
+  );
   const nowMs = Math.floor(nowMicros / 1000);
   const intact = own.filter((one) => !isDamaged(one)).map(toRetained);
   const decided = new Map(
@@ -60,22 +66,7 @@ export function planRetention(
 }
 
 /** A complete backup. */
-export type CompleteBackup = BackupListing & { backup: BackupDescription };
-
-/** Returns the complete backups of the index of a policy, which this host wrote. */
-export function ownBackups(
-  listings: readonly BackupListing[],
-  { indexLink }: Pick<PolicySpec, "indexLink">,
-  ownIndexIds: readonly string[],
-): CompleteBackup[] {
-  return listings.filter(
-    (one): one is CompleteBackup =>
-      one.state === "COMPLETE" &&
-      one.backup !== undefined &&
-      one.backup.indexLink === indexLink &&
-      ownIndexIds.includes(one.backup.indexId),
-  );
-}
+type CompleteBackup = BackupListing & { backup: BackupDescription };
 
 /** Whether this host found damage: what is beside a backup, others can change. */
 const isDamaged = ({ lastVerification }: BackupListing) =>
