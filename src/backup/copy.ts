@@ -57,7 +57,12 @@ export async function copyBackups(
   signal: AbortSignal,
   report: Report,
 ): Promise<Omit<CopyResult, "backup">> {
-  const writer = await openDirectoryWriter(platform, task.destination, signal);
+  const writer = await openDirectoryWriter(platform, task.destination, signal).catch(
+    async (error: unknown) => {
+      await task.destination.close();
+      throw error;
+    },
+  );
   const either = AbortSignal.any([signal, writer.lease.signal]);
   const total: Copied = { bytesWritten: 0, segmentsWritten: 0, warnings: [], copiedBackups: [] };
   let damage: HostError | undefined;

@@ -109,10 +109,17 @@ test.each<[string, PolicySettings, string]>([
   ["a lag without copies", { copyMaxLag: "1h" }, "--copy-max-lag requires a copy"],
   ["a level without verification", { verifyLevel: "full" }, "--verify-level requires"],
   ["a new webhook without a secret", { webhook: ["https://x/"] }, "requires --webhook-secret-file"],
+  ["events without a webhook", { webhookEvent: ["policy.overdue"] }, "--webhook-event requires"],
   ["a count that is no number", { keepDaily: "many" }, "--keep-daily must be a whole number"],
 ])("rejects %s", (_case, flags, message) =>
   expect(() => change(flags, { name: "x" })).toThrow(message),
 );
+
+test("replaces the events of all webhooks", () => {
+  expect(change({ webhookEvent: ["policy.overdue", "policy.recovered"] })).toMatchObject({
+    notify: { webhooks: [{ events: ["policy.overdue", "policy.recovered"] }] },
+  });
+});
 
 test("returns no rules of retention if no flag is given", () => {
   expect(retentionOf({})).toBeUndefined();

@@ -54,6 +54,7 @@ export interface PolicySettings extends RetentionFlags {
   maxAge?: string;
   webhook?: string[];
   webhookSecretFile?: string;
+  webhookEvent?: string[];
   heartbeat?: string[];
   acknowledge?: string;
   whenUnreachable?: string;
@@ -208,9 +209,10 @@ function setChecks(
 
 function setNotifications(
   policy: BackupPolicy,
-  { webhook, webhookSecretFile, heartbeat }: PolicySettings,
+  { webhook, webhookSecretFile, webhookEvent, heartbeat }: PolicySettings,
 ): void {
-  if (webhook === undefined && webhookSecretFile === undefined && heartbeat === undefined) return;
+  if ([webhook, webhookSecretFile, webhookEvent, heartbeat].every((one) => one === undefined))
+    return;
   const notify = (policy.notify ??= create(PolicyNotificationsSchema));
   if (heartbeat !== undefined) notify.heartbeats = heartbeat;
   const known = notify.webhooks;
@@ -224,7 +226,10 @@ function setNotifications(
       : readSecretLine(webhookSecretFile, "--webhook-secret-file");
   if (secret !== undefined && notify.webhooks.length === 0)
     throw invalid("--webhook-secret-file requires a webhook. Add one with --webhook URL.");
+  if (webhookEvent !== undefined && notify.webhooks.length === 0)
+    throw invalid("--webhook-event requires a webhook. Add one with --webhook URL.");
   for (const one of notify.webhooks) {
+    if (webhookEvent !== undefined) one.events = webhookEvent;
     if (secret !== undefined) one.secret = secret;
     else if (!known.includes(one))
       throw invalid(

@@ -158,6 +158,10 @@ function addNotifications(command: Command): Command {
       "file that contains only the secret of the webhooks, whsec_... (default: none)",
     ),
     repeatable(
+      "--webhook-event <TYPE>",
+      "send only events of this type, for example policy.run.failed; repeatable (default: all but policy.run.succeeded)",
+    ),
+    repeatable(
       "--heartbeat <URL>",
       "request this URL after each successful run; repeatable (default: none)",
     ),

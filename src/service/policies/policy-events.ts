@@ -43,13 +43,13 @@ export class PolicyEvents {
       return;
     }
     const facts = { ...details, reason: error.reason };
-    if (error.reason === "BACKUP_DAMAGED")
-      this.send(spec, "policy.damage.found", error.message, facts);
+    const isDamage = error.reason === "BACKUP_DAMAGED";
+    if (isDamage) this.send(spec, "policy.damage.found", error.message, facts);
+    // Retries repeat a failure. Damage is not retried.
+    if (failuresBefore > 0 && !isDamage) return;
     if (run.kind === "RESTORE_TEST")
       this.send(spec, "policy.restore_test.failed", error.message, facts);
-    // Retries repeat the failure.
-    else if (failuresBefore === 0 && error.reason !== "BACKUP_DAMAGED")
-      this.send(spec, "policy.run.failed", error.message, facts);
+    else if (!isDamage) this.send(spec, "policy.run.failed", error.message, facts);
   }
 
   /** Reports that continuous backups start to fail. */

@@ -104,7 +104,7 @@ export class PolicyRunner {
     if (run) return run;
     throw new HostError(
       "POLICY_BUSY",
-      `A run of policy ${spec.name} is under way, and another one is waiting. Retry when they have ended.`,
+      `A run of policy ${spec.name} is under way, and another one of the same kind is waiting. Retry when they have ended.`,
     );
   }
 
