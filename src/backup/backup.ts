@@ -73,6 +73,8 @@ export interface BackupTask {
   written: WrittenManifests;
   /** A merged segment that replaces the segments of the chain in its range: staged for the destination and verified. */
   merged?: StagedSegment;
+  /** Called when the backup is complete, durable and verified, before what it replaces is removed. */
+  onCommitted?(manifest: ManifestFile): void;
 }
 
 /** Output of a backup. */
@@ -204,6 +206,7 @@ async function writeBackup(
       task.written.drop(task.identity, manifest.sha256);
       throw error;
     });
+  task.onCommitted?.(manifest);
   for (const warning of more) report({ warning });
   report({ stage: "removing unused files" });
   await writer.removeUnused(task.keepEarlier ? [] : own).catch((error: unknown) => {

@@ -41,6 +41,8 @@ export interface AutoBackupOptions {
   /** Whether the last verification of the backup with this manifest found damage. */
   isDamaged(manifestSha256: string): boolean;
   written: WrittenManifests;
+  /** Called when all writes up to a position are durable at the destination, before the end of the run. */
+  onCopied?(positionMicros: number): void;
   onRun(outcome: AutoBackupRun): void;
   /** Receives failures beside a run, which lose nothing. */
   onBackgroundError(error: unknown): void;
@@ -225,6 +227,8 @@ export class AutoBackup {
         identity: target.identity,
         written,
         ...(merged && { merged }),
+        onCommitted: ({ manifest }: ManifestFile) =>
+          this.options.onCopied?.(manifest.positionMicros),
       };
       const { manifest, bytesWritten, warnings } = await runBackup(
         platform,

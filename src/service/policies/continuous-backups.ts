@@ -130,9 +130,16 @@ export class ContinuousBackups {
       intervalMs: barrier ? 0 : undefined,
       isDamaged: (manifestSha256) => verifications.isDamaged({ uri, manifestSha256 }),
       written: options.written,
+      onCopied: (positionMicros) => this.copied(spec, barrier, positionMicros),
       onRun: (run) => this.ran(spec, barrier, run),
       onBackgroundError: options.onBackgroundError,
     });
+  }
+
+  private copied(spec: PolicySpec, barrier: CopiedBarrier | undefined, positionMicros: number) {
+    barrier?.performed(positionMicros);
+    const uri = withoutSecrets(spec.destination);
+    this.options.progress.noteDestination(spec.name, uri, { positionMicros });
   }
 
   private ran(spec: PolicySpec, barrier: CopiedBarrier | undefined, run: AutoBackupRun): void {
