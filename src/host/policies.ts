@@ -57,9 +57,7 @@ export async function openPolicies(
     onProblem,
   });
   lifecycle.onClose(() => progress.close());
-  if ((await platform.files.status(directory.policyRuns)) === undefined)
-    await platform.files.makeDirectory(directory.policyRuns);
-  const history = new RunHistory({ platform, directory: directory.policyRuns, onProblem });
+  const history = await RunHistory.open({ platform, directory: directory.policyRuns, onProblem });
   const nowMs = () => Math.floor(platform.nowMicros() / 1000);
   const clock = { nowMs, setTimer };
   const notifications = await Notifications.open({

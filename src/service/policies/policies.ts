@@ -115,7 +115,7 @@ export class Policies implements PolicyService {
     spec: PolicySpec,
     { validateOnly = false }: ChangeOptions = {},
   ): Promise<PolicyView> {
-    const { store, builtIn, platform } = this.options;
+    const { store, builtIn, platform, progress, history } = this.options;
     this.check(spec);
     if (spec.name === builtIn.name) this.refuseBuiltIn();
     store.requireNew(spec.name);
@@ -132,7 +132,11 @@ export class Policies implements PolicyService {
       });
     }
     const created = await store.create(spec);
+    // A kill during the removal of a policy of this name may have left them.
+    progress.remove(spec.name);
+    const cleared = history.remove(spec.name);
     await this.schedule(created);
+    await cleared;
     this.options.onChanged();
     return this.view(created);
   }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { HostError } from "../../errors.js";
+import { temporaryPrefix } from "../../io/durable-file.js";
 import { JsonFile } from "../../io/json-file.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
@@ -19,12 +20,26 @@ export class RunHistory {
   /** Settles with the last change of each file. */
   private readonly changing = new Map<string, Promise<unknown>>();
 
-  constructor(private readonly options: RunHistoryOptions) {}
+  private constructor(private readonly options: RunHistoryOptions) {}
 
-  /** Adds a run that has ended. Resolves when it is durable, or reported to onProblem. */
+  /** Creates the directory if it is missing, and removes files whose writing was interrupted. */
+  static async open(options: RunHistoryOptions): Promise<RunHistory> {
+    const { directory, platform } = options;
+    const { files } = platform;
+    if ((await files.status(directory)) === undefined) await files.makeDirectory(directory);
+    for (const name of await files.list(directory))
+      if (name.startsWith(temporaryPrefix)) await files.remove(join(directory, name));
+    return new RunHistory(options);
+  }
+
+  /**
+   * Adds a run that has ended, unless it is there: a kill may come after its end was added, and before
+   * the progress of the policy says so. Resolves when it is durable, or reported to onProblem.
+   */
   add(run: PolicyRun): Promise<void> {
     return this.change(run.policy, async (file) => {
       const runs = await this.read(file);
+      if (runs.some(({ id }) => id === run.id)) return;
       await file.write([...runs, run].slice(-limits.policyRuns));
     });
   }
