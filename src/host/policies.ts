@@ -51,6 +51,7 @@ export async function openPolicies(
   if (options.identities !== undefined) await parseHostIdentities(options.identities);
   const declared = declaredPolicies(options.policies);
   const store = await PolicyStore.open({ platform, path: directory.policies, declared });
+  const specOf = (name: string) => (store.has(name) ? store.get(name).spec : undefined);
   const progress = await PolicyProgressFile.open({
     platform,
     path: directory.policyProgress,
@@ -65,7 +66,7 @@ export async function openPolicies(
     directory: directory.path,
     ...backups.network,
     clock,
-    targetsOf: (name) => (store.has(name) ? store.get(name).spec.webhooks : []),
+    targetsOf: (name) => specOf(name)?.webhooks ?? [],
     onProblem,
   });
   lifecycle.onClose(() => notifications.close());
@@ -88,6 +89,7 @@ export async function openPolicies(
     progress,
     history,
     steps,
+    specOf,
     onEnded: (spec, run, failuresBefore) => {
       const fields = { policy: spec.name, kind: run.kind, reason: run.reason, steps: run.steps };
       if (run.state === "SUCCEEDED") logger.info(fields, "policy run succeeded");

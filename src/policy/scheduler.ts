@@ -26,8 +26,8 @@ export interface SchedulerOptions {
   clock: SchedulerClock;
   /** Returns a number from 0 up to, but not including, 1. */
   random(): number;
-  /** A task is to run now. `dueMs` is its planned time, or the time of the retry. */
-  onDue(name: string, dueMs: number): void;
+  /** A task is to run now. `dueMs` is its planned time, or that of the retry if it is one. */
+  onDue(name: string, dueMs: number, isRetry: boolean): void;
   /** Planned times passed without a run. `dueMs` is the newest; onDue follows with the same time. */
   onMissed(name: string, dueMs: number): void;
 }
@@ -204,14 +204,14 @@ export class Scheduler {
       this.#plan(entry, now);
       if (missed) this.#options.onMissed(name, newest);
       // The first callback may have deleted the task.
-      if (this.#entries.get(name) === entry) this.#options.onDue(name, newest);
+      if (this.#entries.get(name) === entry) this.#options.onDue(name, newest, false);
       return;
     }
     const retryMs = retryAt(entry);
     // A callback for another task may have moved the retry of this one.
     if (retryMs > now) return;
     entry.retry = undefined;
-    this.#options.onDue(name, retryMs);
+    this.#options.onDue(name, retryMs, true);
   }
 }
 

@@ -1,42 +1,13 @@
 import { execFileSync, execFile } from "node:child_process";
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { hostFixture } from "../support/host-fixture.js";
 import { httpStore } from "../support/http-store.js";
+import { fill, smallDisk } from "../support/small-disk.js";
 import { readWholeBackup } from "../support/whole-backup.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { transferFixture } from "../support/transfer-fixture.js";
-
-const mounted: string[] = [];
-// After the fixture closes the hosts and before the directories are removed.
-afterEach(() => {
-  for (const path of mounted.splice(0)) execFileSync("umount", [path]);
-});
-
-/** A file system of the given size in MiB, or undefined if this user may not mount one. */
-function smallDisk(mebibytes: number): string | undefined {
-  const path = join(temporaryDirectory(), "disk");
-  mkdirSync(path);
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mebibytes}m`, "tmpfs", path], {
-      stdio: "ignore",
-    });
-  } catch {
-    console.warn("SKIPPED: this user cannot mount a small file system");
-    return undefined;
-  }
-  mounted.push(path);
-  return path;
-}
-
-/** Fills the disk up to the given number of KiB; returns a function that frees the space. */
-function fill(path: string, leaveKiB: number): () => void {
-  const file = join(path, "filler");
-  const free = Number(execFileSync("df", ["--output=avail", "-k", path]).toString().split("\n")[1]);
-  writeFileSync(file, Buffer.alloc(Math.max(0, free - leaveKiB) * 1024));
-  return () => rmSync(file);
-}
 
 test("rejects writes while the disk is full, keeps acknowledged ones, and continues when space is available", async () => {
   const disk = smallDisk(12);

@@ -47,11 +47,14 @@ const runNames: Record<string, string> = {
   RESTORE_TEST: "restore test",
 };
 
-function failing({ progress }: PolicyFacts): PolicyProblem[] {
-  return Object.entries(progress.failures).map(([kind, { count, message }]) => ({
-    kind: "failing",
-    message: `The last ${runNames[kind] ?? "run"} failed${count === 1 ? "" : ` (${count} times in a row)`}: ${message}`,
-  }));
+/** A policy whose copies were removed cannot copy again, so that a failure to copy would last. */
+function failing({ spec, progress }: PolicyFacts): PolicyProblem[] {
+  return Object.entries(progress.failures)
+    .filter(([kind]) => kind !== "COPY" || spec.copies.length > 0)
+    .map(([kind, { count, message }]) => ({
+      kind: "failing",
+      message: `The last ${runNames[kind] ?? "run"} failed${count === 1 ? "" : ` (${count} times in a row)`}: ${message}`,
+    }));
 }
 
 function overdue(facts: PolicyFacts): PolicyProblem | undefined {

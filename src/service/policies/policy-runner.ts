@@ -24,6 +24,8 @@ export interface PolicyRunnerOptions {
   progress: PolicyProgressFile;
   history: RunHistory;
   steps: PolicySteps;
+  /** Returns a policy as it is now, or undefined if it does not exist. */
+  specOf(name: string): PolicySpec | undefined;
   /** Called when a run has ended and was recorded; `failuresBefore` counts the failed runs of its kind before it. */
   onEnded(spec: PolicySpec, run: PolicyRun, failuresBefore: number): void;
   /** Called when a run was missed while the host was down, and is made up. */
@@ -47,8 +49,8 @@ export class PolicyRunner {
   private readonly scheduler: Scheduler;
   private readonly queue: RunQueue;
   private readonly specs = new Map<string, PolicySpec>();
-  /** Why tasks are due next. Default: by schedule. */
-  private readonly causes = new Map<string, "MISSED" | "RETRY">();
+  /** Tasks that are due next because they were missed. */
+  private readonly missed = new Set<string>();
   /** When tasks are tried again after a failure. */
   private readonly retries = new Map<string, number>();
 
@@ -58,8 +60,8 @@ export class PolicyRunner {
     this.scheduler = new Scheduler({
       clock,
       random: () => Number.parseInt(platform.randomHex(4), 16) / 2 ** 32,
-      onDue: (name, dueMs) => this.due(name, dueMs),
-      onMissed: (name) => void this.causes.set(name, "MISSED"),
+      onDue: (name, dueMs, isRetry) => this.due(name, dueMs, isRetry),
+      onMissed: (name) => void this.missed.add(name),
     });
   }
 
@@ -85,7 +87,7 @@ export class PolicyRunner {
     for (const task of tasksOf(spec)) {
       const key = taskName(spec, task);
       this.scheduler.delete(key);
-      this.causes.delete(key);
+      this.missed.delete(key);
       this.retries.delete(key);
     }
   }
@@ -123,22 +125,21 @@ export class PolicyRunner {
     await this.queue.close();
   }
 
-  private due(name: string, dueMs: number): void {
-    const cause = this.causes.get(name) ?? "SCHEDULED";
-    this.causes.delete(name);
+  private due(name: string, dueMs: number, isRetry: boolean): void {
+    const wasMissed = this.missed.delete(name);
     this.retries.delete(name);
     const [policy = "", ...key] = name.split(" ");
     const spec = this.specs.get(policy);
     const task = spec && tasksOf(spec).find((one) => one.key === key.join(" "));
     if (!spec || !task) return;
-    if (cause === "MISSED") {
+    if (wasMissed) {
       this.options.progress.change(policy, (progress) => (progress.missedRuns += 1));
       this.options.onMissed(spec, task.kind, dueMs);
     }
     const request: Request = {
       spec,
       kind: task.kind,
-      reason: cause,
+      reason: wasMissed ? "MISSED" : isRetry ? "RETRY" : "SCHEDULED",
       copy: task.copy,
       task: { key: task.key, dueMs },
     };
@@ -166,10 +167,11 @@ export class PolicyRunner {
 
   private async run(request: Request, run: PolicyRun, signal: AbortSignal): Promise<void> {
     const { platform, progress, history, onEnded } = this.options;
-    const { spec, kind } = request;
+    const { kind } = request;
+    const spec = this.currentSpec(request);
     run.startTimeMicros = platform.nowMicros();
     progress.change(spec.name, (known) => (known.running = run));
-    await this.stepsOf(request, run, signal);
+    await this.stepsOf({ ...request, spec }, run, signal);
     const error = errorOf(run);
     Object.assign(run, {
       state: error === undefined ? "SUCCEEDED" : "FAILED",
@@ -203,16 +205,31 @@ export class PolicyRunner {
     onEnded(spec, run, failuresBefore);
   }
 
-  /** Damage does not heal by itself, and a retry of a request is its caller's. */
+  /** A run that waited starts with the policy as it is now, unless that no longer has such a run. */
+  private currentSpec({ spec, kind, copy }: Request): PolicySpec {
+    const current = this.options.specOf(spec.name);
+    if (!current) return spec;
+    const hasRun =
+      kind === "COPY"
+        ? current.copies.some(({ destination }) => copy === undefined || copy === destination)
+        : kind !== "BACKUP" || current.schedule.kind !== "continuous";
+    return hasRun ? current : spec;
+  }
+
+  /**
+   * Damage does not heal by itself, a retry of a request is its caller's, and a policy may have been
+   * paused or changed during the run.
+   */
   private retry({ spec, kind, task }: Request, { reason }: { reason: string }): void {
     if (!task || reason === "BACKUP_DAMAGED") return;
+    const current = this.specs.get(spec.name);
+    if (!current || !tasksOf(current).some(({ key }) => key === task.key)) return;
     const { count = 1 } = this.options.progress.of(spec.name).failures[kind] ?? {};
     const waitMs = Math.min(
       limits.policyRetryMs * 2 ** Math.min(count - 1, 20),
       limits.policyRetryMaxMs,
     );
     const name = `${spec.name} ${task.key}`;
-    this.causes.set(name, "RETRY");
     this.retries.set(name, this.options.clock.nowMs() + waitMs);
     this.scheduler.retryIn(name, waitMs);
   }
