@@ -325,6 +325,8 @@ export const limits = {
   policyProbeMs: 60_000,
   /** Next runs that a policy shows. */
   policyNextRuns: 5,
+  /** Policies that a listing describes before other requests have their turn: about 1 ms each. */
+  policyViewsPerTurn: 20,
   /** Backups that one rule of a retention keeps: as many as a destination has manifests. */
   retentionKeepMax: 10_000,
   /** A duration as text, which has at most seven units with twelve digits each. */

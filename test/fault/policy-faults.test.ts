@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { toPolicy } from "../../src/api/convert/policy.js";
@@ -77,8 +77,10 @@ const manifestsIn = (path: string) =>
 /** Verifies all backups of a destination in full, and returns their names. */
 async function verified({ host, finish }: HostFixture, uri: string): Promise<string[]> {
   const listings = await host.management.listBackups(uri);
-  for (const { name } of listings)
-    await finish(host.management.verifyBackup(uri, name, { level: "FULL", samplePercent: 100 }));
+  const depth = { level: "FULL" as const, samplePercent: 100 };
+  await Promise.all(
+    listings.map(({ name }) => finish(host.management.verifyBackup(uri, name, depth))),
+  );
   return listings.map(({ name }) => name).sort();
 }
 
@@ -515,7 +517,7 @@ describe("two hosts at one destination", () => {
         spec(fixture, { destination, retention: { keepLast: 2 } }),
       );
     const written: string[][] = [[], []];
-    for (let round = 0; round < 6; round += 1)
+    for (let round = 0; round < 5; round += 1)
       await Promise.all(
         hosts.map(async (fixture, i) => {
           await fixture.put("a", { host: i, round });
@@ -582,4 +584,115 @@ describe("two hosts at one destination", () => {
     expect(await nextRun(fixture, failed)).toMatchObject({ state: "SUCCEEDED", reason: "RETRY" });
     expect(await verified(fixture, fixture.uri("primary"))).toHaveLength(2);
   });
+});
+
+test("a host with as many policies as it may have starts, serves and runs those that are due", async () => {
+  const store = new MemoryStore();
+  const memory = new MemoryScheme((bucket) => new MemoryDestination(store, bucket));
+  let mostAtOnce = 0;
+  const { fixture, move } = await movedHost(
+    { destinations: { memory } },
+    {
+      failpoint: async (name) => {
+        if (name === "backup:segment-staged") mostAtOnce = Math.max(mostAtOnce, store.staging.size);
+      },
+    },
+  );
+  const policy = (i: number, due: boolean) =>
+    spec(fixture, {
+      name: `p${i}`,
+      destination: `memory:p${i}`,
+      schedule: due
+        ? { kind: "interval", everyMs: 6 * hourMs }
+        : { kind: "cron", expression: "0 3 1 1 *", timeZone: "Europe/Berlin" },
+    });
+  await fixture.put("a", {});
+  await fixture.host.policies.create(policy(0, true));
+  await fixture.stop();
+  // As the host has stored the one policy; to create each takes the time of a larger file.
+  const path = join(fixture.root, "data", "policies.json");
+  const [json = ""] = readFileSync(path, "utf8").split("\n");
+  const file = JSON.parse(json) as { policies: { spec: PolicySpec }[] };
+  const stored = file.policies.find((one) => one.spec.name === "p0");
+  const due = 12;
+  for (let i = 1; file.policies.length < limits.policies - 1; i += 1)
+    file.policies.push({ ...stored, spec: policy(i, i < due) });
+  writeFileSync(path, JSON.stringify(file));
+  const { rss } = process.memoryUsage();
+
+  await fixture.restart();
+  const { policies } = fixture.host;
+  await policies.create(policy(limits.policies, false));
+  await expect(policies.create(policy(limits.policies + 1, false))).rejects.toMatchObject({
+    reason: "POLICY_LIMIT",
+  });
+  let turns = 0;
+  let isListed = false;
+  const turn = () => {
+    turns += 1;
+    if (!isListed) setImmediate(turn);
+  };
+  setImmediate(turn);
+  const views = await policies.list();
+  isListed = true;
+  // Other requests are served meanwhile.
+  expect(turns).toBeGreaterThan(10);
+  // With the automatic backups.
+  expect(views).toHaveLength(limits.policies + 1);
+  expect(views.filter(({ nextRunsMicros }) => nextRunsMicros.length === 0)).toHaveLength(1);
+
+  await move(6 * hourMs);
+  for (let i = 0; i < due; i += 1) {
+    const last = await eventually(async () =>
+      (await runsOf(fixture, `p${i}`)).find(({ state }) => state !== "RUNNING"),
+    );
+    expect(last).toMatchObject({ state: "SUCCEEDED", reason: "SCHEDULED" });
+    expect(await verified(fixture, `memory:p${i}`)).toHaveLength(1);
+  }
+  expect(mostAtOnce).toBe(limits.concurrentPolicyRuns);
+  expect([...store.buckets.values()].filter(({ size }) => size > 0)).toHaveLength(due);
+  expect(process.memoryUsage().rss - rss).toBeLessThan(512 * 1024 * 1024);
+});
+
+test("jumps of the clock neither stop the runs nor repeat them, and the newest backup stays", async () => {
+  const { fixture, move } = await movedHost();
+  await fixture.host.policies.create(
+    spec(fixture, {
+      schedule: { kind: "cron", expression: "0 * * * *", timeZone: "UTC" },
+      retention: { keepLast: 1 },
+      copies: [{ destination: fixture.uri("copy") }],
+    }),
+  );
+  let count = 0;
+  /** Moves the clock; exactly one run follows, which backs up the newest write. */
+  async function oneRun(ms: number, reason: string): Promise<void> {
+    const [last] = await runsOf(fixture);
+    await fixture.put("a", { n: (count += 1) });
+    await move(ms);
+    const ran = await nextRun(fixture, last);
+    expect({ count, state: ran.state, reason: ran.reason }).toEqual({
+      count,
+      state: "SUCCEEDED",
+      reason,
+    });
+    expect(await runsOf(fixture)).toHaveLength(count);
+    for (const name of ["primary", "copy"])
+      expect(manifestsIn(join(fixture.root, name))).toContain(ran.steps[0]?.backupName);
+  }
+  await oneRun(hourMs, "SCHEDULED");
+  await move(-dayMs);
+  for (let i = 0; i < 3; i += 1) await oneRun(hourMs, "SCHEDULED");
+  await oneRun(365 * dayMs, "MISSED");
+  await oneRun(hourMs, "SCHEDULED");
+  await move(-365 * dayMs);
+  await oneRun(hourMs, "SCHEDULED");
+  await move(-dayMs);
+  await fixture.restart();
+  await oneRun(hourMs, "SCHEDULED");
+  expect((await statusOf(fixture)).progress).toMatchObject({ missedRuns: 1, skippedRuns: 0 });
+  for (const name of ["primary", "copy"]) {
+    await verified(fixture, fixture.uri(name));
+    expect(await strayFiles(join(fixture.root, name))).toEqual([]);
+  }
+  await expectRestores(fixture, "copy");
 });

@@ -121,8 +121,11 @@ async function verified(fixture: HostFixture, name: string): Promise<string[]> {
     listings.map(() => ["COMPLETE", undefined]),
   );
   const depth = { level: "FULL" as const, samplePercent: 100 };
-  for (const listing of listings)
-    await fixture.finish(management.verifyBackup(fixture.uri(name), listing.name, depth));
+  await Promise.all(
+    listings.map((listing) =>
+      fixture.finish(management.verifyBackup(fixture.uri(name), listing.name, depth)),
+    ),
+  );
   return listings.map((listing) => listing.name).sort();
 }
 
@@ -188,10 +191,11 @@ test.each(cases)("a run killed %s is made up once", async (_point, at, restored,
   // The last write may be durable without its acknowledgement.
   expect(Object.keys(documents).length - acknowledged.length - 3).toBeLessThanOrEqual(1);
 
-  for (const one of destinations) {
-    const newest = madeUp.steps[0]?.backupName ?? "";
+  const newest = madeUp.steps[0]?.backupName ?? "";
+  const kept = await Promise.all(destinations.map((one) => verified(fixture, one)));
+  for (const [i, one] of destinations.entries()) {
     const all = [...new Set([...before[one], ...killed[one], newest])].sort();
-    expect(await verified(fixture, one)).toEqual(all.slice(-keepLast));
+    expect(kept[i]).toEqual(all.slice(-keepLast));
     expect(await strayFiles(join(fixture.root, one))).toEqual([]);
   }
   expect(await unfinishedFiles(fixture.root)).toEqual([]);

@@ -1,3 +1,4 @@
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { checkHeartbeatUrl, checkWebhook } from "../../notification/check-target.js";
 import type { Delivery } from "../../notification/delivery.js";
 import type { Notifications } from "../../notification/notifications.js";
@@ -102,8 +103,12 @@ export class Policies implements PolicyService {
 
   async list(): Promise<PolicyView[]> {
     const { store, builtIn } = this.options;
-    const views = await Promise.all(store.all().map((policy) => this.view(policy)));
-    return [builtIn.view(), ...views].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+    const views = [builtIn.view()];
+    for (const policy of store.all()) {
+      if (views.length % limits.policyViewsPerTurn === 0) await yieldToEventLoop();
+      views.push(await this.view(policy));
+    }
+    return views.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
   }
 
   async get(name: string): Promise<PolicyView> {
