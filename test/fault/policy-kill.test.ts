@@ -155,7 +155,6 @@ const cases: [string, KillPoint, "primary" | "copy", number][] = [
     1,
   ],
   ["between retention and copy", { call: "create", path: "/copy/.holdfast-lease$" }, "copy", 2],
-  ["in the copy, between segments", { failpoint: "backup:segment-renamed", nth: 2 }, "copy", 1],
   [
     "in the copy, before its manifest",
     { call: "rename", path: "/copy/manifest-[^/]+json$" },
