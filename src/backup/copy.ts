@@ -122,7 +122,7 @@ async function copyOne(
     await readBackManifest(destination, manifest, signal);
     return { bytesWritten: 0, segmentsWritten: 0, warnings: [], copiedBackups: [] };
   }
-  const staged = await stage(platform, { reader, writer, missing }, signal, report);
+  const staged = await stage(platform, { reader, destination, writer, missing }, signal, report);
   try {
     report({ stage: "writing" });
     let bytesDone = 0;
@@ -184,16 +184,22 @@ async function stage(
   platform: Platform,
   {
     reader,
+    destination,
     writer,
     missing,
-  }: { reader: ContainerReader; writer: ContainerWriter; missing: readonly Segment[] },
+  }: Pick<CopyTask, "reader" | "destination"> & {
+    writer: ContainerWriter;
+    missing: readonly Segment[];
+  },
   signal: AbortSignal,
   report: Report,
 ): Promise<StagedSegment[]> {
   const bytesTotal = missing.reduce((sum, segment) => sum + fileBytesOf(segment), 0);
   report({ stage: "reading", bytesDone: 0, bytesTotal });
   const { stagingDirectory } = writer;
-  await requireFreeSpace(platform.files, stagingDirectory, bytesTotal, "Copying the backup");
+  // The reserve is for documents: what is staged beside the copy takes the space that the copy will.
+  if (!destination.localPath)
+    await requireFreeSpace(platform.files, stagingDirectory, bytesTotal, "Copying the backup");
   const staged = missing.map((segment) => ({
     segment,
     path: join(stagingDirectory, temporaryName(platform)),

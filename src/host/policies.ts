@@ -57,7 +57,7 @@ export async function openPolicies(
     path: directory.policyProgress,
     onProblem,
   });
-  lifecycle.onClose(() => progress.close());
+  lifecycle.onClose(() => progress.settled());
   const history = await RunHistory.open({ platform, directory: directory.policyRuns, onProblem });
   const nowMs = () => Math.floor(platform.nowMicros() / 1000);
   const clock = { nowMs, setTimer };

@@ -237,8 +237,7 @@ describe("a full disk", () => {
       expect(state).toBe("FAILED");
       expect(steps.at(-1)).toMatchObject({
         kind: name === "primary" ? "backup" : "copy",
-        // A copy is refused before it begins.
-        error: { reason: name === "primary" ? "DESTINATION_FULL" : "STORAGE_FULL" },
+        error: { reason: "DESTINATION_FULL" },
       });
       expect(await problemsOf(fixture)).toEqual(["failing"]);
       expect(filesIn(join(disk, name))).toEqual(before);

@@ -17,6 +17,8 @@ import { toInt64 } from "../convert/numbers.js";
 import { readPageToken, writePageToken } from "../convert/page-token.js";
 
 const runsPage = 100;
+const policiesPage = 100;
+const policiesListing = "policies";
 
 /** Implements PolicyService. */
 export function policyServiceImpl(
@@ -26,7 +28,20 @@ export function policyServiceImpl(
     createPolicy: async ({ policy, validateOnly }) =>
       toPolicy(await policies.create(fromPolicy(given(policy)), { validateOnly })),
     getPolicy: async ({ name }) => toPolicy(await policies.get(name)),
-    listPolicies: async () => ({ policies: (await policies.list()).map(toPolicy) }),
+    async listPolicies({ pageSize, pageToken }) {
+      const count = pageSize || policiesPage;
+      const after = readPageToken(policiesListing, pageToken);
+      const views = await policies.list({ count: count + 1, after });
+      const page = views.slice(0, count);
+      const last = page.at(-1);
+      return {
+        policies: page.map(toPolicy),
+        nextPageToken:
+          views.length > count && last
+            ? writePageToken(policiesListing, last.policy.spec.name)
+            : "",
+      };
+    },
     async updatePolicy({ policy, validateOnly }) {
       const revision = revisionOf(given(policy));
       return toPolicy(await policies.update(fromPolicy(given(policy)), { validateOnly, revision }));

@@ -1,20 +1,23 @@
+import { create } from "@bufbuild/protobuf";
 import {
   BackupPolicySchema,
   ListPoliciesResponseSchema,
 } from "../../../gen/ts/holdfast/management/v1/policy_pb.js";
 import type { CommandContext } from "../command-context.js";
 import { withHost } from "../connect/session.js";
+import { listAllPolicies } from "../list-policies.js";
 import type { HostFlags } from "../flags.js";
 import { policyTable, policyText } from "./policy-text.js";
 
 /** Implements holdfast policy list. */
 export async function listPolicies(context: CommandContext, flags: HostFlags): Promise<void> {
-  await withHost(context, flags, async ({ policies }) => {
-    const response = await policies.listPolicies({}, { signal: context.abort.signal });
+  await withHost(context, flags, async (session) => {
+    const policies = await listAllPolicies(session, context.abort.signal);
+    const response = create(ListPoliciesResponseSchema, { policies });
     await context.printResult(ListPoliciesResponseSchema, response, () =>
-      response.policies.length === 0
+      policies.length === 0
         ? "No policies. To add one: holdfast policy add NAME DEST --cron '0 3 * * *'"
-        : policyTable(response.policies),
+        : policyTable(policies),
     );
   });
 }

@@ -16,6 +16,7 @@ import {
 import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { hostErrorOfStatus, unpack } from "../../client/host-error.js";
 import { isIndexNotAllowed, undefinedIf, withHost, type Session } from "../connect/session.js";
+import { listAllPolicies } from "../list-policies.js";
 import type { HostFlags } from "../flags.js";
 import {
   formatAge,
@@ -62,12 +63,10 @@ export async function status(context: CommandContext, flags: HostFlags): Promise
 async function declaredPolicies(session: Session, signal: AbortSignal): Promise<BackupPolicy[]> {
   const listed = await undefinedIf(
     session,
-    session.policies.listPolicies({}, { signal }),
+    listAllPolicies(session, signal),
     ({ code, reason }) => code === "PERMISSION_DENIED" || reason === "NOT_SUPPORTED",
   );
-  return (listed?.policies ?? []).filter(
-    ({ status: known }) => known?.source !== PolicySource.BUILT_IN,
-  );
+  return (listed ?? []).filter(({ status: known }) => known?.source !== PolicySource.BUILT_IN);
 }
 
 function describe(

@@ -25,6 +25,7 @@ import type { PolicyRun } from "./policy-run.js";
 import type { PolicyRunner } from "./policy-runner.js";
 import type {
   ChangeOptions,
+  PolicyPage,
   PolicyPreview,
   PolicyService,
   PolicyView,
@@ -101,14 +102,18 @@ export class Policies implements PolicyService {
     await Promise.all([runner.close(), continuous.close()]);
   }
 
-  async list(): Promise<PolicyView[]> {
+  async list({ count = Infinity, after = "" }: PolicyPage = {}): Promise<PolicyView[]> {
     const { store, builtIn } = this.options;
-    const views = [builtIn.view()];
-    for (const policy of store.all()) {
+    const names = [builtIn.name, ...store.all().map(({ spec }) => spec.name)];
+    const views: PolicyView[] = [];
+    for (const name of names.filter((one) => one > after).sort()) {
+      if (views.length >= count) break;
       if (views.length % limits.policyViewsPerTurn === 0) await yieldToEventLoop();
-      views.push(await this.view(policy));
+      // Another request may have removed it meanwhile.
+      if (name === builtIn.name) views.push(builtIn.view());
+      else if (store.has(name)) views.push(await this.view(store.get(name)));
     }
-    return views.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+    return views;
   }
 
   async get(name: string): Promise<PolicyView> {
@@ -150,7 +155,7 @@ export class Policies implements PolicyService {
     given: PolicySpec,
     { validateOnly = false, revision }: ChangeOptions = {},
   ): Promise<PolicyView> {
-    const { store, builtIn } = this.options;
+    const { store, builtIn, progress } = this.options;
     if (given.name === builtIn.name) this.refuseBuiltIn();
     const current = store.requireEditable(given.name);
     const spec = withSecrets(given, current.spec);
@@ -158,6 +163,7 @@ export class Policies implements PolicyService {
     await this.probe(spec, destinationsOf(current.spec));
     if (validateOnly) return this.view({ ...current, spec });
     const updated = await store.update(spec, revision);
+    progress.keepDestinations(spec.name, destinationsOf(spec).map(withoutSecrets));
     await this.schedule(updated);
     this.options.onChanged();
     return this.view(updated);
@@ -375,8 +381,6 @@ export class Policies implements PolicyService {
     );
   }
 }
-
-const nameOf = ({ policy }: PolicyView) => policy.spec.name;
 
 /** An update without a secret keeps the secret of the webhook with the same URL. */
 function withSecrets(given: PolicySpec, current: PolicySpec): PolicySpec {

@@ -162,13 +162,21 @@ export class PolicyProgressFile {
     }
   }
 
+  /** Forgets destinations that a policy no longer has. */
+  keepDestinations(policy: string, uris: readonly string[]): void {
+    this.change(policy, (progress) => {
+      const kept = Object.entries(progress.destinations).filter(([uri]) => uris.includes(uri));
+      progress.destinations = Object.fromEntries(kept);
+    });
+  }
+
   remove(policy: string): void {
     this.known.delete(policy);
     this.writeSoon();
   }
 
   /** Resolves when all changes are durable, or reported to onProblem. */
-  async close(): Promise<void> {
+  async settled(): Promise<void> {
     if (this.later !== undefined) this.writeSoon();
     while (this.writing) await this.writing;
   }

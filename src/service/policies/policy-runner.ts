@@ -171,6 +171,8 @@ export class PolicyRunner {
     const spec = this.currentSpec(request);
     run.startTimeMicros = platform.nowMicros();
     progress.change(spec.name, (known) => (known.running = run));
+    // So that a kill from now on is recorded as an interrupted run.
+    await progress.settled();
     await this.stepsOf({ ...request, spec }, run, signal);
     const error = errorOf(run);
     Object.assign(run, {

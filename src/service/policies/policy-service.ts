@@ -41,6 +41,14 @@ export interface PolicyPreview {
   nextRunsMicros: number[];
 }
 
+/** A part of the policies, in the order of their names. */
+export interface PolicyPage {
+  /** Default: all. */
+  count?: number;
+  /** Name of the policy before the page. Default: none. */
+  after?: string | undefined;
+}
+
 /** Options of a change. */
 export interface ChangeOptions {
   /** Checks the policy and its destinations, and changes nothing. */
@@ -54,7 +62,7 @@ export interface ChangeOptions {
  * REQUEST_INVALID with the field in the metadata for an invalid policy.
  */
 export interface PolicyService {
-  list(): Promise<PolicyView[]>;
+  list(page?: PolicyPage): Promise<PolicyView[]>;
   get(name: string): Promise<PolicyView>;
   /** Throws POLICY_EXISTS and the errors of a destination that cannot be used. */
   create(spec: PolicySpec, options?: ChangeOptions): Promise<PolicyView>;

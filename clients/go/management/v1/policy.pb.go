@@ -2130,7 +2130,11 @@ func (x *GetPolicyRequest) GetName() string {
 
 // Request of ListPolicies.
 type ListPoliciesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Largest number of policies in a page, at most 1000. Default: 100.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// From the previous page. Default: the first page.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2165,11 +2169,27 @@ func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
 	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{17}
 }
 
+func (x *ListPoliciesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListPoliciesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
 // Response of ListPolicies.
 type ListPoliciesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The policies.
-	Policies      []*BackupPolicy `protobuf:"bytes,1,rep,name=policies,proto3" json:"policies,omitempty"`
+	// The policies of the page.
+	Policies []*BackupPolicy `protobuf:"bytes,1,rep,name=policies,proto3" json:"policies,omitempty"`
+	// Token of the next page. Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2209,6 +2229,13 @@ func (x *ListPoliciesResponse) GetPolicies() []*BackupPolicy {
 		return x.Policies
 	}
 	return nil
+}
+
+func (x *ListPoliciesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
 }
 
 // Request of UpdatePolicy.
@@ -3141,10 +3168,15 @@ const file_holdfast_management_v1_policy_proto_rawDesc = "" +
 	"\x06policy\x18\x01 \x01(\v2$.holdfast.management.v1.BackupPolicyB\x06\xbaH\x03\xc8\x01\x01R\x06policy\x12#\n" +
 	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\"1\n" +
 	"\x10GetPolicyRequest\x12\x1d\n" +
-	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04 \x01(?R\x04name\"\x15\n" +
-	"\x13ListPoliciesRequest\"X\n" +
+	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04 \x01(?R\x04name\"g\n" +
+	"\x13ListPoliciesRequest\x12'\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80\x02R\tpageToken\"\x80\x01\n" +
 	"\x14ListPoliciesResponse\x12@\n" +
-	"\bpolicies\x18\x01 \x03(\v2$.holdfast.management.v1.BackupPolicyR\bpolicies\"\x80\x01\n" +
+	"\bpolicies\x18\x01 \x03(\v2$.holdfast.management.v1.BackupPolicyR\bpolicies\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x80\x01\n" +
 	"\x13UpdatePolicyRequest\x12D\n" +
 	"\x06policy\x18\x01 \x01(\v2$.holdfast.management.v1.BackupPolicyB\x06\xbaH\x03\xc8\x01\x01R\x06policy\x12#\n" +
 	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\"4\n" +

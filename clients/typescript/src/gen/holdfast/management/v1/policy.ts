@@ -750,12 +750,18 @@ export interface GetPolicyRequest {
 
 /** Request of ListPolicies. */
 export interface ListPoliciesRequest {
+  /** Largest number of policies in a page, at most 1000. Default: 100. */
+  pageSize: number;
+  /** From the previous page. Default: the first page. */
+  pageToken: string;
 }
 
 /** Response of ListPolicies. */
 export interface ListPoliciesResponse {
-  /** The policies. */
+  /** The policies of the page. */
   policies: BackupPolicy[];
+  /** Token of the next page. Empty on the last page. */
+  nextPageToken: string;
 }
 
 /** Request of UpdatePolicy. */
@@ -4044,11 +4050,17 @@ export const GetPolicyRequest: MessageFns<GetPolicyRequest> = {
 };
 
 function createBaseListPoliciesRequest(): ListPoliciesRequest {
-  return {};
+  return { pageSize: 0, pageToken: "" };
 }
 
 export const ListPoliciesRequest: MessageFns<ListPoliciesRequest> = {
-  encode(_: ListPoliciesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ListPoliciesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pageSize !== 0) {
+      writer.uint32(8).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(18).string(message.pageToken);
+    }
     return writer;
   },
 
@@ -4065,6 +4077,22 @@ export const ListPoliciesRequest: MessageFns<ListPoliciesRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4077,32 +4105,54 @@ export const ListPoliciesRequest: MessageFns<ListPoliciesRequest> = {
     }
   },
 
-  fromJSON(_: any): ListPoliciesRequest {
-    return {};
+  fromJSON(object: any): ListPoliciesRequest {
+    return {
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+    };
   },
 
-  toJSON(_: ListPoliciesRequest): unknown {
+  toJSON(message: ListPoliciesRequest): unknown {
     const obj: any = {};
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
     return obj;
   },
 
   create(base?: DeepPartial<ListPoliciesRequest>): ListPoliciesRequest {
     return ListPoliciesRequest.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<ListPoliciesRequest>): ListPoliciesRequest {
+  fromPartial(object: DeepPartial<ListPoliciesRequest>): ListPoliciesRequest {
     const message = createBaseListPoliciesRequest();
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
     return message;
   },
 };
 
 function createBaseListPoliciesResponse(): ListPoliciesResponse {
-  return { policies: [] };
+  return { policies: [], nextPageToken: "" };
 }
 
 export const ListPoliciesResponse: MessageFns<ListPoliciesResponse> = {
   encode(message: ListPoliciesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.policies) {
       BackupPolicy.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
     }
     return writer;
   },
@@ -4128,6 +4178,14 @@ export const ListPoliciesResponse: MessageFns<ListPoliciesResponse> = {
             message.policies.push(BackupPolicy.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4145,6 +4203,11 @@ export const ListPoliciesResponse: MessageFns<ListPoliciesResponse> = {
       policies: globalThis.Array.isArray(object?.policies)
         ? object.policies.map((e: any) => BackupPolicy.fromJSON(e))
         : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
     };
   },
 
@@ -4152,6 +4215,9 @@ export const ListPoliciesResponse: MessageFns<ListPoliciesResponse> = {
     const obj: any = {};
     if (message.policies?.length) {
       obj.policies = message.policies.map((e) => BackupPolicy.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
     }
     return obj;
   },
@@ -4162,6 +4228,7 @@ export const ListPoliciesResponse: MessageFns<ListPoliciesResponse> = {
   fromPartial(object: DeepPartial<ListPoliciesResponse>): ListPoliciesResponse {
     const message = createBaseListPoliciesResponse();
     message.policies = object.policies?.map((e) => BackupPolicy.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
     return message;
   },
 };
