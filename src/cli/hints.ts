@@ -66,6 +66,7 @@ export function hints(command: string, error: HostError): string[] {
     error.metadata["documents"] !== undefined;
   if (
     !hasOwnOutcome &&
+    !/\bis durable\b/.test(error.message) &&
     !/\b(Nothing|nothing) (was|is) (changed|removed|restored|replaced|begun|started|written|imported)\b/.test(
       error.message,
     )

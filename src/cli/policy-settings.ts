@@ -17,6 +17,7 @@ import {
   type PolicySchedule,
 } from "../../gen/ts/holdfast/management/v1/policy_pb.js";
 import { HostError } from "../errors.js";
+import { displayUri } from "./destination-uri.js";
 import { toUri } from "./destination-uri.js";
 import { optionOf, type ClearableField } from "./flags.js";
 import { clearFields, schedulesOf } from "./policy-clear.js";
@@ -217,9 +218,12 @@ function setNotifications(
   if (heartbeat !== undefined) notify.heartbeats = heartbeat;
   const known = notify.webhooks;
   if (webhook !== undefined)
-    notify.webhooks = webhook.map(
-      (url) => known.find((one) => one.url === url) ?? create(PolicyWebhookSchema, { url }),
-    );
+    notify.webhooks = webhook.map((url) => {
+      const one = known.find((before) => before.url === displayUri(url));
+      if (!one) return create(PolicyWebhookSchema, { url });
+      one.url = url;
+      return one;
+    });
   const secret =
     webhookSecretFile === undefined
       ? undefined

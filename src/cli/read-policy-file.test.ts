@@ -27,6 +27,14 @@ test("reads a policy with fields in snake_case and camelCase", async () => {
   expect(policies[0]).not.toHaveProperty("status.healthy");
 });
 
+test("reads values of enums as the command line has them, and as REST has them", async () => {
+  const { policies } = await read(
+    "[{acknowledge: copied, when_unreachable: degrade, compression: zstd, verify: {level: test-restore}}, {acknowledge: ACKNOWLEDGE_COPIED, whenUnreachable: WHEN_UNREACHABLE_DEGRADE, compression: COMPRESSION_ZSTD, verify: {level: VERIFY_LEVEL_TEST_RESTORE}}]",
+  );
+  expect(policies[0]).toMatchObject({ acknowledge: 2, whenUnreachable: 2, compression: 3 });
+  expect(policies[0]).toEqual(policies[1]);
+});
+
 test("reads a list, also in JSON", async () => {
   const { policies, isList } = await read('[{"name":"a"},{"name":"b"}]');
   expect(isList).toBe(true);
@@ -38,7 +46,8 @@ test.each([
   ["a nested unknown field", { schedule: { crom: "x" } }, "unknown field crom of PolicySchedule"],
   ["a wrong type", { name: 3 }, "invalid value of BackupPolicy.name"],
   ["two schedules", { schedule: { cron: "a", interval: "b" } }, "given in several ways"],
-  ["a short enum", { compression: "zstd" }, "invalid value of Compression. Use the full name"],
+  ["an unknown value", { compression: "lz4" }, "of Compression. Use one of none, gzip, zstd"],
+  ["a value that is no text", { acknowledge: {} }, "of Acknowledge. Use one of local, copied"],
   ["a text", "nightly", "is not a mapping"],
   ["nothing", [], "contains no policies"],
 ])("rejects %s", (_case, content, message) =>
@@ -47,7 +56,7 @@ test.each([
 
 test("names the position in a list", () => {
   expect(() => parsePolicyFile("f.yaml", JSON.stringify([{ name: "a" }, { name: 1 }]))).toThrow(
-    /^f\.yaml\[1\] /,
+    /^f\.yaml, policy 2 /,
   );
 });
 

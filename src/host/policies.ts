@@ -1,5 +1,6 @@
 import { fromPolicy } from "../api/convert/policy.js";
 import { Identities } from "../encryption/identities.js";
+import { parseRecipients } from "../encryption/recipients.js";
 import { limits } from "../limits.js";
 import { Notifications } from "../notification/notifications.js";
 import type { PolicySpec } from "../policy/policy.js";
@@ -120,6 +121,7 @@ export async function openPolicies(
       events.succeeded(spec, failuresBefore);
       if (failuresBefore > 0) checkHealth();
     },
+    onBlocked: () => checkHealth(),
     onBackgroundError: onInternalError,
   });
   context.events.on("committed", (link) => continuous.committed(link));
@@ -136,11 +138,16 @@ export async function openPolicies(
     management,
     requireIndex: (link) => void storage.indexOf(link),
     hasDocuments: async (link) => (await storage.indexOf(link).state()).versions > 0,
+    isRecipient: (text) =>
+      parseRecipients(text).then(
+        () => true,
+        () => false,
+      ),
     onChanged: () => checkHealth(),
     builtIn: builtInPolicy(context, backups),
   });
   lifecycle.onClose(() => policies.close());
-  for (const spec of declared) policies.check(spec);
+  for (const spec of declared) await policies.check(spec);
   await policies.start();
   notifications.start();
   checkHealth = () =>
@@ -157,7 +164,7 @@ export async function openPolicies(
 /** Returns the policies of a policy file. Throws CONFIGURATION_INVALID and REQUEST_INVALID. */
 export function declaredPolicies(text: string | undefined): PolicySpec[] {
   if (text === undefined) return [];
-  return parsePolicyFile("The policy file", text).policies.map(fromPolicy);
+  return parsePolicyFile("The file of --policy-file", text).policies.map(fromPolicy);
 }
 
 function setTimer(callback: () => void, ms: number): { clear(): void } {

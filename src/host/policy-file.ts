@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parse } from "yaml";
-import { fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { fromJson, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
 import {
   BackupPolicySchema,
   type BackupPolicy,
@@ -38,17 +38,18 @@ export function parsePolicyFile(source: string, text: string): PolicyFile {
     throw invalid(source, `contains more than ${limits.policies} policies`);
   return {
     isList,
-    policies: items.map((item, i) => policyOf(source, item, isList ? `[${i}]` : "")),
+    policies: items.map((item, i) =>
+      policyOf(isList ? `${source}, policy ${i + 1}` : source, item),
+    ),
   };
 }
 
-function policyOf(path: string, item: unknown, at: string): BackupPolicy {
-  const where = at === "" ? path : `${path}${at}`;
+function policyOf(where: string, item: unknown): BackupPolicy {
   if (typeof item !== "object" || item === null || Array.isArray(item))
     throw invalid(where, "is not a mapping of the fields of a policy, for example name: nightly");
   let policy: BackupPolicy;
   try {
-    policy = fromJson(BackupPolicySchema, item as JsonValue);
+    policy = fromJson(BackupPolicySchema, withFullNames(item as JsonObject));
   } catch (cause) {
     throw invalid(where, `is not a policy: ${problemOf(cause)}`, cause);
   }
@@ -57,6 +58,39 @@ function policyOf(path: string, item: unknown, at: string): BackupPolicy {
   for (const copy of policy.copies)
     if (copy.destination !== "") copy.destination = toUri(copy.destination);
   return policy;
+}
+
+/** The enums of a policy, with their values as people write them. */
+const enums: Record<string, string> = {
+  Acknowledge: "local, copied",
+  WhenUnreachable: "fail, degrade",
+  Compression: "none, gzip, zstd",
+  VerifyLevel: "metadata, sample, full, test-restore",
+};
+
+/** Accepts values of enums as the command line does, for example copied for ACKNOWLEDGE_COPIED. */
+function withFullNames(item: JsonObject): JsonObject {
+  const full = (prefix: string, value: JsonValue | undefined) => {
+    if (typeof value !== "string") return value;
+    const name = value.toUpperCase().replaceAll("-", "_");
+    return name.startsWith(prefix) ? name : `${prefix}${name}`;
+  };
+  const prefixes: Record<string, string> = {
+    acknowledge: "ACKNOWLEDGE_",
+    whenUnreachable: "WHEN_UNREACHABLE_",
+    when_unreachable: "WHEN_UNREACHABLE_",
+    compression: "COMPRESSION_",
+  };
+  const changed = Object.fromEntries(
+    Object.entries(item).map(([key, value]) => {
+      const prefix = prefixes[key];
+      return [key, prefix === undefined ? value : (full(prefix, value) ?? value)];
+    }),
+  );
+  const { verify } = item;
+  if (typeof verify !== "object" || verify === null || Array.isArray(verify)) return changed;
+  const level = full("VERIFY_LEVEL_", verify["level"]);
+  return { ...changed, verify: { ...verify, ...(level !== undefined && { level }) } };
 }
 
 function invalid(where: string, problem: string, cause?: unknown): HostError {
@@ -89,7 +123,7 @@ function problemOf(cause: unknown): string {
     case "oneof":
       return `${where} is given in several ways. Give one of them`;
     case "enum":
-      return `invalid value of ${where}. Use the full name of a value, as the REST API does`;
+      return `invalid value of ${where}${enums[where] ? `. Use one of ${enums[where]}` : ""}`;
     default:
       return "it does not have the fields of BackupPolicy in the API";
   }

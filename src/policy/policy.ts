@@ -69,6 +69,8 @@ export function fieldError(field: string, problem: string): HostError {
  * metadata.
  */
 export function checkPolicy(spec: PolicySpec): void {
+  for (const [i, uri] of destinationsOf(spec).entries())
+    checkDestination(uri, i === 0 ? "destination" : `copies[${i - 1}].destination`);
   if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(spec.name))
     throw fieldError("name", "must have 1 to 63 lower-case letters, digits and hyphens.");
   checkSchedule(spec.schedule, "schedule");
@@ -79,6 +81,16 @@ export function checkPolicy(spec: PolicySpec): void {
   if (spec.verify) checkTimed(spec.verify.schedule, "verify.schedule");
   if (spec.restoreTest) checkTimed(spec.restoreTest.schedule, "restore_test.schedule");
   checkAcknowledge(spec);
+}
+
+function checkDestination(uri: string, field: string): void {
+  if (/^(https?|transfer):/i.test(uri))
+    throw fieldError(field, "must be a directory or an s3: URI, where backups are incremental.");
+  if (/\.zip\/?$/i.test(uri))
+    throw fieldError(
+      field,
+      "has the name of an archive. The backups of a policy are incremental: name a directory.",
+    );
 }
 
 function checkCopies({ destination, copies, schedule }: PolicySpec): void {

@@ -109,7 +109,7 @@ function checkInterval(everyMs: number, field: string): void {
   )
     throw invalid(
       field,
-      `invalid interval of ${everyMs} ms: must be ${durationText(policyIntervalMinMs)} to ${durationText(policyIntervalMaxMs)}, for example 6h`,
+      `invalid interval of ${durationText(everyMs)}: must be ${durationText(policyIntervalMinMs)} to ${durationText(policyIntervalMaxMs)}, for example 6h`,
     );
 }
 

@@ -107,6 +107,12 @@ export class Scheduler {
     this.#arm(now);
   }
 
+  /** Drops the retry of a task, if there is one. Its planned runs stay. */
+  cancelRetry(name: string): void {
+    const entry = this.#entries.get(name);
+    if (entry !== undefined) entry.retry = undefined;
+  }
+
   /** Removes a task, if it exists. */
   delete(name: string): void {
     this.#entries.delete(name);

@@ -321,6 +321,43 @@ test("keeps results beside the backups, where other hosts see them and nothing i
   }
 });
 
+test("tries a failed run on request again, and forgets its failure", async () => {
+  const fixture = await hostFixture();
+  await fixture.host.policies.create(
+    spec(fixture, { copies: [{ destination: fixture.uri("copy") }] }),
+  );
+  await fixture.put("a", {});
+  rmSync(join(fixture.root, "copy"), { recursive: true, force: true });
+  writeFileSync(join(fixture.root, "copy"), "a file");
+  expect((await run(fixture)).state).toBe("FAILED");
+  const failed = await statusOf(fixture);
+  expect(failed).toMatchObject({ state: "RETRYING", problems: [{ kind: "failing" }] });
+  expect(failed.retryMicros).toBeGreaterThan(Date.now() * 1000);
+  rmSync(join(fixture.root, "copy"));
+  expect((await run(fixture)).state).toBe("SUCCEEDED");
+  expect(await statusOf(fixture)).toMatchObject({ state: "ACTIVE", problems: [], retryMicros: 0 });
+});
+
+test("returns no queries of URLs, and an update without them keeps them", async () => {
+  const fixture = await hostFixture();
+  const { policies } = fixture.host;
+  const webhooks = [{ url: "http://127.0.0.1:9/hook?key=a", secret, events: [] }];
+  const heartbeats = ["http://127.0.0.1:9/beat?key=b", "http://127.0.0.1:9/beat?key=c"];
+  await policies.create(spec(fixture, { webhooks, heartbeats }));
+  const { host, port } = fixture.host.httpAddress;
+  const path = `http://${host}:${port}/v1/policies/daily`;
+  const text = await (await fetch(path)).text();
+  expect(text).not.toContain("key=");
+  const updated = await fetch(path, {
+    method: "PUT",
+    headers: { "content-type": "application/json" },
+    body: text,
+  });
+  expect(updated.status).toBe(200);
+  const { policy } = await policies.get("daily");
+  expect(policy.spec).toMatchObject({ webhooks, heartbeats });
+});
+
 test("refuses to copy what is no backup, an archive, or the destination itself", async () => {
   const fixture = await hostFixture();
   await fixture.put("a", {});
@@ -368,6 +405,9 @@ test.each([
   ["notify.heartbeats[0]", { heartbeats: ["ftp://a.test"] }],
   ["destination", { destination: "file:///proc/holdfast" }],
   ["destination", { destination: "nothing:/x" }],
+  ["destination", { destination: "https://a.test/x" }],
+  ["copies[0].destination", { copies: [{ destination: "file:///tmp/b.zip" }] }],
+  ["recipients[0]", { recipients: ["age1xxx"] }],
 ])("refuses a policy with an invalid %s and creates nothing", async (field, more) => {
   const fixture = await hostFixture();
   const { policies } = fixture.host;
@@ -446,8 +486,10 @@ describe("a continuous policy", () => {
     await expect(fixture.put("b", { n: 2 })).rejects.toMatchObject({ reason: "NOT_COPIED" });
     // Refused before it is written.
     await expect(fixture.put("c", { n: 3 })).rejects.toMatchObject({ reason: "NOT_COPIED" });
-    const { problems } = await statusOf(fixture);
+    const { problems, degraded } = await statusOf(fixture);
     expect(problems.map(({ kind }) => kind)).toEqual(["failing", "degraded"]);
+    expect(problems[1]?.message).toMatch(/^Writes are refused/);
+    expect(degraded).toBe(false);
     rmSync(join(fixture.root, "primary"));
     renameSync(join(fixture.root, "away"), join(fixture.root, "primary"));
     await eventually(() => fixture.put("d", { n: 4 }).catch(() => undefined));

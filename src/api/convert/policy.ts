@@ -28,6 +28,7 @@ import { durableIndexLink } from "../../service/documents/factories.js";
 import type { DestinationProgress } from "../../service/policies/policy-progress.js";
 import type { PolicyRun } from "../../service/policies/policy-run.js";
 import type { PolicyView } from "../../service/policies/policy-service.js";
+import { withoutSecrets } from "../../security/secrets.js";
 import { toVerification } from "./backup.js";
 import { fromCompression, toCompression } from "./encryption.js";
 import { fromVerifyLevel } from "./inspection.js";
@@ -150,8 +151,8 @@ export function toPolicy(view: PolicyView): MessageInitShape<typeof BackupPolicy
     maxAge: durationField(spec.maxAgeMs),
     ...((spec.webhooks.length > 0 || spec.heartbeats.length > 0) && {
       notify: {
-        webhooks: spec.webhooks.map(({ url, events }) => ({ url, events })),
-        heartbeats: spec.heartbeats,
+        webhooks: spec.webhooks.map(({ url, events }) => ({ url: withoutSecrets(url), events })),
+        heartbeats: spec.heartbeats.map(withoutSecrets),
       },
     }),
     ...(spec.schedule.kind === "continuous" && {

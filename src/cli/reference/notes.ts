@@ -28,7 +28,7 @@ Keys: address, token or token-file, tls, ca-file, client-cert, client-key. Paths
   },
   {
     title: "Policies",
-    text: `\`policy add\` and \`policy edit\` take a policy as options, or from \`--file\`: a YAML or JSON mapping with the fields of BackupPolicy as in REST, in camelCase or snake_case, or for \`policy add\` a list of mappings. Enums have their full names, for example COMPRESSION_ZSTD. Paths are relative to the working directory. \`policy edit\` reads the policy, changes what the options give, and fails if another client changed the policy meanwhile. A repeatable option replaces the whole list; copies and webhooks that were there keep their other fields. Durations of policies have units s, m, h, d, w and y, for example 36h, 35d or 1d12h.
+    text: `\`policy add\` and \`policy edit\` take a policy as options, or from \`--file\`: a YAML or JSON mapping with the fields of BackupPolicy as in REST, in camelCase or snake_case, or for \`policy add\` a list of mappings. Enums have their values as the options have them, for example zstd, or as REST has them. Paths are relative to the working directory. \`policy edit\` reads the policy, changes what the options give, and fails if another client changed the policy meanwhile. A repeatable option replaces the whole list; copies and webhooks that were there keep their other fields. Durations of policies have units s, m, h, d, w and y, for example 36h, 35d or 1d12h.
 
 \`\`\`
 name: nightly

@@ -127,7 +127,7 @@ export class S3Scheme implements DestinationScheme {
     if (roots === undefined || roots.some((root) => isWithin(uri, root))) return;
     throw new HostError(
       "PATH_OUTSIDE_ROOTS",
-      `${formatS3Uri(uri)} is not below a backup root of the host. Use one of the roots, or start the host with --backup-root s3://${uri.bucket}.`,
+      `${formatS3Uri(uri)} is not below a backup root of the host. Use one of the roots, or start the host with --backup-root ${formatS3Uri({ ...uri, path: [] })}.`,
       { metadata: { field: "destination" } },
     );
   }

@@ -6,7 +6,7 @@ import type { HostError } from "../../errors.js";
 import type { PolicySpec } from "../../policy/policy.js";
 import { withoutSecrets } from "../../security/secrets.js";
 import type { ManagementOptions } from "../backups/management-options.js";
-import { CopiedBarrier } from "./copied-barrier.js";
+import { CopiedBarrier, type BlockedCopies } from "./copied-barrier.js";
 import { restoresFromMicros } from "./plan-retention.js";
 import { withoutFailure, type PolicyProgressFile } from "./policy-progress.js";
 
@@ -30,6 +30,8 @@ export interface ContinuousBackupsOptions extends Pick<
   onFailed(spec: PolicySpec, error: HostError): void;
   /** Called after each backup; `failuresBefore` counts the failed ones before it. */
   onSucceeded(spec: PolicySpec, failuresBefore: number): void;
+  /** Called when writes begin or cease to be held up because they cannot be copied. */
+  onBlocked(): void;
   onBackgroundError(error: unknown): void;
 }
 
@@ -57,6 +59,7 @@ export class ContinuousBackups {
             policy: spec.name,
             destination: withoutSecrets(spec.destination),
             whenUnreachable: spec.whenUnreachable,
+            onChanged: () => this.options.onBlocked(),
           })
         : undefined;
     this.running.set(spec.name, {
@@ -88,9 +91,9 @@ export class ContinuousBackups {
     return this.running.get(name)?.autoBackup.status();
   }
 
-  /** Why writes are acknowledged before they are copied; undefined if they are not. */
-  degraded(name: string): string | undefined {
-    return this.running.get(name)?.barrier?.degraded();
+  /** What happens to writes that cannot be copied at present; undefined if they can. */
+  blocked(name: string): BlockedCopies | undefined {
+    return this.running.get(name)?.barrier?.blocked();
   }
 
   /** Pauses the backups to destinations that `isSource` accepts. Resolves with the function that resumes them. */

@@ -15,6 +15,16 @@ export interface CopiedBarrierOptions {
   destination: string;
   /** FAIL: writes fail while they cannot be copied. DEGRADE: they are acknowledged all the same. */
   whenUnreachable: "FAIL" | "DEGRADE";
+  /** Called when writes begin or cease to be held up. */
+  onChanged?(): void;
+}
+
+/** Writes that cannot be copied. */
+export interface BlockedCopies {
+  /** Why. */
+  problem: string;
+  /** FAIL: they are refused. DEGRADE: they are acknowledged before they are copied. */
+  whenUnreachable: "FAIL" | "DEGRADE";
 }
 
 /**
@@ -29,9 +39,12 @@ export class CopiedBarrier {
 
   constructor(private readonly options: CopiedBarrierOptions) {}
 
-  /** Why writes cannot be copied at present; undefined if they can. */
-  degraded(): string | undefined {
-    return this.problem;
+  /** What happens to writes that cannot be copied at present, and why. Undefined: they can. */
+  blocked(): BlockedCopies | undefined {
+    const { problem } = this;
+    return problem === undefined
+      ? undefined
+      : { problem, whenUnreachable: this.options.whenUnreachable };
   }
 
   /** Called before a write. Throws NOT_COPIED if it would not be copied; nothing is written then. */
@@ -59,7 +72,7 @@ export class CopiedBarrier {
 
   /** Reports a backup that covers all writes up to a position. */
   performed(positionMicros: number): void {
-    this.problem = undefined;
+    this.note(undefined);
     this.coveredMicros = Math.max(this.coveredMicros, positionMicros);
     const left: Waiter[] = [];
     for (const waiter of this.waiting) {
@@ -75,7 +88,7 @@ export class CopiedBarrier {
 
   /** Reports that a backup failed. */
   failed(problem: string): void {
-    this.problem = problem;
+    this.note(problem);
     const ended = this.waiting;
     this.waiting = [];
     const error = this.error(
@@ -91,6 +104,12 @@ export class CopiedBarrier {
   /** The policy no longer holds writes. */
   close(): void {
     this.performed(Infinity);
+  }
+
+  private note(problem: string | undefined): void {
+    const isChanged = (problem === undefined) !== (this.problem === undefined);
+    this.problem = problem;
+    if (isChanged) this.options.onChanged?.();
   }
 
   private error(outcome: string): HostError {

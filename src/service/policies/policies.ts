@@ -18,6 +18,7 @@ import { nextRuns } from "../../policy/schedule.js";
 import { withoutSecrets } from "../../security/secrets.js";
 import type { ManagementService } from "../backups/management-service.js";
 import type { ContinuousBackups } from "./continuous-backups.js";
+import type { BlockedCopies } from "./copied-barrier.js";
 import { problemsOf, type PolicyProblem } from "./policy-health.js";
 import type { PolicyEvents } from "./policy-events.js";
 import type { PolicyProgressFile } from "./policy-progress.js";
@@ -50,6 +51,8 @@ export interface PoliciesOptions {
   /** Throws INDEX_NOT_FOUND. */
   requireIndex(link: string): void;
   hasDocuments(indexLink: string): Promise<boolean>;
+  /** Whether a text is a public key of age. */
+  isRecipient(text: string): Promise<boolean>;
   /** Called when a policy was created, changed, paused, resumed or removed. */
   onChanged(): void;
   /** The automatic backups of the host as a policy. */
@@ -126,7 +129,7 @@ export class Policies implements PolicyService {
     { validateOnly = false }: ChangeOptions = {},
   ): Promise<PolicyView> {
     const { store, builtIn, platform, progress, history } = this.options;
-    this.check(spec);
+    await this.check(spec);
     if (spec.name === builtIn.name) this.refuseBuiltIn();
     store.requireNew(spec.name);
     await this.probe(spec, []);
@@ -159,7 +162,7 @@ export class Policies implements PolicyService {
     if (given.name === builtIn.name) this.refuseBuiltIn();
     const current = store.requireEditable(given.name);
     const spec = withSecrets(given, current.spec);
-    this.check(spec);
+    await this.check(spec);
     await this.probe(spec, destinationsOf(current.spec));
     if (validateOnly) return this.view({ ...current, spec });
     const updated = await store.update(spec, revision);
@@ -269,9 +272,15 @@ export class Policies implements PolicyService {
   }
 
   /** Throws REQUEST_INVALID with the field in the metadata, and INDEX_NOT_FOUND. */
-  check(spec: PolicySpec): void {
+  async check(spec: PolicySpec): Promise<void> {
     checkPolicy(spec);
     this.options.requireIndex(spec.indexLink);
+    for (const [i, recipient] of spec.recipients.entries())
+      if (!(await this.options.isRecipient(recipient)))
+        throw fieldError(
+          `recipients[${i}]`,
+          "is not a recipient of age (age1...): its form, checksum or length is wrong. Copy it again.",
+        );
     for (const [i, webhook] of spec.webhooks.entries())
       checkWebhook(webhook, `notify.webhooks[${i}]`);
     for (const [i, url] of spec.heartbeats.entries())
@@ -328,7 +337,7 @@ export class Policies implements PolicyService {
       nextRunsMicros: this.nextRuns(policy),
       retryMicros: (retryMs ?? 0) * 1000,
       progress: progress.of(spec.name),
-      degraded: continuous.degraded(spec.name) !== undefined,
+      degraded: continuous.blocked(spec.name)?.whenUnreachable === "DEGRADE",
     };
   }
 
@@ -357,7 +366,7 @@ export class Policies implements PolicyService {
       sinceMicros: createTimeMicros,
       hasDocuments: spec.maxAgeMs !== undefined && (await hasDocuments(spec.indexLink)),
       isCurrent: continuous.status(spec.name)?.state === "CURRENT",
-      degraded: degradedText(continuous.degraded(spec.name)),
+      degraded: blockedText(continuous.blocked(spec.name)),
     });
   }
 
@@ -382,20 +391,41 @@ export class Policies implements PolicyService {
   }
 }
 
-/** An update without a secret keeps the secret of the webhook with the same URL. */
+/**
+ * What is not returned is kept by an update that does not give it: the secret of a webhook, and the queries of
+ * URLs, which may be secret too.
+ */
 function withSecrets(given: PolicySpec, current: PolicySpec): PolicySpec {
+  const heartbeats = [...current.heartbeats];
   return {
     ...given,
     webhooks: given.webhooks.map((webhook) => {
-      if (webhook.secret !== "") return webhook;
-      const before = current.webhooks.find(({ url }) => url === webhook.url);
-      return { ...webhook, secret: before?.secret ?? "" };
+      const before = current.webhooks.find(({ url }) => isSameUrl(webhook.url, url));
+      if (!before) return webhook;
+      return {
+        ...webhook,
+        url: withQuery(webhook.url, before.url),
+        secret: webhook.secret || before.secret,
+      };
+    }),
+    heartbeats: given.heartbeats.map((url) => {
+      const i = heartbeats.findIndex((one) => isSameUrl(url, one));
+      return i < 0 ? url : withQuery(url, heartbeats.splice(i, 1)[0] ?? url);
     }),
   };
 }
 
-const degradedText = (problem: string | undefined) =>
-  problem && `Writes are not copied before they are acknowledged, or fail: ${problem}`;
+const isSameUrl = (a: string, b: string) => withoutSecrets(a) === withoutSecrets(b);
+const withQuery = (given: string, stored: string) =>
+  given === withoutSecrets(given) ? stored : given;
+
+function blockedText(blocked: BlockedCopies | undefined): string | undefined {
+  if (!blocked) return undefined;
+  const { problem, whenUnreachable } = blocked;
+  return whenUnreachable === "FAIL"
+    ? `Writes are refused, because they cannot be copied: ${problem}`
+    : `Writes are acknowledged before they are copied: ${problem}`;
+}
 
 /** Equal for the ways to write a file: URI, such as file:/a and file:///a/. */
 function comparable(uri: string): string {

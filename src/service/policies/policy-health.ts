@@ -23,7 +23,7 @@ export interface PolicyFacts {
   hasDocuments: boolean;
   /** Continuous: all writes are backed up, so that no newer backup is needed. */
   isCurrent: boolean;
-  /** COPIED: why writes are acknowledged before they are copied. Absent: they are not. */
+  /** COPIED: why writes are refused, or acknowledged before they are copied. Absent: neither. */
   degraded?: string | undefined;
 }
 

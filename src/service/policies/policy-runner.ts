@@ -204,6 +204,7 @@ export class PolicyRunner {
     await history.add(run);
     if (signal.aborted) return;
     if (error !== undefined) this.retry(request, error);
+    else this.cancelRetries(request);
     onEnded(spec, run, failuresBefore);
   }
 
@@ -219,21 +220,39 @@ export class PolicyRunner {
   }
 
   /**
-   * Damage does not heal by itself, a retry of a request is its caller's, and a policy may have been
-   * paused or changed during the run.
+   * Plans another attempt, also of a run on request, whose failure is the policy's from then on. Damage does
+   * not heal by itself, and a policy may have been paused or changed during the run.
    */
-  private retry({ spec, kind, task }: Request, { reason }: { reason: string }): void {
-    if (!task || reason === "BACKUP_DAMAGED") return;
-    const current = this.specs.get(spec.name);
-    if (!current || !tasksOf(current).some(({ key }) => key === task.key)) return;
+  private retry(request: Request, { reason }: { reason: string }): void {
+    const { spec, kind } = request;
+    if (reason === "BACKUP_DAMAGED") return;
     const { count = 1 } = this.options.progress.of(spec.name).failures[kind] ?? {};
     const waitMs = Math.min(
       limits.policyRetryMs * 2 ** Math.min(count - 1, 20),
       limits.policyRetryMaxMs,
     );
-    const name = `${spec.name} ${task.key}`;
-    this.retries.set(name, this.options.clock.nowMs() + waitMs);
-    this.scheduler.retryIn(name, waitMs);
+    for (const name of this.tasksLike(request)) {
+      this.retries.set(name, this.options.clock.nowMs() + waitMs);
+      this.scheduler.retryIn(name, waitMs);
+    }
+  }
+
+  private cancelRetries(request: Request): void {
+    for (const name of this.tasksLike(request)) {
+      this.retries.delete(name);
+      this.scheduler.cancelRetry(name);
+    }
+  }
+
+  /** Returns the names of the scheduled tasks that do what was requested. */
+  private tasksLike({ spec, kind, copy, task }: Request): string[] {
+    const current = this.specs.get(spec.name);
+    if (!current) return [];
+    return tasksOf(current)
+      .filter((one) =>
+        task ? one.key === task.key : one.kind === kind && (copy ?? one.copy) === one.copy,
+      )
+      .map((one) => taskName(spec, one));
   }
 
   private async stepsOf({ spec, kind, copy }: Request, run: PolicyRun, signal: AbortSignal) {

@@ -1020,7 +1020,8 @@ type PolicyNotifications struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Webhooks, signed as Standard Webhooks defines.
 	Webhooks []*PolicyWebhook `protobuf:"bytes,1,rep,name=webhooks,proto3" json:"webhooks,omitempty"`
-	// URLs that are requested after each successful run, for services that miss it otherwise.
+	// URLs that are requested after each successful run, for services that miss it otherwise. Returned
+	// without their queries, which an update without them keeps.
 	Heartbeats    []string `protobuf:"bytes,2,rep,name=heartbeats,proto3" json:"heartbeats,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1073,7 +1074,7 @@ func (x *PolicyNotifications) GetHeartbeats() []string {
 // A webhook.
 type PolicyWebhook struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// http or https. Required.
+	// http or https. Returned without its query, which an update without one keeps. Required.
 	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
 	// Signing secret, whsec_ and 24 to 64 bytes in base64. Never returned; an update without it keeps
 	// that of the same URL. Required.

@@ -376,7 +376,8 @@ export type PolicyNotifications = Message<"holdfast.management.v1.PolicyNotifica
   webhooks: PolicyWebhook[];
 
   /**
-   * URLs that are requested after each successful run, for services that miss it otherwise.
+   * URLs that are requested after each successful run, for services that miss it otherwise. Returned
+   * without their queries, which an update without them keeps.
    *
    * @generated from field: repeated string heartbeats = 2;
    */
@@ -397,7 +398,7 @@ export const PolicyNotificationsSchema: GenMessage<PolicyNotifications> = /*@__P
  */
 export type PolicyWebhook = Message<"holdfast.management.v1.PolicyWebhook"> & {
   /**
-   * http or https. Required.
+   * http or https. Returned without its query, which an update without one keeps. Required.
    *
    * @generated from field: string url = 1;
    */

@@ -534,13 +534,16 @@ export interface PolicyRestoreTest {
 export interface PolicyNotifications {
   /** Webhooks, signed as Standard Webhooks defines. */
   webhooks: PolicyWebhook[];
-  /** URLs that are requested after each successful run, for services that miss it otherwise. */
+  /**
+   * URLs that are requested after each successful run, for services that miss it otherwise. Returned
+   * without their queries, which an update without them keeps.
+   */
   heartbeats: string[];
 }
 
 /** A webhook. */
 export interface PolicyWebhook {
-  /** http or https. Required. */
+  /** http or https. Returned without its query, which an update without one keeps. Required. */
   url: string;
   /**
    * Signing secret, whsec_ and 24 to 64 bytes in base64. Never returned; an update without it keeps
