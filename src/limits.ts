@@ -335,6 +335,11 @@ export const limits = {
   durationMaxMs: 100 * 365 * 86_400_000,
   /** The result of a verification beside a backup. */
   keptVerificationBytes: 16 * KiB,
+  /**
+   * A segment that the host compresses itself, in the threads of the library. A larger one is compressed by
+   * a process of its own, which takes 100 ms to start.
+   */
+  encodedInProcessBytes: 4 * MiB,
   /** Backups that the result of a copy names. */
   copiedNames: 1000,
   /** Segments that one page of a listing of backups describes, besides those of its first backup: about 2.5 MiB. */

@@ -2,8 +2,15 @@ import { basename, join } from "node:path";
 import type { StagedSegment } from "../container/container.js";
 import type { Destination } from "../destination/destination.js";
 import { bestCompression, requireCompression } from "../encoding/compression.js";
-import { checkEncryptTo, runEncoding, type EncryptTo } from "../encoding/encoding-call.js";
+import type { EncodeCall } from "../encoding/encode-file.js";
+import {
+  checkEncryptTo,
+  runEncoding,
+  type Encoded,
+  type EncryptTo,
+} from "../encoding/encoding-call.js";
 import type { SegmentContent } from "../engine/engine.js";
+import { limits } from "../limits.js";
 import type { EncryptionRequest } from "./backup-request.js";
 import { segmentName, type Compression } from "../segment/format.js";
 import type { SegmentEncryption } from "../segment/manifest.js";
@@ -87,13 +94,18 @@ export async function encodeSegment(
   const { compression, encryptTo } = encoding;
   const target = join(stagingDirectory, `${basename(path)}.stored`);
   const name = `the new ${content.kind}`;
-  const [encoded] = await runEncoding(
-    { kind: "encode", source: path, target, name, compression, encryptTo },
-    signal,
-  );
+  const call = { kind: "encode" as const, source: path, target, name, compression, encryptTo };
+  const isSmall = encryptTo === undefined && content.sizeBytes <= limits.encodedInProcessBytes;
+  const encoded = isSmall ? await encodeHere(call, signal) : (await runEncoding(call, signal))[0];
   const encrypted = encryptTo !== undefined;
   const stored = { compression, encrypted, sizeBytes: 0, sha256: "", ...encoded };
   // The digest of the database would let an observer test guesses about its content.
   const segment = { ...content, stored, ...(encrypted && { sha256: "" }) };
   return { segment: { ...segment, name: segmentName(segment) }, path: target };
+}
+
+/** A process takes longer to start than a small segment to be compressed. */
+async function encodeHere(call: EncodeCall, signal: AbortSignal): Promise<Encoded> {
+  const { encodeFile } = await import("../encoding/encode-file.js");
+  return encodeFile(call, signal);
 }

@@ -57,7 +57,7 @@ export async function pruneBackups(
         .flatMap(({ segments }) => segments)
         .map((segment) => [segment.name, fileBytesOf(segment)]),
     );
-    const result = ({ removed, locked, pinned }: Removed): PruneResult => ({
+    const result = ({ removed, locked, pinned }: Omit<Removed, "isDone">): PruneResult => ({
       removedBackups: names.filter((name) => removed.includes(name)),
       removedFiles: [...removed].sort(),
       freedBytes: removed.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0),
@@ -80,7 +80,7 @@ async function planRemoval(
   destination: Destination,
   names: readonly string[],
   readable: readonly StoredManifest[],
-): Promise<Removed> {
+): Promise<Omit<Removed, "isDone">> {
   const { signal } = new AbortController();
   const present = await namesIn(destination, signal);
   const pins = pinnedIn(present);

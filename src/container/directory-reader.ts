@@ -1,4 +1,4 @@
-import type { Destination } from "../destination/destination.js";
+import type { Destination, ListedEntry } from "../destination/destination.js";
 import { fetchObject, readObject } from "../destination/objects.js";
 import { HostError } from "../errors.js";
 import { eachConcurrently } from "../io/each-concurrently.js";
@@ -86,30 +86,50 @@ export async function namesIn(destination: Destination, signal: AbortSignal): Pr
   return names;
 }
 
-/**
- * Implements ContainerReader.manifests. Throws BACKUP_FROM_XENON for a directory that contains only
- * a backup of Xenon.
- */
+/** The manifests of a destination, newest first, and all of its objects. */
+export interface Listing {
+  manifests: FoundManifest[];
+  /** With sizes if the destination is remote, whose listing has them. */
+  entries: ListedEntry[];
+}
+
+/** Implements ContainerReader.manifests: those of listManifests. */
 export async function manifestsAt(
   destination: Destination,
   signal: AbortSignal,
   trust?: ManifestTrust,
-  attemptsLeft = listAttempts,
 ): Promise<FoundManifest[]> {
-  const names = await namesIn(destination, signal);
+  return (await listManifests(destination, signal, trust)).manifests;
+}
+
+/**
+ * Lists a destination and reads its manifests. Throws BACKUP_FROM_XENON for a directory that contains only
+ * a backup of Xenon.
+ */
+export async function listManifests(
+  destination: Destination,
+  signal: AbortSignal,
+  trust?: ManifestTrust,
+  attemptsLeft = listAttempts,
+): Promise<Listing> {
+  const entries: ListedEntry[] = [];
+  const details = destination.localPath === undefined;
+  for await (const entry of destination.list({ signal, details })) entries.push(entry);
+  const names = entries.map(({ name }) => name);
   let disappeared = false;
   const onMissing = () => void (disappeared = true);
   const found = await readManifestsOf(destination, names, signal, { onMissing, trust });
   // A backup may have replaced the manifest after the listing.
   if (disappeared && found.length === 0 && attemptsLeft > 0)
-    return manifestsAt(destination, signal, trust, attemptsLeft - 1);
+    return listManifests(destination, signal, trust, attemptsLeft - 1);
   if (found.length === 0 && names.some(isXenonFile)) throw xenonBackup(destination.displayName());
   const all = new Set(names);
-  return found.map((one) => ({
+  const manifests = found.map((one) => ({
     ...one,
     ...(all.has(pinName(one.name)) && { pinned: true }),
     ...(all.has(verificationName(one.name)) && { verified: true }),
   }));
+  return { manifests, entries };
 }
 
 /**

@@ -1,6 +1,7 @@
 import {
   notePrefix,
   type Destination,
+  type ListedEntry,
   type Lock,
   type StagingArea,
 } from "../destination/destination.js";
@@ -34,11 +35,13 @@ import type {
   StagedSegment,
 } from "./container.js";
 import {
+  listManifests,
   manifestsAt,
   namesIn,
   openDirectoryReader,
   pinnedIn,
   readManifestsOf,
+  type Listing,
 } from "./directory-reader.js";
 
 /**
@@ -63,11 +66,12 @@ export async function openDirectoryWriter(
   const lock = await destination.lock(undefined, signal);
   try {
     const reader = openDirectoryReader(platform, destination, trust);
-    const existing = await reader.manifests(signal);
-    await removeNoted(platform, destination, lock, existing);
+    const { manifests, entries } = await listManifests(destination, signal, trust);
+    await removeNoted(platform, destination, lock, { manifests, entries });
     await destination.removeAbandoned(undefined, lock);
     const staging = await destination.stage({ lock });
-    return new DirectoryWriter({ platform, destination, lock, reader, existing, staging, signal });
+    const opened = { platform, destination, lock, reader, existing: manifests, staging, signal };
+    return new DirectoryWriter({ ...opened, entries });
   } catch (error) {
     await lock.release();
     throw error;
@@ -80,6 +84,8 @@ interface OpenedDirectory {
   lock: Lock;
   reader: ContainerReader;
   existing: FoundManifest[];
+  /** All objects under the lock. */
+  entries: readonly ListedEntry[];
   staging: StagingArea;
   signal: AbortSignal;
 }
@@ -90,8 +96,10 @@ class DirectoryWriter implements ContainerWriter {
   readonly existing: FoundManifest[];
   readonly lease: Lock;
   readonly #opened: OpenedDirectory;
-  /** Name of the manifest that this writer has stored. */
-  #written: string | undefined;
+  /** The manifest that this writer has stored last. */
+  #written: StoredManifest | undefined;
+  /** Whether there may be a note of this writer. */
+  #hasNote = false;
 
   constructor(opened: OpenedDirectory) {
     this.stagingDirectory = opened.staging.directory;
@@ -106,7 +114,12 @@ class DirectoryWriter implements ContainerWriter {
   }
 
   async contains(segments: readonly Segment[]): Promise<boolean> {
-    const { reader, signal } = this.#opened;
+    const { reader, signal, entries, destination } = this.#opened;
+    // What the listing showed under an exclusive lock is still there.
+    if (destination.capabilities.lock === "everyone") {
+      const sizes = new Map(entries.map(({ name, sizeBytes }) => [name, sizeBytes]));
+      if (segments.every((one) => sizes.get(one.name) === fileBytesOf(one))) return true;
+    }
     return (await firstMissing(reader, segments, signal)) === undefined;
   }
 
@@ -119,6 +132,7 @@ class DirectoryWriter implements ContainerWriter {
     if (options.retention) requireCapability(destination, "objectLock", "lock backups");
     await lock.assertHeld();
     const segments = staged.map(({ segment }) => segment.name);
+    this.#hasNote = true;
     await writeNote(destination, lock, [...segments, manifest.name]);
     let bytesWritten = manifest.bytes.length;
     for (const each of staged) {
@@ -132,26 +146,32 @@ class DirectoryWriter implements ContainerWriter {
     await this.#extendRetention(staged, manifest, options);
     await this.#putManifest(manifest, options);
     await this.#requireListed(manifest, options.signal);
-    this.#written = manifest.name;
+    this.#written = manifest;
     await platform.failpoint("backup:manifest-written");
     await removeNote(destination, lock);
+    this.#hasNote = false;
     return { bytesWritten, verified: true, warnings: [...(destination.warnings?.() ?? [])] };
   }
 
   async removeUnused(unused: readonly StoredManifest[]): Promise<string[]> {
     const { platform, destination, lock } = this.#opened;
-    const { removed } = await removeBackups(platform, destination, lock, {
+    const written = this.#written;
+    const needed = new Set(written?.manifest.segments.map(({ name }) => name));
+    const segments = unused.flatMap(({ manifest }) => manifest.segments.map(({ name }) => name));
+    this.#hasNote = true;
+    const { removed, isDone } = await removeBackups(platform, destination, lock, {
       names: unused.map(({ name }) => name),
-      segments: unused.flatMap(({ manifest }) => manifest.segments.map(({ name }) => name)),
-      kept: this.#written === undefined ? [] : [this.#written],
+      segments: segments.filter((name) => !needed.has(name)),
+      kept: written === undefined ? [] : [written.name],
     });
+    this.#hasNote = !isDone;
     return removed;
   }
 
   async close(): Promise<void> {
     const { platform, destination, lock, staging } = this.#opened;
     await staging.close().catch(() => {});
-    await removeOwnNoted(platform, destination, lock).catch(() => {});
+    if (this.#hasNote) await removeOwnNoted(platform, destination, lock).catch(() => {});
     await lock.release();
     await destination.close();
   }
@@ -321,9 +341,9 @@ async function removeNoted(
   platform: Platform,
   destination: Destination,
   lock: Lock,
-  manifests: readonly FoundManifest[],
+  { manifests, entries }: Pick<Listing, "manifests" | "entries">,
 ): Promise<void> {
-  const names = await namesIn(destination, lock.signal);
+  const names = entries.map(({ name }) => name);
   for (const name of names.filter((one) => one.startsWith(notePrefix) && one.endsWith(".json"))) {
     if (await isAbandoned(platform, destination, name, lock.signal))
       await settleNote(platform, destination, lock, name, manifests);
@@ -367,7 +387,7 @@ async function removeSegments(
   lock: HeldLease,
   names: readonly string[],
   { manifests, durable = false }: { manifests: readonly FoundManifest[]; durable?: boolean },
-): Promise<Omit<Removed, "pinned"> & { isDone: boolean }> {
+): Promise<Omit<Removed, "pinned">> {
   if (manifests.some((found) => "problem" in found))
     return { removed: [], locked: [], isDone: names.length === 0 };
   const needed = new Set(
@@ -397,6 +417,8 @@ export interface Removed {
   locked: LockedFile[];
   /** Names of manifests that were kept because they are pinned. */
   pinned: string[];
+  /** Whether nothing remains that a later writer has to remove. */
+  isDone: boolean;
 }
 
 /**
@@ -430,6 +452,23 @@ export interface UnusedFiles {
   kept?: readonly string[];
 }
 
+/** Removes those of the segments that no manifest lists. */
+async function removeUnlisted(
+  platform: Platform,
+  destination: Destination,
+  lock: Lock,
+  { segments, kept = [] }: UnusedFiles,
+): Promise<Omit<Removed, "pinned">> {
+  if (segments.length === 0) return { removed: [], locked: [], isDone: true };
+  const listed = await manifestsAt(destination, lock.signal);
+  const unlisted = kept.filter((name) => !listed.some((one) => one.name === name));
+  const more = await readManifestsOf(destination, unlisted, lock.signal);
+  return removeSegments(platform, destination, lock, segments, {
+    manifests: [...listed, ...more],
+    durable: true,
+  });
+}
+
 /**
  * Removes manifests, then the segments that no remaining manifest lists. Keeps what is pinned, and what
  * the store has locked. Throws DESTINATION_BUSY as soon as the lock is lost.
@@ -441,7 +480,8 @@ export async function removeBackups(
   unused: UnusedFiles,
 ): Promise<Removed> {
   await lock.assertHeld();
-  if (unused.names.length === 0) return { removed: [], locked: [], pinned: [] };
+  const nothing = { removed: [], locked: [], pinned: [], isDone: true };
+  if (unused.names.length === 0) return nothing;
   const { signal } = lock;
   const names = await namesIn(destination, signal);
   const pins = pinnedIn(names);
@@ -452,7 +492,7 @@ export async function removeBackups(
   const pinned = unusedNames.filter((name) => pins.has(name));
   const found = unusedNames.filter((name) => !pins.has(name));
   const { unlocked: manifests, locked } = await withoutLocked(platform, destination, found, signal);
-  if (manifests.length === 0) return { removed: [], locked, pinned };
+  if (manifests.length === 0) return { ...nothing, locked, pinned };
   const { kept = [] } = unused;
   await writeNote(destination, lock, [...unused.segments, ...kept, ...manifests]);
   await destination.remove(manifests, { signal, lock });
@@ -460,18 +500,13 @@ export async function removeBackups(
   const present = new Set(names);
   const companions = manifests.flatMap(companionNames).filter((name) => present.has(name));
   await destination.remove(companions, { signal, lock, durable: false });
-  const listed = await manifestsAt(destination, signal);
-  const unlisted = kept.filter((name) => !listed.some((one) => one.name === name));
-  const remaining = [...listed, ...(await readManifestsOf(destination, unlisted, signal))];
-  const segments = await removeSegments(platform, destination, lock, unused.segments, {
-    manifests: remaining,
-    durable: true,
-  });
+  const segments = await removeUnlisted(platform, destination, lock, unused);
   if (segments.isDone) await removeNote(destination, lock);
   await platform.failpoint("backup:unused-removed");
   return {
     removed: [...manifests, ...companions, ...segments.removed],
     locked: [...locked, ...segments.locked],
     pinned,
+    isDone: segments.isDone,
   };
 }

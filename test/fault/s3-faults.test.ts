@@ -140,7 +140,6 @@ const writes: Record<Container, string[]> = {
     "LIST",
     "GET manifest",
     "UPLOADS",
-    "HEAD segment",
     "PUT note",
     "PUT segment",
     "PUT signature",
@@ -148,7 +147,6 @@ const writes: Record<Container, string[]> = {
     "DELETE note",
     "DELETE manifest",
     "DELETE signature",
-    "HEAD note",
     "DELETE lease",
   ],
   ZIP: [
@@ -182,7 +180,7 @@ const lastingFor = (kind: string): Record<string, S3Answer> =>
 const hasBody = (kind: string) => /^(GET|LIST|UPLOADS)/.test(kind);
 
 /** Requests that may fail without failing the backup: it is complete, or they only clean up. */
-const optional = /^(DELETE|UPLOADS|HEAD note)/;
+const optional = /^(DELETE|UPLOADS)/;
 
 const containers: Container[] = ["DIRECTORY", "ZIP"];
 
