@@ -138,7 +138,7 @@ async function writeBackup(
     );
   }
   const { own, strangers } = await ownManifests(writer, engine, snapshot, task.written);
-  requireRoom(writer, task.keepEarlier ? 0 : own.length);
+  requireRoom(writer.existing.length - (task.keepEarlier ? 0 : own.length));
   const chainThere = await findChain(writer, own, task.isDamaged);
   const before = {
     existing: writer.existing,
@@ -385,12 +385,12 @@ async function stage(
   }
 }
 
-/** Throws DESTINATION_FULL if the destination has as many backups as are kept at one. `replaced`: how many this one replaces. */
-export function requireRoom({ existing }: Pick<ContainerWriter, "existing">, replaced = 0): void {
-  if (existing.length - replaced < limits.manifestsPerDestination) return;
+/** Throws DESTINATION_FULL unless a backup can be added to as many as are there. */
+export function requireRoom(count: number): void {
+  if (count < limits.manifestsPerDestination) return;
   throw new HostError(
     "DESTINATION_FULL",
-    `The destination has ${existing.length} backups, and at most ${limits.manifestsPerDestination} are kept at one. Nothing was written. Prune backups with holdfast prune, or set a retention in the policy.`,
+    `The destination has ${count} backups, and at most ${limits.manifestsPerDestination} are kept at one. Nothing was written. Prune backups with holdfast prune, or set a retention in the policy.`,
   );
 }
 

@@ -66,12 +66,14 @@ export async function copyBackups(
   const either = AbortSignal.any([signal, writer.lease.signal]);
   const total: Copied = { bytesWritten: 0, segmentsWritten: 0, warnings: [], copiedBackups: [] };
   let damage: HostError | undefined;
+  let added = 0;
   try {
     for (const manifest of missingBackups(task, writer)) {
       either.throwIfAborted();
       try {
-        requireRoom(writer, -total.copiedBackups.length);
-        add(total, await copyOne(platform, task, manifest, writer, either, report));
+        const copied = await copyOne(platform, task, { manifest, added }, writer, either, report);
+        added += copied.copiedBackups.length;
+        add(total, copied);
       } catch (error) {
         if (!(error instanceof HostError) || error.reason !== "BACKUP_DAMAGED") throw error;
         damage ??= error;
@@ -111,7 +113,7 @@ function missingBackups(
 async function copyOne(
   platform: Platform,
   { reader, source, destination }: CopyTask,
-  stored: StoredManifest,
+  { manifest: stored, added }: { manifest: StoredManifest; added: number },
   writer: ContainerWriter,
   signal: AbortSignal,
   report: Report,
@@ -122,6 +124,7 @@ async function copyOne(
     await readBackManifest(destination, manifest, signal);
     return { bytesWritten: 0, segmentsWritten: 0, warnings: [], copiedBackups: [] };
   }
+  requireRoom(writer.existing.length + added);
   const staged = await stage(platform, { reader, destination, writer, missing }, signal, report);
   try {
     report({ stage: "writing" });

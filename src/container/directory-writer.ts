@@ -71,12 +71,19 @@ export async function openDirectoryWriter(
     await destination.removeAbandoned(undefined, lock);
     const staging = await destination.stage({ lock });
     const opened = { platform, destination, lock, reader, existing: manifests, staging, signal };
-    return new DirectoryWriter({ ...opened, entries });
+    return new DirectoryWriter({ ...opened, sizes: sizesOf(entries) });
   } catch (error) {
     await lock.release();
     throw error;
   }
 }
+
+const sizesOf = (entries: readonly ListedEntry[]) =>
+  new Map(
+    entries.flatMap(({ name, sizeBytes }): [string, number][] =>
+      sizeBytes === undefined ? [] : [[name, sizeBytes]],
+    ),
+  );
 
 interface OpenedDirectory {
   platform: Platform;
@@ -84,8 +91,8 @@ interface OpenedDirectory {
   lock: Lock;
   reader: ContainerReader;
   existing: FoundManifest[];
-  /** All objects under the lock. */
-  entries: readonly ListedEntry[];
+  /** Sizes of all objects under the lock, by name. Empty for a local destination. */
+  sizes: ReadonlyMap<string, number>;
   staging: StagingArea;
   signal: AbortSignal;
 }
@@ -114,12 +121,11 @@ class DirectoryWriter implements ContainerWriter {
   }
 
   async contains(segments: readonly Segment[]): Promise<boolean> {
-    const { reader, signal, entries, destination } = this.#opened;
+    const { reader, signal, sizes, destination } = this.#opened;
     // What the listing showed under an exclusive lock is still there.
-    if (destination.capabilities.lock === "everyone") {
-      const sizes = new Map(entries.map(({ name, sizeBytes }) => [name, sizeBytes]));
-      if (segments.every((one) => sizes.get(one.name) === fileBytesOf(one))) return true;
-    }
+    const isExclusive = destination.capabilities.lock === "everyone";
+    if (isExclusive && segments.every((one) => sizes.get(one.name) === fileBytesOf(one)))
+      return true;
     return (await firstMissing(reader, segments, signal)) === undefined;
   }
 
