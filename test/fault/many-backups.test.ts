@@ -1,12 +1,15 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { requireRoom } from "../../src/backup/backup.js";
+import { limits } from "../../src/limits.js";
+import { pinName } from "../../src/segment/format.js";
 import { writeManyBackups } from "../support/many-backups.js";
 import { runToEnd, serve, type ServedHost } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
-/** As many backups as are kept at one destination. Their manifests have 130 MB. */
-const count = 10_000;
+/** One less than are kept at one destination. Their manifests have 130 MB. */
+const count = limits.manifestsPerDestination - 1;
 /** The heap of the host, with room for a listing and the host itself. */
 const heapMiB = 192;
 
@@ -31,7 +34,7 @@ interface Backed {
   backup: { indexId: string; lineage: string; number: string };
 }
 
-beforeEach(async () => {
+beforeAll(async () => {
   const root = temporaryDirectory();
   directory = join(root, "many");
   host = await serve(["--data-dir", join(root, "data"), "--factory", "/things=test:thing"], {
@@ -43,7 +46,7 @@ beforeEach(async () => {
   writeManyBackups(directory, { indexId, lineage, count, newestMicros: Date.now() * 1000 });
 });
 
-test(`lists ${count} backups, adds no more, and a policy keeps a few of them`, async () => {
+test(`lists ${count} backups, and a policy keeps a few of them`, async () => {
   const page = async (token: string) => {
     const query = new URLSearchParams({
       uri: pathToFileURL(directory).href,
@@ -57,16 +60,8 @@ test(`lists ${count} backups, adds no more, and a policy keeps a few of them`, a
   const second = await page(first.nextPageToken);
   const names = [...first.backups, ...second.backups].map(({ name }) => name);
   expect(names).toEqual(manifests().reverse().slice(0, names.length));
-  await expect(holdfast("backup", directory)).rejects.toThrow("DESTINATION_FULL");
-  const [oldest = "", removed = ""] = manifests();
-  await holdfast("pin", directory, oldest);
-  // Without the commands of the CLI, which list first.
-  const pruned = await fetch(`${host.url}/v1/backups:prune`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ uri: pathToFileURL(directory).href, names: [removed] }),
-  });
-  expect(await pruned.json()).toMatchObject({ removedBackups: [removed] });
+  const [oldest = ""] = manifests();
+  writeFileSync(join(directory, pinName(oldest)), "{}");
   const rules = ["--keep-last", "3", "--keep-daily", "30", "--keep-yearly", "5"];
   await holdfast("policy", "add", "nightly", directory, "--cron", "0 3 1 1 *", ...rules);
   const run = await holdfast("policy", "run", "nightly", "--wait");
@@ -77,4 +72,11 @@ test(`lists ${count} backups, adds no more, and a policy keeps a few of them`, a
   expect(kept.length).toBeGreaterThanOrEqual(33);
   expect(kept.length).toBeLessThan(40);
   expectBoundedMemory();
+}, 300_000);
+
+test("no backup is added to a destination that has as many as are kept", () => {
+  expect(() => requireRoom(count)).not.toThrow();
+  expect(() => requireRoom(count + 1)).toThrow(
+    expect.objectContaining({ reason: "DESTINATION_FULL" }) as Error,
+  );
 });
