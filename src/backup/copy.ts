@@ -43,12 +43,16 @@ export interface CopyTask {
   /** Earlier backups, newest first. Those are copied, too, that are newer than what the destination has. */
   earlier: readonly StoredManifest[];
   destination: Destination;
+  /** Whether the last verification of a copy, by the SHA-256 of its manifest, found damage. */
+  isDamaged(manifestSha256: string): boolean;
+  /** Called when the segments of such a copy were written again. */
+  onRepaired(manifestSha256: string): Promise<void>;
 }
 
 /**
  * Copies backups file by file, with their signatures, so that a copy has the name and the digest of the
- * original. Copies only segments that the destination does not have; each is compared with its digest
- * when it was read, and when it was stored. Throws BACKUP_DAMAGED if the source is damaged; damage of an
+ * original. Copies only segments that the destination does not have, or in whose backup damage was found;
+ * each is compared with its digest when it was read, and when it was stored. Throws BACKUP_DAMAGED if the source is damaged; damage of an
  * earlier backup is thrown when the others are copied.
  */
 export async function copyBackups(
@@ -68,6 +72,7 @@ export async function copyBackups(
   let damage: HostError | undefined;
   let added = 0;
   try {
+    damage = await repair(platform, task, writer, { signal: either, report, total });
     for (const manifest of missingBackups(task, writer)) {
       either.throwIfAborted();
       try {
@@ -108,6 +113,46 @@ function missingBackups(
   const known = all.findIndex(({ name }) => present.has(name));
   const missing = known < 0 ? all : all.slice(0, Math.max(known, 1));
   return missing.reverse();
+}
+
+/** Writes the segments of copies in which damage was found again. Returns the damage of the source, if it has some. */
+async function repair(
+  platform: Platform,
+  task: CopyTask,
+  writer: ContainerWriter,
+  { signal, report, total }: { signal: AbortSignal; report: Report; total: Copied },
+): Promise<HostError | undefined> {
+  const { destination, reader } = task;
+  const known = new Set([task.manifest, ...task.earlier].map(({ name }) => name));
+  const damaged = writer.existing.flatMap((found) =>
+    "file" in found && known.has(found.name) && task.isDamaged(found.file.sha256)
+      ? [found.file]
+      : [],
+  );
+  const segments = new Map(
+    damaged.flatMap(({ manifest }) => manifest.segments.map((one) => [one.name, one])),
+  );
+  if (segments.size === 0) return undefined;
+  try {
+    const missing = [...segments.values()];
+    const staged = await stage(platform, { reader, destination, writer, missing }, signal, report);
+    for (const { segment, path } of staged) {
+      await writer.lease.assertHeld();
+      await destination.put(segment.name, { path }, { ...fileOf(segment), signal });
+      await readBack(destination, segment.name, fileOf(segment), signal);
+      await platform.files.remove(path);
+      total.bytesWritten += fileBytesOf(segment);
+      total.segmentsWritten += 1;
+    }
+  } catch (error) {
+    if (error instanceof HostError && error.reason === "BACKUP_DAMAGED") return error;
+    throw error;
+  }
+  for (const { name, sha256 } of damaged) {
+    await task.onRepaired(sha256);
+    total.warnings.push(`The copy ${name} was damaged, and its segments were written again.`);
+  }
+  return undefined;
 }
 
 async function copyOne(

@@ -363,6 +363,30 @@ test("returns no queries of URLs, and an update without them keeps them", async 
   expect(policy.spec).toMatchObject({ webhooks, heartbeats });
 });
 
+test("writes a copy again in which damage was found", async () => {
+  const fixture = await hostFixture();
+  const policy = { copies: [{ destination: fixture.uri("copy") }] };
+  await fixture.host.policies.create(spec(fixture, policy));
+  await fixture.put("a", { n: 1 });
+  await run(fixture);
+  const directory = join(fixture.root, "copy");
+  const segment = readdirSync(directory).find((name) => name.endsWith(".sqlite")) ?? "";
+  const bytes = readFileSync(join(directory, segment));
+  bytes[bytes.length - 1]! ^= 1;
+  writeFileSync(join(directory, segment), bytes);
+  expect((await run(fixture, "VERIFY")).state).toBe("FAILED");
+  const [, copied] = (await run(fixture)).steps.filter(({ kind }) => kind !== "retention");
+  expect(copied?.kind).toBe("copy");
+  expect(copied?.bytes).toBeGreaterThanOrEqual(bytes.length);
+  expect(copied?.warnings.join()).toContain("was damaged");
+  expect((await run(fixture, "VERIFY")).state).toBe("SUCCEEDED");
+  expect((await statusOf(fixture)).problems).toEqual([]);
+  // From then on, only manifests are written.
+  const [, again] = (await run(fixture)).steps.filter(({ kind }) => kind !== "retention");
+  expect(again?.warnings).toEqual([]);
+  expect(again?.bytes).toBeLessThan(bytes.length / 2);
+});
+
 test("refuses to copy what is no backup, an archive, or the destination itself", async () => {
   const fixture = await hostFixture();
   await fixture.put("a", {});

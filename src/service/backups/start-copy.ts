@@ -29,7 +29,13 @@ export interface CopyRequest {
 
 type CopyOptions = Pick<
   ManagementOptions,
-  "platform" | "operations" | "registry" | "ownIndexIds" | "temporaryDirectory" | "trust"
+  | "platform"
+  | "operations"
+  | "registry"
+  | "ownIndexIds"
+  | "temporaryDirectory"
+  | "trust"
+  | "verifications"
 >;
 
 const never = new AbortController().signal;
@@ -73,6 +79,10 @@ export async function startCopy(
               manifest,
               earlier: request.catchUp ? await earlierBackups(reader, manifest, signal) : [],
               destination: target.destination,
+              isDamaged: (manifestSha256) =>
+                options.verifications.isDamaged({ uri: target.uri, manifestSha256 }),
+              onRepaired: (manifestSha256) =>
+                options.verifications.forget({ uri: target.uri, manifestSha256 }),
             },
             signal,
             report,

@@ -18,6 +18,8 @@ export interface Verifications {
   isDamaged(copy: CheckedCopy): boolean;
   /** Resolves when the result is durable, or after a call of `onError` if it cannot be written. */
   record(copy: CheckedCopy, verification: Verification): Promise<void>;
+  /** Forgets the result for a copy that was written again. Resolves as `record`. */
+  forget(copy: CheckedCopy): Promise<void>;
 }
 
 /** Adds the result of the last verification by this host to a listed backup. It replaces one that was kept beside the backup, which others can change. */
@@ -54,6 +56,13 @@ export async function openVerifications(
       { ...stored, level: fromStoredLevel(stored.level) },
     ]),
   );
+  const write = () => {
+    const entries = [...known].map(([key, kept]): Entry => [
+      key,
+      { ...kept, level: toStoredLevel(kept.level) },
+    ]);
+    return file.write(entries).catch(onError);
+  };
   return {
     find: (copy) => known.get(keyOf(copy)),
     isDamaged: (copy) => known.get(keyOf(copy))?.passed === false,
@@ -65,11 +74,11 @@ export async function openVerifications(
         if (known.size <= limits.verifications) break;
         known.delete(oldest);
       }
-      const entries = [...known].map(([entryKey, kept]): Entry => [
-        entryKey,
-        { ...kept, level: toStoredLevel(kept.level) },
-      ]);
-      return file.write(entries).catch(onError);
+      return write();
+    },
+    forget(copy) {
+      known.delete(keyOf(copy));
+      return write();
     },
   };
 }

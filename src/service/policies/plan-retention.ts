@@ -51,15 +51,19 @@ export function planRetention(
       ...(spec.windowMs !== undefined && { windowMs: spec.windowMs }),
     }).map((decision) => [decision.name, decision]),
   );
+  const ended = endedHistories(
+    own.filter((one) => !isDamaged(one)),
+    nowMicros - (spec.windowMs ?? 0) * 1000,
+  );
   const newestMicros = Math.max(0, ...intact.map(({ coversToMicros }) => Number(coversToMicros)));
   return {
-    decisions: own.map(({ name, backup }) => ({
-      name,
-      keep: true,
-      reasons: ["damaged"],
-      ...decided.get(name),
-      createTimeMicros: backup.createTimeMicros,
-    })),
+    decisions: own.map(({ name, backup }) => {
+      const decision = decided.get(name) ?? { name, keep: true, reasons: ["damaged"] };
+      return {
+        ...(ended.has(name) ? keptFor("newest of an earlier history", decision) : decision),
+        createTimeMicros: backup.createTimeMicros,
+      };
+    }),
     windowFromMicros: Math.max(0, newestMicros - windowCoveredMs(intact, nowMs) * 1000),
     windowToMicros: newestMicros,
   };
@@ -67,6 +71,34 @@ export function planRetention(
 
 /** A complete backup. */
 type CompleteBackup = BackupListing & { backup: BackupDescription };
+
+/**
+ * Returns the names of the newest backups of histories that a restore ended in the window. Only they restore
+ * what was written between the point in time of the restore and the restore.
+ */
+function endedHistories(
+  newestFirst: readonly CompleteBackup[],
+  sinceMicros: number,
+): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const ended = new Set<string>();
+  for (const { name, backup } of newestFirst) {
+    const isCurrent = seen.size === 0;
+    if (seen.has(backup.lineage)) continue;
+    seen.add(backup.lineage);
+    if (!isCurrent && backup.window.latestMicros >= sinceMicros) ended.add(name);
+  }
+  return ended;
+}
+
+const keptFor = (
+  reason: string,
+  { name, keep, reasons }: RetentionDecision,
+): RetentionDecision => ({
+  name,
+  keep: true,
+  reasons: [...(keep ? reasons : []), reason],
+});
 
 /** Whether this host found damage: what is beside a backup, others can change. */
 const isDamaged = ({ lastVerification }: BackupListing) =>

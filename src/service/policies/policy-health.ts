@@ -98,7 +98,9 @@ function destinationProblems({ spec, progress, nowMicros }: PolicyFacts): Policy
     if (lastVerification?.passed === false)
       problems.push({
         kind: "damage",
-        message: `Damage was found at ${uri}: ${lastVerification.problem ?? ""} The next backup writes a new base there; check the storage.`,
+        message: `Damage was found at ${uri}: ${lastVerification.problem ?? ""} ${
+          i === 0 ? "The next backup writes a new base there" : "The next run writes the copy again"
+        }; check the storage, and verify with holdfast policy run ${spec.name} --verify.`,
       });
     if (lastRestoreTest?.passed === false)
       problems.push({
