@@ -52,8 +52,8 @@ export interface CopyTask {
 /**
  * Copies backups file by file, with their signatures, so that a copy has the name and the digest of the
  * original. Copies only segments that the destination does not have, or in whose backup damage was found;
- * each is compared with its digest when it was read, and when it was stored. Throws BACKUP_DAMAGED if the source is damaged; damage of an
- * earlier backup is thrown when the others are copied.
+ * each is compared with its digest when it was read, and when it was stored. Throws BACKUP_DAMAGED if the
+ * source is damaged; damage of an earlier backup is thrown when the others are copied.
  */
 export async function copyBackups(
   platform: Platform,

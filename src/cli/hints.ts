@@ -18,6 +18,7 @@ const outcomeNotHinted: ReadonlySet<Reason> = new Set([
   "CONFIRMATION_NEEDED",
   "SHUTTING_DOWN",
   "INDEX_READ_ONLY",
+  "NOT_COPIED",
 ]);
 
 const provideToken = "Provide a token with --token-file FILE, HOLDFAST_TOKEN or a profile.";
@@ -66,7 +67,6 @@ export function hints(command: string, error: HostError): string[] {
     error.metadata["documents"] !== undefined;
   if (
     !hasOwnOutcome &&
-    !/\bis durable\b/.test(error.message) &&
     !/\b(Nothing|nothing) (was|is) (changed|removed|restored|replaced|begun|started|written|imported)\b/.test(
       error.message,
     )

@@ -16,27 +16,10 @@ import type { PolicySpec, RunKind } from "../../src/policy/policy.js";
 import type { PolicyRun } from "../../src/service/policies/policy-run.js";
 import { eventually } from "../support/eventually.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
+import { policySpec as spec } from "../support/policy-spec.js";
 import { startReceiver } from "../support/webhook-receiver.js";
 
 const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
-
-function spec(fixture: HostFixture, more: Partial<PolicySpec> = {}): PolicySpec {
-  return {
-    name: "daily",
-    indexLink: "/core/document-index",
-    destination: fixture.uri("primary"),
-    recipients: [],
-    schedule: { kind: "cron", expression: "0 3 * * *", timeZone: "Europe/Berlin" },
-    timeZone: "Europe/Berlin",
-    jitterMs: 0,
-    copies: [],
-    webhooks: [],
-    heartbeats: [],
-    acknowledge: "LOCAL",
-    whenUnreachable: "FAIL",
-    ...more,
-  };
-}
 
 /** Starts a run and returns it when it has ended. */
 async function run(fixture: HostFixture, kind: RunKind = "BACKUP"): Promise<PolicyRun> {

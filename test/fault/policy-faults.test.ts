@@ -13,6 +13,7 @@ import type { PolicyRun } from "../../src/service/policies/policy-run.js";
 import { eventually } from "../support/eventually.js";
 import { faultyDestination } from "../support/faulty-destination.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
+import { policySpec } from "../support/policy-spec.js";
 import { MemoryDestination, MemoryScheme, MemoryStore } from "../support/memory-destination.js";
 import { fill, smallDisk } from "../support/small-disk.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
@@ -32,23 +33,12 @@ const webhooks = [
   },
 ];
 
-function spec(fixture: HostFixture, more: Partial<PolicySpec> = {}): PolicySpec {
-  return {
-    name: "daily",
-    indexLink: "/core/document-index",
-    destination: fixture.uri("primary"),
-    recipients: [],
+const spec = (fixture: HostFixture, more: Partial<PolicySpec> = {}) =>
+  policySpec(fixture, {
     schedule: { kind: "interval", everyMs: 6 * hourMs },
     timeZone: "UTC",
-    jitterMs: 0,
-    copies: [],
-    webhooks: [],
-    heartbeats: [],
-    acknowledge: "LOCAL",
-    whenUnreachable: "FAIL",
     ...more,
-  };
-}
+  });
 
 const runsOf = async ({ host }: HostFixture, name = "daily") =>
   (await host.policies.runs(name, 1000)).runs;

@@ -161,7 +161,6 @@ export class ContinuousBackups {
       return;
     }
     const { name, positionMicros, window } = run.backup;
-    barrier?.performed(positionMicros);
     const failuresBefore = progress.of(spec.name).failures["BACKUP"]?.count ?? 0;
     progress.note(spec.name, (known) => {
       known.failures = withoutFailure(known, "BACKUP");

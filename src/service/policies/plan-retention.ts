@@ -43,7 +43,8 @@ export function planRetention(
       ownIndexIds.includes(one.backup.indexId),
   );
   const nowMs = Math.floor(nowMicros / 1000);
-  const intact = own.filter((one) => !isDamaged(one)).map(toRetained);
+  const undamaged = own.filter((one) => !isDamaged(one));
+  const intact = undamaged.map(toRetained);
   const decided = new Map(
     decideRetention(intact, spec.retention ?? {}, {
       nowMs,
@@ -51,10 +52,7 @@ export function planRetention(
       ...(spec.windowMs !== undefined && { windowMs: spec.windowMs }),
     }).map((decision) => [decision.name, decision]),
   );
-  const ended = endedHistories(
-    own.filter((one) => !isDamaged(one)),
-    nowMicros - (spec.windowMs ?? 0) * 1000,
-  );
+  const ended = endedHistories(undamaged, nowMicros - (spec.windowMs ?? 0) * 1000);
   const newestMicros = Math.max(0, ...intact.map(({ coversToMicros }) => Number(coversToMicros)));
   return {
     decisions: own.map(({ name, backup }) => {
