@@ -113,7 +113,7 @@ export interface DryRunRestoreTask {
 export async function dryRunRestore(
   { index, backup, targetTimeMicros, neededBytes, freeBytes }: DryRunRestoreTask,
   history: readonly PastOperation[],
-): Promise<RestoreDryRunPlan> {
+): Promise<RestoreDryRunPlan & { backup: BackupDescription }> {
   const { state, leftOut } = await index.withEngine(async (engine) => {
     const now = await engine.state();
     const upTo = Math.min(targetTimeMicros ?? backup.positionMicros, backup.positionMicros);

@@ -41,9 +41,19 @@ export interface SelectionResult {
   differences: DocumentDifference[];
 }
 
-/** Dry-run plan of a restore. */
+/** Request to revert the last restore of an index. */
+export interface UndoRequest {
+  indexLink: string;
+  /** Whether to change nothing, and return the plan. Default: false. */
+  validateOnly?: boolean;
+  /** Whether to revert the last restore of the whole index although documents were restored after it. Default: false. */
+  ignorePartialRestores?: boolean;
+}
+
+/** Dry-run plan of a restore or an undo. */
 export interface RestoreDryRunPlan {
-  backup: BackupDescription;
+  /** Absent for an undo. */
+  backup?: BackupDescription;
   currentDocuments: number;
   currentVersions: number;
   currentPositionMicros: number;
@@ -54,7 +64,7 @@ export interface RestoreDryRunPlan {
   expectedMicros?: number;
 }
 
-/** Result of a restore, or of its dry run. */
+/** Result of a restore or an undo, or of its dry run. */
 export interface RestoreResult {
   indexLink: string;
   lineage: string;

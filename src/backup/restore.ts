@@ -190,20 +190,65 @@ async function fetchReporting(
   );
 }
 
-/** Reverts the last restore. The reverted index has a new lineage, so the undo can be undone. */
+/** What an undo did, or would do. */
+export interface UndoRun {
+  /** Of the reverted index; with validateOnly, of the index as it was before the restore. */
+  lineage: string;
+  /** Last write of the index before the restore. */
+  positionMicros: number;
+  /** Versions since the restore. Absent: the index is damaged, and they cannot be counted. */
+  discardedVersions?: number;
+}
+
+/**
+ * Reverts the last restore of the whole index. The reverted index has a new lineage, so the undo can be undone.
+ * With validateOnly it changes nothing. NOTHING_TO_UNDO.
+ */
 export async function undoRestore(
   platform: Platform,
   index: DocumentIndex,
-): Promise<IndexIdentity> {
+  validateOnly: boolean,
+): Promise<UndoRun> {
   const replacement = await index.beginReplacement();
   try {
-    return await replacement.undo(async ({ indexId, lineage, parents, positionMicros }) => ({
-      indexId,
-      lineage: platform.randomId(),
-      parents: await parentsAfter(index, [...parents, { indexId, lineage, positionMicros }]),
-    }));
+    const before = await replacement.previous();
+    const discardedVersions = await versionsSinceRestore(index, before.positionMicros);
+    const run = {
+      lineage: before.lineage,
+      positionMicros: before.positionMicros,
+      ...(discardedVersions !== undefined && { discardedVersions }),
+    };
+    if (validateOnly) {
+      await replacement.abandon();
+      return run;
+    }
+    const { lineage } = await replacement.undo(
+      async ({ indexId, lineage, parents, positionMicros }) => ({
+        indexId,
+        lineage: platform.randomId(),
+        parents: await parentsAfter(index, [...parents, { indexId, lineage, positionMicros }]),
+      }),
+    );
+    return { ...run, lineage };
   } catch (error) {
     await replacement.abandon();
     throw error;
+  }
+}
+
+/** What a restore takes over is not newer than its parents, and writes after it are newer than all before it. */
+async function versionsSinceRestore(
+  index: DocumentIndex,
+  positionBefore: number,
+): Promise<number | undefined> {
+  try {
+    return await index.withEngine(async (engine) => {
+      const { parents } = await engine.state();
+      const taken = parents.map(({ positionMicros }) => positionMicros);
+      return (await engine.around(Math.max(positionBefore, ...taken), 1)).afterCount;
+    });
+  } catch {
+    // A damaged index must not prevent its undo.
+    return undefined;
   }
 }

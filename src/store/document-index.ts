@@ -28,6 +28,8 @@ export interface Replacement {
    * promise resolves. INDEX_CHANGED if the position of the index is not `ifPositionMicros`.
    */
   commit(ifPositionMicros?: number): Promise<void>;
+  /** Returns what `undo` would switch to. NOTHING_TO_UNDO. */
+  previous(): Promise<IndexIdentity & { positionMicros: number }>;
   /** Switches back to the generation before the last restore, under a new identity. NOTHING_TO_UNDO. */
   undo(
     identityAfter: (previous: IndexIdentity & { positionMicros: number }) => Promise<IndexIdentity>,
@@ -240,7 +242,14 @@ export class DocumentIndex implements DocumentStore {
       this.endReplacement();
       if (built !== undefined) await this.storage.discard(built.ref);
     };
+    const previous = async () => {
+      const found = await this.storage.previous();
+      if (found === undefined)
+        throw new HostError("NOTHING_TO_UNDO", `${this.link} has no restore to undo.`);
+      return found;
+    };
     return {
+      previous,
       build: async (request) => {
         const { ref, ...result } = await this.storage.build(request);
         built = { ref, lineage: request.identity.lineage };
@@ -261,10 +270,7 @@ export class DocumentIndex implements DocumentStore {
         this.endReplacement();
       },
       undo: async (identityAfter) => {
-        const previous = await this.storage.previous();
-        if (previous === undefined)
-          throw new HostError("NOTHING_TO_UNDO", `${this.link} has no restore to undo.`);
-        const { ref, ...identity } = previous;
+        const { ref, ...identity } = await previous();
         const next = await identityAfter(identity);
         await this.storage.relabel(ref, next);
         await this.platform.failpoint("undo:identity-written");

@@ -36,7 +36,7 @@ const restore = (backupName?: string) =>
       ...(backupName !== undefined && { manifest: backupName }),
     }),
   );
-const undo = () => done(host.management.undoRestore(indexLink));
+const undo = () => done(host.management.undoRestore({ indexLink }));
 
 async function backup(): Promise<string> {
   const { result } = await done(

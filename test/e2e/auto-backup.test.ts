@@ -8,7 +8,6 @@ import type { AutoBackupStatus } from "../../src/backup/schedule/status.js";
 import { eventually } from "../support/eventually.js";
 import { faultyFileSystem } from "../support/faulty-file-system.js";
 import { clockPlatform, hostFixture, type HostFixture } from "../support/host-fixture.js";
-import { long } from "../support/long.js";
 import { haveVersitygw, strictStore } from "../support/s3-store.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { MemoryDestination, MemoryScheme, MemoryStore } from "../support/memory-destination.js";
@@ -84,7 +83,7 @@ test("under load merges deltas, bounds the number of files, and keeps every poin
   const states: { time: number; contents: Record<string, string> }[] = [];
   const contents: Record<string, string> = {};
   let most = 0;
-  for (let n = 0; n < (long ? 600 : 250); n += 1) {
+  for (let n = 0; n < 300; n += 1) {
     const name = `d${n % 17}`;
     const body = { n, text: "x".repeat(n % 1000) };
     const time = await fixture.put(name, body);
@@ -96,7 +95,7 @@ test("under load merges deltas, bounds the number of files, and keeps every poin
   }
   await current(fixture);
   const performed = (await count(fixture, "autoBackupPerformedCount")) ?? 0;
-  expect(performed).toBeGreaterThan(long ? 20 : 8);
+  expect(performed).toBeGreaterThan(8);
   expect(most).toBeLessThanOrEqual(40);
   expect(await restored(fixture)).toEqual(contents);
   for (const { time, contents: wanted } of states)
@@ -209,7 +208,7 @@ test.each(["create", "write", "sync", "rename", "syncDirectory", "remove"] as co
       platform: { ...fast, files, lease: { heartbeatMs: 50, expiryMs: 300 } },
     });
     await fixture.host.control.configureAutoBackup(true);
-    for (let n = 0; n < (long ? 40 : 13); n += 1) {
+    for (let n = 0; n < 20; n += 1) {
       files.arm(kind, 1 + (n % 13), "EIO");
       await fixture.put(`d${n % 5}`, { n, text: "z".repeat(2000) }).catch(() => undefined);
       // Spreads the failures over several runs and their retries.
@@ -262,7 +261,7 @@ test("continues with the new lineage after a restore from its own backups under 
     for (let n = 0; writing; n += 1)
       await fixture.put(`b${n % 50}`, { n, text: "x".repeat(5000) }).catch(() => sleep(1));
   })();
-  for (let round = 0; round < (long ? 5 : 2); round += 1) {
+  for (let round = 0; round < 3; round += 1) {
     // Time for writes and automatic backups between two restores.
     await sleep(150);
     await fixture.restore(directory, { targetTimeMicros: BigInt(pointInTime) });
@@ -312,7 +311,7 @@ test("manual backups to the same directory do not disturb a running merge", asyn
     },
   });
   await fixture.host.control.configureAutoBackup(true);
-  for (let n = 0; n < (long ? 120 : 45); n += 1) {
+  for (let n = 0; n < 60; n += 1) {
     await fixture.put(`d${n % 9}`, { n, text: "x".repeat(3000) });
     if (n % 3 === 0) await fixture.backup(directory);
     // Spreads the writes over several runs.

@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { eventually } from "../support/eventually.js";
+import type { RestoreResult, UndoRequest } from "../../src/backup/restore-request.js";
 import { hostFixture } from "../support/host-fixture.js";
 import { readWholeBackup, strayFiles } from "../support/whole-backup.js";
 
@@ -148,7 +149,7 @@ test("update times increase over restores and undos", async () => {
   const t2 = await fixture.put("a", { n: 2 });
   await fixture.restore("dir", { targetTimeMicros: BigInt(t1) });
   const t3 = await fixture.put("a", { n: 3 });
-  await fixture.finish(fixture.host.management.undoRestore("/core/document-index"));
+  await fixture.finish(fixture.host.management.undoRestore({ indexLink: "/core/document-index" }));
   const t4 = await fixture.put("a", { n: 4 });
   await fixture.restart();
   const t5 = await fixture.put("a", { n: 5 });
@@ -162,7 +163,7 @@ test("an undo creates a lineage and can itself be undone; rejects an undo withou
   const fixture = await hostFixture();
   const undo = () =>
     fixture.finish<{ lineage: string }>(
-      fixture.host.management.undoRestore("/core/document-index"),
+      fixture.host.management.undoRestore({ indexLink: "/core/document-index" }),
     );
   await expect(undo()).rejects.toMatchObject({ reason: "NOTHING_TO_UNDO" });
   await fixture.put("a", { n: 1 });
@@ -309,4 +310,48 @@ test("backs up and restores an in-memory index without a restart; a restart empt
   });
   await fixture.restore("memory", { indexLink });
   expect((await fixture.host.documents.get("/memory-things/a")).version).toBe(1);
+});
+
+test("an undo says what it leaves out, and is not one of a restore of selected documents", async () => {
+  const fixture = await hostFixture();
+  const undo = (request: Partial<UndoRequest> = {}) =>
+    fixture.finish<RestoreResult>(
+      fixture.host.management.undoRestore({ indexLink: "/core/document-index", ...request }),
+    );
+  await fixture.put("a", { n: 1 });
+  await fixture.backup("dir");
+  const before = await fixture.put("a", { n: 2 });
+  await fixture.restore("dir");
+  await fixture.put("b", {});
+  await fixture.put("b", {});
+  const dryRun = await undo({ validateOnly: true });
+  expect(dryRun).toMatchObject({
+    positionMicros: before,
+    plan: { currentDocuments: 2, currentVersions: 3, discardedVersions: 2 },
+  });
+  expect(dryRun.warnings[1]).toMatch(/^2 versions written since the restore would be left out/);
+  expect(await fixture.contents()).toEqual({ a: '{"n":1}', b: "{}" });
+
+  // Selected documents, of which none differs: an undo is one of the restore before.
+  const selection = { links: ["/things/a"], prefixes: [], kinds: [], deleteOthers: false };
+  await fixture.restore("dir", { selection });
+  await undo({ validateOnly: true });
+  await fixture.put("a", { n: 3 });
+  await fixture.restore("dir", { selection });
+  await expect(undo()).rejects.toMatchObject({
+    reason: "UNDO_NOT_LAST",
+    message: expect.stringContaining("Nothing was changed") as string,
+  });
+  await fixture.restart();
+  await expect(undo()).rejects.toMatchObject({ reason: "UNDO_NOT_LAST" });
+  expect(await fixture.contents()).toEqual({ a: '{"n":1}', b: "{}" });
+
+  const undone = await undo({ ignorePartialRestores: true });
+  expect(undone.warnings).toEqual([
+    "4 versions written since the restore are left out. A second undo brings them back.",
+  ]);
+  expect(await fixture.contents()).toEqual({ a: '{"n":2}' });
+  // The undo is now the last one, and nothing was written after it.
+  expect((await undo()).warnings).toEqual([]);
+  expect(await fixture.contents()).toEqual({ a: '{"n":1}', b: "{}" });
 });

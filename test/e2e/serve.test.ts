@@ -16,7 +16,6 @@ import {
   RestoreRequest,
 } from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
 import { eventually } from "../support/eventually.js";
-import { long } from "../support/long.js";
 import {
   ask,
   managementRequest,
@@ -621,7 +620,7 @@ describe("SIGKILL", () => {
   test("under load loses no acknowledged write", async () => {
     const directory = join(temporaryDirectory(), "data");
     const acknowledged = new Map<string, number>();
-    const rounds = long ? 5 : 2;
+    const rounds = 3;
     for (let round = 0; round < rounds; round++) {
       const host = await serve(["--data-dir", directory]);
       let killed = false;

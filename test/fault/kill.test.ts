@@ -183,7 +183,9 @@ describe("killed in a restore", () => {
       await fixture.restart();
       const undone = late.includes(failpoint);
       expect(await fixture.contents()).toEqual(undone ? old : restored);
-      await fixture.finish(fixture.host.management.undoRestore("/core/document-index"));
+      await fixture.finish(
+        fixture.host.management.undoRestore({ indexLink: "/core/document-index" }),
+      );
       expect(await fixture.contents()).toEqual(undone ? restored : old);
       await expectNothingLeftOver(fixture);
     },

@@ -132,7 +132,9 @@ const undo = fc.constant(
   command(
     "undo",
     async (model, real) => {
-      await real.fixture.finish(real.fixture.host.management.undoRestore("/core/document-index"));
+      await real.fixture.finish(
+        real.fixture.host.management.undoRestore({ indexLink: "/core/document-index" }),
+      );
       const undone = model.events;
       model.events = model.previous ?? [];
       model.previous = undone;

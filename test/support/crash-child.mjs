@@ -28,7 +28,7 @@ const started =
     ? host.management.backup({ ...work.request, indexLink })
     : work.kind === "restore"
       ? host.management.restore({ ...work.request, indexLink })
-      : host.management.undoRestore(indexLink);
+      : host.management.undoRestore({ indexLink });
 const view = await host.operations.wait((await started).name, 60_000);
 console.log(view.error ? `failed ${view.error.message}` : "done");
 await host.close();

@@ -127,10 +127,10 @@ export function toBackupPlan({
   };
 }
 
-/** Converts the dry-run plan of a restore. */
+/** Converts the dry-run plan of a restore or an undo. */
 export function toRestorePlan(plan: RestoreDryRunPlan): MessageInitShape<typeof RestorePlanSchema> {
   return {
-    backup: toBackup(plan.backup),
+    ...(plan.backup && { backup: toBackup(plan.backup) }),
     currentDocuments: toInt64(plan.currentDocuments),
     currentVersions: toInt64(plan.currentVersions),
     currentPositionMicros: toInt64(plan.currentPositionMicros),

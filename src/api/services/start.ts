@@ -84,7 +84,13 @@ export function startMethods(
     },
     checkIndex: async ({ indexLink }) =>
       toOperation(await management.checkIndex(indexLink || durableIndexLink), conversion),
-    undoRestore: async ({ indexLink }) =>
-      toOperation(await management.undoRestore(indexLink || durableIndexLink), conversion),
+    async undoRestore({ indexLink, validateOnly, ignorePartialRestores }) {
+      const view = await management.undoRestore({
+        indexLink: indexLink || durableIndexLink,
+        validateOnly,
+        ignorePartialRestores,
+      });
+      return toOperation(view, conversion);
+    },
   };
 }

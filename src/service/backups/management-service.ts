@@ -4,7 +4,7 @@ import type { DestinationCheck } from "../../backup/check-destination.js";
 import type { BackupRequest } from "../../backup/backup-request.js";
 import type { HostDescription } from "../host/description.js";
 import type { OperationView } from "../../operation/operation.js";
-import type { RestoreRequest } from "../../backup/restore-request.js";
+import type { RestoreRequest, UndoRequest } from "../../backup/restore-request.js";
 import type { VerifyDepth } from "../../backup/verification.js";
 
 import type { CopyRequest } from "./start-copy.js";
@@ -16,7 +16,8 @@ export interface ManagementService {
   /** Resolves when the request is validated and the operation has started. */
   backup(request: BackupRequest): Promise<OperationView>;
   restore(request: RestoreRequest): Promise<OperationView>;
-  undoRestore(indexLink: string): Promise<OperationView>;
+  /** Reverts the last restore of an index. Throws UNDO_NOT_LAST. */
+  undoRestore(request: UndoRequest): Promise<OperationView>;
   /** Checks a live index while it is in use. Throws INDEX_DAMAGED. */
   checkIndex(indexLink: string): Promise<OperationView>;
   /** Verifies a backup. Default level: FULL. */

@@ -21,7 +21,7 @@ export function createManagementService(options: ManagementOptions): ManagementS
     host: options.describeHost,
     backup: (request) => backups.start(request),
     restore: (request) => restores.restore(request),
-    undoRestore: (indexLink) => restores.undoRestore(indexLink),
+    undoRestore: (request) => restores.undoRestore(request),
     checkIndex: createIndexCheck(options),
     verifyBackup: (uri, manifest, depth) => checks.verifyBackup(uri, manifest, depth),
     describeBackup: (uri, manifest, access) => checks.describeBackup(uri, manifest, access),

@@ -22,13 +22,14 @@ import {
 import { describeManifest } from "../../segment/description.js";
 import { HostError } from "../../errors.js";
 import { fromFileError } from "../../io/file-error.js";
+import { formatTime } from "../../io/time.js";
 import { limits } from "../../limits.js";
 import { fingerprintOf } from "../../operation/fingerprint.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import type { ManagementOptions } from "./management-options.js";
 import type { IndexPointInTime } from "../../backup/point-in-time.js";
 import type { OperationView } from "../../operation/operation.js";
-import type { RestoreRequest, RestoreResult } from "../../backup/restore-request.js";
+import type { RestoreRequest, RestoreResult, UndoRequest } from "../../backup/restore-request.js";
 import { withSource } from "./sources.js";
 import { onlyValidated } from "./start-backup.js";
 
@@ -66,19 +67,61 @@ export class RestoreStarter {
   }
 
   /** Undoes the last restore of an index. */
-  async undoRestore(indexLink: string): Promise<OperationView> {
+  async undoRestore({
+    indexLink,
+    validateOnly = false,
+    ignorePartialRestores = false,
+  }: UndoRequest): Promise<OperationView> {
     const { platform, operations } = this.options;
     const index = this.options.indexOf(indexLink);
+    const partial = this.partialRestoreOf(indexLink);
+    if (partial && !ignorePartialRestores) throw undoNotLast(partial);
     return operations.start({
       kind: "undo-restore",
       indexLink,
       target: indexLink,
-      async run() {
-        const { lineage } = await undoRestore(platform, index);
-        const { documents, versions, positionMicros } = await index.state();
-        return { indexLink, lineage, documents, versions, positionMicros, warnings: [] };
+      run: async () => {
+        // A damaged index must not prevent its undo.
+        const current = validateOnly ? await index.state().catch(() => undefined) : undefined;
+        const run = await undoRestore(platform, index, validateOnly);
+        const { lineage, positionMicros, discardedVersions } = run;
+        const warnings = discardedVersions ? [discardedText(discardedVersions, validateOnly)] : [];
+        if (!validateOnly) {
+          const { documents, versions } = await index.state();
+          return { indexLink, lineage, documents, versions, positionMicros, warnings };
+        }
+        return {
+          indexLink,
+          lineage,
+          documents: 0,
+          versions: 0,
+          positionMicros,
+          warnings: [onlyValidated, ...warnings],
+          plan: {
+            currentDocuments: current?.documents ?? 0,
+            currentVersions: current?.versions ?? 0,
+            currentPositionMicros: current?.positionMicros ?? 0,
+            neededBytes: 0,
+            freeBytes: 0,
+            ...(discardedVersions !== undefined && { discardedVersions }),
+          },
+        };
       },
     });
+  }
+
+  /** Returns the last restore of an index if it was one of selected documents, which an undo does not revert. */
+  private partialRestoreOf(indexLink: string): OperationView | undefined {
+    const last = this.options.operations
+      .list(limits.operations)
+      .operations.find(
+        (one) =>
+          one.indexLink === indexLink &&
+          (one.kind === "restore" || one.kind === "undo-restore") &&
+          one.result !== undefined &&
+          hasChanged(one.result as RestoreResult),
+      );
+    return last && (last.result as RestoreResult).selection ? last : undefined;
   }
 
   private async run(
@@ -270,6 +313,23 @@ export class RestoreStarter {
     return { ...source, open: (open, signal) => openAll(source, bases, open, signal) };
   }
 }
+
+/** Whether a restore changed the index: it was no dry run, and wrote at least one of the selected documents. */
+function hasChanged({ warnings, selection }: RestoreResult): boolean {
+  if (warnings.includes(onlyValidated)) return false;
+  return !selection || selection.created + selection.replaced + selection.deleted > 0;
+}
+
+function undoNotLast({ indexLink, name, endTimeMicros = 0 }: OperationView): HostError {
+  return new HostError(
+    "UNDO_NOT_LAST",
+    `The last restore of ${indexLink}, of ${formatTime(endTimeMicros)}, was of selected documents. An undo does not revert it: it would revert the restore of the whole index before it, and all writes since. Nothing was changed. Restore these documents to a time before it from a backup; a backup made now has their history. To revert the whole index, undo with ignore_partial_restores.`,
+    { metadata: { operation: name } },
+  );
+}
+
+const discardedText = (count: number, validateOnly: boolean) =>
+  `${count} ${count === 1 ? "version" : "versions"} written since the restore ${validateOnly ? "would be" : "are"} left out. A second undo brings them back.`;
 
 function pointInTimeOf(
   { source: uri, manifest, targetTimeMicros, bearer, decryptWith }: RestoreRequest,

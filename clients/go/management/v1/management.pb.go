@@ -2905,9 +2905,15 @@ func (x *DocumentSelection) GetDeleteOthers() bool {
 type UndoRestoreRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Link of the index. Default: /core/document-index.
-	IndexLink     string `protobuf:"bytes,1,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	IndexLink string `protobuf:"bytes,1,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
+	// Whether to change nothing, and only say what the undo would do. Default: false.
+	ValidateOnly bool `protobuf:"varint,2,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to revert the last restore of the whole index although selected documents were restored after
+	// it, which an undo does not revert by itself. Default: false, such an undo is refused
+	// (UNDO_NOT_LAST).
+	IgnorePartialRestores bool `protobuf:"varint,3,opt,name=ignore_partial_restores,json=ignorePartialRestores,proto3" json:"ignore_partial_restores,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *UndoRestoreRequest) Reset() {
@@ -2945,6 +2951,20 @@ func (x *UndoRestoreRequest) GetIndexLink() string {
 		return x.IndexLink
 	}
 	return ""
+}
+
+func (x *UndoRestoreRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+func (x *UndoRestoreRequest) GetIgnorePartialRestores() bool {
+	if x != nil {
+		return x.IgnorePartialRestores
+	}
+	return false
 }
 
 // Request of CheckIndex.
@@ -5994,7 +6014,7 @@ func (x *SelectionResult) GetDifferences() []*DocumentDifference {
 // Dry-run plan of a restore.
 type RestorePlan struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Backup that would be restored.
+	// Backup that would be restored. Not set for an undo.
 	Backup *BackupDescription `protobuf:"bytes,1,opt,name=backup,proto3" json:"backup,omitempty"`
 	// Number of documents in the current index.
 	CurrentDocuments int64 `protobuf:"varint,2,opt,name=current_documents,json=currentDocuments,proto3" json:"current_documents,omitempty"`
@@ -6003,11 +6023,11 @@ type RestorePlan struct {
 	// Time of the last write to the current index, in microseconds since 1970. 0: no writes.
 	CurrentPositionMicros int64 `protobuf:"varint,4,opt,name=current_position_micros,json=currentPositionMicros,proto3" json:"current_position_micros,omitempty"`
 	// Number of current versions that the restore would discard; UndoRestore recovers them. Absent if
-	// the backup is of another lineage.
+	// the backup is of another lineage. Of an undo: the versions since the restore that it reverts.
 	DiscardedVersions *int64 `protobuf:"varint,5,opt,name=discarded_versions,json=discardedVersions,proto3,oneof" json:"discarded_versions,omitempty"`
-	// Space required in addition to the index, in bytes.
+	// Space required in addition to the index, in bytes. 0 for an undo.
 	NeededBytes int64 `protobuf:"varint,6,opt,name=needed_bytes,json=neededBytes,proto3" json:"needed_bytes,omitempty"`
-	// Free space on the disk of the index, in bytes.
+	// Free space on the disk of the index, in bytes. 0 for an undo.
 	FreeBytes int64 `protobuf:"varint,7,opt,name=free_bytes,json=freeBytes,proto3" json:"free_bytes,omitempty"`
 	// Expected duration in microseconds, based on earlier restores; absent if there were none.
 	ExpectedMicros *int64 `protobuf:"varint,8,opt,name=expected_micros,json=expectedMicros,proto3,oneof" json:"expected_micros,omitempty"`
@@ -7555,10 +7575,12 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\bprefixes\x18\x01 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05 \x01(\x80\bR\bprefixes\x12'\n" +
 	"\x05kinds\x18\x02 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05 \x01(\x80\bR\x05kinds\x12(\n" +
 	"\x05links\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05 \x01(\x80\bR\x05links\x12#\n" +
-	"\rdelete_others\x18\x04 \x01(\bR\fdeleteOthers\"=\n" +
+	"\rdelete_others\x18\x04 \x01(\bR\fdeleteOthers\"\x9a\x01\n" +
 	"\x12UndoRestoreRequest\x12'\n" +
 	"\n" +
-	"index_link\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\"<\n" +
+	"index_link\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\x12#\n" +
+	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\x126\n" +
+	"\x17ignore_partial_restores\x18\x03 \x01(\bR\x15ignorePartialRestores\"<\n" +
 	"\x11CheckIndexRequest\x12'\n" +
 	"\n" +
 	"index_link\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\"\xb3\x02\n" +

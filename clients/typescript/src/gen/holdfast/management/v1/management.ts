@@ -1118,6 +1118,14 @@ export interface DocumentSelection {
 export interface UndoRestoreRequest {
   /** Link of the index. Default: /core/document-index. */
   indexLink: string;
+  /** Whether to change nothing, and only say what the undo would do. Default: false. */
+  validateOnly: boolean;
+  /**
+   * Whether to revert the last restore of the whole index although selected documents were restored after
+   * it, which an undo does not revert by itself. Default: false, such an undo is refused
+   * (UNDO_NOT_LAST).
+   */
+  ignorePartialRestores: boolean;
 }
 
 /** Request of CheckIndex. */
@@ -1718,7 +1726,7 @@ export interface SelectionResult {
 
 /** Dry-run plan of a restore. */
 export interface RestorePlan {
-  /** Backup that would be restored. */
+  /** Backup that would be restored. Not set for an undo. */
   backup?:
     | BackupDescription
     | undefined;
@@ -1730,14 +1738,14 @@ export interface RestorePlan {
   currentPositionMicros: bigint;
   /**
    * Number of current versions that the restore would discard; UndoRestore recovers them. Absent if
-   * the backup is of another lineage.
+   * the backup is of another lineage. Of an undo: the versions since the restore that it reverts.
    */
   discardedVersions?:
     | bigint
     | undefined;
-  /** Space required in addition to the index, in bytes. */
+  /** Space required in addition to the index, in bytes. 0 for an undo. */
   neededBytes: bigint;
-  /** Free space on the disk of the index, in bytes. */
+  /** Free space on the disk of the index, in bytes. 0 for an undo. */
   freeBytes: bigint;
   /** Expected duration in microseconds, based on earlier restores; absent if there were none. */
   expectedMicros?: bigint | undefined;
@@ -6065,13 +6073,19 @@ export const DocumentSelection: MessageFns<DocumentSelection> = {
 };
 
 function createBaseUndoRestoreRequest(): UndoRestoreRequest {
-  return { indexLink: "" };
+  return { indexLink: "", validateOnly: false, ignorePartialRestores: false };
 }
 
 export const UndoRestoreRequest: MessageFns<UndoRestoreRequest> = {
   encode(message: UndoRestoreRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.indexLink !== "") {
       writer.uint32(10).string(message.indexLink);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(16).bool(message.validateOnly);
+    }
+    if (message.ignorePartialRestores !== false) {
+      writer.uint32(24).bool(message.ignorePartialRestores);
     }
     return writer;
   },
@@ -6097,6 +6111,22 @@ export const UndoRestoreRequest: MessageFns<UndoRestoreRequest> = {
             message.indexLink = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.ignorePartialRestores = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6116,6 +6146,16 @@ export const UndoRestoreRequest: MessageFns<UndoRestoreRequest> = {
         : isSet(object.index_link)
         ? globalThis.String(object.index_link)
         : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+      ignorePartialRestores: isSet(object.ignorePartialRestores)
+        ? globalThis.Boolean(object.ignorePartialRestores)
+        : isSet(object.ignore_partial_restores)
+        ? globalThis.Boolean(object.ignore_partial_restores)
+        : false,
     };
   },
 
@@ -6123,6 +6163,12 @@ export const UndoRestoreRequest: MessageFns<UndoRestoreRequest> = {
     const obj: any = {};
     if (message.indexLink !== "") {
       obj.indexLink = message.indexLink;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    if (message.ignorePartialRestores !== false) {
+      obj.ignorePartialRestores = message.ignorePartialRestores;
     }
     return obj;
   },
@@ -6133,6 +6179,8 @@ export const UndoRestoreRequest: MessageFns<UndoRestoreRequest> = {
   fromPartial(object: DeepPartial<UndoRestoreRequest>): UndoRestoreRequest {
     const message = createBaseUndoRestoreRequest();
     message.indexLink = object.indexLink ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    message.ignorePartialRestores = object.ignorePartialRestores ?? false;
     return message;
   },
 };
