@@ -333,8 +333,12 @@ export const limits = {
   durationChars: 100,
   /** A duration: 100 years. Any time of Holdfast and such a duration add up to an exact number. */
   durationMaxMs: 100 * 365 * 86_400_000,
-  /** The result of a verification beside a backup. */
-  keptVerificationBytes: 16 * KiB,
+  /** The result of a verification, or a pin, beside a backup. */
+  noteBytes: 16 * KiB,
+  /** Warnings of a policy about others at its destinations. */
+  policyWarnings: 10,
+  /** The reason of a pin. */
+  pinReasonChars: 1024,
   /**
    * A segment that the host compresses itself, in the threads of the library. A larger one is compressed by
    * a process of its own, which takes 100 ms to start.

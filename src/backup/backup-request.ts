@@ -63,6 +63,8 @@ export interface BackupResult {
   segmentsWritten: number;
   /** False only if the destination cannot be read, with a warning. */
   verified: boolean;
+  /** DIRECTORY: whether the destination had no backup of this index. */
+  foundNone?: boolean;
   warnings: string[];
   /** Only with validateOnly. */
   plan?: BackupDryRunPlan;

@@ -11,6 +11,7 @@ import {
   type SegmentEncryption,
   type StoredManifest,
 } from "../segment/manifest.js";
+import type { ContainerKind } from "../segment/description.js";
 import { parseManifestName } from "../segment/format.js";
 import { eachConcurrently } from "../io/each-concurrently.js";
 import { temporaryName } from "../io/durable-file.js";
@@ -58,6 +59,7 @@ export interface BackupTask {
   encoding: SegmentEncoding;
   /** Who can read the backup: its segments, or the archive as a whole. Undefined: it is not encrypted. */
   encryption: SegmentEncryption | undefined;
+  container: ContainerKind;
   /** DIRECTORY: continues a chain whose segments are encrypted otherwise, or not at all. Default: a new base. */
   keepChain?: boolean;
   /** Writes in the clear although existing backups are encrypted. Default: ENCRYPTION_REQUIRED. */
@@ -83,6 +85,8 @@ export interface BackupRun {
   segmentsWritten: number;
   bytesWritten: number;
   verified: boolean;
+  /** DIRECTORY: whether the destination had no backup of this index. */
+  foundNone: boolean;
   warnings: string[];
 }
 
@@ -140,6 +144,11 @@ async function writeBackup(
   const { own, strangers } = await ownManifests(writer, engine, snapshot, task.written);
   requireRoom(writer.existing.length - (task.keepEarlier ? 0 : own.length));
   const chainThere = await findChain(writer, own, task.isDamaged);
+  const foundNone =
+    task.container === "DIRECTORY" &&
+    writer.existing.every(
+      (found) => "file" in found && found.file.manifest.indexId !== snapshot.indexId,
+    );
   const before = {
     existing: writer.existing,
     hasEncryptedFiles: () => writer.hasEncryptedFiles?.(),
@@ -157,6 +166,7 @@ async function writeBackup(
   });
   warnings.push(
     ...encryptionWarnings(task, before, plan.kind !== "base"),
+    ...(foundNone ? missingWarnings(task, snapshot) : []),
     ...strangerWarnings(strangers, plan),
     ...otherIndexWarnings(writer.existing, snapshot),
   );
@@ -225,6 +235,7 @@ async function writeBackup(
     segmentsWritten: staged.length,
     bytesWritten,
     verified,
+    foundNone,
     warnings: [...warnings, ...more],
   };
 }
@@ -275,6 +286,17 @@ function requireCounts(base: ChainContent | undefined, snapshot: Snapshot): void
     "INDEX_DAMAGED",
     `Cannot back up the index: it counts ${snapshot.documents} documents with ${snapshot.versions} versions, and its log has ${base.documents} with ${base.versions}. Run holdfast check.`,
   );
+}
+
+/** Warns that the backups that this host wrote to a directory are gone, as if it were another one. */
+function missingWarnings(
+  { written, identity, destination }: BackupTask,
+  { indexId }: Pick<Snapshot, "indexId">,
+): string[] {
+  if (written.last(identity, indexId) === undefined) return [];
+  return [
+    `The backups that this host wrote to ${destination} are no longer there: it was moved or emptied, or another disk is mounted. This backup begins a new chain, and nothing before it can be restored from there. If you still have the earlier backups, keep them.`,
+  ];
 }
 
 /** Warns of backups of this index that are not in the record: of a copy of the data directory, older than a lost record, or forged. */

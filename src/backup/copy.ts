@@ -29,6 +29,8 @@ export interface CopyResult {
   bytesWritten: number;
   /** Segments that were not at the destination yet. */
   segmentsWritten: number;
+  /** Whether the destination had no backups. */
+  foundNone: boolean;
   warnings: string[];
   /** Names of the backups that were not at the destination yet, oldest first, the last limits.copiedNames. */
   copiedBackups: string[];
@@ -69,6 +71,7 @@ export async function copyBackups(
   );
   const either = AbortSignal.any([signal, writer.lease.signal]);
   const total: Copied = { bytesWritten: 0, segmentsWritten: 0, warnings: [], copiedBackups: [] };
+  const foundNone = writer.existing.length === 0;
   let damage: HostError | undefined;
   let added = 0;
   try {
@@ -85,7 +88,7 @@ export async function copyBackups(
       }
     }
     if (damage) throw damage;
-    return total;
+    return { ...total, foundNone };
   } catch (error) {
     if (!signal.aborted) await writer.lease.assertHeld();
     throw error;
@@ -94,7 +97,7 @@ export async function copyBackups(
   }
 }
 
-type Copied = Omit<CopyResult, "backup">;
+type Copied = Omit<CopyResult, "backup" | "foundNone">;
 
 function add(total: Copied, one: Copied): void {
   total.bytesWritten += one.bytesWritten;

@@ -4,7 +4,9 @@ import { HostError } from "../errors.js";
 import { formatTime } from "../io/time.js";
 import { describeManifest, type BackupLocation } from "../segment/description.js";
 import { fileBytesOf, type Manifest, type StoredManifest } from "../segment/manifest.js";
-import { readKeptVerifications } from "./kept-verification.js";
+import { keptVerifications } from "./kept-verification.js";
+import { readNotes } from "./notes.js";
+import { pins } from "./pins.js";
 import type { BackupListing } from "./listing.js";
 
 export interface WantedManifest {
@@ -35,7 +37,10 @@ export async function findManifest(
     const what = name === undefined ? "There is no backup" : `There is no backup ${name}`;
     const why = name === undefined ? "no manifest exists" : "no manifest has this name";
     throw new HostError("BACKUP_NOT_FOUND", `${what} at ${reader.displayName}: ${why}.`, {
-      metadata: { path: reader.displayName },
+      metadata: {
+        path: reader.displayName,
+        ...(reader.kind === "DIRECTORY" && { directory: reader.displayName }),
+      },
     });
   }
   if ("problem" in chosen) {
@@ -172,12 +177,14 @@ export async function listBackups(
   );
   const sizes = await reader.sizesOf([...names], signal);
   const verified = manifests.flatMap((found) => (found.verified ? [found.name] : []));
-  const kept = await readKeptVerifications(reader, verified, signal);
+  const kept = await readNotes(reader, verified, keptVerifications, signal);
+  const pinned = manifests.flatMap((found) => (found.pinned ? [found.name] : []));
+  const known = await readNotes(reader, pinned, pins, signal);
   const listings = manifests.map((found): BackupListing => {
     const lastVerification = kept.get(found.name);
     return {
       ...listOne(where, found, sizes),
-      ...(found.pinned && { pinned: true }),
+      ...(found.pinned && { pinned: true, pinReason: known.get(found.name)?.reason ?? "" }),
       ...(lastVerification && { lastVerification }),
     };
   });

@@ -1,11 +1,9 @@
-import type { ContainerReader } from "../container/container.js";
 import type { Destination } from "../destination/destination.js";
-import { HostError } from "../errors.js";
-import { eachConcurrently } from "../io/each-concurrently.js";
 import { unsharedLease } from "../io/lease.js";
 import { sha256Of } from "../io/sha256.js";
 import { limits } from "../limits.js";
 import { verificationName } from "../segment/format.js";
+import { membersOf, type NoteKind } from "./notes.js";
 import type { Verification, VerifyLevel } from "./verification.js";
 
 const levels: readonly string[] = [
@@ -34,42 +32,10 @@ export async function keepVerification(
     await destination.remove([name], { signal, lock: unsharedLease, durable: false });
 }
 
-/**
- * Reads the results beside manifests. Anybody who can write to the destination can change them: they are
- * shown, and nothing is decided by them. Leaves out what is missing or not valid.
- */
-export async function readKeptVerifications(
-  { readSmall }: Pick<ContainerReader, "readSmall">,
-  manifests: readonly string[],
-  signal: AbortSignal,
-): Promise<Map<string, Verification>> {
-  const found = new Map<string, Verification>();
-  if (!readSmall) return found;
-  await eachConcurrently(manifests, limits.manifestReads, signal, async (manifest, either) => {
-    const name = verificationName(manifest);
-    try {
-      const bytes = await readSmall(name, limits.keptVerificationBytes, either);
-      const verification = parseVerification(Buffer.from(bytes).toString("utf8"));
-      if (verification) found.set(manifest, verification);
-    } catch (error) {
-      const isGone =
-        error instanceof HostError && /^BACKUP_(NOT_FOUND|DAMAGED)$/.test(error.reason);
-      if (!isGone) throw error;
-    }
-  });
-  return found;
-}
-
 /** Returns a result with bounded values, or undefined if the text is none. */
 export function parseVerification(text: string): Verification | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== "object" || value === null) return undefined;
-  const given = value as Partial<Record<keyof Verification, unknown>>;
+  const given = membersOf<keyof Verification>(text);
+  if (!given) return undefined;
   const { level, passed } = given;
   const timeMicros = countOf(given.timeMicros);
   const records = countOf(given.records);
@@ -92,6 +58,12 @@ export function parseVerification(text: string): Verification | undefined {
     ...(typeof given.compared === "boolean" && { compared: given.compared }),
   };
 }
+
+/** Results of verifications beside manifests. */
+export const keptVerifications: NoteKind<Verification> = {
+  nameOf: verificationName,
+  parse: parseVerification,
+};
 
 const isLevel = (value: unknown): value is VerifyLevel =>
   typeof value === "string" && levels.includes(value);

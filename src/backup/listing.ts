@@ -21,6 +21,8 @@ export interface BackupListing {
   lastVerification?: Verification;
   /** Neither pruning nor retention removes it. Default: false. */
   pinned?: boolean;
+  /** Why, for people; whoever can write to the destination can change it. */
+  pinReason?: string;
   /** Modification time of the newest file. */
   modifiedMicros?: number;
 }

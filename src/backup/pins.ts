@@ -1,11 +1,14 @@
 import { openDirectoryReader, pinnedIn, namesIn } from "../container/directory-reader.js";
 import type { Location } from "../container/open.js";
+import type { Destination } from "../destination/destination.js";
 import { requireCapability } from "../destination/objects.js";
 import { HostError } from "../errors.js";
 import type { Platform } from "../io/platform.js";
 import { formatTime } from "../io/time.js";
 import { pinName } from "../segment/format.js";
 import { sha256Of } from "../io/sha256.js";
+import { limits } from "../limits.js";
+import { membersOf, type NoteKind } from "./notes.js";
 
 /**
  * Pins a backup: pruning and retention keep it. The pin is an object beside its manifest, written under the
@@ -22,11 +25,7 @@ export function pinBackup(
     const reader = openDirectoryReader(platform, destination);
     const manifests = await reader.manifests(lock.signal);
     if (!manifests.some((found) => found.name === name))
-      throw new HostError(
-        "BACKUP_NOT_FOUND",
-        `Backup ${name} not found at ${destination.displayName()}. Nothing was pinned.`,
-        { metadata: { name } },
-      );
+      throw notFound(name, destination, "pinned");
     const bytes = Buffer.from(
       `${JSON.stringify({ pinned: formatTime(platform.nowMicros()), reason })}\n`,
     );
@@ -36,14 +35,41 @@ export function pinBackup(
   });
 }
 
-/** Removes the pin of a backup, if it has one. */
+/** Removes the pin of a backup, if it has one. Throws BACKUP_NOT_FOUND if there is neither. */
 export function unpinBackup(location: Location, name: string): Promise<void> {
   return underLock(location, "unpin backups", async (lock) => {
     const { destination } = location;
-    if (!pinnedIn(await namesIn(destination, lock.signal)).has(name)) return;
+    const names = await namesIn(destination, lock.signal);
+    if (!pinnedIn(names).has(name)) {
+      if (names.includes(name)) return;
+      throw notFound(name, destination, "unpinned");
+    }
     await destination.remove([pinName(name)], { signal: lock.signal, lock });
   });
 }
+
+/** Why a backup is pinned. */
+interface Pin {
+  reason: string;
+}
+
+/** Pins beside manifests. */
+export const pins: NoteKind<Pin> = {
+  nameOf: pinName,
+  parse(text) {
+    const reason = membersOf<"reason">(text)?.reason;
+    return typeof reason === "string"
+      ? { reason: reason.slice(0, limits.pinReasonChars) }
+      : undefined;
+  },
+};
+
+const notFound = (name: string, destination: Destination, done: string) =>
+  new HostError(
+    "BACKUP_NOT_FOUND",
+    `Backup ${name} not found at ${destination.displayName()}. Nothing was ${done}. List the backups there.`,
+    { metadata: { name } },
+  );
 
 type Lock = Awaited<ReturnType<Location["destination"]["lock"]>>;
 

@@ -52,11 +52,12 @@ export async function pruneBackups(
         `The manifest ${damaged[0]?.name} at ${where} cannot be read, so the files that it needs are unknown. Nothing was removed. Prune it too, or repair it.`,
       );
     }
-    const sizes = new Map(
+    const segments = new Map(
       unused
-        .flatMap(({ segments }) => segments)
+        .flatMap((manifest) => manifest.segments)
         .map((segment) => [segment.name, fileBytesOf(segment)]),
     );
+    const sizes = new Map([...segments, ...(await reader.sizesOf(names, signal))]);
     const result = ({ removed, locked, pinned }: Omit<Removed, "isDone">): PruneResult => ({
       removedBackups: names.filter((name) => removed.includes(name)),
       removedFiles: [...removed].sort(),
@@ -66,7 +67,7 @@ export async function pruneBackups(
     });
     if (validateOnly) return result(await planRemoval(platform, destination, names, readable));
     return result(
-      await removeBackups(platform, destination, lock, { names, segments: [...sizes.keys()] }),
+      await removeBackups(platform, destination, lock, { names, segments: [...segments.keys()] }),
     );
   } finally {
     await lock.release();

@@ -23,7 +23,7 @@ export function resolveTargetTime(
   const outside = (why: string) =>
     new HostError(
       "TARGET_TIME_OUT_OF_RANGE",
-      `The target time ${formatTime(target)} ${why}. This backup can be restored to any time from ${formatTime(earliestMicros)} to ${formatTime(latestMicros)}.`,
+      `The target time ${formatTime(target)} ${why}. This backup can be restored to any time from ${formatTime(earliestMicros)} to ${formatTime(latestMicros)}; without a time, everything up to its end is restored.`,
       {
         metadata: {
           earliestMicros: String(earliestMicros),

@@ -1,7 +1,30 @@
 import { dirname } from "node:path";
 import type { HostError, Reason } from "../errors.js";
 
-/** What a failed command left unchanged. A command that is not listed only reads. */
+/** Commands that change nothing, whose errors need not say so. */
+const readers: ReadonlySet<string> = new Set([
+  "status",
+  "config check",
+  "verify",
+  "test-restore",
+  "check",
+  "inspect",
+  "list",
+  "diff",
+  "export",
+  "policy list",
+  "policy show",
+  "policy runs",
+  "policy preview",
+  "policy deliveries",
+  "operations list",
+  "operations watch",
+  "documents get",
+  "documents list",
+  "documents history",
+]);
+
+/** What a failed command left unchanged. Default: everything. */
 const unchanged: Record<string, string> = {
   backup: "No backup was created; existing backups are unchanged.",
   restore: "Nothing was restored; existing data is unchanged.",
@@ -29,7 +52,7 @@ const nextSteps: Partial<Record<Reason, (error: HostError) => string>> = {
   ROLE_MISSING: ({ metadata }) =>
     `Use a token with the role ${metadata["role"] ?? "named above"}. ${provideToken}`,
   BACKUP_NOT_FOUND: ({ metadata }) =>
-    `List the available backups: holdfast list ${metadata["path"] === undefined ? "DIRECTORY" : dirname(metadata["path"])}`,
+    `List the available backups: holdfast list ${metadata["directory"] ?? (metadata["path"] === undefined ? "DIRECTORY" : dirname(metadata["path"]))}`,
   BACKUP_FOREIGN: () => "List the available backups: holdfast list DIRECTORY",
   BACKUP_DAMAGED: () =>
     "Create a new backup now: holdfast backup DEST --full. To find an older one: holdfast list DIRECTORY, then holdfast verify PATH",
@@ -67,6 +90,7 @@ export function hints(command: string, error: HostError): string[] {
     error.metadata["documents"] !== undefined;
   if (
     !hasOwnOutcome &&
+    !readers.has(command) &&
     !/\b(Nothing|nothing) (was|is) (changed|removed|restored|replaced|begun|started|written|imported)\b/.test(
       error.message,
     )

@@ -217,6 +217,8 @@ function builtInPolicy(
         nextRunsMicros: [],
         retryMicros: 0,
         degraded: false,
+        warnings: [],
+        heartbeats: [],
         progress: {
           lastDueMs: {},
           lastSuccessMicros: status.lastSuccessMicros ?? 0,

@@ -294,10 +294,15 @@ test("keeps results beside the backups, where other hosts see them and nothing i
   expect(await fixture.host.management.listBackups(fixture.uri("copy"))).toMatchObject([
     { lastVerification: { passed: true } },
   ]);
-  // Removed with the backup, and a client leaves none.
+  // Removed with the backup when a newer one is verified, and a client leaves none.
   await fixture.put("a", { n: 2 });
   expect((await run(fixture)).state).toBe("SUCCEEDED");
-  await fixture.finish(fixture.host.management.verifyBackup(fixture.uri("copy")));
+  for (const at of ["primary", "copy"]) {
+    expect(manifestsIn(fixture, at)).toContain(name);
+    await fixture.finish(fixture.host.management.verifyBackup(fixture.uri(at)));
+  }
+  await fixture.put("a", { n: 3 });
+  expect((await run(fixture)).state).toBe("SUCCEEDED");
   for (const at of ["primary", "copy"]) {
     expect(manifestsIn(fixture, at)).not.toContain(name);
     expect(readdirSync(join(fixture.root, at)).join()).not.toContain(".verified");
@@ -369,6 +374,90 @@ test("writes a copy again in which damage was found", async () => {
   expect(again?.warnings).toEqual([]);
   expect(again?.bytes).toBeLessThan(bytes.length / 2);
 });
+
+test("notices that backups are gone, and forgets what was proven of them", async () => {
+  const receiver = await startReceiver();
+  const fixture = await hostFixture();
+  const policy = spec(fixture, {
+    retention: { keepLast: 3 },
+    copies: [{ destination: fixture.uri("copy") }],
+    webhooks: [{ url: `${receiver.origin}/hook`, secret, events: ["policy.damage.found"] }],
+  });
+  await fixture.host.policies.create(policy);
+  await fixture.put("a", { n: 1 });
+  await run(fixture);
+  expect((await run(fixture, "RESTORE_TEST")).state).toBe("SUCCEEDED");
+  for (const [i, name] of ["primary", "copy"].entries()) {
+    const { uris } = await statusOf(fixture);
+    const uri = uris[i] ?? "";
+    const path = join(fixture.root, name);
+    renameSync(path, `${path}-moved`);
+    await fixture.put("a", { n: i + 2 });
+    // A backup goes on, since one without its past is better than none.
+    const { state, steps } = await run(fixture);
+    expect(state).toBe("SUCCEEDED");
+    if (i === 0) expect(steps[0]?.warnings.join()).toContain("are no longer there");
+    const { problems, progress } = await statusOf(fixture);
+    expect(problems).toMatchObject([{ kind: "gone" }]);
+    expect(problems[0]?.message).toContain(uri);
+    expect(progress.destinations[uri]).toMatchObject({ lastProvenRestoreMicros: 0 });
+    expect(progress.destinations[uri]?.lastRestoreTest).toBeUndefined();
+    await eventually(() => receiver.requests.length === i + 1);
+    // It lasts over further backups, and ends when what is there is proven.
+    await fixture.put("b", { i });
+    expect((await run(fixture)).steps[0]?.warnings).toEqual([]);
+    expect((await statusOf(fixture)).problems).toMatchObject([{ kind: "gone" }]);
+    await run(fixture, i === 0 ? "VERIFY" : "RESTORE_TEST");
+    expect((await statusOf(fixture)).problems).toEqual([]);
+  }
+  expect(receiver.requests).toHaveLength(2);
+});
+
+test("warns of policies that remove each other's backups, and of heartbeats that fail", async () => {
+  const fixture = await hostFixture();
+  const { policies } = fixture.host;
+  const receiver = await startReceiver();
+  receiver.respond = (_request, response) => response.writeHead(500).end();
+  await policies.create(
+    spec(fixture, { retention: { keepLast: 1 }, heartbeats: [`${receiver.origin}/key`] }),
+  );
+  const weekly = spec(fixture, {
+    name: "weekly",
+    destination: `${fixture.uri("primary")}/`,
+    retention: { keepLast: 5 },
+  });
+  await policies.create(weekly);
+  await policies.create(spec(fixture, { name: "elsewhere", destination: fixture.uri("other") }));
+  const warningsOf = async (name: string) => (await policies.get(name)).warnings;
+  expect(await warningsOf("daily")).toEqual([expect.stringMatching(/^Policy weekly keeps/)]);
+  expect(
+    (await policies.list()).map(({ policy, warnings }) => [policy.spec.name, warnings.length]),
+  ).toEqual([
+    ["automatic", 0],
+    ["daily", 1],
+    ["elsewhere", 0],
+    ["weekly", 1],
+  ]);
+  await policies.update({ ...weekly, retention: { keepLast: 1 } });
+  expect(await warningsOf("daily")).toEqual([]);
+  // Before the first run there is nothing to preview, which is no problem.
+  const signal = new AbortController().signal;
+  expect((await policies.preview("daily", undefined, signal)).destinations).toEqual([
+    { destination: fixture.uri("primary"), decisions: [], freedBytes: 0 },
+  ]);
+  await fixture.put("a", {});
+  await run(fixture);
+  const [heartbeat] = await eventually(async () => {
+    const { heartbeats } = await policies.get("daily");
+    return heartbeats[0]?.lastError ? heartbeats : undefined;
+  });
+  expect(heartbeat).toMatchObject({ url: receiver.origin, lastSuccessMicros: 0 });
+  expect(await warningsOf("daily")).toEqual([
+    expect.stringMatching(/^The heartbeat to http:.* was not accepted: .*500/),
+  ]);
+  // The policy does what it promises all the same.
+  expect((await policies.get("daily")).problems).toEqual([]);
+}, 60_000);
 
 test("refuses to copy what is no backup, an archive, or the destination itself", async () => {
   const fixture = await hostFixture();
@@ -477,6 +566,24 @@ describe("a continuous policy", () => {
     expect(() => fixture.host.policies.run("daily", "BACKUP")).toThrow(/continuous/);
     await fixture.host.policies.setPaused("daily", true);
     expect(await statusOf(fixture)).toMatchObject({ state: "PAUSED" });
+  });
+
+  test("notices that its backups are gone", async () => {
+    const fixture = await hostFixture();
+    await fixture.host.policies.create(spec(fixture, { schedule: { kind: "continuous" } }));
+    const backedUp = async (body: object) => {
+      const time = await fixture.put("a", body);
+      await eventually(async () => {
+        const { progress, uris } = await statusOf(fixture);
+        return (progress.destinations[uris[0] ?? ""]?.windowToMicros ?? 0) >= time;
+      });
+      return (await statusOf(fixture)).problems.map(({ kind }) => kind);
+    };
+    expect(await backedUp({ n: 1 })).toEqual([]);
+    renameSync(join(fixture.root, "primary"), join(fixture.root, "moved"));
+    expect(await backedUp({ n: 2 })).toEqual(["gone"]);
+    await run(fixture, "VERIFY");
+    expect(await backedUp({ n: 3 })).toEqual([]);
   });
 
   test("acknowledges a write when it is copied, and refuses writes while it cannot be", async () => {

@@ -693,3 +693,19 @@ test("jumps of the clock neither stop the runs nor repeat them, and the newest b
   }
   await expectRestores(fixture, "copy");
 });
+
+test("after the clock went back, a limit of age counts from then", async () => {
+  const { fixture, move } = await movedHost();
+  const schedule = { kind: "cron", expression: "0 0 29 2 *", timeZone: "UTC" } as const;
+  await fixture.host.policies.create(spec(fixture, { schedule, maxAgeMs: 2 * hourMs }));
+  await fixture.put("a", {});
+  expect(await run(fixture)).toMatchObject({ state: "SUCCEEDED" });
+  await move(-300 * dayMs);
+  await eventually(async () => {
+    const { progress, nowMicros } = await statusOf(fixture);
+    return progress.lastSuccessMicros <= nowMicros;
+  });
+  expect(await problemsOf(fixture)).toEqual([]);
+  await move(3 * hourMs);
+  expect(await problemsOf(fixture)).toEqual(["overdue"]);
+});

@@ -84,6 +84,7 @@ export function toListedBackup(
     state: BackupState[listing.state],
     problem: listing.problem ?? "",
     pinned: listing.pinned ?? false,
+    pinReason: listing.pinReason ?? "",
     ...(listing.backup && { backup: toBackup(listing.backup) }),
     ...(listing.lastVerification && { lastVerification: toVerification(listing.lastVerification) }),
     modifiedMicros: toInt64(listing.modifiedMicros ?? 0),

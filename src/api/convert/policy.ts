@@ -213,6 +213,13 @@ function toStatus(view: PolicyView): MessageInitShape<typeof PolicyStatusSchema>
     createTimeMicros: toInt64(policy.createTimeMicros),
     updateTimeMicros: toInt64(policy.updateTimeMicros),
     degraded: view.degraded,
+    warnings: view.warnings,
+    heartbeats: view.heartbeats.map(({ url, lastSuccessMicros, lastFailureMicros, lastError }) => ({
+      url,
+      lastSuccessMicros: toInt64(lastSuccessMicros),
+      lastFailureMicros: toInt64(lastFailureMicros),
+      lastError,
+    })),
   };
 }
 

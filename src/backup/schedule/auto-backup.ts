@@ -55,6 +55,8 @@ export type AutoBackupRun =
       backup: BackupDescription;
       bytesWritten: number;
       micros: number;
+      /** Whether the destination had no backup of this index. */
+      foundNone: boolean;
       warnings: readonly string[];
     }
   | { outcome: "failed"; error: HostError; attempts: number }
@@ -222,6 +224,7 @@ export class AutoBackup {
         sign: this.options.sign,
         temporaryDirectory: this.options.temporaryDirectory,
         append: true,
+        container: "DIRECTORY" as const,
         isDamaged,
         destination: target.uri,
         identity: target.identity,
@@ -230,7 +233,7 @@ export class AutoBackup {
         onCommitted: ({ manifest }: ManifestFile) =>
           this.options.onCopied?.(manifest.positionMicros),
       };
-      const { manifest, bytesWritten, warnings } = await runBackup(
+      const { manifest, bytesWritten, foundNone, warnings } = await runBackup(
         platform,
         task,
         signal,
@@ -242,6 +245,7 @@ export class AutoBackup {
         backup: describeManifest(target, manifest),
         bytesWritten,
         micros: platform.nowMicros() - startMicros,
+        foundNone,
         warnings: this.last.warnings,
       });
       if (merged) await this.merge.clear();

@@ -21,10 +21,13 @@ export interface ListFlags extends HostFlags, DecryptionFlags {
 }
 
 /** The displayed properties of a listed backup, whether it was read locally or a host listed it. */
-interface ListedView extends Pick<Listed, "name" | "uri" | "problem" | "modifiedMicros"> {
+interface ListedView extends Pick<
+  Listed,
+  "name" | "uri" | "problem" | "modifiedMicros" | "pinned" | "pinReason"
+> {
   state: string;
   backup?: BackupView & { container: string };
-  lastVerification?: { passed: boolean; level: string; timeMicros: number };
+  lastVerification?: { passed: boolean; level: string; timeMicros: number; problem?: string };
 }
 
 const damagedExitCode = 65;
@@ -41,7 +44,7 @@ export async function list(context: CommandContext, flags: ListFlags, root = "")
   const listed = await (isLocal
     ? listLocally(context, flags, uri)
     : listByServices(context, flags, uri));
-  const isBad = listed.some(({ state }) => state === "DAMAGED" || state === "UNTRUSTED");
+  const isBad = listed.some((one) => stateOf(one) === "DAMAGED" || one.state === "UNTRUSTED");
   return flags.strict && isBad ? damagedExitCode : 0;
 }
 
@@ -160,17 +163,36 @@ function listText(backups: ListedView[], uri: string): string {
       formatDuration(backup.window.latestMicros - backup.window.earliestMicros),
     ];
     return [
-      entry.state === "DAMAGED" ? entry.state : entry.state.toLowerCase(),
+      stateText(entry),
       ageOf(entry, now),
       ...(details ?? ["", "", "", "", ""]),
       verified(entry, now),
       locationOf(entry),
     ];
   });
-  const problems = backups
-    .filter(({ problem = "" }) => problem !== "")
-    .map((entry) => printable(`${locationOf(entry)}: ${entry.problem}`));
-  return [table(columns, rows), ...(problems.length > 0 ? ["", ...problems] : [])].join("\n");
+  const remarks = backups.flatMap((entry) =>
+    remarksOn(entry).map((remark) => printable(`${locationOf(entry)}: ${remark}`)),
+  );
+  return [table(columns, rows), ...(remarks.length > 0 ? ["", ...remarks] : [])].join("\n");
+}
+
+/** A complete backup in which the last verification found damage is damaged. */
+const stateOf = ({ state, lastVerification }: ListedView) =>
+  state === "COMPLETE" && lastVerification?.passed === false ? "DAMAGED" : state;
+
+function stateText(entry: ListedView): string {
+  const state = stateOf(entry);
+  const text = state === "DAMAGED" ? state : state.toLowerCase();
+  return entry.pinned ? `${text}, pinned` : text;
+}
+
+function remarksOn({ problem = "", lastVerification, pinReason = "" }: ListedView): string[] {
+  const found = lastVerification?.passed === false ? (lastVerification.problem ?? "") : "";
+  return [
+    ...(problem === "" ? [] : [problem]),
+    ...(found === "" || found === problem ? [] : [`the last verification failed: ${found}`]),
+    ...(pinReason === "" ? [] : [`pinned: ${pinReason}`]),
+  ];
 }
 
 function ageOf({ backup, modifiedMicros = 0 }: ListedView, now: bigint): string {

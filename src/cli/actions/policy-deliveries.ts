@@ -55,8 +55,8 @@ export async function testNotifications(
       deliveries.length === 0
         ? `Policy ${name} has no webhooks. To add one: holdfast policy edit ${name} --webhook URL --webhook-secret-file FILE`
         : [
-            deliveryTable(deliveries),
             `Sending a test event to ${formatCount(deliveries.length, "webhook")}. To see the result: holdfast policy deliveries ${name}`,
+            deliveryTable(deliveries),
           ].join("\n"),
     );
   });

@@ -65,6 +65,7 @@ export function policyText(context: Times, policy: BackupPolicy, now = nowMicros
     list([...settingLines(policy), ...statusLines(context, policy, now)]),
     status && status.destinations.length > 0 ? destinationTable(status.destinations, now) : "",
     ...(status?.problems ?? []).map((problem) => `Problem: ${problem}`),
+    ...(status?.warnings ?? []).map((warning) => `Warning: ${warning}`),
     status?.degraded
       ? "Warning: writes are acknowledged before they are copied, since the destination is unreachable."
       : "",
@@ -127,6 +128,8 @@ function statusLines({ formatTime }: Times, policy: BackupPolicy, now: bigint): 
     lines.push(["last failure", `${at(status.lastFailureMicros)}: ${status.lastError}`]);
   if (status.failuresInARow > 0) lines.push(["failures in a row", String(status.failuresInARow)]);
   if (status.retryMicros > 0n) lines.push(["next attempt", formatTime(status.retryMicros)]);
+  for (const { url, lastSuccessMicros } of status.heartbeats)
+    lines.push(["last heartbeat", `${url}, accepted ${at(lastSuccessMicros)}`]);
   lines.push(["last proven restore", at(lastProvenRestore(status))]);
   if (status.skippedRuns > 0n) lines.push(["skipped runs", String(status.skippedRuns)]);
   if (status.missedRuns > 0n) lines.push(["missed runs", `${status.missedRuns}, made up`]);

@@ -119,6 +119,7 @@ export class BackupStarter {
         store: request.store ?? false,
         retention: request.retention,
         isDamaged: this.isDamagedAt(target.uri),
+        container: target.container,
         destination: target.uri,
         identity: target.identity,
         written,

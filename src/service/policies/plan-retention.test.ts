@@ -1,4 +1,5 @@
 import type { BackupListing } from "../../backup/listing.js";
+import type { VerifyLevel } from "../../backup/verification.js";
 import { planRetention } from "./plan-retention.js";
 
 const day = 86_400_000_000;
@@ -56,6 +57,28 @@ test("keeps what only the histories before restores have, for the window", () =>
     "before the second restore: newest of an earlier history",
     "before the first restore: newest of an earlier history",
   ]);
+});
+
+test("keeps the newest backup that this host has verified, besides the newest", () => {
+  const verified = (level: VerifyLevel, hostId?: string): BackupListing => ({
+    ...listed(`verified ${level} ${hostId ?? "here"}`, 3, "first"),
+    lastVerification: {
+      level,
+      passed: true,
+      timeMicros: now,
+      records: 1,
+      ...(hostId !== undefined && { hostId }),
+    },
+  });
+  const keptBeside = (one: BackupListing) =>
+    kept([listed("newest", 1, "first"), one, listed("older", 4, "first")]);
+  expect(keptBeside(verified("FULL"))).toEqual([
+    "newest: last 1",
+    "verified FULL here: newest verified",
+  ]);
+  // A result beside the backup can be of anybody.
+  expect(keptBeside(verified("FULL", "other"))).toEqual(["newest: last 1"]);
+  expect(keptBeside(verified("METADATA"))).toEqual(["newest: last 1"]);
 });
 
 test("without a window, the rules decide on all histories", () => {

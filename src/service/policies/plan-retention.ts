@@ -98,18 +98,26 @@ const keptFor = (
   reasons: [...(keep ? reasons : []), reason],
 });
 
+/** Whether this host read data of the backup since it was written, and found it whole. */
+const isVerified = (last: BackupListing["lastVerification"]) =>
+  last?.passed === true && last.level !== "METADATA" && last.hostId === undefined;
+
 /** Whether this host found damage: what is beside a backup, others can change. */
 const isDamaged = ({ lastVerification }: BackupListing) =>
   lastVerification?.passed === false && lastVerification.hostId === undefined;
 
-function toRetained({ name, backup, pinned = false }: CompleteBackup): RetainedBackup {
+function toRetained({
+  name,
+  backup,
+  lastVerification,
+  pinned = false,
+}: CompleteBackup): RetainedBackup {
   return {
     name,
     coversFromMicros: BigInt(restoresFromMicros(backup.window)),
     coversToMicros: BigInt(backup.window.latestMicros),
     series: backup.indexId,
-    // A backup is verified when it is written, and damaged ones are not retained.
-    verified: true,
+    verified: isVerified(lastVerification),
     pinned,
   };
 }

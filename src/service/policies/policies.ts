@@ -1,9 +1,11 @@
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { checkHeartbeatUrl, checkWebhook } from "../../notification/check-target.js";
 import type { Delivery } from "../../notification/delivery.js";
+import type { HeartbeatStatus } from "../../notification/heartbeats.js";
 import type { Notifications } from "../../notification/notifications.js";
 import { HostError } from "../../errors.js";
 import type { Platform } from "../../io/platform.js";
+import { formatTime } from "../../io/time.js";
 import { limits } from "../../limits.js";
 import {
   checkPolicy,
@@ -107,6 +109,7 @@ export class Policies implements PolicyService {
 
   async list({ count = Infinity, after = "" }: PolicyPage = {}): Promise<PolicyView[]> {
     const { store, builtIn } = this.options;
+    const sharing = this.sharing();
     const names = [builtIn.name, ...store.all().map(({ spec }) => spec.name)];
     const views: PolicyView[] = [];
     for (const name of names.filter((one) => one > after).sort()) {
@@ -114,7 +117,7 @@ export class Policies implements PolicyService {
       if (views.length % limits.policyViewsPerTurn === 0) await yieldToEventLoop();
       // Another request may have removed it meanwhile.
       if (name === builtIn.name) views.push(builtIn.view());
-      else if (store.has(name)) views.push(await this.view(store.get(name)));
+      else if (store.has(name)) views.push(await this.view(store.get(name), sharing));
     }
     return views;
   }
@@ -253,9 +256,10 @@ export class Policies implements PolicyService {
 
   /** Reports changes of the health of all policies. Returns their problems, each with the name of its policy. */
   async checkHealth(): Promise<string[]> {
-    const { store, events } = this.options;
+    const { store, events, progress, platform } = this.options;
     const all: string[] = [];
     for (const policy of store.all()) {
+      progress.noteClock(policy.spec.name, platform.nowMicros());
       const problems = await this.problems(policy);
       events.problems(policy.spec, problems);
       all.push(...problems.map(({ message }) => `Policy ${policy.spec.name}: ${message}`));
@@ -320,14 +324,32 @@ export class Policies implements PolicyService {
       return { destination, decisions, freedBytes };
     } catch (thrown) {
       signal.throwIfAborted();
-      return { destination, decisions: [], freedBytes: 0, problem: HostError.from(thrown).message };
+      const { reason, message } = HostError.from(thrown);
+      // Before the first backup there is nothing to decide on.
+      if (reason === "BACKUP_NOT_FOUND") return { destination, decisions: [], freedBytes: 0 };
+      return { destination, decisions: [], freedBytes: 0, problem: message };
     }
   }
 
-  private async view(policy: StoredPolicy): Promise<PolicyView> {
-    const { runner, continuous, progress, platform } = this.options;
+  /** Policies by the directories that they back up or copy to. */
+  private sharing(): Sharing {
+    const found = new Map<string, { name: string; rules: string }[]>();
+    for (const { spec } of this.options.store.all()) {
+      const one = { name: spec.name, rules: rulesOf(spec) };
+      for (const directory of directoriesOf(spec)) {
+        const sharing = found.get(directory);
+        if (sharing) sharing.push(one);
+        else found.set(directory, [one]);
+      }
+    }
+    return found;
+  }
+
+  private async view(policy: StoredPolicy, sharing: Sharing = this.sharing()): Promise<PolicyView> {
+    const { runner, continuous, progress, platform, notifications } = this.options;
     const { spec } = policy;
     const retryMs = runner.retryMs(spec);
+    const heartbeats = spec.heartbeats.length === 0 ? [] : notifications.heartbeats(spec.name);
     return {
       policy,
       uris: destinationsOf(spec).map(withoutSecrets),
@@ -338,6 +360,11 @@ export class Policies implements PolicyService {
       retryMicros: (retryMs ?? 0) * 1000,
       progress: progress.of(spec.name),
       degraded: continuous.blocked(spec.name)?.whenUnreachable === "DEGRADE",
+      heartbeats,
+      warnings: [
+        ...sharedWarnings(spec, sharing),
+        ...heartbeats.filter(({ lastError }) => lastError !== "").map(heartbeatWarning),
+      ],
     };
   }
 
@@ -426,6 +453,33 @@ function blockedText(blocked: BlockedCopies | undefined): string | undefined {
     ? `Writes are refused, because they cannot be copied: ${problem}`
     : `Writes are acknowledged before they are copied: ${problem}`;
 }
+
+type Sharing = ReadonlyMap<string, readonly { name: string; rules: string }[]>;
+
+/** Equal for policies that keep or remove each other's backups. */
+const directoriesOf = (spec: PolicySpec) =>
+  destinationsOf(spec).map((uri) => `${spec.indexLink}\n${comparable(uri)}`);
+
+/** Equal for policies that remove the same backups. */
+const rulesOf = ({ schedule, retention = {}, windowMs }: PolicySpec) =>
+  JSON.stringify([schedule.kind === "continuous", Object.entries(retention).sort(), windowMs]);
+
+/** Each policy removes what its own rules do not keep, whoever made it. */
+function sharedWarnings(spec: PolicySpec, sharing: Sharing): string[] {
+  const rules = rulesOf(spec);
+  const others = directoriesOf(spec)
+    .flatMap((directory) => sharing.get(directory) ?? [])
+    .filter((other) => other.name !== spec.name && other.rules !== rules);
+  return [...new Set(others)]
+    .slice(0, limits.policyWarnings)
+    .map(
+      ({ name }) =>
+        `Policy ${name} keeps backups of the same index at the same destination by other rules, and each removes what its own do not keep. Give each a directory of its own, or the same rules.`,
+    );
+}
+
+const heartbeatWarning = ({ url, lastFailureMicros, lastError }: HeartbeatStatus) =>
+  `The heartbeat to ${url} at ${formatTime(lastFailureMicros)} was not accepted: ${lastError}`;
 
 /** Equal for the ways to write a file: URI, such as file:/a and file:///a/. */
 function comparable(uri: string): string {

@@ -19,6 +19,7 @@ const eventOf: Partial<Record<PolicyProblem["kind"], PolicyEventType>> = {
   overdue: "policy.overdue",
   window: "policy.window.unmet",
   lag: "policy.copy.lagging",
+  gone: "policy.damage.found",
 };
 
 /** Tells webhooks and heartbeats what happens to policies: changes, not states that last. */

@@ -7,7 +7,7 @@ import type { PolicyProgress } from "./policy-progress.js";
 
 /** What is wrong with a policy; `kind` names the promise that is broken. */
 export interface PolicyProblem {
-  kind: "failing" | "overdue" | "window" | "lag" | "damage" | "restore-test" | "degraded";
+  kind: "failing" | "overdue" | "window" | "lag" | "gone" | "damage" | "restore-test" | "degraded";
   /** For people: what is wrong, where, and what to do. */
   message: string;
 }
@@ -94,7 +94,12 @@ function destinationProblems({ spec, progress, nowMicros }: PolicyFacts): Policy
     const uri = withoutSecrets(secretUri);
     const known = progress.destinations[uri];
     if (!known) continue;
-    const { lastVerification, lastRestoreTest, behindSinceMicros } = known;
+    const { lastVerification, lastRestoreTest, behindSinceMicros, goneMicros } = known;
+    if (goneMicros !== undefined)
+      problems.push({
+        kind: "gone",
+        message: `The earlier backups at ${uri} were gone at ${formatTime(goneMicros)}, and a new chain was begun: it was moved or emptied, or another disk is mounted. Bring them back if you can. To accept it, verify what is there with holdfast policy run ${spec.name} --verify.`,
+      });
     if (lastVerification?.passed === false)
       problems.push({
         kind: "damage",

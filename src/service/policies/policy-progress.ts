@@ -35,6 +35,8 @@ export interface DestinationProgress {
   lastVerification?: Verification;
   lastRestoreTest?: RestoreTest;
   lastProvenRestoreMicros: number;
+  /** When the backups were found to be gone. Absent: they were not, or those since have been verified. */
+  goneMicros?: number | undefined;
 }
 
 /** Why runs of one kind fail. */
@@ -145,6 +147,31 @@ export class PolicyProgressFile {
   /** The same for changes that are too frequent to write each of them. */
   noteDestination(policy: string, uri: string, change: Partial<DestinationProgress>): void {
     this.note(policy, at(uri, change));
+  }
+
+  /** After the clock went back, ages and lags are counted from when that was noticed, and not from a future time. */
+  noteClock(policy: string, nowMicros: number): void {
+    const { lastSuccessMicros, destinations } = this.of(policy);
+    if (lastSuccessMicros > nowMicros)
+      this.change(policy, (progress) => (progress.lastSuccessMicros = nowMicros));
+    for (const [uri, { behindSinceMicros }] of Object.entries(destinations))
+      if (behindSinceMicros > nowMicros)
+        this.changeDestination(policy, uri, { behindSinceMicros: nowMicros });
+  }
+
+  /**
+   * Notes that a destination had no backups, and forgets what was proven of those that were there. Does nothing at
+   * the first backup.
+   */
+  noteNone(policy: string, uri: string, nowMicros: number): void {
+    if (!this.of(policy).destinations[uri]?.backupName) return;
+    this.change(policy, ({ destinations }) => {
+      const { lastVerification, lastRestoreTest, ...known } = {
+        ...emptyDestination(),
+        ...destinations[uri],
+      };
+      destinations[uri] = { ...known, lastProvenRestoreMicros: 0, goneMicros: nowMicros };
+    });
   }
 
   /** Notes which copies do not have the backup up to a position yet. */

@@ -280,6 +280,7 @@ export class PolicyRunner {
     const { destination: uri } = spec;
     const { result } = this.ended(run, spec, uri, await steps.backUp(spec, signal));
     if (!result) return;
+    if (result.foundNone) progress.noteNone(spec.name, withoutSecrets(uri), platform.nowMicros());
     const { name, positionMicros } = result.backup;
     progress.changeDestination(spec.name, withoutSecrets(uri), {
       backupName: name,
@@ -302,6 +303,7 @@ export class PolicyRunner {
     const { progress, steps, platform } = this.options;
     const { result } = this.ended(run, spec, uri, await steps.copy(spec, uri, signal));
     if (!result) return;
+    if (result.foundNone) progress.noteNone(spec.name, withoutSecrets(uri), platform.nowMicros());
     const { name, positionMicros } = result.backup;
     const newest = progress.of(spec.name).destinations[withoutSecrets(spec.destination)];
     progress.changeDestination(spec.name, withoutSecrets(uri), {
@@ -356,6 +358,7 @@ export class PolicyRunner {
         records: result?.records ?? 0,
         ...(step.error && { problem: step.error.message }),
       },
+      ...(result && { goneMicros: undefined }),
     });
   }
 
@@ -370,7 +373,7 @@ export class PolicyRunner {
     if (signal.aborted) return;
     const timeMicros = platform.nowMicros();
     progress.changeDestination(spec.name, withoutSecrets(uri), {
-      ...(result && { lastProvenRestoreMicros: timeMicros }),
+      ...(result && { lastProvenRestoreMicros: timeMicros, goneMicros: undefined }),
       lastRestoreTest: {
         timeMicros,
         passed: result !== undefined,

@@ -1,3 +1,4 @@
+import type { HeartbeatStatus } from "../../notification/heartbeats.js";
 import type { Delivery } from "../../notification/delivery.js";
 import type { PolicySpec, RunKind } from "../../policy/policy.js";
 import type { RetentionRules } from "../../policy/retention.js";
@@ -16,6 +17,9 @@ export interface PolicyView {
   nowMicros: number;
   /** Empty: the policy does what it promises. */
   problems: PolicyProblem[];
+  /** What may be wrong although it does, as text for people. */
+  warnings: string[];
+  heartbeats: HeartbeatStatus[];
   nextRunsMicros: number[];
   /** 0: no retry is planned. */
   retryMicros: number;

@@ -4604,7 +4604,9 @@ type ListedBackup struct {
 	// Modification time of the newest file, in microseconds since 1970.
 	ModifiedMicros int64 `protobuf:"varint,7,opt,name=modified_micros,json=modifiedMicros,proto3" json:"modified_micros,omitempty"`
 	// Whether the backup is pinned.
-	Pinned        bool `protobuf:"varint,8,opt,name=pinned,proto3" json:"pinned,omitempty"`
+	Pinned bool `protobuf:"varint,8,opt,name=pinned,proto3" json:"pinned,omitempty"`
+	// Why it is pinned, as text for people; whoever can write to the destination can change it.
+	PinReason     string `protobuf:"bytes,9,opt,name=pin_reason,json=pinReason,proto3" json:"pin_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4693,6 +4695,13 @@ func (x *ListedBackup) GetPinned() bool {
 		return x.Pinned
 	}
 	return false
+}
+
+func (x *ListedBackup) GetPinReason() string {
+	if x != nil {
+		return x.PinReason
+	}
+	return ""
 }
 
 // Request of PruneBackups.
@@ -7735,7 +7744,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"decryption\"}\n" +
 	"\x13ListBackupsResponse\x12>\n" +
 	"\abackups\x18\x01 \x03(\v2$.holdfast.management.v1.ListedBackupR\abackups\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe0\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xff\x02\n" +
 	"\fListedBackup\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x129\n" +
 	"\x05state\x18\x02 \x01(\x0e2#.holdfast.management.v1.BackupStateR\x05state\x12\x18\n" +
@@ -7744,7 +7753,9 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x03uri\x18\x05 \x01(\tR\x03uri\x12Q\n" +
 	"\x11last_verification\x18\x06 \x01(\v2$.holdfast.management.v1.VerificationR\x10lastVerification\x12'\n" +
 	"\x0fmodified_micros\x18\a \x01(\x03R\x0emodifiedMicros\x12\x16\n" +
-	"\x06pinned\x18\b \x01(\bR\x06pinned\"\xc1\x01\n" +
+	"\x06pinned\x18\b \x01(\bR\x06pinned\x12\x1d\n" +
+	"\n" +
+	"pin_reason\x18\t \x01(\tR\tpinReason\"\xc1\x01\n" +
 	"\x13PruneBackupsRequest\x12\x1c\n" +
 	"\x03uri\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\x03uri\x12*\n" +

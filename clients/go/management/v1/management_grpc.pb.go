@@ -100,7 +100,8 @@ type ManagementServiceClient interface {
 	// Pins a backup: neither pruning nor the retention of policies removes it until it is unpinned. The
 	// pin is a small file beside the backup, which all hosts honour.
 	PinBackup(ctx context.Context, in *PinBackupRequest, opts ...grpc.CallOption) (*PinBackupResponse, error)
-	// Removes the pin of a backup. Does nothing if it has none.
+	// Removes the pin of a backup. Does nothing if it has none. BACKUP_NOT_FOUND if there is no such
+	// backup.
 	UnpinBackup(ctx context.Context, in *UnpinBackupRequest, opts ...grpc.CallOption) (*UnpinBackupResponse, error)
 	// Copies a backup to another destination of incremental backups, with its signature and as it is
 	// encrypted. Files that are there already are not sent again. The copy is verified by reading it
@@ -520,7 +521,8 @@ type ManagementServiceServer interface {
 	// Pins a backup: neither pruning nor the retention of policies removes it until it is unpinned. The
 	// pin is a small file beside the backup, which all hosts honour.
 	PinBackup(context.Context, *PinBackupRequest) (*PinBackupResponse, error)
-	// Removes the pin of a backup. Does nothing if it has none.
+	// Removes the pin of a backup. Does nothing if it has none. BACKUP_NOT_FOUND if there is no such
+	// backup.
 	UnpinBackup(context.Context, *UnpinBackupRequest) (*UnpinBackupResponse, error)
 	// Copies a backup to another destination of incremental backups, with its signature and as it is
 	// encrypted. Files that are there already are not sent again. The copy is verified by reading it

@@ -1176,7 +1176,12 @@ type PolicyStatus struct {
 	UpdateTimeMicros int64 `protobuf:"varint,17,opt,name=update_time_micros,json=updateTimeMicros,proto3" json:"update_time_micros,omitempty"`
 	// COPIED: whether writes are acknowledged before they are copied, since the destination is
 	// unreachable.
-	Degraded      bool `protobuf:"varint,18,opt,name=degraded,proto3" json:"degraded,omitempty"`
+	Degraded bool `protobuf:"varint,18,opt,name=degraded,proto3" json:"degraded,omitempty"`
+	// What may be wrong although the policy does what it promises, such as heartbeats that are not
+	// accepted, as text for people.
+	Warnings []string `protobuf:"bytes,19,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// Results of its heartbeats since the start of the host.
+	Heartbeats    []*HeartbeatStatus `protobuf:"bytes,20,rep,name=heartbeats,proto3" json:"heartbeats,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1337,6 +1342,93 @@ func (x *PolicyStatus) GetDegraded() bool {
 	return false
 }
 
+func (x *PolicyStatus) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *PolicyStatus) GetHeartbeats() []*HeartbeatStatus {
+	if x != nil {
+		return x.Heartbeats
+	}
+	return nil
+}
+
+// Results of a heartbeat since the start of the host. Times are in microseconds since 1970, 0: never.
+type HeartbeatStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Scheme and host of the URL, whose path may be secret.
+	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	// When it was last accepted.
+	LastSuccessMicros int64 `protobuf:"varint,2,opt,name=last_success_micros,json=lastSuccessMicros,proto3" json:"last_success_micros,omitempty"`
+	// When it last failed.
+	LastFailureMicros int64 `protobuf:"varint,3,opt,name=last_failure_micros,json=lastFailureMicros,proto3" json:"last_failure_micros,omitempty"`
+	// Why it failed; empty if the last one was accepted.
+	LastError     string `protobuf:"bytes,4,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeartbeatStatus) Reset() {
+	*x = HeartbeatStatus{}
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeartbeatStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeartbeatStatus) ProtoMessage() {}
+
+func (x *HeartbeatStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeartbeatStatus.ProtoReflect.Descriptor instead.
+func (*HeartbeatStatus) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *HeartbeatStatus) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *HeartbeatStatus) GetLastSuccessMicros() int64 {
+	if x != nil {
+		return x.LastSuccessMicros
+	}
+	return 0
+}
+
+func (x *HeartbeatStatus) GetLastFailureMicros() int64 {
+	if x != nil {
+		return x.LastFailureMicros
+	}
+	return 0
+}
+
+func (x *HeartbeatStatus) GetLastError() string {
+	if x != nil {
+		return x.LastError
+	}
+	return ""
+}
+
 // Status of a policy at one destination. Times are in microseconds since 1970, 0: never.
 type PolicyDestination struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1366,7 +1458,7 @@ type PolicyDestination struct {
 
 func (x *PolicyDestination) Reset() {
 	*x = PolicyDestination{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[9]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1378,7 +1470,7 @@ func (x *PolicyDestination) String() string {
 func (*PolicyDestination) ProtoMessage() {}
 
 func (x *PolicyDestination) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[9]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1391,7 +1483,7 @@ func (x *PolicyDestination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyDestination.ProtoReflect.Descriptor instead.
 func (*PolicyDestination) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{9}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PolicyDestination) GetUri() string {
@@ -1488,7 +1580,7 @@ type RestoreTestResult struct {
 
 func (x *RestoreTestResult) Reset() {
 	*x = RestoreTestResult{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[10]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1500,7 +1592,7 @@ func (x *RestoreTestResult) String() string {
 func (*RestoreTestResult) ProtoMessage() {}
 
 func (x *RestoreTestResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[10]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1513,7 +1605,7 @@ func (x *RestoreTestResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreTestResult.ProtoReflect.Descriptor instead.
 func (*RestoreTestResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{10}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RestoreTestResult) GetTimeMicros() int64 {
@@ -1590,7 +1682,7 @@ type PolicyRun struct {
 
 func (x *PolicyRun) Reset() {
 	*x = PolicyRun{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[11]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1602,7 +1694,7 @@ func (x *PolicyRun) String() string {
 func (*PolicyRun) ProtoMessage() {}
 
 func (x *PolicyRun) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[11]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1615,7 +1707,7 @@ func (x *PolicyRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyRun.ProtoReflect.Descriptor instead.
 func (*PolicyRun) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{11}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PolicyRun) GetId() string {
@@ -1705,7 +1797,7 @@ type PolicyRunStep struct {
 
 func (x *PolicyRunStep) Reset() {
 	*x = PolicyRunStep{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[12]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1717,7 +1809,7 @@ func (x *PolicyRunStep) String() string {
 func (*PolicyRunStep) ProtoMessage() {}
 
 func (x *PolicyRunStep) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[12]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1730,7 +1822,7 @@ func (x *PolicyRunStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyRunStep.ProtoReflect.Descriptor instead.
 func (*PolicyRunStep) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{12}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PolicyRunStep) GetKind() string {
@@ -1829,7 +1921,7 @@ type RetentionDecision struct {
 
 func (x *RetentionDecision) Reset() {
 	*x = RetentionDecision{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[13]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1841,7 +1933,7 @@ func (x *RetentionDecision) String() string {
 func (*RetentionDecision) ProtoMessage() {}
 
 func (x *RetentionDecision) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[13]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1854,7 +1946,7 @@ func (x *RetentionDecision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetentionDecision.ProtoReflect.Descriptor instead.
 func (*RetentionDecision) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{13}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RetentionDecision) GetDestination() string {
@@ -1923,7 +2015,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[14]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1935,7 +2027,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[14]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1948,7 +2040,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{14}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Delivery) GetId() string {
@@ -2041,7 +2133,7 @@ type CreatePolicyRequest struct {
 
 func (x *CreatePolicyRequest) Reset() {
 	*x = CreatePolicyRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[15]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2053,7 +2145,7 @@ func (x *CreatePolicyRequest) String() string {
 func (*CreatePolicyRequest) ProtoMessage() {}
 
 func (x *CreatePolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[15]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2066,7 +2158,7 @@ func (x *CreatePolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreatePolicyRequest.ProtoReflect.Descriptor instead.
 func (*CreatePolicyRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{15}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CreatePolicyRequest) GetPolicy() *BackupPolicy {
@@ -2094,7 +2186,7 @@ type GetPolicyRequest struct {
 
 func (x *GetPolicyRequest) Reset() {
 	*x = GetPolicyRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[16]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2106,7 +2198,7 @@ func (x *GetPolicyRequest) String() string {
 func (*GetPolicyRequest) ProtoMessage() {}
 
 func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[16]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2119,7 +2211,7 @@ func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyRequest.ProtoReflect.Descriptor instead.
 func (*GetPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{16}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetPolicyRequest) GetName() string {
@@ -2142,7 +2234,7 @@ type ListPoliciesRequest struct {
 
 func (x *ListPoliciesRequest) Reset() {
 	*x = ListPoliciesRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[17]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2154,7 +2246,7 @@ func (x *ListPoliciesRequest) String() string {
 func (*ListPoliciesRequest) ProtoMessage() {}
 
 func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[17]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2167,7 +2259,7 @@ func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
 func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{17}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListPoliciesRequest) GetPageSize() int32 {
@@ -2197,7 +2289,7 @@ type ListPoliciesResponse struct {
 
 func (x *ListPoliciesResponse) Reset() {
 	*x = ListPoliciesResponse{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[18]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2209,7 +2301,7 @@ func (x *ListPoliciesResponse) String() string {
 func (*ListPoliciesResponse) ProtoMessage() {}
 
 func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[18]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2222,7 +2314,7 @@ func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
 func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{18}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListPoliciesResponse) GetPolicies() []*BackupPolicy {
@@ -2252,7 +2344,7 @@ type UpdatePolicyRequest struct {
 
 func (x *UpdatePolicyRequest) Reset() {
 	*x = UpdatePolicyRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[19]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2264,7 +2356,7 @@ func (x *UpdatePolicyRequest) String() string {
 func (*UpdatePolicyRequest) ProtoMessage() {}
 
 func (x *UpdatePolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[19]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2277,7 +2369,7 @@ func (x *UpdatePolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdatePolicyRequest.ProtoReflect.Descriptor instead.
 func (*UpdatePolicyRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{19}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *UpdatePolicyRequest) GetPolicy() *BackupPolicy {
@@ -2305,7 +2397,7 @@ type DeletePolicyRequest struct {
 
 func (x *DeletePolicyRequest) Reset() {
 	*x = DeletePolicyRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[20]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2317,7 +2409,7 @@ func (x *DeletePolicyRequest) String() string {
 func (*DeletePolicyRequest) ProtoMessage() {}
 
 func (x *DeletePolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[20]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2330,7 +2422,7 @@ func (x *DeletePolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeletePolicyRequest.ProtoReflect.Descriptor instead.
 func (*DeletePolicyRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{20}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DeletePolicyRequest) GetName() string {
@@ -2349,7 +2441,7 @@ type DeletePolicyResponse struct {
 
 func (x *DeletePolicyResponse) Reset() {
 	*x = DeletePolicyResponse{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[21]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2361,7 +2453,7 @@ func (x *DeletePolicyResponse) String() string {
 func (*DeletePolicyResponse) ProtoMessage() {}
 
 func (x *DeletePolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[21]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2374,7 +2466,7 @@ func (x *DeletePolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeletePolicyResponse.ProtoReflect.Descriptor instead.
 func (*DeletePolicyResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{21}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{22}
 }
 
 // Request of PausePolicy.
@@ -2388,7 +2480,7 @@ type PausePolicyRequest struct {
 
 func (x *PausePolicyRequest) Reset() {
 	*x = PausePolicyRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[22]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2400,7 +2492,7 @@ func (x *PausePolicyRequest) String() string {
 func (*PausePolicyRequest) ProtoMessage() {}
 
 func (x *PausePolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[22]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2413,7 +2505,7 @@ func (x *PausePolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PausePolicyRequest.ProtoReflect.Descriptor instead.
 func (*PausePolicyRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{22}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *PausePolicyRequest) GetName() string {
@@ -2434,7 +2526,7 @@ type ResumePolicyRequest struct {
 
 func (x *ResumePolicyRequest) Reset() {
 	*x = ResumePolicyRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[23]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2446,7 +2538,7 @@ func (x *ResumePolicyRequest) String() string {
 func (*ResumePolicyRequest) ProtoMessage() {}
 
 func (x *ResumePolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[23]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2459,7 +2551,7 @@ func (x *ResumePolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumePolicyRequest.ProtoReflect.Descriptor instead.
 func (*ResumePolicyRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{23}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ResumePolicyRequest) GetName() string {
@@ -2482,7 +2574,7 @@ type RunPolicyRequest struct {
 
 func (x *RunPolicyRequest) Reset() {
 	*x = RunPolicyRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[24]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2494,7 +2586,7 @@ func (x *RunPolicyRequest) String() string {
 func (*RunPolicyRequest) ProtoMessage() {}
 
 func (x *RunPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[24]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2507,7 +2599,7 @@ func (x *RunPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunPolicyRequest.ProtoReflect.Descriptor instead.
 func (*RunPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{24}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RunPolicyRequest) GetName() string {
@@ -2537,7 +2629,7 @@ type PreviewPolicyRequest struct {
 
 func (x *PreviewPolicyRequest) Reset() {
 	*x = PreviewPolicyRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[25]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2549,7 +2641,7 @@ func (x *PreviewPolicyRequest) String() string {
 func (*PreviewPolicyRequest) ProtoMessage() {}
 
 func (x *PreviewPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[25]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2562,7 +2654,7 @@ func (x *PreviewPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewPolicyRequest.ProtoReflect.Descriptor instead.
 func (*PreviewPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{25}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *PreviewPolicyRequest) GetName() string {
@@ -2596,7 +2688,7 @@ type PreviewPolicyResponse struct {
 
 func (x *PreviewPolicyResponse) Reset() {
 	*x = PreviewPolicyResponse{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[26]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2608,7 +2700,7 @@ func (x *PreviewPolicyResponse) String() string {
 func (*PreviewPolicyResponse) ProtoMessage() {}
 
 func (x *PreviewPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[26]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2621,7 +2713,7 @@ func (x *PreviewPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewPolicyResponse.ProtoReflect.Descriptor instead.
 func (*PreviewPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{26}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *PreviewPolicyResponse) GetDecisions() []*RetentionDecision {
@@ -2667,7 +2759,7 @@ type ListPolicyRunsRequest struct {
 
 func (x *ListPolicyRunsRequest) Reset() {
 	*x = ListPolicyRunsRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[27]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2679,7 +2771,7 @@ func (x *ListPolicyRunsRequest) String() string {
 func (*ListPolicyRunsRequest) ProtoMessage() {}
 
 func (x *ListPolicyRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[27]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2692,7 +2784,7 @@ func (x *ListPolicyRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPolicyRunsRequest.ProtoReflect.Descriptor instead.
 func (*ListPolicyRunsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{27}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListPolicyRunsRequest) GetName() string {
@@ -2729,7 +2821,7 @@ type ListPolicyRunsResponse struct {
 
 func (x *ListPolicyRunsResponse) Reset() {
 	*x = ListPolicyRunsResponse{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[28]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2741,7 +2833,7 @@ func (x *ListPolicyRunsResponse) String() string {
 func (*ListPolicyRunsResponse) ProtoMessage() {}
 
 func (x *ListPolicyRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[28]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2754,7 +2846,7 @@ func (x *ListPolicyRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPolicyRunsResponse.ProtoReflect.Descriptor instead.
 func (*ListPolicyRunsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{28}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListPolicyRunsResponse) GetRuns() []*PolicyRun {
@@ -2782,7 +2874,7 @@ type ListDeliveriesRequest struct {
 
 func (x *ListDeliveriesRequest) Reset() {
 	*x = ListDeliveriesRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[29]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2794,7 +2886,7 @@ func (x *ListDeliveriesRequest) String() string {
 func (*ListDeliveriesRequest) ProtoMessage() {}
 
 func (x *ListDeliveriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[29]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2807,7 +2899,7 @@ func (x *ListDeliveriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeliveriesRequest.ProtoReflect.Descriptor instead.
 func (*ListDeliveriesRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{29}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListDeliveriesRequest) GetName() string {
@@ -2828,7 +2920,7 @@ type ListDeliveriesResponse struct {
 
 func (x *ListDeliveriesResponse) Reset() {
 	*x = ListDeliveriesResponse{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[30]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2840,7 +2932,7 @@ func (x *ListDeliveriesResponse) String() string {
 func (*ListDeliveriesResponse) ProtoMessage() {}
 
 func (x *ListDeliveriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[30]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2853,7 +2945,7 @@ func (x *ListDeliveriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeliveriesResponse.ProtoReflect.Descriptor instead.
 func (*ListDeliveriesResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{30}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListDeliveriesResponse) GetDeliveries() []*Delivery {
@@ -2874,7 +2966,7 @@ type ReplayDeliveryRequest struct {
 
 func (x *ReplayDeliveryRequest) Reset() {
 	*x = ReplayDeliveryRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[31]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2886,7 +2978,7 @@ func (x *ReplayDeliveryRequest) String() string {
 func (*ReplayDeliveryRequest) ProtoMessage() {}
 
 func (x *ReplayDeliveryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[31]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2899,7 +2991,7 @@ func (x *ReplayDeliveryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayDeliveryRequest.ProtoReflect.Descriptor instead.
 func (*ReplayDeliveryRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{31}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ReplayDeliveryRequest) GetId() string {
@@ -2920,7 +3012,7 @@ type TestNotificationsRequest struct {
 
 func (x *TestNotificationsRequest) Reset() {
 	*x = TestNotificationsRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[32]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2932,7 +3024,7 @@ func (x *TestNotificationsRequest) String() string {
 func (*TestNotificationsRequest) ProtoMessage() {}
 
 func (x *TestNotificationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[32]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2945,7 +3037,7 @@ func (x *TestNotificationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestNotificationsRequest.ProtoReflect.Descriptor instead.
 func (*TestNotificationsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{32}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *TestNotificationsRequest) GetName() string {
@@ -2966,7 +3058,7 @@ type TestNotificationsResponse struct {
 
 func (x *TestNotificationsResponse) Reset() {
 	*x = TestNotificationsResponse{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[33]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2978,7 +3070,7 @@ func (x *TestNotificationsResponse) String() string {
 func (*TestNotificationsResponse) ProtoMessage() {}
 
 func (x *TestNotificationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[33]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2991,7 +3083,7 @@ func (x *TestNotificationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestNotificationsResponse.ProtoReflect.Descriptor instead.
 func (*TestNotificationsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{33}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *TestNotificationsResponse) GetDeliveries() []*Delivery {
@@ -3072,7 +3164,7 @@ const file_holdfast_management_v1_policy_proto_rawDesc = "" +
 	"\x03url\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80\x10R\x03url\x12 \n" +
 	"\x06secret\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\x06secret\x12&\n" +
-	"\x06events\x18\x03 \x03(\tB\x0e\xbaH\v\x92\x01\b\x10 \"\x04r\x02(@R\x06events\"\x97\x06\n" +
+	"\x06events\x18\x03 \x03(\tB\x0e\xbaH\v\x92\x01\b\x10 \"\x04r\x02(@R\x06events\"\xfc\x06\n" +
 	"\fPolicyStatus\x129\n" +
 	"\x05state\x18\x01 \x01(\x0e2#.holdfast.management.v1.PolicyStateR\x05state\x12<\n" +
 	"\x06source\x18\x02 \x01(\x0e2$.holdfast.management.v1.PolicySourceR\x06source\x12\x18\n" +
@@ -3094,7 +3186,17 @@ const file_holdfast_management_v1_policy_proto_rawDesc = "" +
 	"\fdestinations\x18\x0f \x03(\v2).holdfast.management.v1.PolicyDestinationR\fdestinations\x12,\n" +
 	"\x12create_time_micros\x18\x10 \x01(\x03R\x10createTimeMicros\x12,\n" +
 	"\x12update_time_micros\x18\x11 \x01(\x03R\x10updateTimeMicros\x12\x1a\n" +
-	"\bdegraded\x18\x12 \x01(\bR\bdegraded\"\xd8\x03\n" +
+	"\bdegraded\x18\x12 \x01(\bR\bdegraded\x12\x1a\n" +
+	"\bwarnings\x18\x13 \x03(\tR\bwarnings\x12G\n" +
+	"\n" +
+	"heartbeats\x18\x14 \x03(\v2'.holdfast.management.v1.HeartbeatStatusR\n" +
+	"heartbeats\"\xa2\x01\n" +
+	"\x0fHeartbeatStatus\x12\x10\n" +
+	"\x03url\x18\x01 \x01(\tR\x03url\x12.\n" +
+	"\x13last_success_micros\x18\x02 \x01(\x03R\x11lastSuccessMicros\x12.\n" +
+	"\x13last_failure_micros\x18\x03 \x01(\x03R\x11lastFailureMicros\x12\x1d\n" +
+	"\n" +
+	"last_error\x18\x04 \x01(\tR\tlastError\"\xd8\x03\n" +
 	"\x11PolicyDestination\x12\x10\n" +
 	"\x03uri\x18\x01 \x01(\tR\x03uri\x12\x12\n" +
 	"\x04copy\x18\x02 \x01(\bR\x04copy\x12\x1f\n" +
@@ -3289,7 +3391,7 @@ func file_holdfast_management_v1_policy_proto_rawDescGZIP() []byte {
 }
 
 var file_holdfast_management_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_holdfast_management_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_holdfast_management_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_holdfast_management_v1_policy_proto_goTypes = []any{
 	(Acknowledge)(0),                  // 0: holdfast.management.v1.Acknowledge
 	(WhenUnreachable)(0),              // 1: holdfast.management.v1.WhenUnreachable
@@ -3307,37 +3409,38 @@ var file_holdfast_management_v1_policy_proto_goTypes = []any{
 	(*PolicyNotifications)(nil),       // 13: holdfast.management.v1.PolicyNotifications
 	(*PolicyWebhook)(nil),             // 14: holdfast.management.v1.PolicyWebhook
 	(*PolicyStatus)(nil),              // 15: holdfast.management.v1.PolicyStatus
-	(*PolicyDestination)(nil),         // 16: holdfast.management.v1.PolicyDestination
-	(*RestoreTestResult)(nil),         // 17: holdfast.management.v1.RestoreTestResult
-	(*PolicyRun)(nil),                 // 18: holdfast.management.v1.PolicyRun
-	(*PolicyRunStep)(nil),             // 19: holdfast.management.v1.PolicyRunStep
-	(*RetentionDecision)(nil),         // 20: holdfast.management.v1.RetentionDecision
-	(*Delivery)(nil),                  // 21: holdfast.management.v1.Delivery
-	(*CreatePolicyRequest)(nil),       // 22: holdfast.management.v1.CreatePolicyRequest
-	(*GetPolicyRequest)(nil),          // 23: holdfast.management.v1.GetPolicyRequest
-	(*ListPoliciesRequest)(nil),       // 24: holdfast.management.v1.ListPoliciesRequest
-	(*ListPoliciesResponse)(nil),      // 25: holdfast.management.v1.ListPoliciesResponse
-	(*UpdatePolicyRequest)(nil),       // 26: holdfast.management.v1.UpdatePolicyRequest
-	(*DeletePolicyRequest)(nil),       // 27: holdfast.management.v1.DeletePolicyRequest
-	(*DeletePolicyResponse)(nil),      // 28: holdfast.management.v1.DeletePolicyResponse
-	(*PausePolicyRequest)(nil),        // 29: holdfast.management.v1.PausePolicyRequest
-	(*ResumePolicyRequest)(nil),       // 30: holdfast.management.v1.ResumePolicyRequest
-	(*RunPolicyRequest)(nil),          // 31: holdfast.management.v1.RunPolicyRequest
-	(*PreviewPolicyRequest)(nil),      // 32: holdfast.management.v1.PreviewPolicyRequest
-	(*PreviewPolicyResponse)(nil),     // 33: holdfast.management.v1.PreviewPolicyResponse
-	(*ListPolicyRunsRequest)(nil),     // 34: holdfast.management.v1.ListPolicyRunsRequest
-	(*ListPolicyRunsResponse)(nil),    // 35: holdfast.management.v1.ListPolicyRunsResponse
-	(*ListDeliveriesRequest)(nil),     // 36: holdfast.management.v1.ListDeliveriesRequest
-	(*ListDeliveriesResponse)(nil),    // 37: holdfast.management.v1.ListDeliveriesResponse
-	(*ReplayDeliveryRequest)(nil),     // 38: holdfast.management.v1.ReplayDeliveryRequest
-	(*TestNotificationsRequest)(nil),  // 39: holdfast.management.v1.TestNotificationsRequest
-	(*TestNotificationsResponse)(nil), // 40: holdfast.management.v1.TestNotificationsResponse
-	(Compression)(0),                  // 41: holdfast.management.v1.Compression
-	(VerifyLevel)(0),                  // 42: holdfast.management.v1.VerifyLevel
-	(*Verification)(nil),              // 43: holdfast.management.v1.Verification
+	(*HeartbeatStatus)(nil),           // 16: holdfast.management.v1.HeartbeatStatus
+	(*PolicyDestination)(nil),         // 17: holdfast.management.v1.PolicyDestination
+	(*RestoreTestResult)(nil),         // 18: holdfast.management.v1.RestoreTestResult
+	(*PolicyRun)(nil),                 // 19: holdfast.management.v1.PolicyRun
+	(*PolicyRunStep)(nil),             // 20: holdfast.management.v1.PolicyRunStep
+	(*RetentionDecision)(nil),         // 21: holdfast.management.v1.RetentionDecision
+	(*Delivery)(nil),                  // 22: holdfast.management.v1.Delivery
+	(*CreatePolicyRequest)(nil),       // 23: holdfast.management.v1.CreatePolicyRequest
+	(*GetPolicyRequest)(nil),          // 24: holdfast.management.v1.GetPolicyRequest
+	(*ListPoliciesRequest)(nil),       // 25: holdfast.management.v1.ListPoliciesRequest
+	(*ListPoliciesResponse)(nil),      // 26: holdfast.management.v1.ListPoliciesResponse
+	(*UpdatePolicyRequest)(nil),       // 27: holdfast.management.v1.UpdatePolicyRequest
+	(*DeletePolicyRequest)(nil),       // 28: holdfast.management.v1.DeletePolicyRequest
+	(*DeletePolicyResponse)(nil),      // 29: holdfast.management.v1.DeletePolicyResponse
+	(*PausePolicyRequest)(nil),        // 30: holdfast.management.v1.PausePolicyRequest
+	(*ResumePolicyRequest)(nil),       // 31: holdfast.management.v1.ResumePolicyRequest
+	(*RunPolicyRequest)(nil),          // 32: holdfast.management.v1.RunPolicyRequest
+	(*PreviewPolicyRequest)(nil),      // 33: holdfast.management.v1.PreviewPolicyRequest
+	(*PreviewPolicyResponse)(nil),     // 34: holdfast.management.v1.PreviewPolicyResponse
+	(*ListPolicyRunsRequest)(nil),     // 35: holdfast.management.v1.ListPolicyRunsRequest
+	(*ListPolicyRunsResponse)(nil),    // 36: holdfast.management.v1.ListPolicyRunsResponse
+	(*ListDeliveriesRequest)(nil),     // 37: holdfast.management.v1.ListDeliveriesRequest
+	(*ListDeliveriesResponse)(nil),    // 38: holdfast.management.v1.ListDeliveriesResponse
+	(*ReplayDeliveryRequest)(nil),     // 39: holdfast.management.v1.ReplayDeliveryRequest
+	(*TestNotificationsRequest)(nil),  // 40: holdfast.management.v1.TestNotificationsRequest
+	(*TestNotificationsResponse)(nil), // 41: holdfast.management.v1.TestNotificationsResponse
+	(Compression)(0),                  // 42: holdfast.management.v1.Compression
+	(VerifyLevel)(0),                  // 43: holdfast.management.v1.VerifyLevel
+	(*Verification)(nil),              // 44: holdfast.management.v1.Verification
 }
 var file_holdfast_management_v1_policy_proto_depIdxs = []int32{
-	41, // 0: holdfast.management.v1.BackupPolicy.compression:type_name -> holdfast.management.v1.Compression
+	42, // 0: holdfast.management.v1.BackupPolicy.compression:type_name -> holdfast.management.v1.Compression
 	8,  // 1: holdfast.management.v1.BackupPolicy.schedule:type_name -> holdfast.management.v1.PolicySchedule
 	9,  // 2: holdfast.management.v1.BackupPolicy.retention:type_name -> holdfast.management.v1.PolicyRetention
 	10, // 3: holdfast.management.v1.BackupPolicy.copies:type_name -> holdfast.management.v1.PolicyCopy
@@ -3349,58 +3452,59 @@ var file_holdfast_management_v1_policy_proto_depIdxs = []int32{
 	15, // 9: holdfast.management.v1.BackupPolicy.status:type_name -> holdfast.management.v1.PolicyStatus
 	8,  // 10: holdfast.management.v1.PolicyCopy.schedule:type_name -> holdfast.management.v1.PolicySchedule
 	8,  // 11: holdfast.management.v1.PolicyVerification.schedule:type_name -> holdfast.management.v1.PolicySchedule
-	42, // 12: holdfast.management.v1.PolicyVerification.level:type_name -> holdfast.management.v1.VerifyLevel
+	43, // 12: holdfast.management.v1.PolicyVerification.level:type_name -> holdfast.management.v1.VerifyLevel
 	8,  // 13: holdfast.management.v1.PolicyRestoreTest.schedule:type_name -> holdfast.management.v1.PolicySchedule
 	14, // 14: holdfast.management.v1.PolicyNotifications.webhooks:type_name -> holdfast.management.v1.PolicyWebhook
 	2,  // 15: holdfast.management.v1.PolicyStatus.state:type_name -> holdfast.management.v1.PolicyState
 	3,  // 16: holdfast.management.v1.PolicyStatus.source:type_name -> holdfast.management.v1.PolicySource
-	16, // 17: holdfast.management.v1.PolicyStatus.destinations:type_name -> holdfast.management.v1.PolicyDestination
-	43, // 18: holdfast.management.v1.PolicyDestination.last_verification:type_name -> holdfast.management.v1.Verification
-	17, // 19: holdfast.management.v1.PolicyDestination.last_restore_test:type_name -> holdfast.management.v1.RestoreTestResult
-	4,  // 20: holdfast.management.v1.PolicyRun.kind:type_name -> holdfast.management.v1.PolicyRunKind
-	5,  // 21: holdfast.management.v1.PolicyRun.reason:type_name -> holdfast.management.v1.PolicyRunReason
-	6,  // 22: holdfast.management.v1.PolicyRun.state:type_name -> holdfast.management.v1.PolicyRunState
-	19, // 23: holdfast.management.v1.PolicyRun.steps:type_name -> holdfast.management.v1.PolicyRunStep
-	7,  // 24: holdfast.management.v1.CreatePolicyRequest.policy:type_name -> holdfast.management.v1.BackupPolicy
-	7,  // 25: holdfast.management.v1.ListPoliciesResponse.policies:type_name -> holdfast.management.v1.BackupPolicy
-	7,  // 26: holdfast.management.v1.UpdatePolicyRequest.policy:type_name -> holdfast.management.v1.BackupPolicy
-	4,  // 27: holdfast.management.v1.RunPolicyRequest.kind:type_name -> holdfast.management.v1.PolicyRunKind
-	9,  // 28: holdfast.management.v1.PreviewPolicyRequest.retention:type_name -> holdfast.management.v1.PolicyRetention
-	20, // 29: holdfast.management.v1.PreviewPolicyResponse.decisions:type_name -> holdfast.management.v1.RetentionDecision
-	18, // 30: holdfast.management.v1.ListPolicyRunsResponse.runs:type_name -> holdfast.management.v1.PolicyRun
-	21, // 31: holdfast.management.v1.ListDeliveriesResponse.deliveries:type_name -> holdfast.management.v1.Delivery
-	21, // 32: holdfast.management.v1.TestNotificationsResponse.deliveries:type_name -> holdfast.management.v1.Delivery
-	22, // 33: holdfast.management.v1.PolicyService.CreatePolicy:input_type -> holdfast.management.v1.CreatePolicyRequest
-	23, // 34: holdfast.management.v1.PolicyService.GetPolicy:input_type -> holdfast.management.v1.GetPolicyRequest
-	24, // 35: holdfast.management.v1.PolicyService.ListPolicies:input_type -> holdfast.management.v1.ListPoliciesRequest
-	26, // 36: holdfast.management.v1.PolicyService.UpdatePolicy:input_type -> holdfast.management.v1.UpdatePolicyRequest
-	27, // 37: holdfast.management.v1.PolicyService.DeletePolicy:input_type -> holdfast.management.v1.DeletePolicyRequest
-	29, // 38: holdfast.management.v1.PolicyService.PausePolicy:input_type -> holdfast.management.v1.PausePolicyRequest
-	30, // 39: holdfast.management.v1.PolicyService.ResumePolicy:input_type -> holdfast.management.v1.ResumePolicyRequest
-	31, // 40: holdfast.management.v1.PolicyService.RunPolicy:input_type -> holdfast.management.v1.RunPolicyRequest
-	32, // 41: holdfast.management.v1.PolicyService.PreviewPolicy:input_type -> holdfast.management.v1.PreviewPolicyRequest
-	34, // 42: holdfast.management.v1.PolicyService.ListPolicyRuns:input_type -> holdfast.management.v1.ListPolicyRunsRequest
-	36, // 43: holdfast.management.v1.PolicyService.ListDeliveries:input_type -> holdfast.management.v1.ListDeliveriesRequest
-	38, // 44: holdfast.management.v1.PolicyService.ReplayDelivery:input_type -> holdfast.management.v1.ReplayDeliveryRequest
-	39, // 45: holdfast.management.v1.PolicyService.TestNotifications:input_type -> holdfast.management.v1.TestNotificationsRequest
-	7,  // 46: holdfast.management.v1.PolicyService.CreatePolicy:output_type -> holdfast.management.v1.BackupPolicy
-	7,  // 47: holdfast.management.v1.PolicyService.GetPolicy:output_type -> holdfast.management.v1.BackupPolicy
-	25, // 48: holdfast.management.v1.PolicyService.ListPolicies:output_type -> holdfast.management.v1.ListPoliciesResponse
-	7,  // 49: holdfast.management.v1.PolicyService.UpdatePolicy:output_type -> holdfast.management.v1.BackupPolicy
-	28, // 50: holdfast.management.v1.PolicyService.DeletePolicy:output_type -> holdfast.management.v1.DeletePolicyResponse
-	7,  // 51: holdfast.management.v1.PolicyService.PausePolicy:output_type -> holdfast.management.v1.BackupPolicy
-	7,  // 52: holdfast.management.v1.PolicyService.ResumePolicy:output_type -> holdfast.management.v1.BackupPolicy
-	18, // 53: holdfast.management.v1.PolicyService.RunPolicy:output_type -> holdfast.management.v1.PolicyRun
-	33, // 54: holdfast.management.v1.PolicyService.PreviewPolicy:output_type -> holdfast.management.v1.PreviewPolicyResponse
-	35, // 55: holdfast.management.v1.PolicyService.ListPolicyRuns:output_type -> holdfast.management.v1.ListPolicyRunsResponse
-	37, // 56: holdfast.management.v1.PolicyService.ListDeliveries:output_type -> holdfast.management.v1.ListDeliveriesResponse
-	21, // 57: holdfast.management.v1.PolicyService.ReplayDelivery:output_type -> holdfast.management.v1.Delivery
-	40, // 58: holdfast.management.v1.PolicyService.TestNotifications:output_type -> holdfast.management.v1.TestNotificationsResponse
-	46, // [46:59] is the sub-list for method output_type
-	33, // [33:46] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	17, // 17: holdfast.management.v1.PolicyStatus.destinations:type_name -> holdfast.management.v1.PolicyDestination
+	16, // 18: holdfast.management.v1.PolicyStatus.heartbeats:type_name -> holdfast.management.v1.HeartbeatStatus
+	44, // 19: holdfast.management.v1.PolicyDestination.last_verification:type_name -> holdfast.management.v1.Verification
+	18, // 20: holdfast.management.v1.PolicyDestination.last_restore_test:type_name -> holdfast.management.v1.RestoreTestResult
+	4,  // 21: holdfast.management.v1.PolicyRun.kind:type_name -> holdfast.management.v1.PolicyRunKind
+	5,  // 22: holdfast.management.v1.PolicyRun.reason:type_name -> holdfast.management.v1.PolicyRunReason
+	6,  // 23: holdfast.management.v1.PolicyRun.state:type_name -> holdfast.management.v1.PolicyRunState
+	20, // 24: holdfast.management.v1.PolicyRun.steps:type_name -> holdfast.management.v1.PolicyRunStep
+	7,  // 25: holdfast.management.v1.CreatePolicyRequest.policy:type_name -> holdfast.management.v1.BackupPolicy
+	7,  // 26: holdfast.management.v1.ListPoliciesResponse.policies:type_name -> holdfast.management.v1.BackupPolicy
+	7,  // 27: holdfast.management.v1.UpdatePolicyRequest.policy:type_name -> holdfast.management.v1.BackupPolicy
+	4,  // 28: holdfast.management.v1.RunPolicyRequest.kind:type_name -> holdfast.management.v1.PolicyRunKind
+	9,  // 29: holdfast.management.v1.PreviewPolicyRequest.retention:type_name -> holdfast.management.v1.PolicyRetention
+	21, // 30: holdfast.management.v1.PreviewPolicyResponse.decisions:type_name -> holdfast.management.v1.RetentionDecision
+	19, // 31: holdfast.management.v1.ListPolicyRunsResponse.runs:type_name -> holdfast.management.v1.PolicyRun
+	22, // 32: holdfast.management.v1.ListDeliveriesResponse.deliveries:type_name -> holdfast.management.v1.Delivery
+	22, // 33: holdfast.management.v1.TestNotificationsResponse.deliveries:type_name -> holdfast.management.v1.Delivery
+	23, // 34: holdfast.management.v1.PolicyService.CreatePolicy:input_type -> holdfast.management.v1.CreatePolicyRequest
+	24, // 35: holdfast.management.v1.PolicyService.GetPolicy:input_type -> holdfast.management.v1.GetPolicyRequest
+	25, // 36: holdfast.management.v1.PolicyService.ListPolicies:input_type -> holdfast.management.v1.ListPoliciesRequest
+	27, // 37: holdfast.management.v1.PolicyService.UpdatePolicy:input_type -> holdfast.management.v1.UpdatePolicyRequest
+	28, // 38: holdfast.management.v1.PolicyService.DeletePolicy:input_type -> holdfast.management.v1.DeletePolicyRequest
+	30, // 39: holdfast.management.v1.PolicyService.PausePolicy:input_type -> holdfast.management.v1.PausePolicyRequest
+	31, // 40: holdfast.management.v1.PolicyService.ResumePolicy:input_type -> holdfast.management.v1.ResumePolicyRequest
+	32, // 41: holdfast.management.v1.PolicyService.RunPolicy:input_type -> holdfast.management.v1.RunPolicyRequest
+	33, // 42: holdfast.management.v1.PolicyService.PreviewPolicy:input_type -> holdfast.management.v1.PreviewPolicyRequest
+	35, // 43: holdfast.management.v1.PolicyService.ListPolicyRuns:input_type -> holdfast.management.v1.ListPolicyRunsRequest
+	37, // 44: holdfast.management.v1.PolicyService.ListDeliveries:input_type -> holdfast.management.v1.ListDeliveriesRequest
+	39, // 45: holdfast.management.v1.PolicyService.ReplayDelivery:input_type -> holdfast.management.v1.ReplayDeliveryRequest
+	40, // 46: holdfast.management.v1.PolicyService.TestNotifications:input_type -> holdfast.management.v1.TestNotificationsRequest
+	7,  // 47: holdfast.management.v1.PolicyService.CreatePolicy:output_type -> holdfast.management.v1.BackupPolicy
+	7,  // 48: holdfast.management.v1.PolicyService.GetPolicy:output_type -> holdfast.management.v1.BackupPolicy
+	26, // 49: holdfast.management.v1.PolicyService.ListPolicies:output_type -> holdfast.management.v1.ListPoliciesResponse
+	7,  // 50: holdfast.management.v1.PolicyService.UpdatePolicy:output_type -> holdfast.management.v1.BackupPolicy
+	29, // 51: holdfast.management.v1.PolicyService.DeletePolicy:output_type -> holdfast.management.v1.DeletePolicyResponse
+	7,  // 52: holdfast.management.v1.PolicyService.PausePolicy:output_type -> holdfast.management.v1.BackupPolicy
+	7,  // 53: holdfast.management.v1.PolicyService.ResumePolicy:output_type -> holdfast.management.v1.BackupPolicy
+	19, // 54: holdfast.management.v1.PolicyService.RunPolicy:output_type -> holdfast.management.v1.PolicyRun
+	34, // 55: holdfast.management.v1.PolicyService.PreviewPolicy:output_type -> holdfast.management.v1.PreviewPolicyResponse
+	36, // 56: holdfast.management.v1.PolicyService.ListPolicyRuns:output_type -> holdfast.management.v1.ListPolicyRunsResponse
+	38, // 57: holdfast.management.v1.PolicyService.ListDeliveries:output_type -> holdfast.management.v1.ListDeliveriesResponse
+	22, // 58: holdfast.management.v1.PolicyService.ReplayDelivery:output_type -> holdfast.management.v1.Delivery
+	41, // 59: holdfast.management.v1.PolicyService.TestNotifications:output_type -> holdfast.management.v1.TestNotificationsResponse
+	47, // [47:60] is the sub-list for method output_type
+	34, // [34:47] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_holdfast_management_v1_policy_proto_init() }
@@ -3420,7 +3524,7 @@ func file_holdfast_management_v1_policy_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holdfast_management_v1_policy_proto_rawDesc), len(file_holdfast_management_v1_policy_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   34,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1477,6 +1477,8 @@ export interface ListedBackup {
   modifiedMicros: bigint;
   /** Whether the backup is pinned. */
   pinned: boolean;
+  /** Why it is pinned, as text for people; whoever can write to the destination can change it. */
+  pinReason: string;
 }
 
 /** Request of PruneBackups. */
@@ -9180,6 +9182,7 @@ function createBaseListedBackup(): ListedBackup {
     lastVerification: undefined,
     modifiedMicros: 0n,
     pinned: false,
+    pinReason: "",
   };
 }
 
@@ -9211,6 +9214,9 @@ export const ListedBackup: MessageFns<ListedBackup> = {
     }
     if (message.pinned !== false) {
       writer.uint32(64).bool(message.pinned);
+    }
+    if (message.pinReason !== "") {
+      writer.uint32(74).string(message.pinReason);
     }
     return writer;
   },
@@ -9292,6 +9298,14 @@ export const ListedBackup: MessageFns<ListedBackup> = {
             message.pinned = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.pinReason = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9322,6 +9336,11 @@ export const ListedBackup: MessageFns<ListedBackup> = {
         ? BigInt(object.modified_micros)
         : 0n,
       pinned: isSet(object.pinned) ? globalThis.Boolean(object.pinned) : false,
+      pinReason: isSet(object.pinReason)
+        ? globalThis.String(object.pinReason)
+        : isSet(object.pin_reason)
+        ? globalThis.String(object.pin_reason)
+        : "",
     };
   },
 
@@ -9351,6 +9370,9 @@ export const ListedBackup: MessageFns<ListedBackup> = {
     if (message.pinned !== false) {
       obj.pinned = message.pinned;
     }
+    if (message.pinReason !== "") {
+      obj.pinReason = message.pinReason;
+    }
     return obj;
   },
 
@@ -9373,6 +9395,7 @@ export const ListedBackup: MessageFns<ListedBackup> = {
       ? BigInt(object.modifiedMicros)
       : 0n;
     message.pinned = object.pinned ?? false;
+    message.pinReason = object.pinReason ?? "";
     return message;
   },
 };
@@ -14248,7 +14271,10 @@ export const ManagementServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Removes the pin of a backup. Does nothing if it has none. */
+    /**
+     * Removes the pin of a backup. Does nothing if it has none. BACKUP_NOT_FOUND if there is no such
+     * backup.
+     */
     unpinBackup: {
       name: "UnpinBackup",
       requestType: UnpinBackupRequest as typeof UnpinBackupRequest,
@@ -14591,7 +14617,10 @@ export const ManagementServiceService = {
     responseSerialize: (value: PinBackupResponse): Buffer => Buffer.from(PinBackupResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PinBackupResponse => PinBackupResponse.decode(value),
   },
-  /** Removes the pin of a backup. Does nothing if it has none. */
+  /**
+   * Removes the pin of a backup. Does nothing if it has none. BACKUP_NOT_FOUND if there is no such
+   * backup.
+   */
   unpinBackup: {
     path: "/holdfast.management.v1.ManagementService/UnpinBackup" as const,
     requestStream: false as const,
@@ -14847,7 +14876,10 @@ export interface ManagementServiceServer extends UntypedServiceImplementation {
    * pin is a small file beside the backup, which all hosts honour.
    */
   pinBackup: handleUnaryCall<PinBackupRequest, PinBackupResponse>;
-  /** Removes the pin of a backup. Does nothing if it has none. */
+  /**
+   * Removes the pin of a backup. Does nothing if it has none. BACKUP_NOT_FOUND if there is no such
+   * backup.
+   */
   unpinBackup: handleUnaryCall<UnpinBackupRequest, UnpinBackupResponse>;
   /**
    * Copies a backup to another destination of incremental backups, with its signature and as it is
@@ -15130,7 +15162,10 @@ export interface ManagementServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PinBackupResponse) => void,
   ): ClientUnaryCall;
-  /** Removes the pin of a backup. Does nothing if it has none. */
+  /**
+   * Removes the pin of a backup. Does nothing if it has none. BACKUP_NOT_FOUND if there is no such
+   * backup.
+   */
   unpinBackup(
     request: UnpinBackupRequest,
     callback: (error: ServiceError | null, response: UnpinBackupResponse) => void,

@@ -598,6 +598,25 @@ export interface PolicyStatus {
    * unreachable.
    */
   degraded: boolean;
+  /**
+   * What may be wrong although the policy does what it promises, such as heartbeats that are not
+   * accepted, as text for people.
+   */
+  warnings: string[];
+  /** Results of its heartbeats since the start of the host. */
+  heartbeats: HeartbeatStatus[];
+}
+
+/** Results of a heartbeat since the start of the host. Times are in microseconds since 1970, 0: never. */
+export interface HeartbeatStatus {
+  /** Scheme and host of the URL, whose path may be secret. */
+  url: string;
+  /** When it was last accepted. */
+  lastSuccessMicros: bigint;
+  /** When it last failed. */
+  lastFailureMicros: bigint;
+  /** Why it failed; empty if the last one was accepted. */
+  lastError: string;
 }
 
 /** Status of a policy at one destination. Times are in microseconds since 1970, 0: never. */
@@ -2073,6 +2092,8 @@ function createBasePolicyStatus(): PolicyStatus {
     createTimeMicros: 0n,
     updateTimeMicros: 0n,
     degraded: false,
+    warnings: [],
+    heartbeats: [],
   };
 }
 
@@ -2165,6 +2186,12 @@ export const PolicyStatus: MessageFns<PolicyStatus> = {
     }
     if (message.degraded !== false) {
       writer.uint32(144).bool(message.degraded);
+    }
+    for (const v of message.warnings) {
+      writer.uint32(154).string(v!);
+    }
+    for (const v of message.heartbeats) {
+      HeartbeatStatus.encode(v!, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -2336,6 +2363,22 @@ export const PolicyStatus: MessageFns<PolicyStatus> = {
             message.degraded = reader.bool();
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.warnings.push(reader.string());
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.heartbeats.push(HeartbeatStatus.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2418,6 +2461,12 @@ export const PolicyStatus: MessageFns<PolicyStatus> = {
         ? BigInt(object.update_time_micros)
         : 0n,
       degraded: isSet(object.degraded) ? globalThis.Boolean(object.degraded) : false,
+      warnings: globalThis.Array.isArray(object?.warnings)
+        ? object.warnings.map((e: any) => globalThis.String(e))
+        : [],
+      heartbeats: globalThis.Array.isArray(object?.heartbeats)
+        ? object.heartbeats.map((e: any) => HeartbeatStatus.fromJSON(e))
+        : [],
     };
   },
 
@@ -2477,6 +2526,12 @@ export const PolicyStatus: MessageFns<PolicyStatus> = {
     if (message.degraded !== false) {
       obj.degraded = message.degraded;
     }
+    if (message.warnings?.length) {
+      obj.warnings = message.warnings;
+    }
+    if (message.heartbeats?.length) {
+      obj.heartbeats = message.heartbeats.map((e) => HeartbeatStatus.toJSON(e));
+    }
     return obj;
   },
 
@@ -2521,6 +2576,147 @@ export const PolicyStatus: MessageFns<PolicyStatus> = {
       ? BigInt(object.updateTimeMicros)
       : 0n;
     message.degraded = object.degraded ?? false;
+    message.warnings = object.warnings?.map((e) => e) || [];
+    message.heartbeats = object.heartbeats?.map((e) => HeartbeatStatus.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseHeartbeatStatus(): HeartbeatStatus {
+  return { url: "", lastSuccessMicros: 0n, lastFailureMicros: 0n, lastError: "" };
+}
+
+export const HeartbeatStatus: MessageFns<HeartbeatStatus> = {
+  encode(message: HeartbeatStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.url !== "") {
+      writer.uint32(10).string(message.url);
+    }
+    if (message.lastSuccessMicros !== 0n) {
+      if (BigInt.asIntN(64, message.lastSuccessMicros) !== message.lastSuccessMicros) {
+        throw new globalThis.Error("value provided for field message.lastSuccessMicros of type int64 too large");
+      }
+      writer.uint32(16).int64(message.lastSuccessMicros);
+    }
+    if (message.lastFailureMicros !== 0n) {
+      if (BigInt.asIntN(64, message.lastFailureMicros) !== message.lastFailureMicros) {
+        throw new globalThis.Error("value provided for field message.lastFailureMicros of type int64 too large");
+      }
+      writer.uint32(24).int64(message.lastFailureMicros);
+    }
+    if (message.lastError !== "") {
+      writer.uint32(34).string(message.lastError);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HeartbeatStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHeartbeatStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.lastSuccessMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lastFailureMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.lastError = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HeartbeatStatus {
+    return {
+      url: isSet(object.url) ? globalThis.String(object.url) : "",
+      lastSuccessMicros: isSet(object.lastSuccessMicros)
+        ? BigInt(object.lastSuccessMicros)
+        : isSet(object.last_success_micros)
+        ? BigInt(object.last_success_micros)
+        : 0n,
+      lastFailureMicros: isSet(object.lastFailureMicros)
+        ? BigInt(object.lastFailureMicros)
+        : isSet(object.last_failure_micros)
+        ? BigInt(object.last_failure_micros)
+        : 0n,
+      lastError: isSet(object.lastError)
+        ? globalThis.String(object.lastError)
+        : isSet(object.last_error)
+        ? globalThis.String(object.last_error)
+        : "",
+    };
+  },
+
+  toJSON(message: HeartbeatStatus): unknown {
+    const obj: any = {};
+    if (message.url !== "") {
+      obj.url = message.url;
+    }
+    if (message.lastSuccessMicros !== 0n) {
+      obj.lastSuccessMicros = message.lastSuccessMicros.toString();
+    }
+    if (message.lastFailureMicros !== 0n) {
+      obj.lastFailureMicros = message.lastFailureMicros.toString();
+    }
+    if (message.lastError !== "") {
+      obj.lastError = message.lastError;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<HeartbeatStatus>): HeartbeatStatus {
+    return HeartbeatStatus.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HeartbeatStatus>): HeartbeatStatus {
+    const message = createBaseHeartbeatStatus();
+    message.url = object.url ?? "";
+    message.lastSuccessMicros = (object.lastSuccessMicros !== undefined && object.lastSuccessMicros !== null)
+      ? BigInt(object.lastSuccessMicros)
+      : 0n;
+    message.lastFailureMicros = (object.lastFailureMicros !== undefined && object.lastFailureMicros !== null)
+      ? BigInt(object.lastFailureMicros)
+      : 0n;
+    message.lastError = object.lastError ?? "";
     return message;
   },
 };
