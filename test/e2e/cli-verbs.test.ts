@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runToEnd, serve, type Ended, type ServedHost } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
@@ -194,6 +194,32 @@ test("prune removes what its dry run shows, and no rule removes the newest backu
   expect(await ok("list", backups)).toContain("complete");
   expect(await ok("prune", backups, name, "--yes")).toContain("Removed 1 backup with 3 files");
   expect(await ok("list", backups)).toContain("No backups found");
+}, 120_000);
+
+test("list shows pins with their reasons, and damage that a verification found", async () => {
+  const { ok, run, offline, backups } = await startFixture();
+  await ok("documents", "put", link, '{"name":"Ada"}');
+  await ok("backup", backups);
+  const { name = "" } = (
+    JSON.parse(await ok("list", backups, "--json")) as { result: { backups: { name?: string }[] } }
+  ).result.backups[0] ?? { name: "" };
+  expect((await run("unpin", backups, "manifest-0000000042-83980ab252ac6a6c.json")).code).toBe(66);
+  await ok("pin", backups, name, "--reason", "audit\u001b[31m");
+  for (const list of [ok, offline]) {
+    const listed = await list("list", backups);
+    expect(listed).toContain("complete, pinned");
+    expect(listed).toMatch(/: pinned: audit\\u001b\[31m$/m);
+  }
+  await ok("unpin", backups, name);
+  const segment = readdirSync(backups).find((one) => !one.startsWith("manifest-")) ?? "";
+  const bytes = readFileSync(join(backups, segment));
+  bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
+  writeFileSync(join(backups, segment), bytes);
+  expect(await ok("list", backups)).toContain("complete");
+  expect((await run("verify", backups)).code).toBe(65);
+  const after = await run("list", backups, "--strict");
+  expect(after.code).toBe(65);
+  expect(after.output).toMatch(/^DAMAGED .* FAILED, full.*\n\n.*: the last verification failed: /m);
 }, 120_000);
 
 test("--quiet prints nothing, --detach only the name of the operation", async () => {

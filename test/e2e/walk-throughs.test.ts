@@ -53,6 +53,17 @@ const names = (root: string): Name[] => [["/tmp/holdfast", join(root, "work")]];
   },
 );
 
+(haveTools("the walk-through of docs/policies.md", "sh", "jq") ? test : test.skip)(
+  "docs/policies.md, disks: lose a disk, restore from the copy on another, and go on",
+  async () => {
+    const root = temporaryDirectory();
+    await withEnvironment(await isolatedEnvironment(root), () =>
+      runCookbook("docs/policies.md", "disks", names(root)),
+    );
+  },
+  120_000,
+);
+
 (haveVersitygw && haveTools("the walk-throughs with a store", "sh", "jq", "sed")
   ? describe
   : describe.skip)("a store of versitygw", () => {
