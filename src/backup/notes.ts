@@ -43,9 +43,7 @@ export function membersOf<Name extends string>(
 ): Partial<Record<Name, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null
-      ? (value as Partial<Record<Name, unknown>>)
-      : undefined;
+    return typeof value === "object" && value !== null ? value : undefined;
   } catch {
     return undefined;
   }
