@@ -16,8 +16,15 @@ const arrows = {
   encryption: { parts: ["io"] },
   signature: { parts: ["io"] },
   engine: { types: ["document"] },
-  "engine/registry.ts": { parts: ["engine/sqlite"], types: ["engine", "io"] },
-  "engine/sqlite": { parts: ["engine", "segment", "document", "io"] },
+  "engine/registry.ts": { parts: ["engine/sqlite", "engine/postgres"], types: ["engine", "io"] },
+  "engine/copy": { parts: ["engine", "segment", "io"] },
+  "engine/filter": { parts: ["document", "segment", "io"] },
+  "engine/sqlite": {
+    parts: ["engine", "engine/copy", "engine/filter", "segment", "document", "io"],
+  },
+  "engine/postgres": {
+    parts: ["engine", "engine/copy", "engine/filter", "segment", "document", "io"],
+  },
   segment: { parts: ["document", "io", "gen"], types: ["engine"] },
   encoding: { parts: ["encryption", "io"], types: ["segment"] },
   destination: { parts: ["security", "io"], types: ["segment"] },
@@ -91,9 +98,10 @@ const arrows = {
 const packages = [
   {
     name: /^better-sqlite3$/,
-    parts: ["engine/sqlite", "segment"],
+    parts: ["engine/sqlite", "engine/filter", "engine/postgres", "segment"],
     files: ["io/directory-lock.ts"],
   },
+  { name: /^pg(-copy-streams)?$/, parts: ["engine/postgres"] },
   { name: /^@grpc\//, parts: ["transport"] },
   { name: /^@connectrpc\//, parts: ["api", "transport", "client"], types: ["offline", "cli"] },
   {

@@ -337,6 +337,21 @@ export const limits = {
   noteBytes: 16 * KiB,
   /** Warnings of a policy about others at its destinations. */
   policyWarnings: 10,
+  /** PostgreSQL: connections of a host for short reads, and for listings and queries. */
+  databaseReaders: 4,
+  databaseScanners: 2,
+  /** Time to connect to one address. */
+  databaseConnectMs: 5_000,
+  /** How often a read is repeated after a lost connection or a switch of the generation. */
+  databaseReadAttempts: 3,
+  /** How long a write is repeated after conflicts and lost connections, and the longest pause between. */
+  databaseRetryMs: 30_000,
+  databaseRetryMaxMs: 1_000,
+  /** How long a transaction waits for a lock, and how long the server waits for a host that vanished. */
+  databaseLockMs: 10_000,
+  databaseIdleMs: 10_000,
+  /** How long a fence or a pin outlives a host that vanished; a host renews them three times as often. */
+  databasePinMs: 30_000,
   /** The reason of a pin. */
   pinReasonChars: 1024,
   /**

@@ -358,4 +358,6 @@ export interface StorageEngine {
   openIndex(options: OpenIndexOptions): Promise<IndexStorage>;
   /** Builds a temporary index from segments, to read a backup. `directory` is where the engine may put files. */
   openTemporary(request: BuildRequest & { directory: string }): Promise<TemporaryIndex>;
+  /** Releases what the engine itself holds. Call it when its indexes are closed. */
+  close?(): Promise<void>;
 }

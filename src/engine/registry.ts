@@ -1,5 +1,10 @@
 import type { Platform } from "../io/platform.js";
 import type { StorageEngine } from "./engine.js";
+import {
+  checkServer,
+  PostgresStorageEngine,
+  type PostgresStorageOptions,
+} from "./postgres/storage-engine.js";
 import { SqliteStorageEngine } from "./sqlite/storage-engine.js";
 
 /** What an engine is opened with. */
@@ -9,16 +14,19 @@ export interface StorageEngineOptions {
   directoryOf: (link: string) => string;
 }
 
-/** Every storage engine by its name. A new engine is one folder beside this file and one line here. */
-const storageEngines = {
-  sqlite: ({ platform, directoryOf }: StorageEngineOptions): StorageEngine =>
-    new SqliteStorageEngine(platform, directoryOf),
-};
+/** The database of the PostgreSQL engine. */
+export type DatabaseOptions = PostgresStorageOptions;
 
-/** Opens a storage engine by its name. */
-export function openStorageEngine(
-  name: keyof typeof storageEngines,
+/** Opens the engine that keeps indexes in files of this machine. */
+export const openSqlite = ({ platform, directoryOf }: StorageEngineOptions): StorageEngine =>
+  new SqliteStorageEngine(platform, directoryOf);
+
+/** Opens the engine that keeps indexes in a database, and temporary ones in files of this machine. */
+export const openPostgres = (
   options: StorageEngineOptions,
-): StorageEngine {
-  return storageEngines[name](options);
-}
+  database: DatabaseOptions,
+): StorageEngine => new PostgresStorageEngine(options.platform, database, openSqlite(options));
+
+/** Connects to a database, and checks that it can be trusted. CONFIGURATION_INVALID, DATABASE_UNAVAILABLE, FORMAT_TOO_NEW. */
+export const tryPostgres = (address: DatabaseOptions["address"], schema: string): Promise<void> =>
+  checkServer(address, schema);

@@ -3,6 +3,7 @@ import { schemeOf } from "../destination/file/uri.js";
 import { resolveRoots } from "../destination/file/roots.js";
 import { HostError } from "../errors.js";
 import { resolveOptions, type HostOptions } from "./options.js";
+import { checkDatabase } from "./storage.js";
 import { directoriesOf, isS3Uri, isUri, pathOfDestination } from "./destination-option.js";
 import { parseAllowedDestination } from "../destination/network/address-policy.js";
 import { clientTls } from "../destination/network/tls.js";
@@ -49,6 +50,7 @@ export async function checkConfiguration(given: HostOptions): Promise<void> {
   if (options.tokens !== undefined) parseTokens(options.tokens);
   await resolveRoots(files, directoriesOf(options.backupRoots));
   checkS3(options);
+  if (options.postgres) await checkDatabase(options.postgres);
   await resolveRoots(files, options.fileRoots, "file root");
   options.allowDestinations.map(parseAllowedDestination);
   clientTls(options.clientTls);

@@ -91,6 +91,10 @@ describe("precedence of settings", () => {
     writeFileSync(tokens, "t read\n");
     const values: Record<string, string> = {
       "data-dir": "/d",
+      engine: "postgres",
+      "postgres-url": "postgres://holdfast:secret@one,two/db",
+      "postgres-schema": "shop",
+      "postgres-ca-file": tokens,
       "http-host": "::1",
       "http-port": "0",
       "grpc-host": "localhost",
@@ -130,6 +134,7 @@ describe("precedence of settings", () => {
     expect(Object.keys(values).sort()).toEqual(settings.map(({ name }) => name).sort());
     const expected = {
       dataDirectory: "/d",
+      postgres: { url: "postgres://holdfast:secret@one,two/db", schema: "shop", ca: "t read\n" },
       httpHost: "::1",
       httpPort: 0,
       grpcHost: "localhost",

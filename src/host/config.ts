@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { parse } from "yaml";
 import { readS3Options } from "../destination/s3/options.js";
 import { HostError } from "../errors.js";
-import type { HostOptions } from "./options.js";
+import type { HostOptions, PostgresOptions } from "./options.js";
 import { limits } from "../limits.js";
 import type { TlsIdentity } from "../security/tls.js";
 import type { FactoryDescription } from "../service/documents/document-service.js";
@@ -201,6 +201,11 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
   const autoBackupDestination = text("auto-backup-destination");
   const options: { [K in keyof HostOptions]: HostOptions[K] | undefined } = {
     dataDirectory: resolve(text("data-dir") ?? "data"),
+    postgres: readPostgres(text("engine"), {
+      url: text("postgres-url"),
+      schema: text("postgres-schema"),
+      ca: file("postgres-ca-file", "CA file of the database"),
+    }),
     httpHost: text("http-host"),
     httpPort: number("http-port"),
     grpcHost: text("grpc-host"),
@@ -261,6 +266,22 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
   return Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as unknown as HostOptions;
+}
+
+function readPostgres(
+  engine = "sqlite",
+  { url, schema, ca }: Partial<Record<keyof PostgresOptions, string | undefined>>,
+): PostgresOptions | undefined {
+  if (engine !== "sqlite" && engine !== "postgres")
+    throw invalid(`engine must be sqlite or postgres, not ${JSON.stringify(engine)}.`);
+  if (engine === "sqlite") {
+    if (url ?? schema ?? ca)
+      throw invalid("--postgres-... settings have no effect without --engine postgres.");
+    return undefined;
+  }
+  if (url === undefined)
+    throw invalid("--engine postgres requires --postgres-url, or HOLDFAST_POSTGRES_URL.");
+  return { url, ...(schema !== undefined && { schema }), ...(ca !== undefined && { ca }) };
 }
 
 function readTransfers(

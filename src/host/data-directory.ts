@@ -165,15 +165,21 @@ export async function warnOfWideAccess(
 
 /**
  * The host's id: as given, as the directory keeps it, or new. A directory that keeps one has an
- * index: INDEX_DAMAGED if it has lost it.
+ * index, unless that is in a database: INDEX_DAMAGED if it has lost it.
  */
 export async function findHostId(
-  { platform, id }: Pick<ResolvedOptions, "platform" | "id">,
+  { platform, id, postgres }: Pick<ResolvedOptions, "platform" | "id" | "postgres">,
   directory: DataDirectory,
 ): Promise<string> {
   const { files } = platform;
+  const hasIndex = (await files.status(directory.index)) !== undefined;
+  if (postgres && hasIndex)
+    throw new HostError(
+      "CONFIGURATION_INVALID",
+      `${directory.path} contains an index, and with --engine postgres the index is in the database. Use another data directory, and move the documents by a backup and a restore.`,
+    );
   if ((await files.status(directory.hostId)) === undefined) return id ?? platform.randomId();
-  if ((await files.status(directory.index)) === undefined) {
+  if (!postgres && !hasIndex) {
     throw new HostError(
       "INDEX_DAMAGED",
       `${directory.path} has lost its index, ${directory.indexName}. Put it back, or remove ${directory.hostId} too to start with an empty index.`,

@@ -13,6 +13,16 @@ import {
   inMemoryIndexLink,
 } from "../service/documents/factories.js";
 
+/** A PostgreSQL database. */
+export interface PostgresOptions {
+  /** postgres://USER:PASSWORD@HOST[:PORT][,HOST[:PORT]...]/DATABASE; the hosts are tried until one is a primary. Secret. */
+  url: string;
+  /** PostgreSQL schema of the tables. Default: holdfast. */
+  schema?: string;
+  /** PEM of the CA of the server, which requires TLS. Default: TLS with the CAs of Node if the URL has sslmode=require. */
+  ca?: string;
+}
+
 /** Options of a host. All except `dataDirectory` have a default. */
 export interface HostOptions {
   /**
@@ -25,6 +35,11 @@ export interface HostOptions {
    * directory.
    */
   id?: string;
+  /**
+   * PostgreSQL database in which the durable index is kept, by one host at a time. Default: none, it is kept in
+   * the data directory.
+   */
+  postgres?: PostgresOptions;
   /**
    * Listen address for HTTP. An address other than loopback requires tokens and a backup root.
    * Default: 127.0.0.1.
@@ -152,6 +167,7 @@ export type ResolvedOptions = Required<
   Omit<
     HostOptions,
     | "id"
+    | "postgres"
     | "tokens"
     | "tls"
     | "transfers"
@@ -166,6 +182,7 @@ export type ResolvedOptions = Required<
   Pick<
     HostOptions,
     | "id"
+    | "postgres"
     | "tokens"
     | "tls"
     | "autoBackupDestination"

@@ -1,3 +1,5 @@
+import { withoutSecrets } from "../security/secrets.js";
+
 /**
  * A setting of `holdfast serve`, available as a flag, an environment variable and a key of the YAML
  * file.
@@ -14,11 +16,34 @@ interface Setting {
   help: string;
   /** The flag is repeatable, the variable a comma-separated list, the YAML value may be a list. */
   many?: boolean;
+  /** The value is a URL whose user and query are secret. */
+  isSecretUrl?: boolean;
 }
 
 /** All settings, in the order of the help. */
 export const settings: readonly Setting[] = [
   { name: "data-dir", placeholder: "DIR", help: "directory of the indexes (default: ./data)" },
+  {
+    name: "engine",
+    placeholder: "sqlite|postgres",
+    help: "where the durable index is kept: in the data directory, or in a PostgreSQL database (default: sqlite)",
+  },
+  {
+    name: "postgres-url",
+    placeholder: "URL",
+    help: "engine postgres: postgres://USER:PASSWORD@HOST[:PORT][,HOST...]/DATABASE, tried until one is a primary (default: none)",
+    isSecretUrl: true,
+  },
+  {
+    name: "postgres-schema",
+    placeholder: "NAME",
+    help: "engine postgres: PostgreSQL schema of the tables (default: holdfast)",
+  },
+  {
+    name: "postgres-ca-file",
+    placeholder: "FILE",
+    help: "engine postgres: PEM file of the CA of the server, which requires TLS (default: none; sslmode=require in the URL requires TLS)",
+  },
   {
     name: "http-host",
     placeholder: "ADDRESS",
@@ -202,3 +227,10 @@ export const settings: readonly Setting[] = [
     help: "trace, debug, info, warn, error, fatal or silent (default: info)",
   },
 ];
+
+/** Returns the value of a setting without secrets. */
+export const shownValue = ({ isSecretUrl = false }: Setting, value: string | string[]): string =>
+  [value]
+    .flat()
+    .map((one) => (isSecretUrl ? withoutSecrets(one) : one))
+    .join(", ");

@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import type { StorageEngine } from "../engine/engine.js";
-import { openStorageEngine } from "../engine/registry.js";
+import { openPostgres, openSqlite, tryPostgres, type DatabaseOptions } from "../engine/registry.js";
 import { memoryParent, openMemoryDirectory } from "../engine/sqlite/memory-directory.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import { durableIndexLink, inMemoryIndexLink } from "../service/documents/factories.js";
 import { DocumentIndex } from "../store/document-index.js";
 import type { HostContext } from "./context.js";
+import type { PostgresOptions } from "./options.js";
 
 /** The document indexes of a host. */
 export interface Storage {
@@ -22,11 +23,12 @@ export interface Storage {
 
 /** First stage: opens the indexes, and expires and compacts them as long as the host runs. */
 export async function openStorage(context: HostContext): Promise<Storage> {
-  const { platform } = context.options;
-  const storageEngine = openStorageEngine("sqlite", {
-    platform,
-    directoryOf: () => context.directory.index,
-  });
+  const { platform, postgres } = context.options;
+  const files = { platform, directoryOf: () => context.directory.index };
+  const storageEngine = postgres
+    ? openPostgres(files, databaseOf(postgres, context))
+    : openSqlite(files);
+  context.lifecycle.onClose(() => storageEngine.close?.());
   const indexes = await openIndexes(context, storageEngine);
   const indexOf = (link: string): DocumentIndex => {
     const index = indexes.get(link);
@@ -43,6 +45,20 @@ export async function openStorage(context: HostContext): Promise<Storage> {
   };
 }
 
+/** Connects to a database, and checks that it can be trusted. Changes nothing. CONFIGURATION_INVALID, DATABASE_UNAVAILABLE. */
+export const checkDatabase = ({ url, schema = "holdfast", ca }: PostgresOptions): Promise<void> =>
+  tryPostgres({ url, ...(ca !== undefined && { tls: { ca } }) }, schema);
+
+const databaseOf = (
+  { url, schema = "holdfast", ca }: PostgresOptions,
+  { hostId, onInternalError }: Pick<HostContext, "hostId" | "onInternalError">,
+): DatabaseOptions => ({
+  address: { url, ...(ca !== undefined && { tls: { ca } }) },
+  schema,
+  hostId,
+  onBackgroundError: onInternalError,
+});
+
 async function openIndexes(
   context: HostContext,
   durableEngine: StorageEngine,
@@ -52,7 +68,7 @@ async function openIndexes(
   const memory = await openMemoryDirectory(platform.files, await memoryParent(platform.files));
   lifecycle.onClose(() => memory.remove());
   const inMemory = [inMemoryIndexLink, ...options.memoryIndexes];
-  const memoryEngine = openStorageEngine("sqlite", {
+  const memoryEngine = openSqlite({
     platform,
     directoryOf: (link) => join(memory.path, `index-${inMemory.indexOf(link)}`),
   });

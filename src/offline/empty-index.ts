@@ -1,5 +1,5 @@
 import type { OperationView } from "../operation/operation.js";
-import { openStorageEngine } from "../engine/registry.js";
+import { openSqlite } from "../engine/registry.js";
 import { HostError } from "../errors.js";
 import { DataDirectory } from "../host/data-directory.js";
 import { lockDirectory } from "../io/directory-lock.js";
@@ -63,7 +63,7 @@ export async function openEmptyIndex(platform: Platform, path: string): Promise<
     const temporaryDirectory = directory.temporary;
     await files.removeTree(temporaryDirectory);
     await files.makeDirectory(temporaryDirectory);
-    const engine = openStorageEngine("sqlite", { platform, directoryOf: () => directory.index });
+    const engine = openSqlite({ platform, directoryOf: () => directory.index });
     const opened = await DocumentIndex.open(platform, engine, {
       link: durableIndexLink,
       inMemory: false,

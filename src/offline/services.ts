@@ -5,7 +5,7 @@ import type { Transport } from "@connectrpc/connect";
 import { Operations as OperationsDescriptor } from "../../gen/ts/google/longrunning/operations_pb.js";
 import { ManagementService as ManagementServiceDescriptor } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import { Operations } from "../operation/operations.js";
-import { openStorageEngine } from "../engine/registry.js";
+import { openSqlite } from "../engine/registry.js";
 import { HostError } from "../errors.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import { errnoOf } from "../io/file-system.js";
@@ -99,7 +99,7 @@ export async function openOffline({
   });
   const reading = {
     platform,
-    storageEngine: openStorageEngine("sqlite", { platform, directoryOf: noHost }),
+    storageEngine: openSqlite({ platform, directoryOf: noHost }),
     temporaryDirectory,
     trust,
     ownIndexIds: () => [],

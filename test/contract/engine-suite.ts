@@ -11,7 +11,6 @@ import {
   remove,
   type OpenStorageEngine,
 } from "../support/engine-fixture.js";
-import { long } from "../support/long.js";
 
 /** The conformance suite of storage engines: the test file of an engine is one call of it. */
 export function engineContract(name: string, openStorageEngine: OpenStorageEngine): void {
@@ -448,8 +447,7 @@ export function engineContract(name: string, openStorageEngine: OpenStorageEngin
                 ? patch(key, { round, i })
                 : post(key, { i }, { revive: true }),
           );
-          if (i % (long ? 10 : 20) === 0)
-            states.push([written?.updateTimeMicros ?? 0, await contents(engine)]);
+          if (i % 20 === 0) states.push([written?.updateTimeMicros ?? 0, await contents(engine)]);
         }
         const after = base.at(-1) ?? 0;
         segments.push(

@@ -1,4 +1,4 @@
-import { openStorageEngine } from "../../src/engine/registry.js";
+import { openSqlite } from "../../src/engine/registry.js";
 import { engineContract } from "./engine-suite.js";
 
-engineContract("SQLite", (options) => openStorageEngine("sqlite", options));
+engineContract("SQLite", openSqlite);

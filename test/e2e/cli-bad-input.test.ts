@@ -193,9 +193,7 @@ test("reports missing, foreign and damaged backups, with and without a host", as
       ]) {
         const { code, output, log } = await runToEnd(args, { env });
         expect({ args, code, output }).toEqual({ args, code: codes[0], output: "" });
-        expect(log).toMatch(
-          /^holdfast \w+: .*\n {2}Nothing was changed\.\n {2}List the available backups: holdfast list/m,
-        );
+        expect(log).toMatch(/^holdfast \w+: .*\n {2}List the available backups: holdfast list/m);
       }
     }
   }

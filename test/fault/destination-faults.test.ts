@@ -65,7 +65,8 @@ test.each(cases)(
   "$container: a backup whose $call fails $when its effect is reported, and the stored backup restores",
   async ({ container, call, when }) => {
     const { store, fixture, failing } = await faultyHost();
-    for (let nth = 1; nth < 60; nth += 1) {
+    // Each of the first calls, and some of the later ones, which are like them.
+    for (let nth = 1; nth < 60; nth += nth < 8 ? 1 : 4) {
       const bucket = `shop-${nth}`;
       const uri = container === "ZIP" ? `memory:${bucket}/b.zip` : `memory:${bucket}`;
       const backUp = () => fixture.backupTo(uri, { container });

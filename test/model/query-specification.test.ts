@@ -1,7 +1,7 @@
 import Database from "better-sqlite3";
 import fc from "fast-check";
-import { definePatterns } from "../../src/engine/sqlite/patterns.js";
-import { filterToSql } from "../../src/engine/sqlite/filter-sql.js";
+import { definePatterns } from "../../src/engine/filter/patterns.js";
+import { filterToSql } from "../../src/engine/filter/filter-sql.js";
 import { readSpecification } from "../../src/xenon/query/read-specification.js";
 import { queryFilter } from "../../src/xenon/query/to-filter.js";
 

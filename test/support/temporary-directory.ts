@@ -19,5 +19,6 @@ export function temporaryDirectory(): string {
 
 afterAll(async () => {
   for (const work of before.splice(0)) await work();
-  for (const path of made.splice(0)) rmSync(path, { recursive: true, force: true });
+  for (const path of made.splice(0))
+    rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 });

@@ -1,7 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { checkConfiguration } from "../../host/config-check.js";
 import { givenSettings, readConfig, readLogConfig, variableOf } from "../../host/config.js";
-import { settings } from "../../host/settings.js";
+import { settings, shownValue } from "../../host/settings.js";
 import { printJsonValue } from "../output/json.js";
 import { table } from "../output/table.js";
 import type { CommandContext } from "../command-context.js";
@@ -27,12 +27,13 @@ export async function checkConfig(context: CommandContext, flags: OutputFlags): 
   const unknown = Object.keys(process.env)
     .filter((name) => name.startsWith("HOLDFAST_") && !known.has(name))
     .sort();
-  const rows = settings.map(({ name, help }) => {
+  const rows = settings.map((one) => {
+    const { name, help } = one;
     const setting = given.get(name);
     const defaultValue = /\(default:? ([^)]*)\)/.exec(help)?.[1] ?? "none";
     return {
       name,
-      value: setting === undefined ? defaultValue : [setting.value].flat().join(", "),
+      value: setting === undefined ? defaultValue : shownValue(one, setting.value),
       from: setting?.from ?? "default",
     };
   });

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
+import { statementBytes } from "../copy/export-parts.js";
 import type { SegmentContent } from "../engine.js";
 import { createSegmentTables, logColumns, pruneColumns } from "../../segment/tables.js";
 import { digestFile } from "../../segment/segment-file.js";
@@ -18,9 +19,6 @@ export interface ExportTask {
   firstMicros: number;
   lastMicros: number;
 }
-
-/** Greatest number of bytes of bodies that one statement copies, which bounds how long it runs. */
-const statementBytes = 32 * 1024 * 1024;
 
 /** Bytes between two syncs: a single sync at the end would delay the syncs of the writer. */
 const syncEveryBytes = 4 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import type Database from "better-sqlite3";
-import { HostError } from "../../errors.js";
+import { compactedTime } from "../engine-errors.js";
 import { formatTime } from "../../io/time.js";
 
 /** Points in time that compaction made unreadable: for a link, from its first compacted version to its first kept one. */
@@ -25,13 +25,8 @@ export function createLostTimes(db: Database.Database): LostTimes {
       const found =
         link === undefined ? ofAny.get(atMicros, atMicros) : ofLink.get(link, atMicros, atMicros);
       if (found === undefined) return;
-      const { link: boundingLink, until } = found;
-      throw new HostError(
-        "TARGET_TIME_OUT_OF_RANGE",
-        `The state at ${formatTime(atMicros)} is not available: versions of ${boundingLink} from that time were compacted. ` +
-          `Choose a time from ${formatTime(until)} on, or read a backup that contains it.`,
-        { metadata: { earliestMicros: String(until), boundingLink } },
-      );
+      const { link: bounding, until } = found;
+      throw compactedTime(formatTime(atMicros), bounding, formatTime(until), until);
     },
   };
 }

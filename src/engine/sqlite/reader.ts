@@ -3,6 +3,7 @@ import type { DocumentVersion } from "../../document/document.js";
 import type { IndexState, RowId, LogAround, RestorableWindow } from "../engine.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
+import { restorableWindow } from "../restorable-window.js";
 import { createLostTimes } from "./lost-times.js";
 import { logAround } from "../../segment/around.js";
 import { checkedColumns, checkedRow, type CheckedRow } from "../../segment/row.js";
@@ -108,20 +109,15 @@ export function createReader(db: Database.Database, sizeBytes: () => number): Re
     return versions;
   }
 
-  function window(position: number, nowMicros: number): RestorableWindow {
-    const first = firstTime.get() ?? 0;
-    const latestMicros = Math.max(position, nowMicros);
+  function window(positionMicros: number, nowMicros: number): RestorableWindow {
     const compacted = bound.get();
-    const earliestMicros = Math.max(first === 0 ? latestMicros : first, compacted?.until ?? 0);
-    const begin = since.get() ?? first;
-    const historyStartMicros = begin === 0 ? 0 : Math.min(begin, first);
-    const bounds = compacted !== undefined && compacted.until === earliestMicros;
-    return {
-      earliestMicros,
-      latestMicros,
-      historyStartMicros,
-      ...(bounds && { boundingLink: compacted.link }),
-    };
+    return restorableWindow({
+      firstMicros: firstTime.get() ?? 0,
+      positionMicros,
+      nowMicros,
+      ...(compacted && { bound: { link: compacted.link, untilMicros: compacted.until } }),
+      compactedSinceMicros: since.get() ?? 0,
+    });
   }
 
   const state = db.transaction((nowMicros: number): IndexState => {

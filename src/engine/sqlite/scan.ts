@@ -1,10 +1,10 @@
 import type Database from "better-sqlite3";
 import type { DocumentVersion } from "../../document/document.js";
-import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
+import { formatCursor, parseCursor, type Cursor } from "../cursor.js";
 import type { PageQuery } from "../engine.js";
-import { filterToSql, orderToSql } from "./filter-sql.js";
-import { definePatterns, isTooSlow } from "./patterns.js";
+import { filterToSql, orderToSql } from "../filter/filter-sql.js";
+import { definePatterns, isTooSlow } from "../filter/patterns.js";
 import type { LostTimes } from "./lost-times.js";
 import {
   checkedColumns,
@@ -14,16 +14,6 @@ import {
   type LogRow,
 } from "../../segment/row.js";
 import { readPosition } from "./schema.js";
-
-/** Position of a listing. Every later page reads the index as of the first page. */
-interface Cursor {
-  /** Position of the log that the listing reads. */
-  at: number;
-  /** The last link of an unfiltered listing, the last time of a filtered one, or the number of rows read of a sorted one. */
-  link?: string;
-  time?: number;
-  skip?: number;
-}
 
 export interface PageCall {
   query: PageQuery;
@@ -284,34 +274,4 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
       return { count };
     },
   };
-}
-
-function formatCursor(cursor: Cursor): string {
-  return JSON.stringify(cursor);
-}
-
-function parseCursor(text: string): Cursor {
-  const invalid = () =>
-    new HostError(
-      "PAGE_TOKEN_INVALID",
-      "The page token is invalid. Start the listing again without a token.",
-    );
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw invalid();
-  }
-  if (
-    typeof value !== "object" ||
-    value === null ||
-    !("at" in value) ||
-    typeof value.at !== "number"
-  )
-    throw invalid();
-  const { at } = value;
-  const link = "link" in value && typeof value.link === "string" ? { link: value.link } : {};
-  const time = "time" in value && typeof value.time === "number" ? { time: value.time } : {};
-  const skip = "skip" in value && typeof value.skip === "number" ? { skip: value.skip } : {};
-  return { at, ...link, ...time, ...skip };
 }

@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { startWorker, type WorkerClient } from "../../io/worker-client.js";
-import { toVersion } from "../../segment/row.js";
-import { rowsWorthSharing, type Half } from "../../segment/segment-file.js";
+import { toVersion, type LogRow } from "../../segment/row.js";
 import type { DocumentVersion, DocumentWrite } from "../../document/document.js";
 import type {
   ChainContent,
@@ -20,14 +19,15 @@ import type {
   Snapshot,
   SweepResult,
 } from "../engine.js";
-import type { CopyCall } from "./copy-worker.js";
-import { createCopier, type Copier } from "./copier.js";
+import type { ExportTask } from "./export.js";
 import type { ReaderAnswer, ReaderCall } from "./reader.js";
+import { SegmentCopiers } from "../copy/segment-copiers.js";
+import { createWriteQueue, type WriteOutcome, type WriteQueue } from "../write-queue.js";
 import { checkInProcess } from "./run-build.js";
 import { databaseName } from "./schema.js";
+import { readQueueFull, restoring } from "../engine-errors.js";
 import { createStoreReads, type StoreReads } from "./store-reads.js";
-import { createWriteQueue, type WriteQueue } from "./write-queue.js";
-import type { WriteOutcome, WriterOptions } from "./writer.js";
+import type { WriterOptions } from "./writer.js";
 import type { WriterAnswer, WriterCall } from "./writer-worker.js";
 
 type WriterClient = WorkerClient<WriterCall, WriterAnswer>;
@@ -42,8 +42,7 @@ export interface SqliteEngineOptions extends EngineOptions {
 }
 
 /**
- * One open database. A thread writes, one reads single documents, and one, started when first used, scans. Copiers
- * export and verify segments: two at once for a backup, one for the background, one for the check of a whole base.
+ * One open database. A thread writes, one reads single documents, and one, started when first used, scans.
  */
 export class SqliteEngine implements Engine {
   readonly page: StoreReads["page"];
@@ -52,11 +51,8 @@ export class SqliteEngine implements Engine {
   readonly versions: StoreReads["versions"];
   readonly state: StoreReads["state"];
 
-  private readonly writes: WriteQueue;
-  private readonly copier = createCopier();
-  private readonly secondCopier = createCopier();
-  private readonly backgroundCopier = createCopier();
-  private readonly chainCopier = createCopier();
+  private readonly writes: WriteQueue<LogRow>;
+  private readonly copiers: SegmentCopiers<ExportTask>;
   private scanner: Promise<ReaderClient> | undefined;
   private pins = 0;
   private reads = 0;
@@ -72,10 +68,11 @@ export class SqliteEngine implements Engine {
     private readonly reader: ReaderClient,
     readonly wasClosed: boolean,
   ) {
+    this.copiers = new SegmentCopiers("engine/sqlite/copy-worker", path);
     this.writes = createWriteQueue(
       (writes) =>
         writer.call({ kind: "commit", nowMicros: options.nowMicros(), writes }) as Promise<
-          WriteOutcome[]
+          WriteOutcome<LogRow>[]
         >,
     );
     const { page, count, read, versions, state } = createStoreReads({
@@ -121,12 +118,7 @@ export class SqliteEngine implements Engine {
   }
 
   async write(write: DocumentWrite): Promise<DocumentVersion | undefined> {
-    if (this.fenced)
-      throw new HostError(
-        "INDEX_RESTORING",
-        `${this.options.link} is being restored and refuses writes during the switch. Try again.`,
-        { metadata: { retryAfterSeconds: "1" } },
-      );
+    if (this.fenced) throw restoring(this.options.link);
     this.changes += 1;
     try {
       const outcome = await this.writes.add(write);
@@ -177,37 +169,15 @@ export class SqliteEngine implements Engine {
       firstMicros: afterMicros,
       lastMicros: upToMicros ?? snapshot.positionMicros,
     };
-    return (await (background ? this.backgroundCopier : this.copier).call(
-      { kind: "export", task },
-      signal,
-      request.onProgress,
-    )) as SegmentContent;
+    return this.copiers.export(task, { background, signal, onProgress: request.onProgress });
   }
 
-  async readBack(
+  readBack(
     segment: SegmentSource,
     signal: AbortSignal,
     background?: boolean,
   ): Promise<ChainContent | undefined> {
-    const read = (by: Copier, half?: Half) =>
-      this.verify(by, { kind: "read-back", segment, ...(half && { half }) }, signal);
-    // A delta is verified with a base that earlier backups verified: alone it cannot prove the counts of all versions.
-    const chain = async (by: Copier) =>
-      segment.kind === "base"
-        ? ((await this.verify(by, { kind: "chain", segment }, signal)) as ChainContent)
-        : undefined;
-    if (background || segment.records < rowsWorthSharing) {
-      const by = background ? this.backgroundCopier : this.copier;
-      await read(by);
-      return chain(by);
-    }
-    const parts = await Promise.allSettled([
-      read(this.copier, "first"),
-      read(this.secondCopier, "second"),
-      chain(this.chainCopier),
-    ] as const);
-    for (const part of parts) if (part.status === "rejected") throw part.reason;
-    return parts[2].status === "fulfilled" ? parts[2].value : undefined;
+    return this.copiers.readBack(segment, signal, background);
   }
 
   check(signal: AbortSignal, onProgress?: (rows: number) => void): Promise<IndexCheck> {
@@ -241,8 +211,7 @@ export class SqliteEngine implements Engine {
 
   async close(): Promise<void> {
     await this.writes.drained();
-    const copiers = [this.copier, this.secondCopier, this.backgroundCopier, this.chainCopier];
-    await Promise.all(copiers.map((copier) => copier.close()));
+    await this.copiers.close();
     await Promise.all([this.reader.close(), this.scanner?.then((scanner) => scanner.close())]);
     // Last: the last connection to close folds the write-ahead log back into the database.
     await this.writer.close();
@@ -256,11 +225,7 @@ export class SqliteEngine implements Engine {
     client: ReaderClient | Promise<ReaderClient>,
     call: ReaderCall,
   ): Promise<ReaderAnswer> {
-    if (this.reads >= limits.readQueue)
-      throw new HostError(
-        "QUEUE_FULL",
-        `${limits.readQueue} reads of ${this.options.link} are queued, which is the limit. Try again in a moment.`,
-      );
+    if (this.reads >= limits.readQueue) throw readQueueFull(this.options.link);
     this.reads += 1;
     try {
       return await (await client).call(call);
@@ -272,20 +237,6 @@ export class SqliteEngine implements Engine {
   private endChange(): void {
     this.changes -= 1;
     if (this.changes === 0) this.changesDone?.();
-  }
-
-  /** Damage in a segment that was just exported comes from the index, not from a backup. */
-  private async verify(by: Copier, call: CopyCall, signal: AbortSignal) {
-    try {
-      return await by.call(call, signal);
-    } catch (error) {
-      if (!(error instanceof HostError) || error.reason !== "BACKUP_DAMAGED") throw error;
-      throw new HostError(
-        "INDEX_DAMAGED",
-        `Cannot back up ${this.path}: the exported copy fails verification, so a row, a key index or the disk is damaged. No backup was made; older backups are unchanged. ${error.message}`,
-        { cause: error },
-      );
-    }
   }
 }
 

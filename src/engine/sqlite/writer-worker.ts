@@ -3,14 +3,16 @@ import type { DocumentWrite } from "../../document/document.js";
 import type { SweepResult } from "../engine.js";
 import type { SweepOptions } from "./sweep.js";
 import { serveWorker } from "../../io/worker-loop.js";
-import { openWriter, type WriteOutcome, type WriterOptions } from "./writer.js";
+import type { LogRow } from "../../segment/row.js";
+import type { WriteOutcome } from "../write-queue.js";
+import { openWriter, type WriterOptions } from "./writer.js";
 import { fromSqlite } from "../../segment/sqlite-error.js";
 
 export type WriterCall =
   | { kind: "commit"; nowMicros: number; writes: DocumentWrite[] }
   | { kind: "pin"; nowMicros: number }
   | { kind: "sweep"; nowMicros: number; options: SweepOptions };
-export type WriterAnswer = WriteOutcome[] | { wallTimeMicros: number } | SweepResult;
+export type WriterAnswer = WriteOutcome<LogRow>[] | { wallTimeMicros: number } | SweepResult;
 
 serveWorker<WriterCall, WriterAnswer>(() => {
   const options = workerData as WriterOptions;

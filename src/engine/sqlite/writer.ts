@@ -1,8 +1,7 @@
 import type Database from "better-sqlite3";
 import type { DocumentWrite } from "../../document/document.js";
-import { applyMerge } from "../../document/merge.js";
-import { HostError, type HostErrorRecord, type Reason } from "../../errors.js";
-import { limits } from "../../limits.js";
+import { applyWrite } from "../../document/apply-write.js";
+import { HostError, type Reason } from "../../errors.js";
 import type { SweepResult } from "../engine.js";
 import { checkedVersion, logChecksum, type LogRow } from "../../segment/row.js";
 import {
@@ -15,10 +14,9 @@ import {
   type Counts,
 } from "./schema.js";
 import { fromSqlite, isUncertain } from "../../segment/sqlite-error.js";
+import { checkedTime } from "../engine-errors.js";
+import type { WriteOutcome } from "../write-queue.js";
 import { createSweeper, type SweepOptions } from "./sweep.js";
-
-/** The row of a write; or nothing, if a DELETE found the document deleted; or why the write was refused. */
-export type WriteOutcome = { row: LogRow } | { nothing: true } | { error: HostErrorRecord };
 
 /** What a writer is opened with. */
 export interface WriterOptions {
@@ -30,7 +28,7 @@ export interface WriterOptions {
 /** The only writer of an index, used by one thread. */
 export interface Writer {
   /** Commits the writes as one transaction, durable when it returns. A refused write does not affect the others; a failed commit fails all. */
-  commit(nowMicros: number, writes: DocumentWrite[]): WriteOutcome[];
+  commit(nowMicros: number, writes: DocumentWrite[]): WriteOutcome<LogRow>[];
   /** Returns the end of a snapshot's window: later writes get later times, even if the clock goes back. The wall time, if it can be recorded. */
   pin(nowMicros: number): { wallTimeMicros: number };
   sweep(nowMicros: number, options: SweepOptions): SweepResult;
@@ -108,35 +106,8 @@ export function openWriter(options: WriterOptions): Writer {
     }
   }
 
-  function append(
-    nowMicros: number,
-    row: Omit<DocumentWrite, "mergeRule"> & { version: number; expires: number },
-  ): LogRow {
-    last = nextTime(nowMicros, last);
-    const written: LogRow = [
-      last,
-      row.link,
-      row.version,
-      row.action,
-      row.kind,
-      row.owner,
-      row.expires,
-      row.body,
-    ];
-    insert.run(...written, logChecksum(written));
-    return written;
-  }
-
-  function apply(nowMicros: number, write: DocumentWrite): WriteOutcome {
-    const current = head.get(write.link);
-    if (write.action === "DELETE" && current?.action === "DELETE") return { nothing: true };
-    const refused = refusal(write, current);
-    if (refused) return { error: refused.toRecord() };
-    const deleting = write.action === "DELETE";
-    const keeps = current && (deleting || write.action === "PATCH");
-    let body = write.body;
-    // The new version is made of the current one: a flipped bit would get a valid checksum.
-    if (keeps)
+  function apply(nowMicros: number, write: DocumentWrite): WriteOutcome<LogRow> {
+    const next = applyWrite(write, head.get(write.link), (current) =>
       checkedVersion(
         [
           current.time,
@@ -149,24 +120,14 @@ export function openWriter(options: WriterOptions): Writer {
           current.body,
         ],
         current.crc,
-      );
-    if (keeps)
-      body = deleting ? current.body : applyMerge(write.mergeRule, current.body, write.body);
-    if (body.length > limits.documentBytes / 3 && Buffer.byteLength(body) > limits.documentBytes) {
-      throw new HostError(
-        "BODY_TOO_LARGE",
-        `${write.link} would grow beyond ${limits.documentBytes} bytes. Nothing was changed.`,
-      );
-    }
-    const row = append(nowMicros, {
-      ...write,
-      version: current ? current.version + 1 : 0,
-      kind: keeps ? current.kind : write.kind,
-      expires: deleting ? 0 : (write.expirationTimeMicros ?? (keeps ? current.expires : 0)),
-      body,
-    });
-    const live = (!current || current.action === "DELETE" ? 1 : 0) - (deleting ? 1 : 0);
-    counts = { documents: counts.documents + live, versions: counts.versions + 1 };
+      ),
+    );
+    if (!next) return { nothing: true };
+    const { link, version, action, kind, owner, expires, body } = next;
+    last = nextTime(nowMicros, last);
+    const row: LogRow = [last, link, version, action, kind, owner, expires, body];
+    insert.run(...row, logChecksum(row));
+    counts = { documents: counts.documents + next.documents, versions: counts.versions + 1 };
     sweeper.noteWrite(row);
     return { row };
   }
@@ -225,40 +186,4 @@ function recount(db: Database.Database): Counts {
 }
 
 /** Returns the next update time. INDEX_READ_ONLY beyond the last time that a backup can contain. */
-function nextTime(nowMicros: number, last: number): number {
-  const time = Math.max(nowMicros, last + 1);
-  if (time <= limits.maxTimeMicros) return time;
-  throw new HostError(
-    "INDEX_READ_ONLY",
-    `The next update time, ${time}, is greater than ${limits.maxTimeMicros} (in the year 2112), the last one that an index supports. Check the clock of the machine. If the log itself is that far ahead, restore an older backup.`,
-  );
-}
-
-/** Returns why a write may not be applied to the current state; undefined if it may. */
-function refusal(write: DocumentWrite, current: Head | undefined): HostError | undefined {
-  const deleted = current?.action === "DELETE";
-  if (
-    write.expectedVersion !== undefined &&
-    current &&
-    !deleted &&
-    current.version !== write.expectedVersion
-  ) {
-    return new HostError(
-      "VERSION_MISMATCH",
-      `${write.link} is at version ${current.version}, not at the expected version ${write.expectedVersion}. Read it again.`,
-      { metadata: { link: write.link, version: String(current.version) } },
-    );
-  }
-  const details = { metadata: { link: write.link } };
-  const document = `Document ${write.link}`;
-  if (write.action === "POST") {
-    if (current && !deleted)
-      return new HostError("DOCUMENT_EXISTS", `${document} already exists`, details);
-    if (deleted && !write.revive)
-      return new HostError("DOCUMENT_MARKED_DELETED", `${document} is marked deleted`, details);
-    return undefined;
-  }
-  if (!current) return new HostError("DOCUMENT_NOT_FOUND", `${document} not found`, details);
-  if (deleted) return new HostError("DOCUMENT_DELETED", `${document} not found: deleted`, details);
-  return undefined;
-}
+const nextTime = (nowMicros: number, last: number) => checkedTime(Math.max(nowMicros, last + 1));

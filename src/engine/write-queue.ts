@@ -1,30 +1,32 @@
-import type { DocumentWrite } from "../../document/document.js";
-import { HostError } from "../../errors.js";
-import { limits } from "../../limits.js";
-import type { WriteOutcome } from "./writer.js";
+import type { DocumentWrite } from "../document/document.js";
+import { HostError, type HostErrorRecord } from "../errors.js";
+import { limits } from "../limits.js";
 
-interface Waiting {
+/** What a write became: the version; or nothing, if a DELETE found the document deleted; or why it was refused. */
+export type WriteOutcome<Row> = { row: Row } | { nothing: true } | { error: HostErrorRecord };
+
+interface Waiting<Row> {
   write: DocumentWrite;
   bytes: number;
-  resolve: (outcome: WriteOutcome) => void;
+  resolve: (outcome: WriteOutcome<Row>) => void;
   reject: (error: unknown) => void;
 }
 
 /** Group commit: the writes that arrive while a batch is committed form the next batch. Bounded in count and bytes. */
-export interface WriteQueue {
-  add(write: DocumentWrite): Promise<WriteOutcome>;
+export interface WriteQueue<Row> {
+  add(write: DocumentWrite): Promise<WriteOutcome<Row>>;
   /** Resolves when every added write has its outcome. */
   drained(): Promise<void>;
 }
 
-export function createWriteQueue(
-  commit: (writes: DocumentWrite[]) => Promise<WriteOutcome[]>,
-): WriteQueue {
-  let waiting: Waiting[] = [];
+export function createWriteQueue<Row>(
+  commit: (writes: DocumentWrite[]) => Promise<WriteOutcome<Row>[]>,
+): WriteQueue<Row> {
+  let waiting: Waiting<Row>[] = [];
   let waitingBytes = 0;
   let running: Promise<void> | undefined;
 
-  function takeBatch(): Waiting[] {
+  function takeBatch(): Waiting<Row>[] {
     let bytes = 0;
     let count = 0;
     for (const { bytes: size } of waiting) {
@@ -51,7 +53,7 @@ export function createWriteQueue(
             reject(
               new HostError(
                 "INTERNAL",
-                "The writer thread returned fewer outcomes than it received writes.",
+                "The writer returned fewer outcomes than it received writes.",
               ),
             );
         });
@@ -73,7 +75,7 @@ export function createWriteQueue(
         return Promise.reject(
           new HostError(
             "QUEUE_FULL",
-            "The write queue is full: the disk is slower than the clients. Try again in a moment.",
+            "The write queue is full: the storage is slower than the clients. Try again in a moment.",
           ),
         );
       }

@@ -1,27 +1,44 @@
 import { HostError } from "../../errors.js";
-import type { CopyAnswer, CopyCall, CopyWorkerData } from "./copy-worker.js";
+import type { EntryName } from "../../io/entry.js";
 import { startWorker, type WorkerClient } from "../../io/worker-client.js";
+import type { Half } from "../../segment/segment-file.js";
+import type { ChainContent, SegmentContent, SegmentSource } from "../engine.js";
+
+/** What a copier does: exports a range of the log into a segment, or verifies a segment. */
+export type CopyCall<Task> =
+  | { kind: "export"; task: Task }
+  | { kind: "chain"; segment: SegmentSource }
+  /** Default: the whole segment. The second half leaves the digest to the first. */
+  | { kind: "read-back"; segment: SegmentSource; half?: Half };
+export type CopyAnswer = SegmentContent | ChainContent | undefined;
+
+/** What the thread of a copier is started with. */
+export interface CopyWorkerData {
+  /** One 32-bit word; 1 cancels the current call. */
+  cancel: SharedArrayBuffer;
+}
 
 /** A thread that exports and verifies segments: started when first used, one call at a time. */
-export interface Copier {
+export interface Copier<Task> {
   call(
-    call: CopyCall,
+    call: CopyCall<Task>,
     signal: AbortSignal,
     onProgress?: (rows: number) => void,
   ): Promise<CopyAnswer>;
   close(): Promise<void>;
 }
 
-export function createCopier(): Copier {
+/** `entry` is the program of the thread. */
+export function createCopier<Task>(entry: EntryName): Copier<Task> {
   const cancel = new SharedArrayBuffer(4);
   const flag = new Int32Array(cancel);
-  let started: Promise<WorkerClient<CopyCall, CopyAnswer>> | undefined;
+  let started: Promise<WorkerClient<CopyCall<Task>, CopyAnswer>> | undefined;
   let queue: Promise<unknown> = Promise.resolve();
   let closed = false;
 
   const worker = () => {
-    started ??= startWorker<CopyCall, CopyAnswer>(
-      "engine/sqlite/copy-worker",
+    started ??= startWorker<CopyCall<Task>, CopyAnswer>(
+      entry,
       { cancel } satisfies CopyWorkerData,
       () => {
         started = undefined;
@@ -35,7 +52,7 @@ export function createCopier(): Copier {
   };
 
   async function run(
-    call: CopyCall,
+    call: CopyCall<Task>,
     signal: AbortSignal,
     onProgress?: (rows: number) => void,
   ): Promise<CopyAnswer> {

@@ -1,0 +1,53 @@
+import type { Client } from "pg";
+import { HostError } from "../../errors.js";
+import { connect, type PostgresAddress } from "./connect.js";
+import { isConnectionLost, isStandby } from "./postgres-error.js";
+
+/** One connection that is opened when it is first used, and again after it was lost. */
+export class Lane {
+  private opened: Promise<Client> | undefined;
+  private closed = false;
+  /** Calls under way, by which a lane is chosen. */
+  users = 0;
+
+  /** `pipeline`: statements are sent without waiting for the results of those before. */
+  constructor(
+    private readonly address: PostgresAddress,
+    private readonly pipeline: boolean,
+  ) {}
+
+  /** Runs work on the connection. After an error that says that it is lost, the next call opens another one. */
+  async use<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    if (this.closed) throw new HostError("INDEX_CLOSED", "The index was closed.");
+    const opened = (this.opened ??= connect(this.address, { pipeline: this.pipeline }));
+    this.users += 1;
+    try {
+      return await work(await opened);
+    } catch (thrown) {
+      if (isConnectionLost(thrown) || isStandby(thrown) || !(await isOpen(opened)))
+        await this.drop(opened);
+      throw thrown;
+    } finally {
+      this.users -= 1;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    const client = await this.opened?.catch(() => undefined);
+    await client?.end().catch(() => {});
+  }
+
+  private async drop(lost: Promise<Client>): Promise<void> {
+    if (this.opened === lost) this.opened = undefined;
+    const client = await lost.catch(() => undefined);
+    // Not waited for: a connection that is cut may never say goodbye.
+    client?.end().catch(() => {});
+  }
+}
+
+const isOpen = (opened: Promise<Client>) =>
+  opened.then(
+    () => true,
+    () => false,
+  );

@@ -1,0 +1,130 @@
+import type { Client, QueryArrayResult } from "pg";
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import { databaseName, type PostgresAddress } from "./connect.js";
+import { Lane } from "./lane.js";
+import { fromPostgres, isConnectionLost, isStandby, isTableMissing } from "./postgres-error.js";
+import type { Tables } from "./tables.js";
+
+/** A statement on the tables of one generation; `name` prepares it. */
+export interface Statement {
+  name?: string;
+  text: string;
+}
+
+/**
+ * One index in the database, as a host sees it: its row, and the generation that was live when it last looked. Each
+ * statement states the generation it expects, so that a switch by another host is noticed and followed.
+ */
+export class LiveIndex {
+  private readonly readers: Lane[];
+  private readonly scanners: Lane[];
+
+  constructor(
+    readonly address: PostgresAddress,
+    readonly tables: Tables,
+    /** Key of the row of the index. */
+    readonly id: number,
+    readonly link: string,
+    /** The live generation, as last seen. */
+    public generation: number,
+  ) {
+    const lanes = (count: number) => Array.from({ length: count }, () => new Lane(address, true));
+    this.readers = lanes(limits.databaseReaders);
+    this.scanners = lanes(limits.databaseScanners);
+  }
+
+  /** For messages. */
+  get name(): string {
+    return `${this.link} in ${databaseName(this.address)}`;
+  }
+
+  /**
+   * Runs a statement that reads the live generation, in a consistent state. The first column of each row must be the
+   * live generation. Returns the other columns; without rows of its own, a statement returns one of nulls, which is left out.
+   */
+  read(
+    statement: (generation: number) => Statement,
+    values: readonly unknown[],
+    what: string,
+    by: "reader" | "scanner" = "reader",
+  ): Promise<unknown[][]> {
+    return this.retried(what, by, async (client) => {
+      const expected = this.generation;
+      const result: QueryArrayResult<unknown[]> = await client.query({
+        ...statement(expected),
+        values: [this.id, expected, ...values],
+        rowMode: "array",
+      });
+      const live = result.rows[0]?.[0];
+      if (live !== expected) return this.adopt(client);
+      return result.rows.filter((row) => row[1] !== null).map((row) => row.slice(1));
+    });
+  }
+
+  /** Runs one statement that changes a row and may be repeated, and returns the rows that it returns. */
+  change<Row extends object>(text: string, values: readonly unknown[]): Promise<Row[]> {
+    return this.retried(`Changing ${this.name}`, "scanner", async (client) => {
+      const { rows } = await client.query<Row>(text, [...values]);
+      return rows;
+    });
+  }
+
+  /** Waits for the calls under way. */
+  async close(): Promise<void> {
+    await Promise.all([...this.readers, ...this.scanners].map((lane) => lane.close()));
+  }
+
+  /** Looks up the live generation. */
+  async adopt(client: Client): Promise<undefined> {
+    const { rows } = await client.query<{ live: number }>(
+      `SELECT live FROM ${this.tables.idx} WHERE id = $1`,
+      [this.id],
+    );
+    if (rows[0] === undefined)
+      throw new HostError(
+        "INDEX_DAMAGED",
+        `The index ${this.name} is no longer in the database. Restore it from a backup.`,
+      );
+    this.generation = rows[0].live;
+    return undefined;
+  }
+
+  /** Repeats work that returned nothing because another generation became live, or that lost its connection. */
+  private async retried<T>(
+    what: string,
+    by: "reader" | "scanner",
+    work: (client: Client) => Promise<T | undefined>,
+  ): Promise<T> {
+    for (let left: number = limits.databaseReadAttempts; ; left -= 1) {
+      try {
+        const done = await leastUsed(by === "reader" ? this.readers : this.scanners).use(
+          async (client) => {
+            try {
+              return await work(client);
+            } catch (thrown) {
+              // The generation was replaced twice, and removed.
+              if (!isTableMissing(thrown) || left === 0) throw thrown;
+              return this.adopt(client);
+            }
+          },
+        );
+        if (done !== undefined) return done;
+        if (left > 0) continue;
+        throw new HostError(
+          "INDEX_SWITCHED",
+          `${this.link} was restored again and again during the read. Try again.`,
+        );
+      } catch (thrown) {
+        if (left > 0 && (isConnectionLost(thrown) || isStandby(thrown))) continue;
+        throw fromPostgres(thrown, what);
+      }
+    }
+  }
+}
+
+function leastUsed(lanes: readonly Lane[]): Lane {
+  const [first, ...others] = lanes;
+  if (first === undefined) throw new HostError("INTERNAL", "There is no connection.");
+  return others.reduce((least, lane) => (lane.users < least.users ? lane : least), first);
+}

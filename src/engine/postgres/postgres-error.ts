@@ -1,0 +1,81 @@
+import { HostError } from "../../errors.js";
+
+/** The fields of an error of the server that are used; `pg` gives errors of the connection other codes, or none. */
+interface ServerError {
+  code?: string;
+  message: string;
+}
+
+const asServerError = (thrown: unknown): ServerError =>
+  typeof thrown === "object" && thrown !== null && "message" in thrown
+    ? (thrown as ServerError)
+    : { message: String(thrown) };
+
+/** Whether the connection is lost, or the server is starting, stopping or failing over (classes 08 and 57P). */
+export function isConnectionLost(thrown: unknown): boolean {
+  const { code, message } = asServerError(thrown);
+  if (code === undefined)
+    return /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|Query read timeout)/i.test(
+      message,
+    );
+  return (
+    /^(08|57P0[1-3]$|25P03$)/.test(code) ||
+    /^(ECONN|EPIPE|EHOST|ENET|ETIMEDOUT|ENOTFOUND|EAI_)/.test(code)
+  );
+}
+
+/** Whether nothing was committed and the same transaction may succeed: a conflict with another one. */
+export function isConflict(thrown: unknown): boolean {
+  return ["40001", "40P01", "23505", "55P03"].includes(asServerError(thrown).code ?? "");
+}
+
+/** Whether the server is a standby, so that the primary is at another address. */
+export const isStandby = (thrown: unknown) => asServerError(thrown).code === "25006";
+
+/** Whether a table does not exist: its generation was removed. */
+export const isTableMissing = (thrown: unknown) => asServerError(thrown).code === "42P01";
+
+/** Whether a unique key is violated. */
+export const isDuplicate = (thrown: unknown) => asServerError(thrown).code === "23505";
+
+/** DATABASE_UNAVAILABLE: `what` names the activity. */
+const unavailable = (what: string, thrown: unknown) =>
+  new HostError(
+    "DATABASE_UNAVAILABLE",
+    `${what} failed: the database is unreachable or not ready (${asServerError(thrown).message}). The host tries again by itself. Check the server and its address.`,
+    { metadata: { retryAfterSeconds: "1" }, cause: thrown },
+  );
+
+/** Converts an error of the driver or the server. `what` names the activity. */
+export function fromPostgres(thrown: unknown, what: string): HostError {
+  if (thrown instanceof HostError) return thrown;
+  const { code = "", message } = asServerError(thrown);
+  if (isConnectionLost(thrown) || isStandby(thrown)) return unavailable(what, thrown);
+  if (code === "53100")
+    return new HostError(
+      "STORAGE_FULL",
+      `${what} failed: the disk of the database is full. Nothing was changed. Free space there and try again.`,
+      { cause: thrown },
+    );
+  if (/^53/.test(code) || isConflict(thrown))
+    return new HostError(
+      "DATABASE_UNAVAILABLE",
+      `${what} failed: the database is overloaded (${message}). Nothing was changed. Try again.`,
+      { metadata: { retryAfterSeconds: "1" }, cause: thrown },
+    );
+  if (/^(28|3D|42501)/.test(code))
+    return new HostError(
+      "CONFIGURATION_INVALID",
+      `${what} failed: the database refuses this user (${message}). Check --postgres-url and the grants of the user.`,
+      { cause: thrown },
+    );
+  if (/^(XX00[12]|58)/.test(code))
+    return new HostError(
+      "INDEX_DAMAGED",
+      `${what} failed: the database is damaged (${code}: ${message}). Restore the index from a backup.`,
+      { cause: thrown },
+    );
+  return new HostError("INTERNAL", `${what} failed in the database (${code || message}).`, {
+    cause: thrown,
+  });
+}

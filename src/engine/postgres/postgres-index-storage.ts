@@ -1,0 +1,290 @@
+import type { Client } from "pg";
+import { HostError } from "../../errors.js";
+import { runInChild } from "../../io/child-process.js";
+import type {
+  BuildRequest,
+  BuildResult,
+  Engine,
+  GenerationRef,
+  IndexIdentity,
+  IndexStorage,
+  OpenIndexOptions,
+  StoredGeneration,
+} from "../engine.js";
+import type { BuildAnswer, BuildCall, BuildProgress } from "./build-process.js";
+import { createEmptyGeneration } from "./build.js";
+import { connect, type PostgresAddress } from "./connect.js";
+import { LiveIndex } from "./live-index.js";
+import { PostgresEngine, type PostgresEngineOptions } from "./postgres-engine.js";
+import { fromPostgres } from "./postgres-error.js";
+import { databaseClock, dropGeneration, type Tables } from "./tables.js";
+
+/** Where an index is, and who opens it. */
+export interface PostgresIndexOptions {
+  address: PostgresAddress;
+  tables: Tables;
+  hostId: string;
+  ownClock?: boolean;
+  /** Returns a random identifier. */
+  randomId(): string;
+}
+
+/** The row of an index. */
+interface IndexRow {
+  id: number;
+  index_id: string;
+  live: number;
+  previous: number | null;
+}
+
+/** The generations of one index, in tables of their own. */
+export class PostgresIndexStorage implements IndexStorage {
+  private constructor(
+    private readonly options: PostgresIndexOptions,
+    private readonly index: OpenIndexOptions,
+    private readonly id: number,
+    readonly indexId: string,
+  ) {}
+
+  /** Creates the index, empty, unless it exists. */
+  static async open(
+    options: PostgresIndexOptions,
+    index: OpenIndexOptions,
+  ): Promise<PostgresIndexStorage> {
+    const { address, tables, hostId, randomId } = options;
+    const row = await withClient(address, `Opening ${index.link}`, (client) =>
+      inTransaction(client, async () => {
+        const found = await rowOf(client, tables, index.link);
+        if (found) return found;
+        const indexId = index.indexId ?? randomId();
+        const generation = await nextNumber(client, tables);
+        // Another host may create it at the same time: its transaction is waited for.
+        const { rows } = await client.query<IndexRow>(
+          `INSERT INTO ${tables.idx} (link, index_id, live, last) VALUES ($1, $2, $3, 0)
+           ON CONFLICT (link) DO NOTHING RETURNING id, index_id, live, previous`,
+          [index.link, indexId, generation],
+        );
+        const [created] = rows;
+        if (!created) return requireRow(client, tables, index.link);
+        const identity = { indexId, lineage: randomId(), parents: [] };
+        await createEmptyGeneration(client, tables, {
+          index: created.id,
+          generation,
+          builder: hostId,
+          identity,
+        });
+        return created;
+      }),
+    );
+    return new PostgresIndexStorage(options, index, row.id, row.index_id);
+  }
+
+  async openLive(): Promise<Engine> {
+    const { live } = await this.use("Opening", (client) =>
+      requireRow(client, this.options.tables, this.index.link),
+    );
+    return this.engineOf(live);
+  }
+
+  async removeLeftovers(): Promise<void> {
+    const { tables, hostId } = this.options;
+    await this.use("Removing leftovers of", async (client) => {
+      // Those of other hosts may be under construction, or about to become live.
+      const { rows } = await client.query<{ number: number }>(
+        `SELECT g.number FROM ${tables.generation} g JOIN ${tables.idx} i ON i.id = g.idx
+         WHERE g.idx = $1 AND (g.was_live OR g.builder = $2) AND g.number <> i.live AND g.number IS DISTINCT FROM i.previous`,
+        [this.id, hostId],
+      );
+      for (const { number } of rows) await this.drop(client, number);
+    });
+  }
+
+  async build({
+    signal,
+    onProgress,
+    ...request
+  }: BuildRequest): Promise<BuildResult & { ref: GenerationRef }> {
+    const { address, tables, hostId } = this.options;
+    const generation = await this.use("Restoring", (client) => nextNumber(client, tables));
+    const task = {
+      address,
+      schema: tables.schema,
+      index: this.id,
+      generation,
+      builder: hostId,
+      ...request,
+    };
+    const built = await runInChild<BuildCall, BuildAnswer, BuildProgress>(
+      "engine/postgres/build-process",
+      { kind: "build", task },
+      { signal, onProgress: ({ stage, rows }) => onProgress?.(stage, rows) },
+    );
+    return { ...(built as BuildResult), ref: String(generation) as GenerationRef };
+  }
+
+  async previous(): Promise<StoredGeneration | undefined> {
+    const { tables } = this.options;
+    return this.use("Reading", async (client) => {
+      const { previous } = await requireRow(client, tables, this.index.link);
+      if (previous === null) return undefined;
+      const { rows } = await client.query<{ lineage: string; parents: string; position: number }>(
+        `SELECT lineage, parents, greatest((SELECT max(time) FROM ${tables.log(previous)}), (SELECT max(time) FROM ${tables.prune(previous)}), 0) AS position
+         FROM ${tables.generation} WHERE number = $1`,
+        [previous],
+      );
+      const [row] = rows;
+      if (!row) return undefined;
+      return {
+        ref: String(previous) as GenerationRef,
+        indexId: this.indexId,
+        lineage: row.lineage,
+        parents: JSON.parse(row.parents) as IndexIdentity["parents"],
+        positionMicros: row.position,
+      };
+    });
+  }
+
+  async relabel(ref: GenerationRef, { lineage, parents }: IndexIdentity): Promise<void> {
+    const { tables } = this.options;
+    await this.use("Restoring", async (client) => {
+      await client.query(
+        `UPDATE ${tables.generation} SET lineage = $2, parents = $3 WHERE number = $1 AND idx = $4`,
+        [Number(ref), lineage, JSON.stringify(parents), this.id],
+      );
+    });
+  }
+
+  async switchTo(ref: GenerationRef, minTimeMicros: number): Promise<Engine> {
+    const { tables, hostId } = this.options;
+    const generation = Number(ref);
+    const engine = this.engineOf(generation);
+    try {
+      await this.use("Restoring", async (client) => {
+        // Only the host that fenced the index switches it, and only to a generation that is complete.
+        const { rowCount } = await client.query(
+          `WITH replaced AS (UPDATE ${tables.generation} SET was_live = true WHERE idx = $1 AND number = (SELECT live FROM ${tables.idx} WHERE id = $1))
+           UPDATE ${tables.idx} i SET previous = live, live = $2, last = greatest(last, $3), fence = NULL, fence_until = 0
+           WHERE id = $1 AND fence = $4 AND fence_until >= ${databaseClock} AND live <> $2
+             AND EXISTS (SELECT 1 FROM ${tables.generation} g WHERE g.number = $2 AND g.idx = i.id)`,
+          [this.id, generation, minTimeMicros, hostId],
+        );
+        if (rowCount !== 1)
+          throw new HostError(
+            "INDEX_DAMAGED",
+            `${this.index.link} was not switched: the restored generation is no longer in the database, or the switch took longer than the fence. Nothing was changed. Restore again.`,
+          );
+      });
+      return engine;
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+  }
+
+  async discard(ref: GenerationRef): Promise<void> {
+    const { tables } = this.options;
+    await this.use("Restoring", async (client) => {
+      const { live, previous } = await requireRow(client, tables, this.index.link);
+      const generation = Number(ref);
+      if (generation !== live && generation !== previous) await this.drop(client, generation);
+    });
+  }
+
+  async discardReplaced(): Promise<void> {
+    const { tables } = this.options;
+    await this.use("Restoring", async (client) => {
+      const { rows } = await client.query<{ number: number }>(
+        `SELECT g.number FROM ${tables.generation} g JOIN ${tables.idx} i ON i.id = g.idx
+         WHERE g.idx = $1 AND g.was_live AND g.number <> i.live AND g.number IS DISTINCT FROM i.previous`,
+        [this.id],
+      );
+      for (const { number } of rows) await this.drop(client, number);
+    });
+  }
+
+  private engineOf(generation: number): Engine {
+    const { address, tables, hostId, ownClock = false } = this.options;
+    const { link, nowMicros, retainedVersions, historyMicros } = this.index;
+    const options: PostgresEngineOptions = {
+      indexId: this.indexId,
+      hostId,
+      ownClock,
+      nowMicros,
+      retainedVersions,
+      historyMicros,
+    };
+    return new PostgresEngine(new LiveIndex(address, tables, this.id, link, generation), options);
+  }
+
+  /** A pinned generation stays: a backup of another host may read it. */
+  private async drop(client: Client, generation: number): Promise<void> {
+    const { tables } = this.options;
+    const { rows } = await client.query(
+      `SELECT 1 FROM ${tables.pin} WHERE generation = $1 AND until >= ${databaseClock} LIMIT 1`,
+      [generation],
+    );
+    if (rows.length > 0) return;
+    await inTransaction(client, async () => {
+      await client.query(dropGeneration(tables, generation));
+      await client.query(`DELETE FROM ${tables.generation} WHERE number = $1`, [generation]);
+    });
+  }
+
+  private use<T>(what: string, work: (client: Client) => Promise<T>): Promise<T> {
+    return withClient(this.options.address, `${what} ${this.index.link}`, work);
+  }
+}
+
+async function withClient<T>(
+  address: PostgresAddress,
+  what: string,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  let client: Client | undefined;
+  try {
+    client = await connect(address);
+    return await work(client);
+  } catch (thrown) {
+    throw fromPostgres(thrown, what);
+  } finally {
+    await client?.end().catch(() => {});
+  }
+}
+
+async function inTransaction<T>(client: Client, work: () => Promise<T>): Promise<T> {
+  await client.query("BEGIN; SET LOCAL synchronous_commit = on");
+  try {
+    const result = await work();
+    await client.query("COMMIT");
+    return result;
+  } catch (thrown) {
+    await client.query("ROLLBACK").catch(() => {});
+    throw thrown;
+  }
+}
+
+async function rowOf(client: Client, { idx }: Tables, link: string): Promise<IndexRow | undefined> {
+  const { rows } = await client.query<IndexRow>(
+    `SELECT id, index_id, live, previous FROM ${idx} WHERE link = $1`,
+    [link],
+  );
+  return rows[0];
+}
+
+async function requireRow(client: Client, tables: Tables, link: string): Promise<IndexRow> {
+  const row = await rowOf(client, tables, link);
+  if (row) return row;
+  throw new HostError(
+    "INDEX_DAMAGED",
+    `The index ${link} is no longer in the database. Restore it from a backup.`,
+  );
+}
+
+async function nextNumber(client: Client, { generationNumber }: Tables): Promise<number> {
+  const { rows } = await client.query<{ number: number }>(
+    `SELECT nextval('${generationNumber}') AS number`,
+  );
+  const [row] = rows;
+  if (!row) throw new HostError("INTERNAL", "The database returned no number.");
+  return row.number;
+}

@@ -1,0 +1,125 @@
+import type { Client } from "pg";
+import { HostError } from "../../errors.js";
+import type { Platform } from "../../io/platform.js";
+import type {
+  BuildRequest,
+  IndexStorage,
+  OpenIndexOptions,
+  StorageEngine,
+  TemporaryIndex,
+} from "../engine.js";
+import { connect, databaseName, type PostgresAddress } from "./connect.js";
+import { Presence } from "./presence.js";
+import { PostgresIndexStorage } from "./postgres-index-storage.js";
+import { fromPostgres } from "./postgres-error.js";
+import { checkTables, createTables, tablesOf, type Tables } from "./tables.js";
+
+/** What the engine is opened with. */
+export interface PostgresStorageOptions {
+  address: PostgresAddress;
+  /** PostgreSQL schema of the deployment: hosts with the same one share its indexes. */
+  schema: string;
+  /** Tells the hosts of a deployment apart. */
+  hostId: string;
+  /** Whether update times are those of the host. Default: those of the database, whose clock all hosts share. */
+  ownClock?: boolean;
+  /** Receives failures that no caller waits for. */
+  onBackgroundError(error: unknown): void;
+}
+
+/** The oldest server that the statements are tried with. */
+const oldestServer = 150000;
+
+/** Keeps indexes in a PostgreSQL database, which several hosts may share. */
+export class PostgresStorageEngine implements StorageEngine {
+  private readonly tables: Tables;
+  private prepared: Promise<Presence> | undefined;
+
+  constructor(
+    private readonly platform: Pick<Platform, "randomId">,
+    private readonly options: PostgresStorageOptions,
+    /** Builds temporary indexes, which need not be in the database. */
+    private readonly temporary: Pick<StorageEngine, "openTemporary">,
+  ) {
+    this.tables = tablesOf(options.schema);
+  }
+
+  async openIndex(options: OpenIndexOptions): Promise<IndexStorage> {
+    await (this.prepared ??= this.prepare());
+    const { address, hostId, ownClock = false } = this.options;
+    const { randomId } = this.platform;
+    return PostgresIndexStorage.open(
+      { address, tables: this.tables, hostId, ownClock, randomId },
+      options,
+    );
+  }
+
+  openTemporary(request: BuildRequest & { directory: string }): Promise<TemporaryIndex> {
+    return this.temporary.openTemporary(request);
+  }
+
+  async close(): Promise<void> {
+    const presence = await this.prepared?.catch(() => undefined);
+    await presence?.leave();
+  }
+
+  /** Checks the server, creates the tables unless they exist, and claims them. CONFIGURATION_INVALID, DATABASE_UNAVAILABLE, DATABASE_IN_USE. */
+  private async prepare(): Promise<Presence> {
+    const { address, hostId, onBackgroundError } = this.options;
+    const { tables } = this;
+    await withServer(address, (client) => createTables(client, tables));
+    return Presence.enter({
+      address,
+      tables,
+      hostId,
+      name: databaseName(address),
+      onBackgroundError,
+    });
+  }
+}
+
+/** Checks a server, and the format of its tables if it has some. Changes nothing. CONFIGURATION_INVALID, DATABASE_UNAVAILABLE, FORMAT_TOO_NEW. */
+export const checkServer = (address: PostgresAddress, schema: string): Promise<void> =>
+  withServer(address, async (client) => {
+    await checkTables(client, tablesOf(schema));
+  });
+
+/** Runs work on a server that can be trusted. */
+async function withServer(
+  address: PostgresAddress,
+  work: (client: Client) => Promise<void>,
+): Promise<void> {
+  const name = databaseName(address);
+  try {
+    const client = await connect(address);
+    try {
+      await requireSafe(client, name);
+      await work(client);
+    } finally {
+      await client.end().catch(() => {});
+    }
+  } catch (thrown) {
+    throw fromPostgres(thrown, `Opening the database ${name}`);
+  }
+}
+
+/** CONFIGURATION_INVALID for a server that is too old, or that may lose or tear what it acknowledged. */
+async function requireSafe(client: Client, name: string): Promise<void> {
+  const { rows } = await client.query<{ version: number; fsync: string; pages: string }>(
+    `SELECT current_setting('server_version_num')::integer AS version, current_setting('fsync') AS fsync,
+       current_setting('full_page_writes') AS pages`,
+  );
+  const [settings] = rows;
+  const refuse = (problem: string) =>
+    new HostError("CONFIGURATION_INVALID", `The database ${name} cannot be trusted: ${problem}`);
+  if (!settings || settings.version < oldestServer)
+    throw refuse("it is older than PostgreSQL 15. Use a newer one.");
+  if (settings.fsync !== "on")
+    throw refuse(
+      "fsync is off, so that a power failure loses what it acknowledged. Set fsync = on.",
+    );
+  if (settings.pages !== "on")
+    throw refuse(
+      "full_page_writes is off, so that a power failure may damage pages. Set full_page_writes = on.",
+    );
+}

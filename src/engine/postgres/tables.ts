@@ -1,0 +1,132 @@
+import type { Client } from "pg";
+import { HostError } from "../../errors.js";
+
+/** Version of the tables. The format of backups has a version of its own. */
+export const formatVersion = 1;
+
+/** Names of the tables of a deployment, which are all in one schema of PostgreSQL. */
+export interface Tables {
+  schema: string;
+  /** Has one row for each index, whose lock orders the writes of all hosts. */
+  idx: string;
+  generation: string;
+  generationNumber: string;
+  pin: string;
+  setting: string;
+  host: string;
+  log(generation: number): string;
+  prune(generation: number): string;
+  /** Links with more versions than are kept. */
+  overfull(generation: number): string;
+}
+
+/** Names that need no quotes within the quotes. */
+const schemaName = /^[a-z_][a-z0-9_]{0,40}$/;
+
+/** CONFIGURATION_INVALID for a name that is not a plain one. */
+export function tablesOf(schema: string): Tables {
+  if (!schemaName.test(schema))
+    throw new HostError(
+      "CONFIGURATION_INVALID",
+      `The PostgreSQL schema ${JSON.stringify(schema.slice(0, 100))} is invalid: use lower-case letters, digits and underscores.`,
+    );
+  const name = (table: string) => `"${schema}"."${table}"`;
+  return {
+    schema,
+    idx: name("idx"),
+    generation: name("generation"),
+    generationNumber: name("generation_number"),
+    pin: name("pin"),
+    setting: name("setting"),
+    host: name("host"),
+    log: (generation) => name(`log_${generation}`),
+    prune: (generation) => name(`prune_${generation}`),
+    overfull: (generation) => name(`overfull_${generation}`),
+  };
+}
+
+/** Microseconds since 1970 by the clock of the database. */
+export const databaseClock = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+
+/**
+ * Creates the tables that all indexes share, unless they exist. Hosts that start at once wait for each other: the lock
+ * ends with the transaction, so that it works through PgBouncer too. FORMAT_TOO_NEW.
+ */
+export async function createTables(client: Client, tables: Tables): Promise<void> {
+  const { schema, idx, generation, generationNumber, pin, setting, host } = tables;
+  await client.query("BEGIN");
+  try {
+    await client.query("SELECT pg_advisory_xact_lock(hashtextextended('holdfast ' || $1, 0))", [
+      schema,
+    ]);
+    if (!(await checkTables(client, tables))) {
+      await client.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
+      for (const statement of [
+        `CREATE TABLE ${setting} (name text PRIMARY KEY, value text NOT NULL)`,
+        `CREATE SEQUENCE ${generationNumber}`,
+        `CREATE TABLE ${idx} (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, link text COLLATE "C" NOT NULL UNIQUE,
+           index_id text NOT NULL, live integer NOT NULL, previous integer, last bigint NOT NULL,
+           fence text, fence_until bigint NOT NULL DEFAULT 0) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0)`,
+        `CREATE TABLE ${generation} (number integer PRIMARY KEY, idx integer NOT NULL, lineage text NOT NULL, parents text NOT NULL,
+           documents bigint NOT NULL, versions bigint NOT NULL, expiry_expires bigint NOT NULL DEFAULT 0, expiry_time bigint NOT NULL DEFAULT 0,
+           retained bigint, builder text NOT NULL, was_live boolean NOT NULL DEFAULT false) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0)`,
+        `CREATE TABLE ${host} (slot integer PRIMARY KEY, id text NOT NULL, until bigint NOT NULL)`,
+        `CREATE TABLE ${pin} (id text PRIMARY KEY, idx integer NOT NULL, generation integer NOT NULL, host text NOT NULL, until bigint NOT NULL)`,
+      ])
+        await client.query(statement);
+      await client.query(`INSERT INTO ${setting} VALUES ('format', $1)`, [String(formatVersion)]);
+    }
+    await client.query("COMMIT");
+  } catch (thrown) {
+    await client.query("ROLLBACK").catch(() => {});
+    throw thrown;
+  }
+}
+
+/** Returns whether the tables exist. FORMAT_TOO_NEW, INDEX_DAMAGED. */
+export async function checkTables(client: Client, { setting, schema }: Tables): Promise<boolean> {
+  const { rows: found } = await client.query<{ exists: boolean }>(
+    "SELECT to_regclass($1) IS NOT NULL AS exists",
+    [setting],
+  );
+  if (!found[0]?.exists) return false;
+  const { rows } = await client.query<{ value: string }>(
+    `SELECT value FROM ${setting} WHERE name = 'format'`,
+  );
+  const format = Number(rows[0]?.value);
+  if (format > formatVersion)
+    throw new HostError(
+      "FORMAT_TOO_NEW",
+      `The schema ${schema} of the database has format ${format}; this host supports formats up to ${formatVersion}. Run the newer version that wrote it.`,
+    );
+  if (format !== formatVersion)
+    throw new HostError(
+      "INDEX_DAMAGED",
+      `The schema ${schema} of the database is damaged or not one of Holdfast: its format is missing.`,
+    );
+  return true;
+}
+
+/** The tables of a generation, without the indexes of its log. */
+export const generationTables = (tables: Tables, number: number): string[] => [
+  `CREATE TABLE ${tables.log(number)} (time bigint NOT NULL, link text COLLATE "C" NOT NULL, version bigint NOT NULL,
+     action text NOT NULL, kind text COLLATE "C" NOT NULL, owner text NOT NULL, expires bigint NOT NULL, crc bigint NOT NULL, body text NOT NULL)`,
+  `CREATE TABLE ${tables.prune(number)} (link text COLLATE "C" PRIMARY KEY, time bigint NOT NULL, version bigint NOT NULL,
+     since bigint NOT NULL, until bigint NOT NULL, crc bigint NOT NULL)`,
+  `CREATE TABLE ${tables.overfull(number)} (link text COLLATE "C" PRIMARY KEY)`,
+];
+
+/** The indexes of a generation. A build creates them after loading the rows, which is faster. */
+export const generationIndexes = (tables: Tables, number: number): string[] => [
+  `ALTER TABLE ${tables.log(number)} ADD PRIMARY KEY (time)`,
+  `CREATE UNIQUE INDEX ON ${tables.log(number)} (link, version) INCLUDE (time, action)`,
+  `CREATE INDEX ON ${tables.log(number)} (expires, time) WHERE expires > 0`,
+  `CREATE INDEX ON ${tables.prune(number)} (until)`,
+  `CREATE INDEX ON ${tables.prune(number)} (time)`,
+];
+
+export const dropGeneration = (tables: Tables, number: number): string =>
+  `DROP TABLE IF EXISTS ${tables.log(number)}, ${tables.prune(number)}, ${tables.overfull(number)}`;
+
+/** The columns of a log row, in the order of CheckedRow. */
+export const rowColumns = "time, link, version, action, kind, owner, expires, body, crc";

@@ -1,0 +1,335 @@
+import type { Client } from "pg";
+import { setTimeout as sleep } from "node:timers/promises";
+import { applyWrite, needsBody } from "../../document/apply-write.js";
+import type { DocumentWrite } from "../../document/document.js";
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import { checkedVersion, logChecksum, type LogRow } from "../../segment/row.js";
+import { checkedTime, restoring } from "../engine-errors.js";
+import type { WriteOutcome } from "../write-queue.js";
+import { Lane } from "./lane.js";
+import type { LiveIndex } from "./live-index.js";
+import { fromPostgres, isConflict, isConnectionLost, isStandby } from "./postgres-error.js";
+import { databaseClock } from "./tables.js";
+
+/** The latest version of a document, as the writer reads it. */
+interface Head {
+  link: string;
+  time: number;
+  version: number;
+  action: string;
+  kind: string;
+  owner: string;
+  expires: number;
+  crc: number;
+  /** Null if the write does not need it. */
+  body: string | null;
+}
+
+/** What a transaction under the lock of the index knows. */
+export interface Locked {
+  client: Client;
+  /** The live generation. */
+  generation: number;
+  /** The greatest update time that is taken, those of this transaction included. */
+  last: number;
+}
+
+/** What a transaction has sent and not waited for. */
+export interface Sent<T> {
+  result: T;
+  /** Statements that are under way. None: nothing is committed. */
+  statements: Promise<unknown>[];
+  /** A row that is inserted, by which an unknown outcome is resolved. Absent: the transaction may be repeated. */
+  row?: LogRow | undefined;
+}
+
+/** How an attempt ended. */
+type Attempt<T> =
+  | { sent: Sent<T> }
+  /** Another generation is live now. */
+  | "switched"
+  /** The connection was lost during the commit. */
+  | { sent: Sent<T>; generation: number; lost: unknown };
+
+/** How transactions begin: a host that vanished must not hold its locks for long. */
+const begin = `BEGIN; SET LOCAL lock_timeout = ${limits.databaseLockMs}; SET LOCAL idle_in_transaction_session_timeout = ${limits.databaseIdleMs}; SET LOCAL synchronous_commit = on`;
+
+/** Options of a PostgresWriter. */
+export interface PostgresWriterOptions {
+  /** Clock of tests. Default: that of the database. */
+  nowMicros?: (() => number) | undefined;
+  /** Versions of a document that are kept; further ones may be compacted. */
+  retainedVersions: number;
+}
+
+/**
+ * Writes one index. The lock of its row orders the writers of all hosts: update times are taken under it, and it is
+ * released when the transaction is visible, so that the order of commits is that of the times.
+ */
+export class PostgresWriter {
+  private readonly lane: Lane;
+
+  constructor(
+    private readonly index: LiveIndex,
+    private readonly options: PostgresWriterOptions,
+  ) {
+    this.lane = new Lane(index.address, true);
+  }
+
+  /** Commits writes as one transaction. A refused write does not affect the others. INDEX_RESTORING. */
+  commit(writes: readonly DocumentWrite[]): Promise<WriteOutcome<LogRow>[]> {
+    return this.underLock("Writing to", writes.length, async (client, generation, locked) => {
+      const heads = this.heads(client, generation, writes);
+      const [{ last }, { rows }] = await both(locked, heads);
+      return this.apply({ client, generation, last }, writes, rows);
+    });
+  }
+
+  /**
+   * Runs a transaction under the lock of the index, which takes `count` update times; `locked` resolves when it has
+   * them. Repeats it after conflicts and lost connections until limits.databaseRetryMs. `what` names the activity.
+   * INDEX_RESTORING, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, STORAGE_FULL.
+   */
+  async underLock<T>(
+    what: string,
+    count: number,
+    work: (
+      client: Client,
+      generation: number,
+      locked: Promise<{ last: number }>,
+    ) => Promise<Sent<T>>,
+  ): Promise<T> {
+    const giveUpAt = performance.now() + limits.databaseRetryMs;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const ended = await this.lane.use((client) => this.attempt(client, count, work));
+        if (ended === "switched") continue;
+        if (!("lost" in ended) || (await this.isCommitted(what, ended, giveUpAt)))
+          return ended.sent.result;
+      } catch (thrown) {
+        const mayRetry = isConflict(thrown) || isConnectionLost(thrown) || isStandby(thrown);
+        if (!mayRetry || performance.now() > giveUpAt)
+          throw fromPostgres(thrown, `${what} ${this.index.name}`);
+      }
+      await sleep(Math.random() * Math.min(limits.databaseRetryMaxMs, 10 * 2 ** attempt));
+    }
+  }
+
+  close(): Promise<void> {
+    return this.lane.close();
+  }
+
+  /** One attempt. Rejects with the error of the driver if nothing was committed. */
+  private async attempt<T>(
+    client: Client,
+    count: number,
+    work: Parameters<typeof this.underLock<T>>[2],
+  ): Promise<Attempt<T>> {
+    const { generation } = this.index;
+    const begun = client.query(begin);
+    const locked = this.lock(client, generation, count);
+    try {
+      const [, sent] = await both(begun, work(client, generation, locked));
+      if (sent.statements.length === 0) {
+        await client.query("ROLLBACK");
+        return { sent };
+      }
+      const lost = await this.finish(client, sent);
+      return lost === undefined ? { sent } : { sent, generation, lost };
+    } catch (thrown) {
+      await client.query("ROLLBACK").catch(() => {});
+      if (!(thrown instanceof HostError) || thrown.reason !== "INDEX_SWITCHED") throw thrown;
+      await this.requireUnfenced(client);
+      await this.index.adopt(client);
+      return "switched";
+    }
+  }
+
+  /** Takes the lock and `count` update times. INDEX_SWITCHED if another generation is live, or the index is fenced. */
+  private async lock(client: Client, generation: number, count: number): Promise<{ last: number }> {
+    const { nowMicros } = this.options;
+    const clock = nowMicros ? "$4::bigint" : databaseClock;
+    const { rows } = await client.query<{ last: number }>({
+      name: `lock-${nowMicros ? "test" : "clock"}`,
+      text: `UPDATE ${this.index.tables.idx} SET last = greatest(last + $3::bigint, ${clock} + greatest($3::bigint - 1, 0))
+        WHERE id = $1 AND live = $2 AND fence_until < ${databaseClock} RETURNING last`,
+      values: [this.index.id, generation, count, ...(nowMicros ? [nowMicros()] : [])],
+    });
+    const [row] = rows;
+    if (row === undefined)
+      throw new HostError("INDEX_SWITCHED", `${this.index.link} has another live generation.`);
+    checkedTime(row.last);
+    return row;
+  }
+
+  private async requireUnfenced(client: Client): Promise<void> {
+    const { rows } = await client.query(
+      `SELECT 1 FROM ${this.index.tables.idx} WHERE id = $1 AND fence_until >= ${databaseClock}`,
+      [this.index.id],
+    );
+    if (rows.length > 0) throw restoring(this.index.link);
+  }
+
+  /** Reads the latest versions of the documents of a batch, with their bodies where the writes need them. */
+  private heads(client: Client, generation: number, writes: readonly DocumentWrite[]) {
+    const wanted = new Map<string, boolean>();
+    for (const write of writes)
+      wanted.set(write.link, (wanted.get(write.link) ?? false) || needsBody(write));
+    return client.query<Head>({
+      name: `heads-${generation}`,
+      text: `SELECT h.link, h.time, h.version, h.action, h.kind, h.owner, h.expires, h.crc, CASE WHEN k.body THEN h.body END AS body
+        FROM unnest($1::text[], $2::boolean[]) AS k(link, body) CROSS JOIN LATERAL
+        (SELECT * FROM ${this.index.tables.log(generation)} l WHERE l.link = k.link ORDER BY l.version DESC LIMIT 1) h`,
+      values: [[...wanted.keys()], [...wanted.values()]],
+    });
+  }
+
+  /** Sends the rows of the writes that are not refused. */
+  private apply(
+    { client, generation, last }: Locked,
+    writes: readonly DocumentWrite[],
+    heads: readonly Head[],
+  ): Sent<WriteOutcome<LogRow>[]> {
+    const current = new Map(heads.map((head) => [head.link, { ...head, body: head.body ?? "" }]));
+    const rows: LogRow[] = [];
+    let documents = 0;
+    const outcomes = writes.map((write): WriteOutcome<LogRow> => {
+      try {
+        const next = applyWrite(write, current.get(write.link), verifyHead);
+        if (!next) return { nothing: true };
+        const { link, version, action, kind, owner, expires, body } = next;
+        const time = last - writes.length + 1 + rows.length;
+        const row: LogRow = [time, link, version, action, kind, owner, expires, body];
+        current.set(link, { ...next, time, crc: logChecksum(row) });
+        documents += next.documents;
+        rows.push(row);
+        return { row };
+      } catch (thrown) {
+        if (thrown instanceof HostError) return { error: thrown.toRecord() };
+        throw thrown;
+      }
+    });
+    return {
+      result: outcomes,
+      statements: rows.length === 0 ? [] : this.insert(client, generation, rows, documents),
+      row: rows[0],
+    };
+  }
+
+  /** Sends rows and the counts that they change. */
+  insert(
+    client: Client,
+    generation: number,
+    rows: readonly LogRow[],
+    documents: number,
+  ): Promise<unknown>[] {
+    const { tables } = this.index;
+    const column = (at: number) => rows.map((row) => row[at]);
+    const expiring = rows.map((row) => row[6]).filter((expires) => expires > 0);
+    const overfull = rows.filter((row) => row[2] >= this.options.retainedVersions);
+    return [
+      client.query({
+        name: `insert-${generation}`,
+        text: `INSERT INTO ${tables.log(generation)} (time, link, version, action, kind, owner, expires, body, crc)
+          SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::bigint[])`,
+        values: [...Array.from({ length: 8 }, (_, at) => column(at)), rows.map(logChecksum)],
+      }),
+      client.query({
+        name: "counts",
+        // A row that expires before the position of the walk through expiry times moves it back.
+        text: `UPDATE ${tables.generation} SET documents = documents + $2, versions = versions + $3,
+            expiry_time = CASE WHEN $4::bigint <= expiry_expires THEN 0 ELSE expiry_time END,
+            expiry_expires = least(expiry_expires, $4::bigint - 1) WHERE number = $1`,
+        values: [
+          generation,
+          documents,
+          rows.length,
+          expiring.length === 0 ? Number.MAX_SAFE_INTEGER : Math.min(...expiring),
+        ],
+      }),
+      ...(overfull.length === 0
+        ? []
+        : [
+            client.query({
+              text: `INSERT INTO ${tables.overfull(generation)} SELECT DISTINCT unnest($1::text[]) ON CONFLICT DO NOTHING`,
+              values: [overfull.map((row) => row[1])],
+            }),
+          ]),
+    ];
+  }
+
+  /** Commits. Resolves with the error of a connection that was lost, after which only the database knows whether it did. */
+  private async finish<T>(client: Client, sent: Sent<T>): Promise<unknown> {
+    let notReplicated: string | undefined;
+    const notice = ({ message = "" }: { message?: string }) => {
+      if (/might not have been replicated/.test(message)) notReplicated = message;
+    };
+    client.on("notice", notice);
+    const commit = client.query("COMMIT");
+    const results = await Promise.allSettled([...sent.statements, commit]);
+    client.off("notice", notice);
+    const failures = results.flatMap((one) =>
+      one.status === "rejected" ? [one.reason as unknown] : [],
+    );
+    const lost = failures.find((one) => isConnectionLost(one));
+    if (lost !== undefined) return lost;
+    if (failures.length > 0) throw failures[0];
+    const { command } = await commit;
+    if (command !== "COMMIT")
+      throw new HostError("INTERNAL", `The database answered a commit with ${command}.`);
+    if (notReplicated !== undefined)
+      throw new HostError(
+        "OUTCOME_UNKNOWN",
+        `The write is stored on the primary of ${this.index.name}, and its standby may not have it: ${notReplicated}. Check the replication.`,
+      );
+    return undefined;
+  }
+
+  /** Looks whether a transaction was committed: all of it, or nothing. OUTCOME_UNKNOWN. */
+  private async isCommitted<T>(
+    what: string,
+    { generation, sent: { row }, lost }: { generation: number; sent: Sent<T>; lost: unknown },
+    giveUpAt: number,
+  ): Promise<boolean> {
+    if (row === undefined) return false;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.lane.use(async (client) => {
+          // The transaction ends, one way or the other, before its lock can be taken.
+          await client.query(begin);
+          await client.query(`SELECT 1 FROM ${this.index.tables.idx} WHERE id = $1 FOR UPDATE`, [
+            this.index.id,
+          ]);
+          const { rows } = await client.query(
+            `SELECT 1 FROM ${this.index.tables.log(generation)} WHERE time = $1 AND link = $2 AND version = $3 AND crc = $4`,
+            [row[0], row[1], row[2], logChecksum(row)],
+          );
+          await client.query("ROLLBACK");
+          return rows.length > 0;
+        });
+      } catch {
+        if (performance.now() > giveUpAt)
+          throw new HostError(
+            "OUTCOME_UNKNOWN",
+            `${what} ${this.index.name}: the connection was lost during the commit, and the database could not be asked since. Read the document before you write it again.`,
+            { cause: lost },
+          );
+        await sleep(Math.random() * Math.min(limits.databaseRetryMaxMs, 10 * 2 ** attempt));
+      }
+    }
+  }
+}
+
+/** Waits for both, so that no rejection is left unhandled. Rejects with the first error. */
+async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  const [one, other] = await Promise.allSettled([first, second]);
+  if (one.status === "rejected") throw one.reason;
+  if (other.status === "rejected") throw other.reason;
+  return [one.value, other.value];
+}
+
+function verifyHead(head: Omit<Head, "body"> & { body: string }): void {
+  const { time, link, version, action, kind, owner, expires, body, crc } = head;
+  checkedVersion([time, link, version, action, kind, owner, expires, body], crc);
+}
