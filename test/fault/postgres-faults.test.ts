@@ -1,0 +1,128 @@
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { hostFixture } from "../support/host-fixture.js";
+import { havePostgres, startPostgres, type PostgresServer } from "../support/postgres-server.js";
+import { beforeRemoval } from "../support/temporary-directory.js";
+
+/** When a connection is cut: before the server receives a commit, or after it may have executed it. */
+type Cut = "before" | "after" | undefined;
+
+/** Forwards connections to a server, and cuts them at commits. */
+async function startProxy(port: number) {
+  const sockets = new Set<Socket>();
+  const proxy = {
+    cut: undefined as Cut,
+    /** Number of commits until the cut. */
+    after: 0,
+    cuts: 0,
+    port: 0,
+  };
+  const server = createServer((client) => {
+    const upstream = connect(port, "127.0.0.1");
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on("error", () => {});
+      socket.on("close", () => {
+        sockets.delete(socket);
+        client.destroy();
+        upstream.destroy();
+      });
+    }
+    let isCut = false;
+    client.on("data", (bytes: Buffer) => {
+      if (isCut) return;
+      if (proxy.cut !== undefined && bytes.includes("COMMIT\0") && (proxy.after -= 1) < 0) {
+        isCut = true;
+        proxy.cuts += 1;
+        if (proxy.cut === "after") upstream.write(bytes);
+        proxy.cut = undefined;
+        // What was written still reaches the server, whose answer reaches nobody.
+        upstream.removeAllListeners("data");
+        setTimeout(() => client.destroy(), 1);
+        return;
+      }
+      upstream.write(bytes);
+    });
+    upstream.on("data", (bytes: Buffer) => {
+      if (!isCut) client.write(bytes);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  proxy.port = (server.address() as AddressInfo).port;
+  beforeRemoval(async () => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return proxy;
+}
+
+(havePostgres ? describe : describe.skip)("PostgreSQL", () => {
+  let server: PostgresServer;
+  beforeAll(async () => {
+    server = await startPostgres();
+  });
+
+  test.each(["before", "after"] as const)(
+    "a connection that is cut %s a commit is executed loses no write and repeats none",
+    async (cut) => {
+      const proxy = await startProxy(server.port);
+      const url = server.url.replace(String(server.port), String(proxy.port));
+      const fixture = await hostFixture({ postgres: { url, schema: `cut_${cut}` } });
+      const writers = 8;
+      const acknowledged = new Map<string, number>();
+      for (let writer = 0; writer < writers; writer += 1) await fixture.put(`w${writer}`, {});
+      for (let round = 0; round < 25; round += 1) {
+        proxy.after = round % 3;
+        proxy.cut = cut;
+        await Promise.all(
+          Array.from({ length: writers }, async (_, writer) => {
+            for (let n = 0; n < 4; n += 1) {
+              const { version } = await fixture.host.documents.replace(
+                `/things/w${writer}`,
+                JSON.stringify({ round, n }),
+              );
+              // Each write makes exactly one version: one that was repeated would make two.
+              expect(version).toBe((acknowledged.get(`w${writer}`) ?? 0) + 1);
+              acknowledged.set(`w${writer}`, version);
+            }
+          }),
+        );
+      }
+      expect(proxy.cuts).toBeGreaterThan(20);
+      await fixture.restart();
+      for (const [name, version] of acknowledged)
+        expect((await fixture.host.documents.get(`/things/${name}`)).version).toBe(version);
+      const check = fixture.host.management.checkIndex("/core/document-index");
+      expect(await fixture.finish(check)).toMatchObject({ versions: writers * 101 });
+    },
+    120_000,
+  );
+
+  test("a server that is killed under load loses no acknowledged write", async () => {
+    const fixture = await hostFixture({ postgres: { url: server.url, schema: "killed" } });
+    const acknowledged = new Map<string, number>();
+    let stop = false;
+    const load = Promise.all(
+      Array.from({ length: 8 }, async (_, writer) => {
+        for (let n = 0; !stop; n += 1) {
+          const name = `w${writer}-${n}`;
+          // A write of which the outcome is not known may be there or not.
+          const time = await fixture.put(name, { n }).catch(() => undefined);
+          if (time !== undefined) acknowledged.set(name, time);
+        }
+      }),
+    );
+    for (let kill = 0; kill < 3; kill += 1) {
+      await sleep(700);
+      await server.kill();
+      await server.start();
+    }
+    await sleep(1500);
+    stop = true;
+    await load;
+    expect(acknowledged.size).toBeGreaterThan(100);
+    for (const [name, time] of acknowledged)
+      expect((await fixture.host.documents.get(`/things/${name}`)).updateTimeMicros).toBe(time);
+    await fixture.finish(fixture.host.management.checkIndex("/core/document-index"));
+  }, 120_000);
+});
