@@ -226,6 +226,10 @@ async function writeBackup(
     );
     warnings.push(message);
   });
+  if (chainThere && !chainThere.whole && plan.kind === "base")
+    warnings.push(
+      `A segment of ${chainThere.file.name} is missing or has another size: a new base was written instead of extending it. Check the storage.`,
+    );
   if (chainThere?.damaged)
     warnings.push(
       `The last verification of ${chainThere.file.name} found damage: a new base was written instead of extending it.`,

@@ -11,7 +11,8 @@ export const historyKey = ({ indexId, lineage }: Pick<Manifest, "indexId" | "lin
 /**
  * Sorts the manifests of one destination, newest first: by ancestry of the lineages of one index (a
  * lineage that a restore started is newer than the replaced one), then by position in the log, then
- * by number. Another index that was restored from this one is a fork: both may continue, and the one
+ * by the end of the window, which no later snapshot of a log precedes, then by number: that begins
+ * anew where a destination was emptied. Another index that was restored from this one is a fork: both may continue, and the one
  * with the greater position is newer. Creation times are ignored, because clocks may be wrong and
  * manifests may be forged. A damaged manifest comes before those with smaller numbers.
  */
@@ -22,6 +23,7 @@ export function newestFirst(found: readonly FoundManifest[]): FoundManifest[] {
     reach: reach.get(historyKey(manifest)) ?? 0,
     generations: manifest.parents.length,
     position: manifest.positionMicros,
+    windowEnd: manifest.window.latestMicros,
     number: manifest.number,
     key: historyKey(manifest),
   });
@@ -33,6 +35,7 @@ export function newestFirst(found: readonly FoundManifest[]): FoundManifest[] {
         b.generations - a.generations ||
         (a.key === b.key ? 0 : a.key < b.key ? -1 : 1) ||
         b.position - a.position ||
+        b.windowEnd - a.windowEnd ||
         b.number - a.number,
     )
     .map(({ one }) => one);

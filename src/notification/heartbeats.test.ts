@@ -25,9 +25,10 @@ test("requests a URL with GET, and records the success", async () => {
   const receiver = await startReceiver();
   const { heartbeats, clock, problems } = open();
   heartbeats.call("nightly", `${receiver.origin}/ping/key?run=1`);
-  await eventually(() => heartbeats.all()[0]?.lastSuccessMicros);
+  const url = `${receiver.origin}/ping/key?run=1`;
+  await eventually(() => heartbeats.results("nightly", [url])[0]?.lastSuccessMicros);
   expect(receiver.requests).toMatchObject([{ method: "GET", target: "/ping/key?run=1", body: "" }]);
-  expect(heartbeats.all("nightly")).toEqual([
+  expect(heartbeats.results("nightly", [url, `${receiver.origin}/other`])).toEqual([
     {
       policy: "nightly",
       url: receiver.origin,
@@ -36,7 +37,7 @@ test("requests a URL with GET, and records the success", async () => {
       lastError: "",
     },
   ]);
-  expect(heartbeats.all("other")).toEqual([]);
+  expect(heartbeats.results("other", [url])).toEqual([]);
   expect(problems).toEqual([]);
 });
 
@@ -53,7 +54,7 @@ test("retries a failed request, and reports the first of several failures", asyn
         return receiver.requests.length === expected && receiver.inFlight.now === 0;
       });
     }
-    await eventually(() => heartbeats.all()[0]?.lastError);
+    await eventually(() => heartbeats.results("nightly", [receiver.origin])[0]?.lastError);
     await clock.advance(limits.heartbeatIntervalMs);
   }
   expect(problems).toHaveLength(1);
@@ -64,7 +65,7 @@ test("calls within the interval become one request", async () => {
   const receiver = await startReceiver();
   const { heartbeats, clock } = open();
   for (let i = 0; i < 100; i += 1) heartbeats.call("nightly", receiver.origin);
-  await eventually(() => heartbeats.all()[0]?.lastSuccessMicros);
+  await eventually(() => heartbeats.results("nightly", [receiver.origin])[0]?.lastSuccessMicros);
   await eventually(() => clock.pending().length === 1);
   for (let i = 0; i < 100; i += 1) heartbeats.call("nightly", receiver.origin);
   await clock.advance(limits.heartbeatIntervalMs - 1);
@@ -82,7 +83,8 @@ test("requests that get no response are bounded, and close aborts them", async (
   const { heartbeats, problems, clock } = open();
   for (let i = 0; i <= limits.heartbeats; i += 1)
     heartbeats.call("nightly", `${receiver.origin}/${i}`);
-  expect(heartbeats.all()).toHaveLength(limits.heartbeats);
+  const urls = Array.from({ length: limits.heartbeats + 1 }, (_, i) => `${receiver.origin}/${i}`);
+  expect(heartbeats.results("nightly", urls)).toHaveLength(limits.heartbeats);
   expect(problems).toEqual([expect.objectContaining({ reason: "OVERLOADED" })]);
   await eventually(() => receiver.requests.length === limits.concurrentHeartbeats);
   await heartbeats.close();

@@ -48,7 +48,7 @@ export class Heartbeats {
   /** Requests a URL soon. Does not throw; failures are reported. */
   call(policy: string, url: string): void {
     if (this.stop.signal.aborted) return;
-    const key = `${policy}\n${url}`;
+    const key = keyOf(policy, url);
     const heartbeat = this.known.get(key) ?? newHeartbeat(policy, url);
     this.known.delete(key);
     if (!this.makeRoom())
@@ -64,11 +64,12 @@ export class Heartbeats {
     this.sendWaiting();
   }
 
-  /** Returns the last results, of one policy if it is given. */
-  all(policy?: string): HeartbeatStatus[] {
-    return [...this.known.values()]
-      .map(({ status }) => ({ ...status }))
-      .filter((status) => policy === undefined || status.policy === policy);
+  /** Returns the last results of URLs of a policy. */
+  results(policy: string, urls: readonly string[]): HeartbeatStatus[] {
+    return urls.flatMap((url) => {
+      const found = this.known.get(keyOf(policy, url));
+      return found ? [{ ...found.status }] : [];
+    });
   }
 
   /** Aborts requests in progress. */
@@ -153,6 +154,8 @@ export class Heartbeats {
     }
   }
 }
+
+const keyOf = (policy: string, url: string) => `${policy}\n${url}`;
 
 function newHeartbeat(policy: string, url: string): Heartbeat {
   return {

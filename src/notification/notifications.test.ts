@@ -244,16 +244,19 @@ test("secrets are neither in the file, nor in deliveries, nor in errors", async 
   const { notifications, targets, directory, problems } = fixture;
   await notifications.notify(event, targets);
   await eventually(() => notifications.deliveries().every(({ lastError }) => lastError !== ""));
-  notifications.heartbeat("nightly", ["http://169.254.169.254/path-secret?key=query-secret"]);
+  const beats = ["http://169.254.169.254/path-secret?key=query-secret"];
+  notifications.heartbeat("nightly", beats);
   await fixture.clock.advance(60_000);
-  await eventually(() => notifications.heartbeats().some(({ lastError }) => lastError !== ""));
+  await eventually(() =>
+    notifications.heartbeats("nightly", beats).some(({ lastError }) => lastError !== ""),
+  );
   await notifications.close();
   const problemTexts = problems.map((each) => `${each.stack} ${JSON.stringify(each.metadata)}`);
   expect(problemTexts.length).toBeGreaterThan(1);
   const seen = [
     readFileSync(join(directory, "deliveries.json"), "utf8"),
     JSON.stringify(notifications.deliveries()),
-    JSON.stringify(notifications.heartbeats()),
+    JSON.stringify(notifications.heartbeats("nightly", beats)),
     ...problemTexts,
   ].join("\n");
   for (const hidden of [secret, secret.slice(6), "hidden-key", "query-secret", "path-secret"])

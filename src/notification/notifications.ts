@@ -93,9 +93,9 @@ export class Notifications {
     for (const url of urls) this.heartbeatUrls.call(policy, url);
   }
 
-  /** Returns the last results of heartbeats since the start of the host. Default: of all policies. */
-  heartbeats(policy?: string): HeartbeatStatus[] {
-    return this.heartbeatUrls.all(policy);
+  /** Returns the last results of heartbeat URLs of a policy since the start of the host. */
+  heartbeats(policy: string, urls: readonly string[]): HeartbeatStatus[] {
+    return this.heartbeatUrls.results(policy, urls);
   }
 
   /** Returns the deliveries, newest first. Default: of all policies. */

@@ -413,6 +413,68 @@ test("notices that backups are gone, and forgets what was proven of them", async
   expect(receiver.requests).toHaveLength(2);
 });
 
+test("a verification fails if the newest backup that was written is gone, and a run notices it", async () => {
+  const fixture = await hostFixture();
+  const policy = spec(fixture, {
+    retention: { keepLast: 5 },
+    copies: [{ destination: fixture.uri("copy") }],
+  });
+  await fixture.host.policies.create(policy);
+  for (let n = 1; n <= 3; n += 1) {
+    await fixture.put("a", { n });
+    await run(fixture);
+  }
+  const [, , newest = ""] = manifestsIn(fixture, "copy").sort();
+  renameSync(join(fixture.root, "copy", newest), join(fixture.root, "moved"));
+  for (const kind of ["VERIFY", "RESTORE_TEST"] as const) {
+    const { state, steps } = await run(fixture, kind);
+    expect(state).toBe("FAILED");
+    expect(steps[1]?.error?.message).toContain("a newer one was written");
+  }
+  expect((await statusOf(fixture)).problems.map(({ kind }) => kind)).toContain("damage");
+  // The next run copies it again.
+  await fixture.put("a", { n: 4 });
+  await run(fixture);
+  expect(manifestsIn(fixture, "copy")).toContain(newest);
+  for (const kind of ["VERIFY", "RESTORE_TEST"] as const) await run(fixture, kind);
+  expect((await statusOf(fixture)).problems).toEqual([]);
+
+  const [last = ""] = manifestsIn(fixture, "primary").sort().reverse();
+  renameSync(join(fixture.root, "primary", last), join(fixture.root, "moved-too"));
+  await fixture.put("a", { n: 5 });
+  expect((await run(fixture)).state).toBe("SUCCEEDED");
+  expect((await statusOf(fixture)).problems).toMatchObject([{ kind: "gone" }]);
+  await run(fixture, "VERIFY");
+  expect((await statusOf(fixture)).problems).toEqual([]);
+});
+
+test("verifies the newest backup also where numbers begin anew, and warns of a segment that is missing", async () => {
+  const fixture = await hostFixture();
+  await fixture.host.policies.create(
+    spec(fixture, { retention: { keepLast: 9 }, copies: [{ destination: fixture.uri("copy") }] }),
+  );
+  await fixture.put("a", { n: 1 });
+  await run(fixture);
+  await run(fixture);
+  rmSync(join(fixture.root, "primary"), { recursive: true });
+  const { steps } = await run(fixture);
+  const name = steps[0]?.backupName ?? "";
+  const verified = await run(fixture, "VERIFY");
+  expect(verified.steps.map(({ backupName }) => backupName)).toEqual([name, name]);
+
+  const [segment = ""] = readdirSync(join(fixture.root, "primary")).filter((one) =>
+    one.endsWith(".sqlite"),
+  );
+  rmSync(join(fixture.root, "primary", segment));
+  const signal = new AbortController().signal;
+  const [primary] = (await fixture.host.policies.preview("daily", undefined, signal)).destinations;
+  expect(primary?.decisions).toMatchObject([{ name, keep: true, reasons: ["damaged"] }]);
+  await fixture.put("a", { n: 2 });
+  expect((await run(fixture)).steps[0]?.warnings.join()).toContain(
+    "is missing or has another size",
+  );
+});
+
 test("warns of policies that remove each other's backups, and of heartbeats that fail", async () => {
   const fixture = await hostFixture();
   const { policies } = fixture.host;

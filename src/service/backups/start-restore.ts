@@ -323,13 +323,13 @@ function hasChanged({ warnings, selection }: RestoreResult): boolean {
 function undoNotLast({ indexLink, name, endTimeMicros = 0 }: OperationView): HostError {
   return new HostError(
     "UNDO_NOT_LAST",
-    `The last restore of ${indexLink}, of ${formatTime(endTimeMicros)}, was of selected documents. An undo does not revert it: it would revert the restore of the whole index before it, and all writes since. Nothing was changed. Restore these documents to a time before it from a backup; a backup made now has their history. To revert the whole index, undo with ignore_partial_restores.`,
+    `The last restore of ${indexLink}, of ${formatTime(endTimeMicros)}, was of selected documents. An undo does not revert it: it would revert the restore of the whole index before it, and all writes since. Nothing was changed. Restore these documents to a time before it from a backup; a backup made now has their history. To revert the whole index all the same, undo with ignore_partial_restores (holdfast undo --ignore-partial-restores); it shows to which time first.`,
     { metadata: { operation: name } },
   );
 }
 
 const discardedText = (count: number, validateOnly: boolean) =>
-  `${count} ${count === 1 ? "version" : "versions"} written since the restore ${validateOnly ? "would be" : "are"} left out. A second undo brings them back.`;
+  `${count} ${count === 1 ? "version" : "versions"} written since the restore ${validateOnly ? "would be" : count === 1 ? "is" : "are"} left out. A second undo brings ${count === 1 ? "it" : "them"} back.`;
 
 function pointInTimeOf(
   { source: uri, manifest, targetTimeMicros, bearer, decryptWith }: RestoreRequest,

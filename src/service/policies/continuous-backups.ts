@@ -161,7 +161,7 @@ export class ContinuousBackups {
       return;
     }
     const { name, positionMicros, window } = run.backup;
-    if (run.foundNone) progress.noteNone(spec.name, uri, timeMicros);
+    if (run.foundNone) progress.noteGone(spec.name, uri, timeMicros);
     const failuresBefore = progress.of(spec.name).failures["BACKUP"]?.count ?? 0;
     progress.note(spec.name, (known) => {
       known.failures = withoutFailure(known, "BACKUP");

@@ -26,7 +26,7 @@ export interface RetentionPlan {
 
 /**
  * Decides which backups of the index of a policy stay. Backups of other indexes and other hosts, and
- * what is not a complete backup, are not decided on. A backup in which damage was found stays, and
+ * what is not a backup, are not decided on. A backup in which damage was found stays, and
  * keeps no other one from staying: an operator may still want what is left of it.
  */
 export function planRetention(
@@ -36,14 +36,14 @@ export function planRetention(
   nowMicros: number,
 ): RetentionPlan {
   const own = listings.filter(
-    (one): one is CompleteBackup =>
-      one.state === "COMPLETE" &&
+    (one): one is DescribedBackup =>
+      (one.state === "COMPLETE" || one.state === "DAMAGED") &&
       one.backup !== undefined &&
       one.backup.indexLink === spec.indexLink &&
       ownIndexIds.includes(one.backup.indexId),
   );
   const nowMs = Math.floor(nowMicros / 1000);
-  const undamaged = own.filter((one) => !isDamaged(one));
+  const undamaged = own.filter((one) => one.state === "COMPLETE" && !isDamaged(one));
   const intact = undamaged.map(toRetained);
   const decided = new Map(
     decideRetention(intact, spec.retention ?? {}, {
@@ -67,15 +67,15 @@ export function planRetention(
   };
 }
 
-/** A complete backup. */
-type CompleteBackup = BackupListing & { backup: BackupDescription };
+/** A backup whose manifest can be read. */
+type DescribedBackup = BackupListing & { backup: BackupDescription };
 
 /**
  * Returns the names of the newest backups of histories that a restore ended in the window. Only they restore
  * what was written between the point in time of the restore and the restore.
  */
 function endedHistories(
-  newestFirst: readonly CompleteBackup[],
+  newestFirst: readonly DescribedBackup[],
   sinceMicros: number,
 ): ReadonlySet<string> {
   const seen = new Set<string>();
@@ -111,7 +111,7 @@ function toRetained({
   backup,
   lastVerification,
   pinned = false,
-}: CompleteBackup): RetainedBackup {
+}: DescribedBackup): RetainedBackup {
   return {
     name,
     coversFromMicros: BigInt(restoresFromMicros(backup.window)),

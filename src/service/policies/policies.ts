@@ -326,7 +326,9 @@ export class Policies implements PolicyService {
       signal.throwIfAborted();
       const { reason, message } = HostError.from(thrown);
       // Before the first backup there is nothing to decide on.
-      if (reason === "BACKUP_NOT_FOUND") return { destination, decisions: [], freedBytes: 0 };
+      const isNew = !this.options.progress.of(spec.name).destinations[destination]?.backupName;
+      if (reason === "BACKUP_NOT_FOUND" && isNew)
+        return { destination, decisions: [], freedBytes: 0 };
       return { destination, decisions: [], freedBytes: 0, problem: message };
     }
   }
@@ -349,7 +351,8 @@ export class Policies implements PolicyService {
     const { runner, continuous, progress, platform, notifications } = this.options;
     const { spec } = policy;
     const retryMs = runner.retryMs(spec);
-    const heartbeats = spec.heartbeats.length === 0 ? [] : notifications.heartbeats(spec.name);
+    const heartbeats = notifications.heartbeats(spec.name, spec.heartbeats);
+    const deliveries = spec.webhooks.length === 0 ? [] : notifications.deliveries(spec.name);
     return {
       policy,
       uris: destinationsOf(spec).map(withoutSecrets),
@@ -364,6 +367,7 @@ export class Policies implements PolicyService {
       warnings: [
         ...sharedWarnings(spec, sharing),
         ...heartbeats.filter(({ lastError }) => lastError !== "").map(heartbeatWarning),
+        ...spec.webhooks.flatMap(({ url }) => webhookWarning(withoutSecrets(url), deliveries)),
       ],
     };
   }
@@ -480,6 +484,15 @@ function sharedWarnings(spec: PolicySpec, sharing: Sharing): string[] {
 
 const heartbeatWarning = ({ url, lastFailureMicros, lastError }: HeartbeatStatus) =>
   `The heartbeat to ${url} at ${formatTime(lastFailureMicros)} was not accepted: ${lastError}`;
+
+/** Warns if a webhook does not accept the newest event that was sent to it. */
+function webhookWarning(shown: string, newestFirst: readonly Delivery[]): string[] {
+  const last = newestFirst.find(({ url, attempts }) => url === shown && attempts > 0);
+  if (last === undefined || last.state === "DELIVERED") return [];
+  return [
+    `The webhook ${shown} does not accept events: ${last.lastError} See holdfast policy deliveries ${last.policy}.`,
+  ];
+}
 
 /** Equal for the ways to write a file: URI, such as file:/a and file:///a/. */
 function comparable(uri: string): string {

@@ -98,7 +98,7 @@ function destinationProblems({ spec, progress, nowMicros }: PolicyFacts): Policy
     if (goneMicros !== undefined)
       problems.push({
         kind: "gone",
-        message: `The earlier backups at ${uri} were gone at ${formatTime(goneMicros)}, and a new chain was begun: it was moved or emptied, or another disk is mounted. Bring them back if you can. To accept it, verify what is there with holdfast policy run ${spec.name} --verify.`,
+        message: `Earlier backups at ${uri} were gone at ${formatTime(goneMicros)}: it was moved or emptied, files were removed, or another disk is mounted. The policy goes on without them. Bring them back if you can; then, or to accept it, verify what is there with holdfast policy run ${spec.name} --verify.`,
       });
     if (lastVerification?.passed === false)
       problems.push({

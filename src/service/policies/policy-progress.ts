@@ -159,11 +159,8 @@ export class PolicyProgressFile {
         this.changeDestination(policy, uri, { behindSinceMicros: nowMicros });
   }
 
-  /**
-   * Notes that a destination had no backups, and forgets what was proven of those that were there. Does nothing at
-   * the first backup.
-   */
-  noteNone(policy: string, uri: string, nowMicros: number): void {
+  /** Notes that backups of a destination are gone, and forgets what was proven of them. Does nothing before the first one. */
+  noteGone(policy: string, uri: string, nowMicros: number): void {
     if (!this.of(policy).destinations[uri]?.backupName) return;
     this.change(policy, ({ destinations }) => {
       const { lastVerification, lastRestoreTest, ...known } = {

@@ -11,6 +11,7 @@ import {
 } from "../../policy/policy.js";
 import { Scheduler, type SchedulerClock } from "../../policy/scheduler.js";
 import { withoutSecrets } from "../../security/secrets.js";
+import type { RetentionPlan } from "./plan-retention.js";
 import { withoutFailure, type PolicyProgressFile } from "./policy-progress.js";
 import { errorOf, type PolicyRun, type RunReason, type RunStep } from "./policy-run.js";
 import type { EndedStep, PolicySteps } from "./policy-steps.js";
@@ -278,9 +279,10 @@ export class PolicyRunner {
   private async backUp(spec: PolicySpec, run: PolicyRun, signal: AbortSignal): Promise<void> {
     const { progress, steps, platform } = this.options;
     const { destination: uri } = spec;
+    const before = progress.of(spec.name).destinations[withoutSecrets(uri)]?.backupName;
     const { result } = this.ended(run, spec, uri, await steps.backUp(spec, signal));
     if (!result) return;
-    if (result.foundNone) progress.noteNone(spec.name, withoutSecrets(uri), platform.nowMicros());
+    if (result.foundNone) progress.noteGone(spec.name, withoutSecrets(uri), platform.nowMicros());
     const { name, positionMicros } = result.backup;
     progress.changeDestination(spec.name, withoutSecrets(uri), {
       backupName: name,
@@ -289,7 +291,9 @@ export class PolicyRunner {
     });
     const copies = spec.copies.map(({ destination }) => withoutSecrets(destination));
     progress.noteBehind(spec.name, copies, positionMicros, platform.nowMicros());
-    await this.retain(spec, uri, run, signal);
+    const plan = await this.retain(spec, uri, run, signal);
+    if (before && plan && !plan.decisions.some((one) => one.name === before))
+      progress.noteGone(spec.name, withoutSecrets(uri), platform.nowMicros());
     for (const { destination, schedule } of spec.copies)
       if (!signal.aborted && !schedule) await this.copy(spec, destination, run, signal);
   }
@@ -303,7 +307,7 @@ export class PolicyRunner {
     const { progress, steps, platform } = this.options;
     const { result } = this.ended(run, spec, uri, await steps.copy(spec, uri, signal));
     if (!result) return;
-    if (result.foundNone) progress.noteNone(spec.name, withoutSecrets(uri), platform.nowMicros());
+    if (result.foundNone) progress.noteGone(spec.name, withoutSecrets(uri), platform.nowMicros());
     const { name, positionMicros } = result.backup;
     const newest = progress.of(spec.name).destinations[withoutSecrets(spec.destination)];
     progress.changeDestination(spec.name, withoutSecrets(uri), {
@@ -315,24 +319,25 @@ export class PolicyRunner {
     await this.retain(spec, uri, run, signal);
   }
 
-  /** Removes what the rules do not keep, and notes which window the backups cover. */
+  /** Removes what the rules do not keep, and notes which window the backups cover. Returns what was decided. */
   private async retain(
     spec: PolicySpec,
     uri: string,
     run: PolicyRun,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<RetentionPlan | undefined> {
     const { steps, progress } = this.options;
-    if (signal.aborted) return;
+    if (signal.aborted) return undefined;
     const ended = await steps.retain(spec, uri, signal);
     // Without rules it only looks.
     if (spec.retention || ended.step.error) this.ended(run, spec, uri, ended);
-    if (!ended.result) return;
+    if (!ended.result) return undefined;
     const { windowFromMicros, windowToMicros } = ended.result;
     progress.changeDestination(spec.name, withoutSecrets(uri), {
       windowFromMicros,
       windowToMicros,
     });
+    return ended.result;
   }
 
   private async verify(
@@ -347,7 +352,7 @@ export class PolicyRunner {
       run,
       spec,
       uri,
-      await steps.verify(spec, uri, level, signal),
+      await steps.verify(spec, uri, level, this.positionAt(spec, uri), signal),
     );
     if (!result && step.error?.reason !== "BACKUP_DAMAGED") return;
     progress.changeDestination(spec.name, withoutSecrets(uri), {
@@ -369,7 +374,12 @@ export class PolicyRunner {
     signal: AbortSignal,
   ): Promise<void> {
     const { progress, steps, platform } = this.options;
-    const { result, step } = this.ended(run, spec, uri, await steps.testRestore(spec, uri, signal));
+    const { result, step } = this.ended(
+      run,
+      spec,
+      uri,
+      await steps.testRestore(spec, uri, this.positionAt(spec, uri), signal),
+    );
     if (signal.aborted) return;
     const timeMicros = platform.nowMicros();
     progress.changeDestination(spec.name, withoutSecrets(uri), {
@@ -384,6 +394,11 @@ export class PolicyRunner {
         ...(step.error && { problem: step.error.message }),
       },
     });
+  }
+
+  /** Up to which time the newest backup at a destination covers writes; 0: there is none yet. */
+  private positionAt({ name }: PolicySpec, uri: string): number {
+    return this.options.progress.of(name).destinations[withoutSecrets(uri)]?.positionMicros ?? 0;
   }
 
   /** Adds a step to its run, and notes whether the destination works. */

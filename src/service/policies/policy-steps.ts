@@ -1,5 +1,6 @@
 import { HostError } from "../../errors.js";
 import type { Platform } from "../../io/platform.js";
+import { formatTime } from "../../io/time.js";
 import { limits } from "../../limits.js";
 import type { BackupResult } from "../../backup/backup-request.js";
 import type { CopyResult } from "../../backup/copy.js";
@@ -76,10 +77,14 @@ export class PolicySteps {
     }));
   }
 
-  /** Restores the newest backup of a destination on trial, and compares it with the live index. */
+  /**
+   * Restores the newest backup of a destination on trial, and compares it with the live index. `positionMicros` is
+   * that of the newest backup that was written there: BACKUP_DAMAGED if there are older ones alone.
+   */
   testRestore(
     spec: PolicySpec,
     uri: string,
+    positionMicros: number,
     signal: AbortSignal,
   ): Promise<EndedStep<VerifyResult>> {
     const depth = {
@@ -90,14 +95,17 @@ export class PolicySteps {
       ...this.keys(),
     };
     const start = () => this.options.management.verifyBackup(uri, undefined, depth);
-    return this.operation("restore-test", uri, start, signal, toVerifyOutcome);
+    return this.operation("restore-test", uri, start, signal, (result: VerifyResult) =>
+      newestOutcome(result, positionMicros),
+    );
   }
 
-  /** Verifies the newest backup of a destination. */
+  /** Verifies the newest backup of a destination; see testRestore. */
   verify(
     spec: PolicySpec,
     uri: string,
     level: VerifyLevel,
+    positionMicros: number,
     signal: AbortSignal,
   ): Promise<EndedStep<VerifyResult>> {
     const { management } = this.options;
@@ -108,7 +116,9 @@ export class PolicySteps {
       ...this.keys(),
     };
     const start = () => management.verifyBackup(uri, undefined, depth);
-    return this.operation("verify", uri, start, signal, toVerifyOutcome);
+    return this.operation("verify", uri, start, signal, (result: VerifyResult) =>
+      newestOutcome(result, positionMicros),
+    );
   }
 
   /** Removes the backups of a destination that the rules of a policy do not keep. */
@@ -194,7 +204,13 @@ export class PolicySteps {
   }
 }
 
-function toVerifyOutcome({ backup, warnings }: VerifyResult): Outcome {
+/** BACKUP_DAMAGED if a newer backup was written there: what was verified is whole, and not all that there should be. */
+function newestOutcome({ backup, warnings }: VerifyResult, positionMicros: number): Outcome {
+  if (backup.positionMicros < positionMicros)
+    throw new HostError(
+      "BACKUP_DAMAGED",
+      `The newest backup there, ${backup.name}, is whole and covers writes up to ${formatTime(backup.positionMicros)}; a newer one was written, up to ${formatTime(positionMicros)}, and is gone.`,
+    );
   return { backupName: backup.name, warnings };
 }
 
