@@ -226,7 +226,7 @@ async function writeBackup(
     );
     warnings.push(message);
   });
-  if (chainThere && !chainThere.whole && plan.kind === "base")
+  if (task.container === "DIRECTORY" && chainThere && !chainThere.whole)
     warnings.push(
       `A segment of ${chainThere.file.name} is missing or has another size: a new base was written instead of extending it. Check the storage.`,
     );

@@ -9,7 +9,8 @@ import type { TlsIdentity } from "../security/tls.js";
 import type { FactoryDescription } from "../service/documents/document-service.js";
 import { durableIndexLink } from "../service/documents/factories.js";
 import { isUri } from "./destination-option.js";
-import { settings } from "./settings.js";
+import { withoutSecrets } from "../security/secrets.js";
+import { settings, type Setting } from "./settings.js";
 
 type Values = Partial<Record<string, string | string[]>>;
 
@@ -335,3 +336,10 @@ function readText(what: string, path: string): string {
     if (file !== undefined) closeSync(file);
   }
 }
+
+/** Returns the value of a setting without secrets. */
+export const shownValue = ({ isSecretUrl = false }: Setting, value: string | string[]): string =>
+  [value]
+    .flat()
+    .map((one) => (isSecretUrl ? withoutSecrets(one) : one))
+    .join(", ");

@@ -1,10 +1,8 @@
-import { withoutSecrets } from "../security/secrets.js";
-
 /**
  * A setting of `holdfast serve`, available as a flag, an environment variable and a key of the YAML
  * file.
  */
-interface Setting {
+export interface Setting {
   /**
    * Name of the flag without leading dashes, which is also the YAML key. The variable is HOLDFAST_
    * and the name in upper case with underscores.
@@ -227,10 +225,3 @@ export const settings: readonly Setting[] = [
     help: "trace, debug, info, warn, error, fatal or silent (default: info)",
   },
 ];
-
-/** Returns the value of a setting without secrets. */
-export const shownValue = ({ isSecretUrl = false }: Setting, value: string | string[]): string =>
-  [value]
-    .flat()
-    .map((one) => (isSecretUrl ? withoutSecrets(one) : one))
-    .join(", ");

@@ -83,7 +83,9 @@ test("under load merges deltas, bounds the number of files, and keeps every poin
   const states: { time: number; contents: Record<string, string> }[] = [];
   const contents: Record<string, string> = {};
   let most = 0;
-  for (let n = 0; n < 300; n += 1) {
+  const runs = async () => (await count(fixture, "autoBackupPerformedCount")) ?? 0;
+  // On a slow machine, more of the writes share a run.
+  for (let n = 0; n < 300 || (n < 3000 && (await runs()) <= 8); n += 1) {
     const name = `d${n % 17}`;
     const body = { n, text: "x".repeat(n % 1000) };
     const time = await fixture.put(name, body);
@@ -94,8 +96,7 @@ test("under load merges deltas, bounds the number of files, and keeps every poin
     await sleep(2);
   }
   await current(fixture);
-  const performed = (await count(fixture, "autoBackupPerformedCount")) ?? 0;
-  expect(performed).toBeGreaterThan(8);
+  expect(await runs()).toBeGreaterThan(8);
   expect(most).toBeLessThanOrEqual(40);
   expect(await restored(fixture)).toEqual(contents);
   for (const { time, contents: wanted } of states)

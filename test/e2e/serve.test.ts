@@ -114,7 +114,7 @@ describe("configuration", () => {
     const { code, output, log } = await runToEnd(["serve", "--config", config]);
     expect({ code, output }).toEqual({ code: 78, output: "" });
     expect(log).toMatch(
-      /^holdfast: Unknown key http_port .*Valid keys: data-dir, http-host, http-port/,
+      /^holdfast: Unknown key http_port .*Valid keys: data-dir, engine, .*, http-host, http-port/,
     );
     expect(log).not.toMatch(/\n\s+at /);
   });

@@ -42,9 +42,12 @@ export const remove = (name: string, more: Partial<DocumentWrite> = {}) =>
   post(name, "", { action: "DELETE", ...more });
 
 const opened = new Set<{ close(): Promise<void> }>();
+const engines = new Set<() => Promise<void> | undefined>();
 afterEach(async () => {
   for (const each of opened) await each.close();
   opened.clear();
+  for (const close of engines) await close();
+  engines.clear();
 });
 
 /** Creates a storage engine that keeps its files, if any, in directories of the test. */
@@ -59,6 +62,7 @@ export async function engineFixture(
   const clock: TestClock = { micros: 1_000_000_000 };
   const platform = { ...systemPlatform, nowMicros: () => clock.micros };
   const storageEngine = openStorageEngine({ platform, directoryOf: () => join(root, "index") });
+  if (storageEngine.close) engines.add(() => storageEngine.close?.());
   const backgroundErrors: unknown[] = [];
   const options: OpenIndexOptions = {
     link: "/core/document-index",

@@ -1,7 +1,13 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { checkConfiguration } from "../../host/config-check.js";
-import { givenSettings, readConfig, readLogConfig, variableOf } from "../../host/config.js";
-import { settings, shownValue } from "../../host/settings.js";
+import {
+  givenSettings,
+  readConfig,
+  readLogConfig,
+  shownValue,
+  variableOf,
+} from "../../host/config.js";
+import { settings } from "../../host/settings.js";
 import { printJsonValue } from "../output/json.js";
 import { table } from "../output/table.js";
 import type { CommandContext } from "../command-context.js";
