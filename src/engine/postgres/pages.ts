@@ -132,8 +132,14 @@ export class Pages {
     const { skip = 0 } = cursor;
     const sort = this.filters.sort(query.orderBy ?? []);
     const { filter, ...unfiltered } = query;
-    for await (const rows of this.matching(unfiltered, cursor, undefined, inSlot))
-      await sort.add({ rows, filter });
+    try {
+      for await (const rows of this.matching(unfiltered, cursor, undefined, inSlot))
+        await sort.add({ rows, filter });
+    } catch (error) {
+      // Drops what was added.
+      await sort.times(0, 0).catch(() => {});
+      throw error;
+    }
     const times = await sort.times(skip, query.limit + 1);
     const documents: DocumentVersion[] = [];
     let bytes = 0;
