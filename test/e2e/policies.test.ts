@@ -8,6 +8,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Webhook } from "standardwebhooks";
 import type { BackupResult } from "../../src/backup/backup-request.js";
 import { generateIdentity } from "../../src/encryption/identities.js";
@@ -16,7 +17,10 @@ import type { PolicySpec, RunKind } from "../../src/policy/policy.js";
 import type { PolicyRun } from "../../src/service/policies/policy-run.js";
 import { eventually } from "../support/eventually.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
+import type { Destination } from "../../src/destination/destination.js";
+import { MemoryDestination, MemoryScheme, MemoryStore } from "../support/memory-destination.js";
 import { policySpec as spec } from "../support/policy-spec.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
 import { startReceiver } from "../support/webhook-receiver.js";
 
 const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
@@ -578,6 +582,36 @@ test.each([
   expect(await policies.list()).toHaveLength(1);
 });
 
+test("a policy of a file counts from when the host first saw it, and a change or a pause misses no run", async () => {
+  const aheadMicros = { now: 0 };
+  const platform = { ...systemPlatform, nowMicros: () => Date.now() * 1000 + aheadMicros.now };
+  const root = temporaryDirectory();
+  const policies = `- name: filed\n  destination: ${join(root, "filed")}\n  schedule: { interval: 1h }\n  max_age: 90m\n`;
+  const fixture = await hostFixture({ platform, policies });
+  await fixture.put("a", {});
+  for (let round = 0; round < 2; round += 1) {
+    aheadMicros.now += 40 * 60_000_000;
+    await fixture.restart();
+  }
+  const ran = async (name: string) => (await fixture.host.policies.runs(name, 10)).runs;
+  await eventually(async () => (await ran("filed")).some(({ state }) => state === "SUCCEEDED"));
+  expect((await ran("filed")).map(({ reason }) => reason)).toEqual(["MISSED"]);
+
+  const policy = spec(fixture, {
+    schedule: { kind: "cron", expression: "0 0 29 2 *", timeZone: "UTC" },
+  });
+  await fixture.host.policies.create(policy);
+  aheadMicros.now += 120 * 60_000_000;
+  const hourly = { kind: "cron", expression: "0 * * * *", timeZone: "UTC" } as const;
+  await fixture.host.policies.update({ ...policy, schedule: hourly });
+  await fixture.host.policies.setPaused("daily", true);
+  aheadMicros.now += 120 * 60_000_000;
+  await fixture.host.policies.setPaused("daily", false);
+  await sleep(300);
+  expect(await ran("daily")).toEqual([]);
+  expect((await statusOf(fixture)).progress.missedRuns).toBe(0);
+});
+
 test("changes, pauses and removes a policy", async () => {
   const fixture = await hostFixture();
   const { policies } = fixture.host;
@@ -676,6 +710,59 @@ describe("a continuous policy", () => {
     await eventually(() => fixture.put("d", { n: 4 }).catch(() => undefined));
     expect(Object.keys(await fixture.contents())).toEqual(expect.arrayContaining(["a", "b", "d"]));
     expect(Object.keys(await fixture.contents())).not.toContain("c");
+  });
+
+  test("acknowledges no write that is not copied when it is changed or paused meanwhile", async () => {
+    const store = new MemoryStore();
+    let gate: Promise<void> | undefined;
+    /** A store that hangs while the gate is closed. */
+    const hanging = (bucket: string) =>
+      new Proxy<Destination>(new MemoryDestination(store, bucket), {
+        get(target, name) {
+          const member: unknown = Reflect.get(target, name);
+          if (name !== "put")
+            return typeof member === "function" ? (member.bind(target) as unknown) : member;
+          return async (...args: Parameters<Destination["put"]>) => {
+            await gate;
+            return target.put(...args);
+          };
+        },
+      });
+    const closeGate = () => {
+      let open = () => {};
+      gate = new Promise<void>((resolve) => (open = resolve));
+      return () => {
+        gate = undefined;
+        open();
+      };
+    };
+    const fixture = await hostFixture({ destinations: { memory: new MemoryScheme(hanging) } });
+    const policy = continuous(fixture, { destination: "memory:live", acknowledge: "COPIED" });
+    await fixture.host.policies.create(policy);
+    await fixture.put("a", { n: 1 });
+    const changes = [
+      () => fixture.host.policies.update({ ...policy, maxAgeMs: 3_600_000 }),
+      () => fixture.host.policies.setPaused("daily", true),
+    ];
+    for (const [round, change] of changes.entries()) {
+      const openGate = closeGate();
+      const acknowledged: string[] = [];
+      const write = (name: string) =>
+        fixture.put(name, { round }).then(() => acknowledged.push(name));
+      const before = write(`before${round}`);
+      await sleep(700);
+      const changed = change();
+      await sleep(100);
+      // A write during the change, while the earlier backups end.
+      const during = write(`during${round}`);
+      await sleep(700);
+      expect(acknowledged).toEqual([]);
+      openGate();
+      await Promise.all([before, during, changed]);
+    }
+    const { progress } = await statusOf(fixture);
+    expect(progress.destinations["memory:live"]?.positionMicros).toBeGreaterThan(0);
+    await fixture.put("after the pause", {});
   });
 
   test("degrades to asynchronous copies if the policy says so", async () => {

@@ -48,11 +48,13 @@ export class ContinuousBackups {
 
   constructor(private readonly options: ContinuousBackupsOptions) {}
 
-  /** Starts the backups of a policy, or starts them as the policy is now. */
+  /**
+   * Starts the backups of a policy, or starts them as the policy is now: writes that wait for their copy wait on, and
+   * no write passes in between.
+   */
   async start(spec: PolicySpec): Promise<void> {
-    await this.stop(spec.name);
-    const { indexOf } = this.options;
-    const index = indexOf(spec.indexLink);
+    const old = this.running.get(spec.name);
+    const index = this.options.indexOf(spec.indexLink);
     const barrier =
       spec.acknowledge === "COPIED"
         ? new CopiedBarrier({
@@ -62,12 +64,24 @@ export class ContinuousBackups {
             onChanged: () => this.options.onBlocked(),
           })
         : undefined;
-    this.running.set(spec.name, {
-      spec,
-      barrier,
-      autoBackup: this.open(spec, barrier),
-      removeBarrier: barrier ? index.addBarrier(barrier) : () => {},
-    });
+    const removeBarrier = barrier ? index.addBarrier(barrier) : () => {};
+    if (!old) {
+      this.running.set(spec.name, {
+        spec,
+        barrier,
+        autoBackup: this.open(spec, barrier),
+        removeBarrier,
+      });
+      return;
+    }
+    // Two do not write to a destination at once.
+    const started: Continuous = { spec, barrier, autoBackup: old.autoBackup, removeBarrier };
+    this.running.set(spec.name, started);
+    old.removeBarrier();
+    if (barrier && old.spec.indexLink === spec.indexLink) old.barrier?.handOver(barrier);
+    else old.barrier?.close();
+    await old.autoBackup.close();
+    if (this.running.get(spec.name) === started) started.autoBackup = this.open(spec, barrier);
   }
 
   /** Stops the backups of a policy; a run under way ends first. Writes no longer wait for them. */
@@ -75,9 +89,10 @@ export class ContinuousBackups {
     const found = this.running.get(name);
     if (!found) return;
     this.running.delete(name);
+    // Its last run may copy the writes that wait.
+    await found.autoBackup.close();
     found.removeBarrier();
     found.barrier?.close();
-    await found.autoBackup.close();
   }
 
   /** Reports that documents of an index were written. */

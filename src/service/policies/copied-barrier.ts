@@ -36,6 +36,8 @@ export class CopiedBarrier {
   private waiting: Waiter[] = [];
   private coveredMicros = 0;
   private problem: string | undefined;
+  /** The barrier of the policy as it is now, which holds the writes of this one. */
+  private successor: CopiedBarrier | undefined;
 
   constructor(private readonly options: CopiedBarrierOptions) {}
 
@@ -72,6 +74,7 @@ export class CopiedBarrier {
 
   /** Reports a backup that covers all writes up to a position. */
   performed(positionMicros: number): void {
+    this.successor?.performed(positionMicros);
     this.note(undefined);
     this.coveredMicros = Math.max(this.coveredMicros, positionMicros);
     const left: Waiter[] = [];
@@ -101,9 +104,23 @@ export class CopiedBarrier {
     }
   }
 
-  /** The policy no longer holds writes. */
+  /** Lets another barrier of the same index hold the writes that wait, when the policy was changed. */
+  handOver(successor: CopiedBarrier): void {
+    this.successor = successor;
+    for (const { micros, resolve, reject, timer } of this.waiting.splice(0)) {
+      clearTimeout(timer);
+      successor.copied(micros).then(resolve, reject);
+    }
+  }
+
+  /**
+   * The policy no longer holds writes. Those that wait were not copied, and their clients must not believe it:
+   * NOT_COPIED, unless the policy acknowledges writes without a copy.
+   */
   close(): void {
-    this.performed(Infinity);
+    if (this.waiting.length === 0) return;
+    this.failed("the policy was paused, changed or removed, or the host stops.");
+    this.note(undefined);
   }
 
   private note(problem: string | undefined): void {

@@ -82,7 +82,13 @@ export class Policies implements PolicyService {
       const endTimeMicros = platform.nowMicros();
       await history.add({ ...running, state: "INTERRUPTED", endTimeMicros });
     }
-    for (const policy of store.all()) await this.schedule(policy);
+    for (const policy of store.all()) {
+      const { name } = policy.spec;
+      // A file does not say since when: otherwise each start of the host would begin the interval anew.
+      if (policy.origin === "FILE" && progress.of(name).sinceMicros === undefined)
+        progress.change(name, (known) => (known.sinceMicros = platform.nowMicros()));
+      await this.schedule(policy);
+    }
   }
 
   /** Pauses continuous backups to destinations that `isSource` accepts. Resolves with what resumes them. */
@@ -170,6 +176,7 @@ export class Policies implements PolicyService {
     if (validateOnly) return this.view({ ...current, spec });
     const updated = await store.update(spec, revision);
     progress.keepDestinations(spec.name, destinationsOf(spec).map(withoutSecrets));
+    this.skipEarlier(updated);
     await this.schedule(updated);
     this.options.onChanged();
     return this.view(updated);
@@ -195,6 +202,7 @@ export class Policies implements PolicyService {
       return builtIn.view();
     }
     const changed = await store.setPaused(name, paused);
+    if (!paused) this.skipEarlier(changed);
     await this.schedule(changed);
     this.options.onChanged();
     return this.view(changed);
@@ -267,10 +275,25 @@ export class Policies implements PolicyService {
     return all;
   }
 
-  private async schedule({ spec, paused, createTimeMicros }: StoredPolicy): Promise<void> {
+  /** Since when a policy exists. */
+  private sinceMicros({ spec, origin, createTimeMicros }: StoredPolicy): number {
+    const { sinceMicros = createTimeMicros } = this.options.progress.of(spec.name);
+    return origin === "FILE" ? sinceMicros : createTimeMicros;
+  }
+
+  /** What was due before a change or a pause is not made up: the host was not down. */
+  private skipEarlier({ spec }: StoredPolicy): void {
+    const nowMs = Math.floor(this.options.platform.nowMicros() / 1000);
+    this.options.progress.change(spec.name, (known) => {
+      for (const { key } of tasksOf(spec)) known.lastDueMs[key] = nowMs;
+    });
+  }
+
+  private async schedule(policy: StoredPolicy): Promise<void> {
     const { runner, continuous } = this.options;
+    const { spec, paused } = policy;
     if (paused) runner.unschedule(spec.name);
-    else runner.schedule(spec, Math.floor(createTimeMicros / 1000));
+    else runner.schedule(spec, Math.floor(this.sinceMicros(policy) / 1000));
     if (paused || spec.schedule.kind !== "continuous") await continuous.stop(spec.name);
     else await continuous.start(spec);
   }
@@ -383,18 +406,15 @@ export class Policies implements PolicyService {
     return retryMs !== undefined || state === "RETRYING" ? "RETRYING" : "ACTIVE";
   }
 
-  private async problems({
-    spec,
-    paused,
-    createTimeMicros,
-  }: StoredPolicy): Promise<PolicyProblem[]> {
+  private async problems(policy: StoredPolicy): Promise<PolicyProblem[]> {
     const { progress, platform, hasDocuments, continuous } = this.options;
+    const { spec, paused } = policy;
     if (paused) return [];
     return problemsOf({
       spec,
       progress: progress.of(spec.name),
       nowMicros: platform.nowMicros(),
-      sinceMicros: createTimeMicros,
+      sinceMicros: this.sinceMicros(policy),
       hasDocuments: spec.maxAgeMs !== undefined && (await hasDocuments(spec.indexLink)),
       isCurrent: continuous.status(spec.name)?.state === "CURRENT",
       degraded: blockedText(continuous.blocked(spec.name)),
@@ -402,10 +422,11 @@ export class Policies implements PolicyService {
   }
 
   /** The next runs of all tasks of a policy, in their order. */
-  private nextRuns({ spec, paused, createTimeMicros }: StoredPolicy): number[] {
+  private nextRuns(policy: StoredPolicy): number[] {
+    const { spec, paused } = policy;
     if (paused) return [];
     const nowMs = Math.floor(this.options.platform.nowMicros() / 1000);
-    const anchorMs = Math.floor(createTimeMicros / 1000);
+    const anchorMs = Math.floor(this.sinceMicros(policy) / 1000);
     const [backup] = tasksOf(spec).filter(({ kind }) => kind === "BACKUP");
     if (!backup) return [];
     const runs = nextRuns(backup.schedule, nowMs, limits.policyNextRuns, anchorMs);

@@ -49,6 +49,8 @@ export interface RunFailure {
 
 /** What a policy has done. Times in microseconds since 1970, 0: never. */
 export interface PolicyProgress {
+  /** When the host first saw a policy of its file, from which intervals and ages count. Absent: at its creation. */
+  sinceMicros?: number;
   /** Planned time of the last run of each task that has ended, in milliseconds, by the key of the task. */
   lastDueMs: Record<string, number>;
   /** The run under way; after a kill, the one that was interrupted. */
