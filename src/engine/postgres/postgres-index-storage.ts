@@ -13,10 +13,10 @@ import type {
 } from "../engine.js";
 import type { BuildAnswer, BuildCall, BuildProgress } from "./build-process.js";
 import { createEmptyGeneration } from "./build.js";
-import { connect, type PostgresAddress } from "./connect.js";
+import type { PostgresAddress } from "./connect.js";
+import { inTransaction, withClient } from "./transaction.js";
 import { LiveIndex } from "./live-index.js";
 import { PostgresEngine, type PostgresEngineOptions } from "./postgres-engine.js";
-import { fromPostgres } from "./postgres-error.js";
 import { databaseClock, dropGeneration, type Tables } from "./tables.js";
 
 /** Where an index is, and who opens it. */
@@ -87,16 +87,8 @@ export class PostgresIndexStorage implements IndexStorage {
   }
 
   async removeLeftovers(): Promise<void> {
-    const { tables, hostId } = this.options;
-    await this.use("Removing leftovers of", async (client) => {
-      // Those of other hosts may be under construction, or about to become live.
-      const { rows } = await client.query<{ number: number }>(
-        `SELECT g.number FROM ${tables.generation} g JOIN ${tables.idx} i ON i.id = g.idx
-         WHERE g.idx = $1 AND (g.was_live OR g.builder = $2) AND g.number <> i.live AND g.number IS DISTINCT FROM i.previous`,
-        [this.id, hostId],
-      );
-      for (const { number } of rows) await this.drop(client, number);
-    });
+    // Those that other hosts build may be about to become live.
+    await this.dropOthers("g.was_live OR g.builder = $2", [this.options.hostId]);
   }
 
   async build({
@@ -191,12 +183,17 @@ export class PostgresIndexStorage implements IndexStorage {
   }
 
   async discardReplaced(): Promise<void> {
+    await this.dropOthers("g.was_live", []);
+  }
+
+  /** Removes generations that a condition selects, except the live and the previous one. */
+  private async dropOthers(condition: string, values: readonly string[]): Promise<void> {
     const { tables } = this.options;
-    await this.use("Restoring", async (client) => {
+    await this.use("Removing earlier generations of", async (client) => {
       const { rows } = await client.query<{ number: number }>(
         `SELECT g.number FROM ${tables.generation} g JOIN ${tables.idx} i ON i.id = g.idx
-         WHERE g.idx = $1 AND g.was_live AND g.number <> i.live AND g.number IS DISTINCT FROM i.previous`,
-        [this.id],
+         WHERE g.idx = $1 AND (${condition}) AND g.number <> i.live AND g.number IS DISTINCT FROM i.previous`,
+        [this.id, ...values],
       );
       for (const { number } of rows) await this.drop(client, number);
     });
@@ -232,34 +229,6 @@ export class PostgresIndexStorage implements IndexStorage {
 
   private use<T>(what: string, work: (client: Client) => Promise<T>): Promise<T> {
     return withClient(this.options.address, `${what} ${this.index.link}`, work);
-  }
-}
-
-async function withClient<T>(
-  address: PostgresAddress,
-  what: string,
-  work: (client: Client) => Promise<T>,
-): Promise<T> {
-  let client: Client | undefined;
-  try {
-    client = await connect(address);
-    return await work(client);
-  } catch (thrown) {
-    throw fromPostgres(thrown, what);
-  } finally {
-    await client?.end().catch(() => {});
-  }
-}
-
-async function inTransaction<T>(client: Client, work: () => Promise<T>): Promise<T> {
-  await client.query("BEGIN; SET LOCAL synchronous_commit = on");
-  try {
-    const result = await work();
-    await client.query("COMMIT");
-    return result;
-  } catch (thrown) {
-    await client.query("ROLLBACK").catch(() => {});
-    throw thrown;
   }
 }
 

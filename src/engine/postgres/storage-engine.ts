@@ -8,10 +8,10 @@ import type {
   StorageEngine,
   TemporaryIndex,
 } from "../engine.js";
-import { connect, databaseName, type PostgresAddress } from "./connect.js";
+import { databaseName, type PostgresAddress } from "./connect.js";
+import { withClient } from "./transaction.js";
 import { Presence } from "./presence.js";
 import { PostgresIndexStorage } from "./postgres-index-storage.js";
-import { fromPostgres } from "./postgres-error.js";
 import { checkTables, createTables, tablesOf, type Tables } from "./tables.js";
 
 /** What the engine is opened with. */
@@ -90,17 +90,10 @@ async function withServer(
   work: (client: Client) => Promise<void>,
 ): Promise<void> {
   const name = databaseName(address);
-  try {
-    const client = await connect(address);
-    try {
-      await requireSafe(client, name);
-      await work(client);
-    } finally {
-      await client.end().catch(() => {});
-    }
-  } catch (thrown) {
-    throw fromPostgres(thrown, `Opening the database ${name}`);
-  }
+  await withClient(address, `Opening the database ${name}`, async (client) => {
+    await requireSafe(client, name);
+    await work(client);
+  });
 }
 
 /** CONFIGURATION_INVALID for a server that is too old, or that may lose or tear what it acknowledged. */

@@ -1,5 +1,6 @@
 import type { Client } from "pg";
 import { HostError } from "../../errors.js";
+import { inTransaction } from "./transaction.js";
 
 /** Version of the tables. The format of backups has a version of its own. */
 export const formatVersion = 1;
@@ -54,8 +55,7 @@ export const databaseClock = "(extract(epoch FROM clock_timestamp()) * 1000000):
  */
 export async function createTables(client: Client, tables: Tables): Promise<void> {
   const { schema, idx, generation, generationNumber, pin, setting, host } = tables;
-  await client.query("BEGIN");
-  try {
+  await inTransaction(client, async () => {
     await client.query("SELECT pg_advisory_xact_lock(hashtextextended('holdfast ' || $1, 0))", [
       schema,
     ]);
@@ -76,11 +76,7 @@ export async function createTables(client: Client, tables: Tables): Promise<void
         await client.query(statement);
       await client.query(`INSERT INTO ${setting} VALUES ('format', $1)`, [String(formatVersion)]);
     }
-    await client.query("COMMIT");
-  } catch (thrown) {
-    await client.query("ROLLBACK").catch(() => {});
-    throw thrown;
-  }
+  });
 }
 
 /** Returns whether the tables exist. FORMAT_TOO_NEW, INDEX_DAMAGED. */
