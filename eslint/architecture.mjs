@@ -35,7 +35,7 @@ const arrows = {
     types: ["engine", "store"],
   },
   "backup/retention.ts": {},
-  policy: { types: ["backup", "segment"] },
+  policy: { parts: ["security"], types: ["backup", "segment"] },
   notification: { parts: ["destination", "security", "io"] },
   operation: { parts: ["io"], types: ["backup"] },
   stats: {},

@@ -179,6 +179,12 @@ export class HostError extends Error {
     );
   }
 
+  /** Returns the same error of a field of the request, which its message and metadata name. */
+  inField(field: string): HostError {
+    const metadata = { ...this.metadata, field };
+    return new HostError(this.reason, `${field}: ${this.message}`, { metadata, cause: this });
+  }
+
   /** Serializes the error without its cause. */
   toRecord(): HostErrorRecord {
     return { reason: this.reason, message: this.message, metadata: this.metadata };

@@ -109,6 +109,7 @@ export async function openPolicies(
     hostId,
     productVersion,
     progress,
+    history,
     onFailed(spec, { reason, message }) {
       logger.warn(
         { policy: spec.name, reason, problem: message },
@@ -215,6 +216,7 @@ function builtInPolicy(
         problems:
           status.enabled && problem !== undefined ? [{ kind: "failing", message: problem }] : [],
         nextRunsMicros: [],
+        otherRuns: [],
         retryMicros: 0,
         degraded: false,
         warnings: [],

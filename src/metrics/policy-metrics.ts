@@ -1,4 +1,5 @@
 import { Counter, type Registry } from "prom-client";
+import type { DestinationProgress } from "../service/policies/policy-progress.js";
 import type { PolicyView } from "../service/policies/policy-service.js";
 import { gaugesOf, microsToSeconds } from "./gauges.js";
 
@@ -45,7 +46,17 @@ export function policyMetrics(registry: Registry): (policies: readonly PolicyVie
   );
   const damaged = gauge(
     "holdfast_policy_damaged",
-    "1 if the last verification or restore test at a destination failed, else 0.",
+    "1 if the last verification or restore test at a destination found damage, or backups are gone, else 0.",
+    byDestination,
+  );
+  const tested = gauge(
+    "holdfast_policy_restore_test_passed",
+    "1 if the last restore test at a destination passed, else 0.",
+    byDestination,
+  );
+  const unproven = gauge(
+    "holdfast_policy_restore_unproven_seconds",
+    "For how long no restore test at a destination has passed and compared, of a policy that has them: at most since the policy exists, in seconds.",
     byDestination,
   );
   const proven = gauge(
@@ -106,11 +117,16 @@ export function policyMetrics(registry: Registry): (policies: readonly PolicyVie
         places.map(({ known, labels }) => [labels, known.lastVerification?.timeMicros ?? 0]),
       ),
     );
-    damaged(
-      places.map(({ known, labels }) => [
-        labels,
-        known.lastVerification?.passed === false || known.lastRestoreTest?.passed === false ? 1 : 0,
-      ]),
+    damaged(places.map(({ known, labels }) => [labels, isDamaged(known) ? 1 : 0]));
+    tested(
+      places.flatMap(({ known: { lastRestoreTest }, labels }) =>
+        lastRestoreTest ? [[labels, lastRestoreTest.passed ? 1 : 0] as const] : [],
+      ),
+    );
+    unproven(
+      all.flatMap(({ view, labels }) =>
+        view.policy.spec.restoreTest ? view.uris.map((uri) => unprovenAt(view, labels, uri)) : [],
+      ),
     );
     proven(timestamps(places.map(({ known, labels }) => [labels, known.lastProvenRestoreMicros])));
     restore(
@@ -130,6 +146,21 @@ export function policyMetrics(registry: Registry): (policies: readonly PolicyVie
 }
 
 type Series = readonly [Readonly<Record<string, string>>, number];
+
+const isDamaged = ({ lastVerification, lastRestoreTest, goneMicros }: DestinationProgress) =>
+  lastVerification?.passed === false ||
+  lastRestoreTest?.reason === "BACKUP_DAMAGED" ||
+  goneMicros !== undefined;
+
+function unprovenAt(
+  { policy, progress, nowMicros }: PolicyView,
+  labels: { policy: string },
+  destination: string,
+): Series {
+  const provenMicros = progress.destinations[destination]?.lastProvenRestoreMicros ?? 0;
+  const sinceMicros = Math.max(provenMicros, policy.createTimeMicros);
+  return [{ ...labels, destination }, Math.max(0, microsToSeconds(nowMicros - sinceMicros))];
+}
 
 /** Leaves out what never happened. */
 function timestamps(series: readonly Series[]): Series[] {

@@ -1,4 +1,6 @@
+import { isIP } from "node:net";
 import { parseHttpUri } from "../destination/http/uri.js";
+import { checkAddress, type AddressPolicy } from "../destination/network/address-policy.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import { policyEventTypes, type WebhookTarget } from "./event.js";
@@ -32,6 +34,20 @@ export function checkWebhook({ url, secret, events }: WebhookTarget, field: stri
  */
 export function checkHeartbeatUrl(url: string, field: string): void {
   checkUrl(url, field);
+}
+
+/**
+ * Throws ADDRESS_NOT_ALLOWED with the field in the metadata if a URL has an address, and no name, to which the policy
+ * does not allow connections. Names are checked when they are looked up, at each request.
+ */
+export function checkLiteralAddress(policy: AddressPolicy, url: string, field: string): void {
+  const { hostname, port } = parseHttpUri(url);
+  if (!isIP(hostname)) return;
+  try {
+    checkAddress(policy, hostname, port, hostname);
+  } catch (thrown) {
+    throw HostError.from(thrown).inField(field);
+  }
 }
 
 function checkUrl(url: string, field: string): void {

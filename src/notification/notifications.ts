@@ -4,6 +4,7 @@ import type { ClientTls } from "../destination/network/tls.js";
 import { HostError } from "../errors.js";
 import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
+import { checkHeartbeatUrl, checkLiteralAddress, checkWebhook } from "./check-target.js";
 import type { NotificationClock } from "./clock.js";
 import { toDelivery, urlDigest, type Delivery, type StoredDelivery } from "./delivery.js";
 import { DeliveryLog } from "./delivery-log.js";
@@ -59,6 +60,18 @@ export class Notifications {
     const { platform, directory, clock, onProblem } = options;
     const path = `${directory}/deliveries.json`;
     return new Notifications(options, await DeliveryLog.open({ platform, path, clock, onProblem }));
+  }
+
+  /** Throws as `checkWebhook`, and ADDRESS_NOT_ALLOWED for an address to which this host may not connect. */
+  checkWebhook(target: WebhookTarget, field: string): void {
+    checkWebhook(target, field);
+    checkLiteralAddress(this.options.policy, target.url, `${field}.url`);
+  }
+
+  /** Throws as `checkHeartbeatUrl`, and ADDRESS_NOT_ALLOWED. */
+  checkHeartbeat(url: string, field: string): void {
+    checkHeartbeatUrl(url, field);
+    checkLiteralAddress(this.options.policy, url, field);
   }
 
   /** Starts sending, also what an earlier run left pending. Call it when `targetsOf` knows all policies. */

@@ -1,5 +1,6 @@
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
+import { withoutSecrets } from "../security/secrets.js";
 import type { Compression } from "../segment/format.js";
 import type { VerifyLevel } from "../backup/verification.js";
 import { checkTimeZone } from "./calendar.js";
@@ -94,12 +95,16 @@ function checkDestination(uri: string, field: string): void {
 }
 
 function checkCopies({ destination, copies, schedule }: PolicySpec): void {
-  const seen = new Set([destination]);
+  const seen = new Set([comparableUri(destination)]);
   for (const [i, copy] of copies.entries()) {
     const field = `copies[${i}]`;
-    if (seen.has(copy.destination))
-      throw fieldError(`${field}.destination`, `${copy.destination} is named twice.`);
-    seen.add(copy.destination);
+    const uri = comparableUri(copy.destination);
+    if (seen.has(uri))
+      throw fieldError(
+        `${field}.destination`,
+        `${withoutSecrets(copy.destination)} is named twice. A copy must be elsewhere.`,
+      );
+    seen.add(uri);
     if (copy.schedule) checkTimed(copy.schedule, `${field}.schedule`);
     else if (schedule.kind === "continuous")
       throw fieldError(
@@ -152,4 +157,12 @@ export function tasksOf(spec: PolicySpec): PolicyTask[] {
 /** Returns the URIs of all destinations of a policy; the first one is not a copy. */
 export function destinationsOf({ destination, copies }: PolicySpec): string[] {
   return [destination, ...copies.map((copy) => copy.destination)];
+}
+
+/** Equal for the ways to write a URI, such as file:/a, file://localhost/a/ and file:///b/../a. */
+export function comparableUri(uri: string): string {
+  const normal = URL.canParse(uri) ? new URL(uri).href : uri;
+  return withoutSecrets(normal)
+    .replace(/^file:\/\/localhost\//, "file:///")
+    .replace(/\/+$/, "");
 }

@@ -47,6 +47,7 @@ test("backs up, copies, retains, verifies and restores on trial", async () => {
   });
   const created = await fixture.host.policies.create(policy);
   expect(created.nextRunsMicros).toHaveLength(5);
+  expect(created.otherRuns).toEqual([]);
   const names: string[] = [];
   for (let i = 0; i < 4; i += 1) {
     await fixture.put(`d${i}`, { i });
@@ -122,6 +123,100 @@ test("keeps what other hosts wrote, and what a client wrote, to the rules", asyn
     expect.objectContaining({ name: names[0], keep: false }),
   ]);
   expect(manifestsIn(fixture, "primary")).toHaveLength(4);
+});
+
+test("plans each task, and warns of a limit of age that each pause between backups exceeds", async () => {
+  const fixture = await hostFixture();
+  const hourly = { kind: "interval", everyMs: 3_600_000 } as const;
+  const { policies } = fixture.host;
+  const view = await policies.create(
+    spec(fixture, {
+      schedule: { kind: "continuous" },
+      copies: [{ destination: fixture.uri("copy"), schedule: hourly }],
+      verify: { level: "FULL", schedule: { kind: "interval", everyMs: 7_200_000 } },
+      restoreTest: { schedule: { kind: "interval", everyMs: 14_400_000 } },
+      maxAgeMs: 60_000,
+    }),
+  );
+  expect(view.nextRunsMicros).toEqual([]);
+  expect(view.otherRuns.map(({ kind, destination }) => [kind, destination])).toEqual([
+    ["COPY", fixture.uri("copy")],
+    ["VERIFY", ""],
+    ["RESTORE_TEST", ""],
+  ]);
+  const [copy, verify] = view.otherRuns;
+  expect((verify?.timeMicros ?? 0) - (copy?.timeMicros ?? 0)).toBe(3_600_000_000);
+  expect(view.warnings).toEqual([]);
+  await policies.setPaused("daily", true);
+  expect((await statusOf(fixture)).otherRuns).toEqual([]);
+  const tooShort = spec(fixture, {
+    name: "hourly",
+    destination: fixture.uri("hourly"),
+    schedule: hourly,
+    maxAgeMs: 1_800_000,
+  });
+  expect((await policies.create(tooShort)).warnings).toEqual([
+    expect.stringMatching(/^Backups are up to 1h apart, and max_age is 30m/),
+  ]);
+});
+
+test("a restore test that could not compare proves nothing, and a failed one is damage only if it found some", async () => {
+  const fixture = await hostFixture();
+  const weekly = { kind: "cron", expression: "0 4 * * 0", timeZone: "UTC" } as const;
+  const policy = spec(fixture, {
+    restoreTest: { schedule: weekly },
+    copies: [{ destination: fixture.uri("copy"), schedule: weekly }],
+  });
+  await fixture.host.policies.create(policy);
+  const metric = async (name: string, directory: string) => {
+    const text = await (
+      await fetch(`http://127.0.0.1:${fixture.host.httpAddress.port}/metrics`)
+    ).text();
+    const line = text
+      .split("\n")
+      .find((one) => one.startsWith(`holdfast_policy_${name}{`) && one.includes(`/${directory}"`));
+    return line === undefined ? undefined : Number(line.split(" ").at(-1));
+  };
+  await fixture.put("a", { n: 1 });
+  await run(fixture);
+  // The copy has no backup yet: its test fails, and finds no damage.
+  expect(await run(fixture, "RESTORE_TEST")).toMatchObject({ state: "FAILED" });
+  expect(await metric("damaged", "copy")).toBe(0);
+  expect(await metric("restore_test_passed", "copy")).toBe(0);
+  expect(await metric("restore_test_passed", "primary")).toBe(1);
+  expect(await metric("restore_unproven_seconds", "copy")).toBeGreaterThan(0);
+  const provenOf = async (directory: string) =>
+    (await statusOf(fixture)).progress.destinations[fixture.uri(directory)]
+      ?.lastProvenRestoreMicros;
+  const proven = await provenOf("primary");
+  expect(proven).toBeGreaterThan(0);
+  // After a restore the live index has another history than the backup.
+  await fixture.restore("primary");
+  await run(fixture, "RESTORE_TEST");
+  const { lastRestoreTest } =
+    (await statusOf(fixture)).progress.destinations[fixture.uri("primary")] ?? {};
+  expect(lastRestoreTest).toMatchObject({ passed: true, compared: false });
+  expect(await provenOf("primary")).toBe(proven);
+});
+
+test.each([
+  [
+    "an address that is never allowed",
+    { heartbeats: ["http://169.254.169.254/key"] },
+    "notify.heartbeats[0]",
+  ],
+  [
+    "such an address in another form",
+    { webhooks: [{ url: "http://[::ffff:169.254.169.254]/", secret, events: [] }] },
+    "notify.webhooks[0].url",
+  ],
+])("refuses to notify %s", async (_what, notify, field) => {
+  const fixture = await hostFixture();
+  await expect(fixture.host.policies.create(spec(fixture, notify))).rejects.toMatchObject({
+    reason: "ADDRESS_NOT_ALLOWED",
+    metadata: { field },
+  });
+  expect(await fixture.host.policies.list()).toHaveLength(1);
 });
 
 test("reports damage, tells webhooks and heartbeats, and recovers", async () => {
@@ -710,6 +805,15 @@ describe("a continuous policy", () => {
     await eventually(() => fixture.put("d", { n: 4 }).catch(() => undefined));
     expect(Object.keys(await fixture.contents())).toEqual(expect.arrayContaining(["a", "b", "d"]));
     expect(Object.keys(await fixture.contents())).not.toContain("c");
+    // The history keeps the outage.
+    const outages = await eventually(async () => {
+      const { runs } = await fixture.host.policies.runs("daily", 10);
+      return runs.length > 0 ? runs : undefined;
+    });
+    expect(outages).toHaveLength(1);
+    expect(outages[0]).toMatchObject({ kind: "BACKUP", reason: "CONTINUOUS", state: "FAILED" });
+    expect(outages[0]?.endTimeMicros).toBeGreaterThan(outages[0]?.startTimeMicros ?? Infinity);
+    expect(outages[0]?.steps[0]?.error?.message).toContain("primary");
   });
 
   test("acknowledges no write that is not copied when it is changed or paused meanwhile", async () => {

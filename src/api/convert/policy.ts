@@ -198,6 +198,11 @@ function toStatus(view: PolicyView): MessageInitShape<typeof PolicyStatusSchema>
     healthy: problems.length === 0,
     problems: problems.map(({ message }) => message),
     nextRunsMicros: view.nextRunsMicros.map(toInt64),
+    otherRuns: view.otherRuns.map(({ kind, destination, timeMicros }) => ({
+      kind: PolicyRunKind[kind],
+      destination,
+      timeMicros: toInt64(timeMicros),
+    })),
     lastSuccessMicros: toInt64(progress.lastSuccessMicros),
     lastFailureMicros: toInt64(failures[0]?.timeMicros ?? 0),
     lastError: failures[0]?.message ?? "",

@@ -17,11 +17,17 @@ export function destinationTable(destinations: readonly PolicyDestination[], now
     destinations.map((one) => [
       `${displayUri(one.uri)}${one.copy ? " (copy)" : ""}`,
       formatAge(one.lastSuccessMicros, now),
-      one.copy ? formatDuration(one.lagMicros) : "",
+      lagText(one),
       verificationText(one, now),
       restoreTestText(one, now),
     ]),
   );
+}
+
+/** Before the first backup there is nothing to be behind of. */
+function lagText({ copy, lagMicros, lastSuccessMicros }: PolicyDestination): string {
+  if (!copy) return "";
+  return lagMicros === 0n && lastSuccessMicros === 0n ? "-" : formatDuration(lagMicros);
 }
 
 function verificationText({ lastVerification }: PolicyDestination, now: bigint): string {

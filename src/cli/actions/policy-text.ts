@@ -1,6 +1,7 @@
 import { Compression, VerifyLevel } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import {
   Acknowledge,
+  PolicyRunKind,
   PolicySource,
   PolicyState,
   WhenUnreachable,
@@ -135,8 +136,22 @@ function statusLines({ formatTime }: Times, policy: BackupPolicy, now: bigint): 
   if (status.missedRuns > 0n) lines.push(["missed runs", `${status.missedRuns}, made up`]);
   const [first, ...others] = status.nextRunsMicros;
   lines.push(["next runs", first === undefined ? nextRunText(policy, now) : formatTime(first)]);
-  return [...lines, ...others.map((micros): Line => ["", formatTime(micros)])];
+  lines.push(...others.map((micros): Line => ["", formatTime(micros)]));
+  for (const { kind, destination, timeMicros } of status.otherRuns)
+    lines.push([
+      `next ${otherRuns[kind]}`,
+      `${formatTime(timeMicros)}${destination && ` to ${displayUri(destination)}`}`,
+    ]);
+  return lines;
 }
+
+const otherRuns: Record<PolicyRunKind, string> = {
+  [PolicyRunKind.UNSPECIFIED]: "run",
+  [PolicyRunKind.BACKUP]: "backup",
+  [PolicyRunKind.VERIFY]: "verification",
+  [PolicyRunKind.RESTORE_TEST]: "restore test",
+  [PolicyRunKind.COPY]: "copy",
+};
 
 const lastProvenRestore = (status: PolicyStatus | undefined): bigint =>
   (status?.destinations ?? []).reduce(

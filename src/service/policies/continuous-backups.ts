@@ -8,7 +8,9 @@ import { withoutSecrets } from "../../security/secrets.js";
 import type { ManagementOptions } from "../backups/management-options.js";
 import { CopiedBarrier, type BlockedCopies } from "./copied-barrier.js";
 import { restoresFromMicros } from "./plan-retention.js";
-import { withoutFailure, type PolicyProgressFile } from "./policy-progress.js";
+import { withoutFailure, type PolicyProgressFile, type RunFailure } from "./policy-progress.js";
+import type { PolicyRun } from "./policy-run.js";
+import type { RunHistory } from "./run-history.js";
 
 /** Dependencies of ContinuousBackups. */
 export interface ContinuousBackupsOptions extends Pick<
@@ -26,6 +28,8 @@ export interface ContinuousBackupsOptions extends Pick<
   | "productVersion"
 > {
   progress: PolicyProgressFile;
+  /** Receives outages. */
+  history: RunHistory;
   /** Called when backups of a policy start to fail. */
   onFailed(spec: PolicySpec, error: HostError): void;
   /** Called after each backup; `failuresBefore` counts the failed ones before it. */
@@ -162,14 +166,15 @@ export class ContinuousBackups {
 
   private ran(spec: PolicySpec, barrier: CopiedBarrier | undefined, run: AutoBackupRun): void {
     if (run.outcome === "skipped") return;
-    const { progress, platform, onFailed, onSucceeded } = this.options;
+    const { progress, history, platform, onFailed, onSucceeded } = this.options;
     const uri = withoutSecrets(spec.destination);
     const timeMicros = platform.nowMicros();
     if (run.outcome === "failed") {
       const { reason, message } = run.error;
       barrier?.failed(message);
-      progress.change(spec.name, (known) => {
-        known.failures["BACKUP"] = { count: run.attempts, timeMicros, reason, message };
+      progress.change(spec.name, ({ failures }) => {
+        const { sinceMicros = timeMicros } = failures["BACKUP"] ?? {};
+        failures["BACKUP"] = { count: run.attempts, sinceMicros, timeMicros, reason, message };
       });
       progress.changeDestination(spec.name, uri, { lastError: message });
       if (run.attempts === 1) onFailed(spec, run.error);
@@ -177,7 +182,8 @@ export class ContinuousBackups {
     }
     const { name, positionMicros, window } = run.backup;
     if (run.foundNone) progress.noteGone(spec.name, uri, timeMicros);
-    const failuresBefore = progress.of(spec.name).failures["BACKUP"]?.count ?? 0;
+    const failure = progress.of(spec.name).failures["BACKUP"];
+    if (failure) void history.add(outage(spec, platform.randomId(), failure, timeMicros));
     progress.note(spec.name, (known) => {
       known.failures = withoutFailure(known, "BACKUP");
       known.lastSuccessMicros = timeMicros;
@@ -192,8 +198,38 @@ export class ContinuousBackups {
     });
     const copies = spec.copies.map(({ destination }) => withoutSecrets(destination));
     progress.noteBehind(spec.name, copies, positionMicros, timeMicros);
-    onSucceeded(spec, failuresBefore);
+    onSucceeded(spec, failure?.count ?? 0);
   }
+}
+
+/** A time in which backups failed, as a run: from the first failure to the next backup. */
+function outage(
+  spec: PolicySpec,
+  id: string,
+  { sinceMicros, timeMicros, reason, message }: RunFailure,
+  endTimeMicros: number,
+): PolicyRun {
+  const startTimeMicros = Math.min(sinceMicros ?? timeMicros, endTimeMicros);
+  return {
+    id,
+    policy: spec.name,
+    kind: "BACKUP",
+    reason: "CONTINUOUS",
+    state: "FAILED",
+    startTimeMicros,
+    endTimeMicros,
+    steps: [
+      {
+        kind: "backup",
+        destination: withoutSecrets(spec.destination),
+        durationMicros: endTimeMicros - startTimeMicros,
+        bytes: 0,
+        removedBackups: [],
+        warnings: [],
+        error: { reason, message },
+      },
+    ],
+  };
 }
 
 function recipientsOf(

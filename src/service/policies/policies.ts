@@ -1,14 +1,12 @@
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
-import { checkHeartbeatUrl, checkWebhook } from "../../notification/check-target.js";
 import type { Delivery } from "../../notification/delivery.js";
-import type { HeartbeatStatus } from "../../notification/heartbeats.js";
 import type { Notifications } from "../../notification/notifications.js";
 import { HostError } from "../../errors.js";
 import type { Platform } from "../../io/platform.js";
-import { formatTime } from "../../io/time.js";
 import { limits } from "../../limits.js";
 import {
   checkPolicy,
+  comparableUri,
   destinationsOf,
   fieldError,
   tasksOf,
@@ -16,18 +14,20 @@ import {
   type RunKind,
 } from "../../policy/policy.js";
 import { checkRetention, type RetentionRules } from "../../policy/retention.js";
-import { nextRuns } from "../../policy/schedule.js";
+import { nextRuns, type Schedule } from "../../policy/schedule.js";
 import { withoutSecrets } from "../../security/secrets.js";
 import type { ManagementService } from "../backups/management-service.js";
 import type { ContinuousBackups } from "./continuous-backups.js";
 import type { BlockedCopies } from "./copied-barrier.js";
 import { problemsOf, type PolicyProblem } from "./policy-health.js";
+import { sharingOf, warningsOf, type Sharing } from "./policy-warnings.js";
 import type { PolicyEvents } from "./policy-events.js";
 import type { PolicyProgressFile } from "./policy-progress.js";
 import type { PolicyRun } from "./policy-run.js";
 import type { PolicyRunner } from "./policy-runner.js";
 import type {
   ChangeOptions,
+  PlannedRun,
   PolicyPage,
   PolicyPreview,
   PolicyService,
@@ -93,17 +93,17 @@ export class Policies implements PolicyService {
 
   /** Pauses continuous backups to destinations that `isSource` accepts. Resolves with what resumes them. */
   pause(isSource: (destination: string) => boolean): Promise<() => void> {
-    return this.options.continuous.pause((destination) => isSource(comparable(destination)));
+    return this.options.continuous.pause((destination) => isSource(comparableUri(destination)));
   }
 
   /** Whether a policy with a schedule backs up to a destination, where retention decides what stays. */
   hasScheduled(destination: string): boolean {
-    const wanted = comparable(destination);
+    const wanted = comparableUri(destination);
     return this.options.store
       .all()
       .some(
         ({ spec }) =>
-          spec.schedule.kind !== "continuous" && comparable(spec.destination) === wanted,
+          spec.schedule.kind !== "continuous" && comparableUri(spec.destination) === wanted,
       );
   }
 
@@ -115,7 +115,7 @@ export class Policies implements PolicyService {
 
   async list({ count = Infinity, after = "" }: PolicyPage = {}): Promise<PolicyView[]> {
     const { store, builtIn } = this.options;
-    const sharing = this.sharing();
+    const sharing = sharingOf(this.options.store.all());
     const names = [builtIn.name, ...store.all().map(({ spec }) => spec.name)];
     const views: PolicyView[] = [];
     for (const name of names.filter((one) => one > after).sort()) {
@@ -300,6 +300,7 @@ export class Policies implements PolicyService {
 
   /** Throws REQUEST_INVALID with the field in the metadata, and INDEX_NOT_FOUND. */
   async check(spec: PolicySpec): Promise<void> {
+    const { notifications } = this.options;
     checkPolicy(spec);
     this.options.requireIndex(spec.indexLink);
     for (const [i, recipient] of spec.recipients.entries())
@@ -309,9 +310,9 @@ export class Policies implements PolicyService {
           "is not a recipient of age (age1...): its form, checksum or length is wrong. Copy it again.",
         );
     for (const [i, webhook] of spec.webhooks.entries())
-      checkWebhook(webhook, `notify.webhooks[${i}]`);
+      notifications.checkWebhook(webhook, `notify.webhooks[${i}]`);
     for (const [i, url] of spec.heartbeats.entries())
-      checkHeartbeatUrl(url, `notify.heartbeats[${i}]`);
+      notifications.checkHeartbeat(url, `notify.heartbeats[${i}]`);
   }
 
   /** Writes a small object at each destination that is new. Errors name the field. */
@@ -323,11 +324,7 @@ export class Policies implements PolicyService {
       try {
         await this.options.management.checkDestination(uri, signal);
       } catch (thrown) {
-        const { reason, message, metadata } = HostError.from(thrown);
-        throw new HostError(reason, `${field}: ${message}`, {
-          metadata: { ...metadata, field },
-          cause: thrown,
-        });
+        throw HostError.from(thrown).inField(field);
       }
     }
   }
@@ -356,25 +353,15 @@ export class Policies implements PolicyService {
     }
   }
 
-  /** Policies by the directories that they back up or copy to. */
-  private sharing(): Sharing {
-    const found = new Map<string, { name: string; rules: string }[]>();
-    for (const { spec } of this.options.store.all()) {
-      const one = { name: spec.name, rules: rulesOf(spec) };
-      for (const directory of directoriesOf(spec)) {
-        const sharing = found.get(directory);
-        if (sharing) sharing.push(one);
-        else found.set(directory, [one]);
-      }
-    }
-    return found;
-  }
-
-  private async view(policy: StoredPolicy, sharing: Sharing = this.sharing()): Promise<PolicyView> {
+  private async view(
+    policy: StoredPolicy,
+    sharing: Sharing = sharingOf(this.options.store.all()),
+  ): Promise<PolicyView> {
     const { runner, continuous, progress, platform, notifications } = this.options;
     const { spec } = policy;
     const retryMs = runner.retryMs(spec);
     const heartbeats = notifications.heartbeats(spec.name, spec.heartbeats);
+    const nextRunsMicros = this.nextRuns(policy);
     const deliveries = spec.webhooks.length === 0 ? [] : notifications.deliveries(spec.name);
     return {
       policy,
@@ -382,16 +369,13 @@ export class Policies implements PolicyService {
       nowMicros: platform.nowMicros(),
       state: this.stateOf(policy, retryMs),
       problems: await this.problems(policy),
-      nextRunsMicros: this.nextRuns(policy),
+      nextRunsMicros,
+      otherRuns: this.otherRuns(policy),
       retryMicros: (retryMs ?? 0) * 1000,
       progress: progress.of(spec.name),
       degraded: continuous.blocked(spec.name)?.whenUnreachable === "DEGRADE",
       heartbeats,
-      warnings: [
-        ...sharedWarnings(spec, sharing),
-        ...heartbeats.filter(({ lastError }) => lastError !== "").map(heartbeatWarning),
-        ...spec.webhooks.flatMap(({ url }) => webhookWarning(withoutSecrets(url), deliveries)),
-      ],
+      warnings: warningsOf({ spec, sharing, heartbeats, deliveries, nextRunsMicros }),
     };
   }
 
@@ -421,16 +405,32 @@ export class Policies implements PolicyService {
     });
   }
 
-  /** The next runs of all tasks of a policy, in their order. */
+  /** The next backups of a policy, in microseconds since 1970. */
   private nextRuns(policy: StoredPolicy): number[] {
     const { spec, paused } = policy;
+    return paused ? [] : this.planned(policy, spec.schedule, limits.policyNextRuns);
+  }
+
+  /** The next run of each task of a policy that is no backup, in their order. */
+  private otherRuns(policy: StoredPolicy): PlannedRun[] {
+    const { spec, paused } = policy;
     if (paused) return [];
+    return tasksOf(spec)
+      .filter(({ kind }) => kind !== "BACKUP")
+      .flatMap(({ kind, schedule, copy = "" }) =>
+        this.planned(policy, schedule, 1).map((timeMicros) => ({
+          kind,
+          destination: withoutSecrets(copy),
+          timeMicros,
+        })),
+      )
+      .sort((a, b) => a.timeMicros - b.timeMicros);
+  }
+
+  private planned(policy: StoredPolicy, schedule: Schedule, count: number): number[] {
     const nowMs = Math.floor(this.options.platform.nowMicros() / 1000);
     const anchorMs = Math.floor(this.sinceMicros(policy) / 1000);
-    const [backup] = tasksOf(spec).filter(({ kind }) => kind === "BACKUP");
-    if (!backup) return [];
-    const runs = nextRuns(backup.schedule, nowMs, limits.policyNextRuns, anchorMs);
-    return runs.map((ms) => ms * 1000);
+    return nextRuns(schedule, nowMs, count, anchorMs).map((ms) => ms * 1000);
   }
 
   private refuseBuiltIn(): never {
@@ -477,46 +477,4 @@ function blockedText(blocked: BlockedCopies | undefined): string | undefined {
   return whenUnreachable === "FAIL"
     ? `Writes are refused, because they cannot be copied: ${problem}`
     : `Writes are acknowledged before they are copied: ${problem}`;
-}
-
-type Sharing = ReadonlyMap<string, readonly { name: string; rules: string }[]>;
-
-/** Equal for policies that keep or remove each other's backups. */
-const directoriesOf = (spec: PolicySpec) =>
-  destinationsOf(spec).map((uri) => `${spec.indexLink}\n${comparable(uri)}`);
-
-/** Equal for policies that remove the same backups. */
-const rulesOf = ({ schedule, retention = {}, windowMs }: PolicySpec) =>
-  JSON.stringify([schedule.kind === "continuous", Object.entries(retention).sort(), windowMs]);
-
-/** Each policy removes what its own rules do not keep, whoever made it. */
-function sharedWarnings(spec: PolicySpec, sharing: Sharing): string[] {
-  const rules = rulesOf(spec);
-  const others = directoriesOf(spec)
-    .flatMap((directory) => sharing.get(directory) ?? [])
-    .filter((other) => other.name !== spec.name && other.rules !== rules);
-  return [...new Set(others)]
-    .slice(0, limits.policyWarnings)
-    .map(
-      ({ name }) =>
-        `Policy ${name} keeps backups of the same index at the same destination by other rules, and each removes what its own do not keep. Give each a directory of its own, or the same rules.`,
-    );
-}
-
-const heartbeatWarning = ({ url, lastFailureMicros, lastError }: HeartbeatStatus) =>
-  `The heartbeat to ${url} at ${formatTime(lastFailureMicros)} was not accepted: ${lastError}`;
-
-/** Warns if a webhook does not accept the newest event that was sent to it. */
-function webhookWarning(shown: string, newestFirst: readonly Delivery[]): string[] {
-  const last = newestFirst.find(({ url, attempts }) => url === shown && attempts > 0);
-  if (last === undefined || last.state === "DELIVERED") return [];
-  return [
-    `The webhook ${shown} does not accept events: ${last.lastError} See holdfast policy deliveries ${last.policy}.`,
-  ];
-}
-
-/** Equal for the ways to write a file: URI, such as file:/a and file:///a/. */
-function comparable(uri: string): string {
-  const normal = /^file:/i.test(uri) && URL.canParse(uri) ? new URL(uri).href : uri;
-  return withoutSecrets(normal).replace(/\/+$/, "");
 }

@@ -110,7 +110,7 @@ function destinationProblems({ spec, progress, nowMicros }: PolicyFacts): Policy
     if (lastRestoreTest?.passed === false)
       problems.push({
         kind: "restore-test",
-        message: `The last restore test of ${uri} failed: ${lastRestoreTest.problem ?? ""}`,
+        message: `The last restore test of ${uri} failed: ${lastRestoreTest.problem ?? ""} Repeat it with holdfast policy run ${spec.name} --restore-test.`,
       });
     const maxLagMs = spec.copies[i - 1]?.maxLagMs;
     if (maxLagMs === undefined || behindSinceMicros === 0) continue;

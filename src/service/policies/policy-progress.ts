@@ -11,6 +11,8 @@ export interface RestoreTest {
   passed: boolean;
   /** What was wrong. Absent: the test passed. */
   problem?: string;
+  /** Reason of the error; absent also in tests of before there was one. */
+  reason?: string;
   backupName: string;
   documents: number;
   /** Duration of the restore, without the comparison. */
@@ -34,6 +36,7 @@ export interface DestinationProgress {
   windowToMicros: number;
   lastVerification?: Verification;
   lastRestoreTest?: RestoreTest;
+  /** Of the last restore test that passed and compared. */
   lastProvenRestoreMicros: number;
   /** When the backups were found to be gone. Absent: they were not, or those since have been verified. */
   goneMicros?: number | undefined;
@@ -42,6 +45,8 @@ export interface DestinationProgress {
 /** Why runs of one kind fail. */
 export interface RunFailure {
   count: number;
+  /** Continuous: when the first of them failed. */
+  sinceMicros?: number;
   timeMicros: number;
   reason: string;
   message: string;

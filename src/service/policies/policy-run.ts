@@ -18,8 +18,8 @@ export interface RunStep {
   warnings: string[];
 }
 
-/** Why a run started. MISSED: the host was down at its time. */
-export type RunReason = "SCHEDULED" | "MISSED" | "RETRY" | "REQUESTED";
+/** Why a run started. MISSED: the host was down at its time. CONTINUOUS: after a write. */
+export type RunReason = "SCHEDULED" | "MISSED" | "RETRY" | "REQUESTED" | "CONTINUOUS";
 
 /** A run of a policy. */
 export interface PolicyRun {

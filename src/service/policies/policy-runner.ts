@@ -383,7 +383,8 @@ export class PolicyRunner {
     if (signal.aborted) return;
     const timeMicros = platform.nowMicros();
     progress.changeDestination(spec.name, withoutSecrets(uri), {
-      ...(result && { lastProvenRestoreMicros: timeMicros, goneMicros: undefined }),
+      ...(result && { goneMicros: undefined }),
+      ...(result?.compared && { lastProvenRestoreMicros: timeMicros }),
       lastRestoreTest: {
         timeMicros,
         passed: result !== undefined,
@@ -391,7 +392,7 @@ export class PolicyRunner {
         documents: result?.documents ?? 0,
         restoreMicros: result?.restoreMicros ?? 0,
         compared: result?.compared ?? false,
-        ...(step.error && { problem: step.error.message }),
+        ...(step.error && { problem: step.error.message, reason: step.error.reason }),
       },
     });
   }

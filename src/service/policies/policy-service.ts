@@ -20,12 +20,23 @@ export interface PolicyView {
   /** What may be wrong although it does, as text for people. */
   warnings: string[];
   heartbeats: HeartbeatStatus[];
+  /** Of its backups. */
   nextRunsMicros: number[];
+  /** The next one of each other task, the earliest first. */
+  otherRuns: PlannedRun[];
   /** 0: no retry is planned. */
   retryMicros: number;
   progress: PolicyProgress;
   /** COPIED: whether writes are acknowledged before they are copied. */
   degraded: boolean;
+}
+
+/** A run that is planned. */
+export interface PlannedRun {
+  kind: RunKind;
+  /** COPY: URI of the copy, without credentials. */
+  destination: string;
+  timeMicros: number;
 }
 
 /** What retention does at one destination. */

@@ -325,6 +325,9 @@ const (
 	PolicyRunReason_POLICY_RUN_REASON_RETRY PolicyRunReason = 3
 	// RunPolicy.
 	PolicyRunReason_POLICY_RUN_REASON_REQUESTED PolicyRunReason = 4
+	// After a write, by a continuous policy. Of those runs the history has the outages alone: each failed
+	// run lasts from the first failure to the next backup.
+	PolicyRunReason_POLICY_RUN_REASON_CONTINUOUS PolicyRunReason = 5
 )
 
 // Enum value maps for PolicyRunReason.
@@ -335,6 +338,7 @@ var (
 		2: "POLICY_RUN_REASON_MISSED",
 		3: "POLICY_RUN_REASON_RETRY",
 		4: "POLICY_RUN_REASON_REQUESTED",
+		5: "POLICY_RUN_REASON_CONTINUOUS",
 	}
 	PolicyRunReason_value = map[string]int32{
 		"POLICY_RUN_REASON_UNSPECIFIED": 0,
@@ -342,6 +346,7 @@ var (
 		"POLICY_RUN_REASON_MISSED":      2,
 		"POLICY_RUN_REASON_RETRY":       3,
 		"POLICY_RUN_REASON_REQUESTED":   4,
+		"POLICY_RUN_REASON_CONTINUOUS":  5,
 	}
 )
 
@@ -1147,7 +1152,7 @@ type PolicyStatus struct {
 	Healthy bool `protobuf:"varint,3,opt,name=healthy,proto3" json:"healthy,omitempty"`
 	// Why not, and what to do.
 	Problems []string `protobuf:"bytes,4,rep,name=problems,proto3" json:"problems,omitempty"`
-	// Start times of the next five runs.
+	// Start times of the next five backups; none of a continuous policy.
 	NextRunsMicros []int64 `protobuf:"varint,5,rep,packed,name=next_runs_micros,json=nextRunsMicros,proto3" json:"next_runs_micros,omitempty"`
 	// End of the last successful run.
 	LastSuccessMicros int64 `protobuf:"varint,6,opt,name=last_success_micros,json=lastSuccessMicros,proto3" json:"last_success_micros,omitempty"`
@@ -1181,7 +1186,9 @@ type PolicyStatus struct {
 	// accepted, as text for people.
 	Warnings []string `protobuf:"bytes,19,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// Results of its heartbeats since the start of the host.
-	Heartbeats    []*HeartbeatStatus `protobuf:"bytes,20,rep,name=heartbeats,proto3" json:"heartbeats,omitempty"`
+	Heartbeats []*HeartbeatStatus `protobuf:"bytes,20,rep,name=heartbeats,proto3" json:"heartbeats,omitempty"`
+	// The next run of each other schedule: copies, verifications and restore tests, the earliest first.
+	OtherRuns     []*PolicyPlannedRun `protobuf:"bytes,21,rep,name=other_runs,json=otherRuns,proto3" json:"other_runs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1356,6 +1363,77 @@ func (x *PolicyStatus) GetHeartbeats() []*HeartbeatStatus {
 	return nil
 }
 
+func (x *PolicyStatus) GetOtherRuns() []*PolicyPlannedRun {
+	if x != nil {
+		return x.OtherRuns
+	}
+	return nil
+}
+
+// A run that is planned.
+type PolicyPlannedRun struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it does.
+	Kind PolicyRunKind `protobuf:"varint,1,opt,name=kind,proto3,enum=holdfast.management.v1.PolicyRunKind" json:"kind,omitempty"`
+	// Copies: URI of the copy, without credentials.
+	Destination string `protobuf:"bytes,2,opt,name=destination,proto3" json:"destination,omitempty"`
+	// Start, in microseconds since 1970.
+	TimeMicros    int64 `protobuf:"varint,3,opt,name=time_micros,json=timeMicros,proto3" json:"time_micros,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyPlannedRun) Reset() {
+	*x = PolicyPlannedRun{}
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyPlannedRun) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyPlannedRun) ProtoMessage() {}
+
+func (x *PolicyPlannedRun) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyPlannedRun.ProtoReflect.Descriptor instead.
+func (*PolicyPlannedRun) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *PolicyPlannedRun) GetKind() PolicyRunKind {
+	if x != nil {
+		return x.Kind
+	}
+	return PolicyRunKind_POLICY_RUN_KIND_UNSPECIFIED
+}
+
+func (x *PolicyPlannedRun) GetDestination() string {
+	if x != nil {
+		return x.Destination
+	}
+	return ""
+}
+
+func (x *PolicyPlannedRun) GetTimeMicros() int64 {
+	if x != nil {
+		return x.TimeMicros
+	}
+	return 0
+}
+
 // Results of a heartbeat since the start of the host. Times are in microseconds since 1970, 0: never.
 type HeartbeatStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1373,7 +1451,7 @@ type HeartbeatStatus struct {
 
 func (x *HeartbeatStatus) Reset() {
 	*x = HeartbeatStatus{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[9]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1385,7 +1463,7 @@ func (x *HeartbeatStatus) String() string {
 func (*HeartbeatStatus) ProtoMessage() {}
 
 func (x *HeartbeatStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[9]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1398,7 +1476,7 @@ func (x *HeartbeatStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeartbeatStatus.ProtoReflect.Descriptor instead.
 func (*HeartbeatStatus) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{9}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *HeartbeatStatus) GetUrl() string {
@@ -1450,7 +1528,7 @@ type PolicyDestination struct {
 	LastVerification *Verification `protobuf:"bytes,8,opt,name=last_verification,json=lastVerification,proto3" json:"last_verification,omitempty"`
 	// Last restore test.
 	LastRestoreTest *RestoreTestResult `protobuf:"bytes,9,opt,name=last_restore_test,json=lastRestoreTest,proto3" json:"last_restore_test,omitempty"`
-	// End of the last restore test that passed.
+	// End of the last restore test that passed and compared the documents with those of the live index.
 	LastProvenRestoreMicros int64 `protobuf:"varint,10,opt,name=last_proven_restore_micros,json=lastProvenRestoreMicros,proto3" json:"last_proven_restore_micros,omitempty"`
 	unknownFields           protoimpl.UnknownFields
 	sizeCache               protoimpl.SizeCache
@@ -1458,7 +1536,7 @@ type PolicyDestination struct {
 
 func (x *PolicyDestination) Reset() {
 	*x = PolicyDestination{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[10]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1470,7 +1548,7 @@ func (x *PolicyDestination) String() string {
 func (*PolicyDestination) ProtoMessage() {}
 
 func (x *PolicyDestination) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[10]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1483,7 +1561,7 @@ func (x *PolicyDestination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyDestination.ProtoReflect.Descriptor instead.
 func (*PolicyDestination) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{10}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PolicyDestination) GetUri() string {
@@ -1580,7 +1658,7 @@ type RestoreTestResult struct {
 
 func (x *RestoreTestResult) Reset() {
 	*x = RestoreTestResult{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[11]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1592,7 +1670,7 @@ func (x *RestoreTestResult) String() string {
 func (*RestoreTestResult) ProtoMessage() {}
 
 func (x *RestoreTestResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[11]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1605,7 +1683,7 @@ func (x *RestoreTestResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreTestResult.ProtoReflect.Descriptor instead.
 func (*RestoreTestResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{11}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RestoreTestResult) GetTimeMicros() int64 {
@@ -1682,7 +1760,7 @@ type PolicyRun struct {
 
 func (x *PolicyRun) Reset() {
 	*x = PolicyRun{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[12]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1694,7 +1772,7 @@ func (x *PolicyRun) String() string {
 func (*PolicyRun) ProtoMessage() {}
 
 func (x *PolicyRun) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[12]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1707,7 +1785,7 @@ func (x *PolicyRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyRun.ProtoReflect.Descriptor instead.
 func (*PolicyRun) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{12}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PolicyRun) GetId() string {
@@ -1797,7 +1875,7 @@ type PolicyRunStep struct {
 
 func (x *PolicyRunStep) Reset() {
 	*x = PolicyRunStep{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[13]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1809,7 +1887,7 @@ func (x *PolicyRunStep) String() string {
 func (*PolicyRunStep) ProtoMessage() {}
 
 func (x *PolicyRunStep) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[13]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1822,7 +1900,7 @@ func (x *PolicyRunStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyRunStep.ProtoReflect.Descriptor instead.
 func (*PolicyRunStep) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{13}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PolicyRunStep) GetKind() string {
@@ -1921,7 +1999,7 @@ type RetentionDecision struct {
 
 func (x *RetentionDecision) Reset() {
 	*x = RetentionDecision{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[14]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1933,7 +2011,7 @@ func (x *RetentionDecision) String() string {
 func (*RetentionDecision) ProtoMessage() {}
 
 func (x *RetentionDecision) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[14]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1946,7 +2024,7 @@ func (x *RetentionDecision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetentionDecision.ProtoReflect.Descriptor instead.
 func (*RetentionDecision) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{14}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RetentionDecision) GetDestination() string {
@@ -2015,7 +2093,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[15]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2027,7 +2105,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[15]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2040,7 +2118,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{15}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Delivery) GetId() string {
@@ -2133,7 +2211,7 @@ type CreatePolicyRequest struct {
 
 func (x *CreatePolicyRequest) Reset() {
 	*x = CreatePolicyRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[16]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2145,7 +2223,7 @@ func (x *CreatePolicyRequest) String() string {
 func (*CreatePolicyRequest) ProtoMessage() {}
 
 func (x *CreatePolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[16]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2158,7 +2236,7 @@ func (x *CreatePolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreatePolicyRequest.ProtoReflect.Descriptor instead.
 func (*CreatePolicyRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{16}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CreatePolicyRequest) GetPolicy() *BackupPolicy {
@@ -2186,7 +2264,7 @@ type GetPolicyRequest struct {
 
 func (x *GetPolicyRequest) Reset() {
 	*x = GetPolicyRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[17]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2198,7 +2276,7 @@ func (x *GetPolicyRequest) String() string {
 func (*GetPolicyRequest) ProtoMessage() {}
 
 func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[17]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2211,7 +2289,7 @@ func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyRequest.ProtoReflect.Descriptor instead.
 func (*GetPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{17}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetPolicyRequest) GetName() string {
@@ -2234,7 +2312,7 @@ type ListPoliciesRequest struct {
 
 func (x *ListPoliciesRequest) Reset() {
 	*x = ListPoliciesRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[18]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2246,7 +2324,7 @@ func (x *ListPoliciesRequest) String() string {
 func (*ListPoliciesRequest) ProtoMessage() {}
 
 func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[18]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2259,7 +2337,7 @@ func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
 func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{18}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListPoliciesRequest) GetPageSize() int32 {
@@ -2289,7 +2367,7 @@ type ListPoliciesResponse struct {
 
 func (x *ListPoliciesResponse) Reset() {
 	*x = ListPoliciesResponse{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[19]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2301,7 +2379,7 @@ func (x *ListPoliciesResponse) String() string {
 func (*ListPoliciesResponse) ProtoMessage() {}
 
 func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[19]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2314,7 +2392,7 @@ func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
 func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{19}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListPoliciesResponse) GetPolicies() []*BackupPolicy {
@@ -2344,7 +2422,7 @@ type UpdatePolicyRequest struct {
 
 func (x *UpdatePolicyRequest) Reset() {
 	*x = UpdatePolicyRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[20]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2356,7 +2434,7 @@ func (x *UpdatePolicyRequest) String() string {
 func (*UpdatePolicyRequest) ProtoMessage() {}
 
 func (x *UpdatePolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[20]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2369,7 +2447,7 @@ func (x *UpdatePolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdatePolicyRequest.ProtoReflect.Descriptor instead.
 func (*UpdatePolicyRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{20}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *UpdatePolicyRequest) GetPolicy() *BackupPolicy {
@@ -2397,7 +2475,7 @@ type DeletePolicyRequest struct {
 
 func (x *DeletePolicyRequest) Reset() {
 	*x = DeletePolicyRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[21]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2409,7 +2487,7 @@ func (x *DeletePolicyRequest) String() string {
 func (*DeletePolicyRequest) ProtoMessage() {}
 
 func (x *DeletePolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[21]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2422,7 +2500,7 @@ func (x *DeletePolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeletePolicyRequest.ProtoReflect.Descriptor instead.
 func (*DeletePolicyRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{21}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DeletePolicyRequest) GetName() string {
@@ -2441,7 +2519,7 @@ type DeletePolicyResponse struct {
 
 func (x *DeletePolicyResponse) Reset() {
 	*x = DeletePolicyResponse{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[22]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2453,7 +2531,7 @@ func (x *DeletePolicyResponse) String() string {
 func (*DeletePolicyResponse) ProtoMessage() {}
 
 func (x *DeletePolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[22]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2466,7 +2544,7 @@ func (x *DeletePolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeletePolicyResponse.ProtoReflect.Descriptor instead.
 func (*DeletePolicyResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{22}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{23}
 }
 
 // Request of PausePolicy.
@@ -2480,7 +2558,7 @@ type PausePolicyRequest struct {
 
 func (x *PausePolicyRequest) Reset() {
 	*x = PausePolicyRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[23]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2492,7 +2570,7 @@ func (x *PausePolicyRequest) String() string {
 func (*PausePolicyRequest) ProtoMessage() {}
 
 func (x *PausePolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[23]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2505,7 +2583,7 @@ func (x *PausePolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PausePolicyRequest.ProtoReflect.Descriptor instead.
 func (*PausePolicyRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{23}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PausePolicyRequest) GetName() string {
@@ -2526,7 +2604,7 @@ type ResumePolicyRequest struct {
 
 func (x *ResumePolicyRequest) Reset() {
 	*x = ResumePolicyRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[24]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2538,7 +2616,7 @@ func (x *ResumePolicyRequest) String() string {
 func (*ResumePolicyRequest) ProtoMessage() {}
 
 func (x *ResumePolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[24]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2551,7 +2629,7 @@ func (x *ResumePolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumePolicyRequest.ProtoReflect.Descriptor instead.
 func (*ResumePolicyRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{24}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ResumePolicyRequest) GetName() string {
@@ -2574,7 +2652,7 @@ type RunPolicyRequest struct {
 
 func (x *RunPolicyRequest) Reset() {
 	*x = RunPolicyRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[25]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2586,7 +2664,7 @@ func (x *RunPolicyRequest) String() string {
 func (*RunPolicyRequest) ProtoMessage() {}
 
 func (x *RunPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[25]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2599,7 +2677,7 @@ func (x *RunPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunPolicyRequest.ProtoReflect.Descriptor instead.
 func (*RunPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{25}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RunPolicyRequest) GetName() string {
@@ -2629,7 +2707,7 @@ type PreviewPolicyRequest struct {
 
 func (x *PreviewPolicyRequest) Reset() {
 	*x = PreviewPolicyRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[26]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2641,7 +2719,7 @@ func (x *PreviewPolicyRequest) String() string {
 func (*PreviewPolicyRequest) ProtoMessage() {}
 
 func (x *PreviewPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[26]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2654,7 +2732,7 @@ func (x *PreviewPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewPolicyRequest.ProtoReflect.Descriptor instead.
 func (*PreviewPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{26}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *PreviewPolicyRequest) GetName() string {
@@ -2688,7 +2766,7 @@ type PreviewPolicyResponse struct {
 
 func (x *PreviewPolicyResponse) Reset() {
 	*x = PreviewPolicyResponse{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[27]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2700,7 +2778,7 @@ func (x *PreviewPolicyResponse) String() string {
 func (*PreviewPolicyResponse) ProtoMessage() {}
 
 func (x *PreviewPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[27]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2713,7 +2791,7 @@ func (x *PreviewPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewPolicyResponse.ProtoReflect.Descriptor instead.
 func (*PreviewPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{27}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *PreviewPolicyResponse) GetDecisions() []*RetentionDecision {
@@ -2759,7 +2837,7 @@ type ListPolicyRunsRequest struct {
 
 func (x *ListPolicyRunsRequest) Reset() {
 	*x = ListPolicyRunsRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[28]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2771,7 +2849,7 @@ func (x *ListPolicyRunsRequest) String() string {
 func (*ListPolicyRunsRequest) ProtoMessage() {}
 
 func (x *ListPolicyRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[28]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2784,7 +2862,7 @@ func (x *ListPolicyRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPolicyRunsRequest.ProtoReflect.Descriptor instead.
 func (*ListPolicyRunsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{28}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListPolicyRunsRequest) GetName() string {
@@ -2821,7 +2899,7 @@ type ListPolicyRunsResponse struct {
 
 func (x *ListPolicyRunsResponse) Reset() {
 	*x = ListPolicyRunsResponse{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[29]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2833,7 +2911,7 @@ func (x *ListPolicyRunsResponse) String() string {
 func (*ListPolicyRunsResponse) ProtoMessage() {}
 
 func (x *ListPolicyRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[29]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2846,7 +2924,7 @@ func (x *ListPolicyRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPolicyRunsResponse.ProtoReflect.Descriptor instead.
 func (*ListPolicyRunsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{29}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListPolicyRunsResponse) GetRuns() []*PolicyRun {
@@ -2874,7 +2952,7 @@ type ListDeliveriesRequest struct {
 
 func (x *ListDeliveriesRequest) Reset() {
 	*x = ListDeliveriesRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[30]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2886,7 +2964,7 @@ func (x *ListDeliveriesRequest) String() string {
 func (*ListDeliveriesRequest) ProtoMessage() {}
 
 func (x *ListDeliveriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[30]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2899,7 +2977,7 @@ func (x *ListDeliveriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeliveriesRequest.ProtoReflect.Descriptor instead.
 func (*ListDeliveriesRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{30}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListDeliveriesRequest) GetName() string {
@@ -2920,7 +2998,7 @@ type ListDeliveriesResponse struct {
 
 func (x *ListDeliveriesResponse) Reset() {
 	*x = ListDeliveriesResponse{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[31]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2932,7 +3010,7 @@ func (x *ListDeliveriesResponse) String() string {
 func (*ListDeliveriesResponse) ProtoMessage() {}
 
 func (x *ListDeliveriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[31]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2945,7 +3023,7 @@ func (x *ListDeliveriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeliveriesResponse.ProtoReflect.Descriptor instead.
 func (*ListDeliveriesResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{31}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListDeliveriesResponse) GetDeliveries() []*Delivery {
@@ -2966,7 +3044,7 @@ type ReplayDeliveryRequest struct {
 
 func (x *ReplayDeliveryRequest) Reset() {
 	*x = ReplayDeliveryRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[32]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2978,7 +3056,7 @@ func (x *ReplayDeliveryRequest) String() string {
 func (*ReplayDeliveryRequest) ProtoMessage() {}
 
 func (x *ReplayDeliveryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[32]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2991,7 +3069,7 @@ func (x *ReplayDeliveryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayDeliveryRequest.ProtoReflect.Descriptor instead.
 func (*ReplayDeliveryRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{32}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ReplayDeliveryRequest) GetId() string {
@@ -3012,7 +3090,7 @@ type TestNotificationsRequest struct {
 
 func (x *TestNotificationsRequest) Reset() {
 	*x = TestNotificationsRequest{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[33]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3024,7 +3102,7 @@ func (x *TestNotificationsRequest) String() string {
 func (*TestNotificationsRequest) ProtoMessage() {}
 
 func (x *TestNotificationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[33]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3037,7 +3115,7 @@ func (x *TestNotificationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestNotificationsRequest.ProtoReflect.Descriptor instead.
 func (*TestNotificationsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{33}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *TestNotificationsRequest) GetName() string {
@@ -3058,7 +3136,7 @@ type TestNotificationsResponse struct {
 
 func (x *TestNotificationsResponse) Reset() {
 	*x = TestNotificationsResponse{}
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[34]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3070,7 +3148,7 @@ func (x *TestNotificationsResponse) String() string {
 func (*TestNotificationsResponse) ProtoMessage() {}
 
 func (x *TestNotificationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_policy_proto_msgTypes[34]
+	mi := &file_holdfast_management_v1_policy_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3083,7 +3161,7 @@ func (x *TestNotificationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestNotificationsResponse.ProtoReflect.Descriptor instead.
 func (*TestNotificationsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{34}
+	return file_holdfast_management_v1_policy_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *TestNotificationsResponse) GetDeliveries() []*Delivery {
@@ -3164,7 +3242,7 @@ const file_holdfast_management_v1_policy_proto_rawDesc = "" +
 	"\x03url\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80\x10R\x03url\x12 \n" +
 	"\x06secret\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\x06secret\x12&\n" +
-	"\x06events\x18\x03 \x03(\tB\x0e\xbaH\v\x92\x01\b\x10 \"\x04r\x02(@R\x06events\"\xfc\x06\n" +
+	"\x06events\x18\x03 \x03(\tB\x0e\xbaH\v\x92\x01\b\x10 \"\x04r\x02(@R\x06events\"\xc5\a\n" +
 	"\fPolicyStatus\x129\n" +
 	"\x05state\x18\x01 \x01(\x0e2#.holdfast.management.v1.PolicyStateR\x05state\x12<\n" +
 	"\x06source\x18\x02 \x01(\x0e2$.holdfast.management.v1.PolicySourceR\x06source\x12\x18\n" +
@@ -3190,7 +3268,14 @@ const file_holdfast_management_v1_policy_proto_rawDesc = "" +
 	"\bwarnings\x18\x13 \x03(\tR\bwarnings\x12G\n" +
 	"\n" +
 	"heartbeats\x18\x14 \x03(\v2'.holdfast.management.v1.HeartbeatStatusR\n" +
-	"heartbeats\"\xa2\x01\n" +
+	"heartbeats\x12G\n" +
+	"\n" +
+	"other_runs\x18\x15 \x03(\v2(.holdfast.management.v1.PolicyPlannedRunR\totherRuns\"\x90\x01\n" +
+	"\x10PolicyPlannedRun\x129\n" +
+	"\x04kind\x18\x01 \x01(\x0e2%.holdfast.management.v1.PolicyRunKindR\x04kind\x12 \n" +
+	"\vdestination\x18\x02 \x01(\tR\vdestination\x12\x1f\n" +
+	"\vtime_micros\x18\x03 \x01(\x03R\n" +
+	"timeMicros\"\xa2\x01\n" +
 	"\x0fHeartbeatStatus\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12.\n" +
 	"\x13last_success_micros\x18\x02 \x01(\x03R\x11lastSuccessMicros\x12.\n" +
@@ -3350,13 +3435,14 @@ const file_holdfast_management_v1_policy_proto_rawDesc = "" +
 	"\x16POLICY_RUN_KIND_BACKUP\x10\x01\x12\x1a\n" +
 	"\x16POLICY_RUN_KIND_VERIFY\x10\x02\x12 \n" +
 	"\x1cPOLICY_RUN_KIND_RESTORE_TEST\x10\x03\x12\x18\n" +
-	"\x14POLICY_RUN_KIND_COPY\x10\x04*\xb1\x01\n" +
+	"\x14POLICY_RUN_KIND_COPY\x10\x04*\xd3\x01\n" +
 	"\x0fPolicyRunReason\x12!\n" +
 	"\x1dPOLICY_RUN_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bPOLICY_RUN_REASON_SCHEDULED\x10\x01\x12\x1c\n" +
 	"\x18POLICY_RUN_REASON_MISSED\x10\x02\x12\x1b\n" +
 	"\x17POLICY_RUN_REASON_RETRY\x10\x03\x12\x1f\n" +
-	"\x1bPOLICY_RUN_REASON_REQUESTED\x10\x04*\xaf\x01\n" +
+	"\x1bPOLICY_RUN_REASON_REQUESTED\x10\x04\x12 \n" +
+	"\x1cPOLICY_RUN_REASON_CONTINUOUS\x10\x05*\xaf\x01\n" +
 	"\x0ePolicyRunState\x12 \n" +
 	"\x1cPOLICY_RUN_STATE_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18POLICY_RUN_STATE_RUNNING\x10\x01\x12\x1e\n" +
@@ -3391,7 +3477,7 @@ func file_holdfast_management_v1_policy_proto_rawDescGZIP() []byte {
 }
 
 var file_holdfast_management_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_holdfast_management_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_holdfast_management_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_holdfast_management_v1_policy_proto_goTypes = []any{
 	(Acknowledge)(0),                  // 0: holdfast.management.v1.Acknowledge
 	(WhenUnreachable)(0),              // 1: holdfast.management.v1.WhenUnreachable
@@ -3409,38 +3495,39 @@ var file_holdfast_management_v1_policy_proto_goTypes = []any{
 	(*PolicyNotifications)(nil),       // 13: holdfast.management.v1.PolicyNotifications
 	(*PolicyWebhook)(nil),             // 14: holdfast.management.v1.PolicyWebhook
 	(*PolicyStatus)(nil),              // 15: holdfast.management.v1.PolicyStatus
-	(*HeartbeatStatus)(nil),           // 16: holdfast.management.v1.HeartbeatStatus
-	(*PolicyDestination)(nil),         // 17: holdfast.management.v1.PolicyDestination
-	(*RestoreTestResult)(nil),         // 18: holdfast.management.v1.RestoreTestResult
-	(*PolicyRun)(nil),                 // 19: holdfast.management.v1.PolicyRun
-	(*PolicyRunStep)(nil),             // 20: holdfast.management.v1.PolicyRunStep
-	(*RetentionDecision)(nil),         // 21: holdfast.management.v1.RetentionDecision
-	(*Delivery)(nil),                  // 22: holdfast.management.v1.Delivery
-	(*CreatePolicyRequest)(nil),       // 23: holdfast.management.v1.CreatePolicyRequest
-	(*GetPolicyRequest)(nil),          // 24: holdfast.management.v1.GetPolicyRequest
-	(*ListPoliciesRequest)(nil),       // 25: holdfast.management.v1.ListPoliciesRequest
-	(*ListPoliciesResponse)(nil),      // 26: holdfast.management.v1.ListPoliciesResponse
-	(*UpdatePolicyRequest)(nil),       // 27: holdfast.management.v1.UpdatePolicyRequest
-	(*DeletePolicyRequest)(nil),       // 28: holdfast.management.v1.DeletePolicyRequest
-	(*DeletePolicyResponse)(nil),      // 29: holdfast.management.v1.DeletePolicyResponse
-	(*PausePolicyRequest)(nil),        // 30: holdfast.management.v1.PausePolicyRequest
-	(*ResumePolicyRequest)(nil),       // 31: holdfast.management.v1.ResumePolicyRequest
-	(*RunPolicyRequest)(nil),          // 32: holdfast.management.v1.RunPolicyRequest
-	(*PreviewPolicyRequest)(nil),      // 33: holdfast.management.v1.PreviewPolicyRequest
-	(*PreviewPolicyResponse)(nil),     // 34: holdfast.management.v1.PreviewPolicyResponse
-	(*ListPolicyRunsRequest)(nil),     // 35: holdfast.management.v1.ListPolicyRunsRequest
-	(*ListPolicyRunsResponse)(nil),    // 36: holdfast.management.v1.ListPolicyRunsResponse
-	(*ListDeliveriesRequest)(nil),     // 37: holdfast.management.v1.ListDeliveriesRequest
-	(*ListDeliveriesResponse)(nil),    // 38: holdfast.management.v1.ListDeliveriesResponse
-	(*ReplayDeliveryRequest)(nil),     // 39: holdfast.management.v1.ReplayDeliveryRequest
-	(*TestNotificationsRequest)(nil),  // 40: holdfast.management.v1.TestNotificationsRequest
-	(*TestNotificationsResponse)(nil), // 41: holdfast.management.v1.TestNotificationsResponse
-	(Compression)(0),                  // 42: holdfast.management.v1.Compression
-	(VerifyLevel)(0),                  // 43: holdfast.management.v1.VerifyLevel
-	(*Verification)(nil),              // 44: holdfast.management.v1.Verification
+	(*PolicyPlannedRun)(nil),          // 16: holdfast.management.v1.PolicyPlannedRun
+	(*HeartbeatStatus)(nil),           // 17: holdfast.management.v1.HeartbeatStatus
+	(*PolicyDestination)(nil),         // 18: holdfast.management.v1.PolicyDestination
+	(*RestoreTestResult)(nil),         // 19: holdfast.management.v1.RestoreTestResult
+	(*PolicyRun)(nil),                 // 20: holdfast.management.v1.PolicyRun
+	(*PolicyRunStep)(nil),             // 21: holdfast.management.v1.PolicyRunStep
+	(*RetentionDecision)(nil),         // 22: holdfast.management.v1.RetentionDecision
+	(*Delivery)(nil),                  // 23: holdfast.management.v1.Delivery
+	(*CreatePolicyRequest)(nil),       // 24: holdfast.management.v1.CreatePolicyRequest
+	(*GetPolicyRequest)(nil),          // 25: holdfast.management.v1.GetPolicyRequest
+	(*ListPoliciesRequest)(nil),       // 26: holdfast.management.v1.ListPoliciesRequest
+	(*ListPoliciesResponse)(nil),      // 27: holdfast.management.v1.ListPoliciesResponse
+	(*UpdatePolicyRequest)(nil),       // 28: holdfast.management.v1.UpdatePolicyRequest
+	(*DeletePolicyRequest)(nil),       // 29: holdfast.management.v1.DeletePolicyRequest
+	(*DeletePolicyResponse)(nil),      // 30: holdfast.management.v1.DeletePolicyResponse
+	(*PausePolicyRequest)(nil),        // 31: holdfast.management.v1.PausePolicyRequest
+	(*ResumePolicyRequest)(nil),       // 32: holdfast.management.v1.ResumePolicyRequest
+	(*RunPolicyRequest)(nil),          // 33: holdfast.management.v1.RunPolicyRequest
+	(*PreviewPolicyRequest)(nil),      // 34: holdfast.management.v1.PreviewPolicyRequest
+	(*PreviewPolicyResponse)(nil),     // 35: holdfast.management.v1.PreviewPolicyResponse
+	(*ListPolicyRunsRequest)(nil),     // 36: holdfast.management.v1.ListPolicyRunsRequest
+	(*ListPolicyRunsResponse)(nil),    // 37: holdfast.management.v1.ListPolicyRunsResponse
+	(*ListDeliveriesRequest)(nil),     // 38: holdfast.management.v1.ListDeliveriesRequest
+	(*ListDeliveriesResponse)(nil),    // 39: holdfast.management.v1.ListDeliveriesResponse
+	(*ReplayDeliveryRequest)(nil),     // 40: holdfast.management.v1.ReplayDeliveryRequest
+	(*TestNotificationsRequest)(nil),  // 41: holdfast.management.v1.TestNotificationsRequest
+	(*TestNotificationsResponse)(nil), // 42: holdfast.management.v1.TestNotificationsResponse
+	(Compression)(0),                  // 43: holdfast.management.v1.Compression
+	(VerifyLevel)(0),                  // 44: holdfast.management.v1.VerifyLevel
+	(*Verification)(nil),              // 45: holdfast.management.v1.Verification
 }
 var file_holdfast_management_v1_policy_proto_depIdxs = []int32{
-	42, // 0: holdfast.management.v1.BackupPolicy.compression:type_name -> holdfast.management.v1.Compression
+	43, // 0: holdfast.management.v1.BackupPolicy.compression:type_name -> holdfast.management.v1.Compression
 	8,  // 1: holdfast.management.v1.BackupPolicy.schedule:type_name -> holdfast.management.v1.PolicySchedule
 	9,  // 2: holdfast.management.v1.BackupPolicy.retention:type_name -> holdfast.management.v1.PolicyRetention
 	10, // 3: holdfast.management.v1.BackupPolicy.copies:type_name -> holdfast.management.v1.PolicyCopy
@@ -3452,59 +3539,61 @@ var file_holdfast_management_v1_policy_proto_depIdxs = []int32{
 	15, // 9: holdfast.management.v1.BackupPolicy.status:type_name -> holdfast.management.v1.PolicyStatus
 	8,  // 10: holdfast.management.v1.PolicyCopy.schedule:type_name -> holdfast.management.v1.PolicySchedule
 	8,  // 11: holdfast.management.v1.PolicyVerification.schedule:type_name -> holdfast.management.v1.PolicySchedule
-	43, // 12: holdfast.management.v1.PolicyVerification.level:type_name -> holdfast.management.v1.VerifyLevel
+	44, // 12: holdfast.management.v1.PolicyVerification.level:type_name -> holdfast.management.v1.VerifyLevel
 	8,  // 13: holdfast.management.v1.PolicyRestoreTest.schedule:type_name -> holdfast.management.v1.PolicySchedule
 	14, // 14: holdfast.management.v1.PolicyNotifications.webhooks:type_name -> holdfast.management.v1.PolicyWebhook
 	2,  // 15: holdfast.management.v1.PolicyStatus.state:type_name -> holdfast.management.v1.PolicyState
 	3,  // 16: holdfast.management.v1.PolicyStatus.source:type_name -> holdfast.management.v1.PolicySource
-	17, // 17: holdfast.management.v1.PolicyStatus.destinations:type_name -> holdfast.management.v1.PolicyDestination
-	16, // 18: holdfast.management.v1.PolicyStatus.heartbeats:type_name -> holdfast.management.v1.HeartbeatStatus
-	44, // 19: holdfast.management.v1.PolicyDestination.last_verification:type_name -> holdfast.management.v1.Verification
-	18, // 20: holdfast.management.v1.PolicyDestination.last_restore_test:type_name -> holdfast.management.v1.RestoreTestResult
-	4,  // 21: holdfast.management.v1.PolicyRun.kind:type_name -> holdfast.management.v1.PolicyRunKind
-	5,  // 22: holdfast.management.v1.PolicyRun.reason:type_name -> holdfast.management.v1.PolicyRunReason
-	6,  // 23: holdfast.management.v1.PolicyRun.state:type_name -> holdfast.management.v1.PolicyRunState
-	20, // 24: holdfast.management.v1.PolicyRun.steps:type_name -> holdfast.management.v1.PolicyRunStep
-	7,  // 25: holdfast.management.v1.CreatePolicyRequest.policy:type_name -> holdfast.management.v1.BackupPolicy
-	7,  // 26: holdfast.management.v1.ListPoliciesResponse.policies:type_name -> holdfast.management.v1.BackupPolicy
-	7,  // 27: holdfast.management.v1.UpdatePolicyRequest.policy:type_name -> holdfast.management.v1.BackupPolicy
-	4,  // 28: holdfast.management.v1.RunPolicyRequest.kind:type_name -> holdfast.management.v1.PolicyRunKind
-	9,  // 29: holdfast.management.v1.PreviewPolicyRequest.retention:type_name -> holdfast.management.v1.PolicyRetention
-	21, // 30: holdfast.management.v1.PreviewPolicyResponse.decisions:type_name -> holdfast.management.v1.RetentionDecision
-	19, // 31: holdfast.management.v1.ListPolicyRunsResponse.runs:type_name -> holdfast.management.v1.PolicyRun
-	22, // 32: holdfast.management.v1.ListDeliveriesResponse.deliveries:type_name -> holdfast.management.v1.Delivery
-	22, // 33: holdfast.management.v1.TestNotificationsResponse.deliveries:type_name -> holdfast.management.v1.Delivery
-	23, // 34: holdfast.management.v1.PolicyService.CreatePolicy:input_type -> holdfast.management.v1.CreatePolicyRequest
-	24, // 35: holdfast.management.v1.PolicyService.GetPolicy:input_type -> holdfast.management.v1.GetPolicyRequest
-	25, // 36: holdfast.management.v1.PolicyService.ListPolicies:input_type -> holdfast.management.v1.ListPoliciesRequest
-	27, // 37: holdfast.management.v1.PolicyService.UpdatePolicy:input_type -> holdfast.management.v1.UpdatePolicyRequest
-	28, // 38: holdfast.management.v1.PolicyService.DeletePolicy:input_type -> holdfast.management.v1.DeletePolicyRequest
-	30, // 39: holdfast.management.v1.PolicyService.PausePolicy:input_type -> holdfast.management.v1.PausePolicyRequest
-	31, // 40: holdfast.management.v1.PolicyService.ResumePolicy:input_type -> holdfast.management.v1.ResumePolicyRequest
-	32, // 41: holdfast.management.v1.PolicyService.RunPolicy:input_type -> holdfast.management.v1.RunPolicyRequest
-	33, // 42: holdfast.management.v1.PolicyService.PreviewPolicy:input_type -> holdfast.management.v1.PreviewPolicyRequest
-	35, // 43: holdfast.management.v1.PolicyService.ListPolicyRuns:input_type -> holdfast.management.v1.ListPolicyRunsRequest
-	37, // 44: holdfast.management.v1.PolicyService.ListDeliveries:input_type -> holdfast.management.v1.ListDeliveriesRequest
-	39, // 45: holdfast.management.v1.PolicyService.ReplayDelivery:input_type -> holdfast.management.v1.ReplayDeliveryRequest
-	40, // 46: holdfast.management.v1.PolicyService.TestNotifications:input_type -> holdfast.management.v1.TestNotificationsRequest
-	7,  // 47: holdfast.management.v1.PolicyService.CreatePolicy:output_type -> holdfast.management.v1.BackupPolicy
-	7,  // 48: holdfast.management.v1.PolicyService.GetPolicy:output_type -> holdfast.management.v1.BackupPolicy
-	26, // 49: holdfast.management.v1.PolicyService.ListPolicies:output_type -> holdfast.management.v1.ListPoliciesResponse
-	7,  // 50: holdfast.management.v1.PolicyService.UpdatePolicy:output_type -> holdfast.management.v1.BackupPolicy
-	29, // 51: holdfast.management.v1.PolicyService.DeletePolicy:output_type -> holdfast.management.v1.DeletePolicyResponse
-	7,  // 52: holdfast.management.v1.PolicyService.PausePolicy:output_type -> holdfast.management.v1.BackupPolicy
-	7,  // 53: holdfast.management.v1.PolicyService.ResumePolicy:output_type -> holdfast.management.v1.BackupPolicy
-	19, // 54: holdfast.management.v1.PolicyService.RunPolicy:output_type -> holdfast.management.v1.PolicyRun
-	34, // 55: holdfast.management.v1.PolicyService.PreviewPolicy:output_type -> holdfast.management.v1.PreviewPolicyResponse
-	36, // 56: holdfast.management.v1.PolicyService.ListPolicyRuns:output_type -> holdfast.management.v1.ListPolicyRunsResponse
-	38, // 57: holdfast.management.v1.PolicyService.ListDeliveries:output_type -> holdfast.management.v1.ListDeliveriesResponse
-	22, // 58: holdfast.management.v1.PolicyService.ReplayDelivery:output_type -> holdfast.management.v1.Delivery
-	41, // 59: holdfast.management.v1.PolicyService.TestNotifications:output_type -> holdfast.management.v1.TestNotificationsResponse
-	47, // [47:60] is the sub-list for method output_type
-	34, // [34:47] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	18, // 17: holdfast.management.v1.PolicyStatus.destinations:type_name -> holdfast.management.v1.PolicyDestination
+	17, // 18: holdfast.management.v1.PolicyStatus.heartbeats:type_name -> holdfast.management.v1.HeartbeatStatus
+	16, // 19: holdfast.management.v1.PolicyStatus.other_runs:type_name -> holdfast.management.v1.PolicyPlannedRun
+	4,  // 20: holdfast.management.v1.PolicyPlannedRun.kind:type_name -> holdfast.management.v1.PolicyRunKind
+	45, // 21: holdfast.management.v1.PolicyDestination.last_verification:type_name -> holdfast.management.v1.Verification
+	19, // 22: holdfast.management.v1.PolicyDestination.last_restore_test:type_name -> holdfast.management.v1.RestoreTestResult
+	4,  // 23: holdfast.management.v1.PolicyRun.kind:type_name -> holdfast.management.v1.PolicyRunKind
+	5,  // 24: holdfast.management.v1.PolicyRun.reason:type_name -> holdfast.management.v1.PolicyRunReason
+	6,  // 25: holdfast.management.v1.PolicyRun.state:type_name -> holdfast.management.v1.PolicyRunState
+	21, // 26: holdfast.management.v1.PolicyRun.steps:type_name -> holdfast.management.v1.PolicyRunStep
+	7,  // 27: holdfast.management.v1.CreatePolicyRequest.policy:type_name -> holdfast.management.v1.BackupPolicy
+	7,  // 28: holdfast.management.v1.ListPoliciesResponse.policies:type_name -> holdfast.management.v1.BackupPolicy
+	7,  // 29: holdfast.management.v1.UpdatePolicyRequest.policy:type_name -> holdfast.management.v1.BackupPolicy
+	4,  // 30: holdfast.management.v1.RunPolicyRequest.kind:type_name -> holdfast.management.v1.PolicyRunKind
+	9,  // 31: holdfast.management.v1.PreviewPolicyRequest.retention:type_name -> holdfast.management.v1.PolicyRetention
+	22, // 32: holdfast.management.v1.PreviewPolicyResponse.decisions:type_name -> holdfast.management.v1.RetentionDecision
+	20, // 33: holdfast.management.v1.ListPolicyRunsResponse.runs:type_name -> holdfast.management.v1.PolicyRun
+	23, // 34: holdfast.management.v1.ListDeliveriesResponse.deliveries:type_name -> holdfast.management.v1.Delivery
+	23, // 35: holdfast.management.v1.TestNotificationsResponse.deliveries:type_name -> holdfast.management.v1.Delivery
+	24, // 36: holdfast.management.v1.PolicyService.CreatePolicy:input_type -> holdfast.management.v1.CreatePolicyRequest
+	25, // 37: holdfast.management.v1.PolicyService.GetPolicy:input_type -> holdfast.management.v1.GetPolicyRequest
+	26, // 38: holdfast.management.v1.PolicyService.ListPolicies:input_type -> holdfast.management.v1.ListPoliciesRequest
+	28, // 39: holdfast.management.v1.PolicyService.UpdatePolicy:input_type -> holdfast.management.v1.UpdatePolicyRequest
+	29, // 40: holdfast.management.v1.PolicyService.DeletePolicy:input_type -> holdfast.management.v1.DeletePolicyRequest
+	31, // 41: holdfast.management.v1.PolicyService.PausePolicy:input_type -> holdfast.management.v1.PausePolicyRequest
+	32, // 42: holdfast.management.v1.PolicyService.ResumePolicy:input_type -> holdfast.management.v1.ResumePolicyRequest
+	33, // 43: holdfast.management.v1.PolicyService.RunPolicy:input_type -> holdfast.management.v1.RunPolicyRequest
+	34, // 44: holdfast.management.v1.PolicyService.PreviewPolicy:input_type -> holdfast.management.v1.PreviewPolicyRequest
+	36, // 45: holdfast.management.v1.PolicyService.ListPolicyRuns:input_type -> holdfast.management.v1.ListPolicyRunsRequest
+	38, // 46: holdfast.management.v1.PolicyService.ListDeliveries:input_type -> holdfast.management.v1.ListDeliveriesRequest
+	40, // 47: holdfast.management.v1.PolicyService.ReplayDelivery:input_type -> holdfast.management.v1.ReplayDeliveryRequest
+	41, // 48: holdfast.management.v1.PolicyService.TestNotifications:input_type -> holdfast.management.v1.TestNotificationsRequest
+	7,  // 49: holdfast.management.v1.PolicyService.CreatePolicy:output_type -> holdfast.management.v1.BackupPolicy
+	7,  // 50: holdfast.management.v1.PolicyService.GetPolicy:output_type -> holdfast.management.v1.BackupPolicy
+	27, // 51: holdfast.management.v1.PolicyService.ListPolicies:output_type -> holdfast.management.v1.ListPoliciesResponse
+	7,  // 52: holdfast.management.v1.PolicyService.UpdatePolicy:output_type -> holdfast.management.v1.BackupPolicy
+	30, // 53: holdfast.management.v1.PolicyService.DeletePolicy:output_type -> holdfast.management.v1.DeletePolicyResponse
+	7,  // 54: holdfast.management.v1.PolicyService.PausePolicy:output_type -> holdfast.management.v1.BackupPolicy
+	7,  // 55: holdfast.management.v1.PolicyService.ResumePolicy:output_type -> holdfast.management.v1.BackupPolicy
+	20, // 56: holdfast.management.v1.PolicyService.RunPolicy:output_type -> holdfast.management.v1.PolicyRun
+	35, // 57: holdfast.management.v1.PolicyService.PreviewPolicy:output_type -> holdfast.management.v1.PreviewPolicyResponse
+	37, // 58: holdfast.management.v1.PolicyService.ListPolicyRuns:output_type -> holdfast.management.v1.ListPolicyRunsResponse
+	39, // 59: holdfast.management.v1.PolicyService.ListDeliveries:output_type -> holdfast.management.v1.ListDeliveriesResponse
+	23, // 60: holdfast.management.v1.PolicyService.ReplayDelivery:output_type -> holdfast.management.v1.Delivery
+	42, // 61: holdfast.management.v1.PolicyService.TestNotifications:output_type -> holdfast.management.v1.TestNotificationsResponse
+	49, // [49:62] is the sub-list for method output_type
+	36, // [36:49] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_holdfast_management_v1_policy_proto_init() }
@@ -3524,7 +3613,7 @@ func file_holdfast_management_v1_policy_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holdfast_management_v1_policy_proto_rawDesc), len(file_holdfast_management_v1_policy_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   35,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

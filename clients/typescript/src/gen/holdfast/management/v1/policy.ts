@@ -299,6 +299,11 @@ export enum PolicyRunReason {
   POLICY_RUN_REASON_RETRY = 3,
   /** POLICY_RUN_REASON_REQUESTED - RunPolicy. */
   POLICY_RUN_REASON_REQUESTED = 4,
+  /**
+   * POLICY_RUN_REASON_CONTINUOUS - After a write, by a continuous policy. Of those runs the history has the outages alone: each failed
+   * run lasts from the first failure to the next backup.
+   */
+  POLICY_RUN_REASON_CONTINUOUS = 5,
   UNRECOGNIZED = -1,
 }
 
@@ -319,6 +324,9 @@ export function policyRunReasonFromJSON(object: any): PolicyRunReason {
     case 4:
     case "POLICY_RUN_REASON_REQUESTED":
       return PolicyRunReason.POLICY_RUN_REASON_REQUESTED;
+    case 5:
+    case "POLICY_RUN_REASON_CONTINUOUS":
+      return PolicyRunReason.POLICY_RUN_REASON_CONTINUOUS;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -338,6 +346,8 @@ export function policyRunReasonToJSON(object: PolicyRunReason): string {
       return "POLICY_RUN_REASON_RETRY";
     case PolicyRunReason.POLICY_RUN_REASON_REQUESTED:
       return "POLICY_RUN_REASON_REQUESTED";
+    case PolicyRunReason.POLICY_RUN_REASON_CONTINUOUS:
+      return "POLICY_RUN_REASON_CONTINUOUS";
     case PolicyRunReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -564,7 +574,7 @@ export interface PolicyStatus {
   healthy: boolean;
   /** Why not, and what to do. */
   problems: string[];
-  /** Start times of the next five runs. */
+  /** Start times of the next five backups; none of a continuous policy. */
   nextRunsMicros: bigint[];
   /** End of the last successful run. */
   lastSuccessMicros: bigint;
@@ -605,6 +615,18 @@ export interface PolicyStatus {
   warnings: string[];
   /** Results of its heartbeats since the start of the host. */
   heartbeats: HeartbeatStatus[];
+  /** The next run of each other schedule: copies, verifications and restore tests, the earliest first. */
+  otherRuns: PolicyPlannedRun[];
+}
+
+/** A run that is planned. */
+export interface PolicyPlannedRun {
+  /** What it does. */
+  kind: PolicyRunKind;
+  /** Copies: URI of the copy, without credentials. */
+  destination: string;
+  /** Start, in microseconds since 1970. */
+  timeMicros: bigint;
 }
 
 /** Results of a heartbeat since the start of the host. Times are in microseconds since 1970, 0: never. */
@@ -643,7 +665,7 @@ export interface PolicyDestination {
   lastRestoreTest?:
     | RestoreTestResult
     | undefined;
-  /** End of the last restore test that passed. */
+  /** End of the last restore test that passed and compared the documents with those of the live index. */
   lastProvenRestoreMicros: bigint;
 }
 
@@ -2094,6 +2116,7 @@ function createBasePolicyStatus(): PolicyStatus {
     degraded: false,
     warnings: [],
     heartbeats: [],
+    otherRuns: [],
   };
 }
 
@@ -2192,6 +2215,9 @@ export const PolicyStatus: MessageFns<PolicyStatus> = {
     }
     for (const v of message.heartbeats) {
       HeartbeatStatus.encode(v!, writer.uint32(162).fork()).join();
+    }
+    for (const v of message.otherRuns) {
+      PolicyPlannedRun.encode(v!, writer.uint32(170).fork()).join();
     }
     return writer;
   },
@@ -2379,6 +2405,14 @@ export const PolicyStatus: MessageFns<PolicyStatus> = {
             message.heartbeats.push(HeartbeatStatus.decode(reader, reader.uint32()));
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.otherRuns.push(PolicyPlannedRun.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2467,6 +2501,11 @@ export const PolicyStatus: MessageFns<PolicyStatus> = {
       heartbeats: globalThis.Array.isArray(object?.heartbeats)
         ? object.heartbeats.map((e: any) => HeartbeatStatus.fromJSON(e))
         : [],
+      otherRuns: globalThis.Array.isArray(object?.otherRuns)
+        ? object.otherRuns.map((e: any) => PolicyPlannedRun.fromJSON(e))
+        : globalThis.Array.isArray(object?.other_runs)
+        ? object.other_runs.map((e: any) => PolicyPlannedRun.fromJSON(e))
+        : [],
     };
   },
 
@@ -2532,6 +2571,9 @@ export const PolicyStatus: MessageFns<PolicyStatus> = {
     if (message.heartbeats?.length) {
       obj.heartbeats = message.heartbeats.map((e) => HeartbeatStatus.toJSON(e));
     }
+    if (message.otherRuns?.length) {
+      obj.otherRuns = message.otherRuns.map((e) => PolicyPlannedRun.toJSON(e));
+    }
     return obj;
   },
 
@@ -2578,6 +2620,117 @@ export const PolicyStatus: MessageFns<PolicyStatus> = {
     message.degraded = object.degraded ?? false;
     message.warnings = object.warnings?.map((e) => e) || [];
     message.heartbeats = object.heartbeats?.map((e) => HeartbeatStatus.fromPartial(e)) || [];
+    message.otherRuns = object.otherRuns?.map((e) => PolicyPlannedRun.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePolicyPlannedRun(): PolicyPlannedRun {
+  return { kind: 0, destination: "", timeMicros: 0n };
+}
+
+export const PolicyPlannedRun: MessageFns<PolicyPlannedRun> = {
+  encode(message: PolicyPlannedRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.destination !== "") {
+      writer.uint32(18).string(message.destination);
+    }
+    if (message.timeMicros !== 0n) {
+      if (BigInt.asIntN(64, message.timeMicros) !== message.timeMicros) {
+        throw new globalThis.Error("value provided for field message.timeMicros of type int64 too large");
+      }
+      writer.uint32(24).int64(message.timeMicros);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PolicyPlannedRun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicyPlannedRun();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.destination = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.timeMicros = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PolicyPlannedRun {
+    return {
+      kind: isSet(object.kind) ? policyRunKindFromJSON(object.kind) : 0,
+      destination: isSet(object.destination) ? globalThis.String(object.destination) : "",
+      timeMicros: isSet(object.timeMicros)
+        ? BigInt(object.timeMicros)
+        : isSet(object.time_micros)
+        ? BigInt(object.time_micros)
+        : 0n,
+    };
+  },
+
+  toJSON(message: PolicyPlannedRun): unknown {
+    const obj: any = {};
+    if (message.kind !== 0) {
+      obj.kind = policyRunKindToJSON(message.kind);
+    }
+    if (message.destination !== "") {
+      obj.destination = message.destination;
+    }
+    if (message.timeMicros !== 0n) {
+      obj.timeMicros = message.timeMicros.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PolicyPlannedRun>): PolicyPlannedRun {
+    return PolicyPlannedRun.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PolicyPlannedRun>): PolicyPlannedRun {
+    const message = createBasePolicyPlannedRun();
+    message.kind = object.kind ?? 0;
+    message.destination = object.destination ?? "";
+    message.timeMicros = (object.timeMicros !== undefined && object.timeMicros !== null)
+      ? BigInt(object.timeMicros)
+      : 0n;
     return message;
   },
 };
