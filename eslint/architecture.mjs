@@ -15,7 +15,7 @@ const arrows = {
   security: {},
   encryption: { parts: ["io"] },
   signature: { parts: ["io"] },
-  engine: { types: ["document"] },
+  engine: { types: ["document", "io"] },
   "engine/registry.ts": { parts: ["engine/sqlite", "engine/postgres"], types: ["engine", "io"] },
   "engine/copy": { parts: ["engine", "segment", "io"] },
   "engine/filter": { parts: ["document", "segment", "io"] },
@@ -55,7 +55,7 @@ const arrows = {
     ],
     types: ["encoding", "engine", "store"],
   },
-  metrics: { parts: ["service"], types: ["operation", "policy", "backup", "stats"] },
+  metrics: { parts: ["service"], types: ["operation", "policy", "backup", "stats", "engine"] },
   api: {
     parts: ["service", "policy", "document", "security", "gen"],
     types: [
@@ -84,6 +84,7 @@ const arrows = {
     ],
     types: ["operation", "backup", "engine", "stats"],
   },
+  forward: { parts: ["client", "transport", "api", "gen"], types: ["engine"] },
   host: { parts: ["*"] },
   offline: { parts: ["*"] },
   client: { parts: ["gen"] },
@@ -103,10 +104,14 @@ const packages = [
   },
   { name: /^pg(-copy-streams)?$/, parts: ["engine/postgres"] },
   { name: /^@grpc\//, parts: ["transport"] },
-  { name: /^@connectrpc\//, parts: ["api", "transport", "client"], types: ["offline", "cli"] },
+  {
+    name: /^@connectrpc\//,
+    parts: ["api", "transport", "forward", "client"],
+    types: ["offline", "cli"],
+  },
   {
     name: /^@bufbuild\//,
-    parts: ["api", "transport", "segment", "client", "cli"],
+    parts: ["api", "transport", "forward", "segment", "client", "cli"],
     files: ["offline/messages.ts", "host/policy-file.ts"],
   },
   { name: /^@aws-sdk\//, parts: ["destination"] },

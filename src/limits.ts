@@ -350,7 +350,17 @@ export const limits = {
   /** How long a transaction waits for a lock, and how long the server waits for a host that vanished. */
   databaseLockMs: 10_000,
   databaseIdleMs: 10_000,
-  /** How long a fence or a pin outlives a host that vanished; a host renews them three times as often. */
+  /** How long the lease and the fence of a host outlive it, and how often it renews its lease. */
+  databaseLeaseMs: 10_000,
+  databaseBeatMs: 2_000,
+  /** Time until a host that leads opens its services again after it could not. */
+  leaderRetryMs: 1_000,
+  /** How long a host that vanished is shown, and how many hosts are. */
+  databaseMemberMs: 3_600_000,
+  databaseMembers: 100,
+  /** How often the leader looks for writes of other hosts, which continuous backups follow. */
+  databaseWatchMs: 200,
+  /** How long a pin outlives a host that vanished; a host renews its pins three times as often. */
   databasePinMs: 30_000,
   /** The reason of a pin. */
   pinReasonChars: 1024,

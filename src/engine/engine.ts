@@ -1,5 +1,6 @@
 import type { Action, DocumentVersion, DocumentWrite } from "../document/document.js";
 import type { Filter, OrderBy } from "../document/filter.js";
+import type { FileSystem } from "../io/file-system.js";
 
 /**
  * The contract between the host and a storage engine. Nothing above it may assume SQLite, a directory, or that this
@@ -248,6 +249,10 @@ export interface Engine extends DocumentStore {
   fence(): Promise<{ positionMicros: number; lastTimeMicros: number }>;
   /** Accepts writes again. */
   unfence(): void;
+  /** The lineage of the live generation at the last call. Absent: no other host can switch the index. */
+  lineage?(): string;
+  /** Rises with each change of the index by any host. Absent: no other host can change it. */
+  lastChange?(): Promise<number>;
   /** Waits for calls in progress, then closes. */
   close(): Promise<void>;
 }
@@ -352,8 +357,79 @@ export interface TemporaryIndex extends BuildResult {
   close(): Promise<void>;
 }
 
+/** How other hosts reach a host: HOST:PORT of both ports, and whether they speak TLS. Empty: not open yet. */
+export interface MemberAddresses {
+  http: string;
+  grpc: string;
+  tls: boolean;
+}
+
+/** A host of a deployment, as the others see it. */
+export interface Member {
+  id: string;
+  addresses: MemberAddresses;
+  /** Release of the host. */
+  version: string;
+  startTimeMicros: number;
+  /** For how long it has shown no sign of life. */
+  lastSeenMicros: number;
+  /** False: it has vanished. */
+  isAlive: boolean;
+  isLeader: boolean;
+}
+
+/**
+ * The hosts that share the indexes of an engine. One of them leads: it alone backs up, restores, schedules and
+ * compacts, and keeps the records of that. If it vanishes, another one leads within limits.databaseLeaseMs.
+ */
+export interface Membership {
+  /** The term in which this host leads; undefined while another one does. Greater than every earlier term of any host. */
+  term(): number | undefined;
+  /** The leader as last seen; undefined if there was none. */
+  leader(): Member | undefined;
+  /** The hosts as last seen, this one and those that vanished lately included. */
+  members(): readonly Member[];
+  /** Tells the other hosts how to reach this one. */
+  announce(addresses: MemberAddresses): Promise<void>;
+  /** Calls a listener, the only one, after each change of the term. */
+  onChange(listener: () => void): void;
+}
+
+/** Facts of the database of an engine, for operators. */
+export interface DatabaseStatus {
+  /** Release of the server. */
+  version: string;
+  /** Whether a commit waits for a standby, so that the loss of the primary loses no acknowledged write. */
+  isSynchronous: boolean;
+  /** The standbys that are connected to the primary. */
+  standbys: {
+    name: string;
+    /** "sync", "quorum", "potential" or "async". */
+    mode: string;
+    /** "streaming", "catchup" and so on. */
+    state: string;
+    /** Log that the standby has not flushed yet. */
+    lagBytes: number;
+  }[];
+}
+
+/** An engine whose indexes several hosts share, in a database. */
+export interface SharedDatabase {
+  /** HOST:PORT[,HOST:PORT...]/DATABASE, without user and password. */
+  readonly name: string;
+  /** PostgreSQL schema of the deployment. */
+  readonly schema: string;
+  readonly membership: Membership;
+  /** Small files that the leader keeps there for its successor. Changes of a former leader fail with LEADER_UNAVAILABLE. */
+  readonly stateFiles: FileSystem;
+  /** DATABASE_UNAVAILABLE. */
+  status(): Promise<DatabaseStatus>;
+}
+
 /** A storage engine. */
 export interface StorageEngine {
+  /** Present once an index is open, if several hosts may share the indexes. */
+  readonly shared?: SharedDatabase | undefined;
   /** Opens an index, and creates an empty one if it does not exist. FORMAT_TOO_NEW, INDEX_DAMAGED. */
   openIndex(options: OpenIndexOptions): Promise<IndexStorage>;
   /** Builds a temporary index from segments, to read a backup. `directory` is where the engine may put files. */

@@ -40,7 +40,7 @@ import { directoriesOf, isS3Uri, isUri, pathOfDestination } from "./destination-
 import { parseS3Uri } from "../destination/s3/uri.js";
 import { productVersion } from "./product-version.js";
 import { openSigning, type Signing } from "./signing.js";
-import type { Storage } from "./storage.js";
+import type { State, Storage } from "./storage.js";
 
 /** Where backups may be stored. */
 export interface BackupPaths {
@@ -100,9 +100,14 @@ export async function openBackups(
 ): Promise<Backups> {
   const { options, directory, lifecycle, logger, onInternalError } = context;
   const { platform } = options;
+  const { state } = storage;
   const paths = await resolvePaths(context);
   const warn = (fields: object, message: string) => logger.warn(fields, message);
-  const records = await BackupRecords.open({ platform, path: directory.backupRecords, warn });
+  const records = await BackupRecords.open({
+    platform: state.platform,
+    path: state.directory.backupRecords,
+    warn,
+  });
   lifecycle.onClose(() => records.close());
   const transfers = await Transfers.open(
     platform,
@@ -111,7 +116,7 @@ export async function openBackups(
     onInternalError,
   );
   lifecycle.onClose(() => transfers.close());
-  const streamed = await openStreamedManifests(platform, directory.streamedManifests);
+  const streamed = await openStreamedManifests(state.platform, state.directory.streamedManifests);
   const network = {
     policy: {
       allowPrivate: isLoopback(options.httpHost) && isLoopback(options.grpcHost),
@@ -133,15 +138,21 @@ export async function openBackups(
   });
   // Opened before operations, which use them, so that they close later.
   lifecycle.onClose(() => states.close());
-  const operations = await openHostOperations(context);
-  const verifications = await openVerifications(platform, directory.verifications, (error) =>
-    warn({ err: error }, "results of earlier backup checks cannot be read; they are forgotten"),
+  const operations = await openHostOperations(context, state);
+  const verifications = await openVerifications(
+    state.platform,
+    state.directory.verifications,
+    (error) =>
+      warn({ err: error }, "results of earlier backup checks cannot be read; they are forgotten"),
   );
-  const written = await openWrittenManifests(platform, directory.writtenManifests, (error) =>
-    warn(
-      { err: error },
-      "the record of written backups cannot be read; the next backup to each destination is a new base",
-    ),
+  const written = await openWrittenManifests(
+    state.platform,
+    state.directory.writtenManifests,
+    (error) =>
+      warn(
+        { err: error },
+        "the record of written backups cannot be read; the next backup to each destination is a new base",
+      ),
   );
   const encryptTo = await defaultRecipients(context);
   const shared = {
@@ -256,14 +267,10 @@ function requireDirectoryBackups(registry: DestinationRegistry, uri: string): vo
   );
 }
 
-async function openHostOperations({
-  options,
-  directory,
-  events,
-  lifecycle,
-  logger,
-}: HostContext): Promise<Operations> {
-  const { platform } = options;
+async function openHostOperations(
+  { events, lifecycle, logger }: HostContext,
+  { platform, directory }: State,
+): Promise<Operations> {
   const onDamaged = (path: string) =>
     logger.warn(
       { path },
@@ -286,7 +293,7 @@ async function openHostOperations({
 /** Starts automatic backups and the watch of backup health. */
 async function startAutomaticBackups(
   context: HostContext,
-  { durableIndex }: Storage,
+  { durableIndex, state }: Storage,
   stats: Stats,
   {
     paths,
@@ -322,7 +329,7 @@ async function startAutomaticBackups(
     temporaryDirectory: directory.temporary,
     hostId,
     productVersion,
-    settingPath: directory.autoBackupSetting,
+    setting: { platform: state.platform, path: state.directory.autoBackupSetting },
     stats,
     warn: (fields, message) => logger.warn(fields, message),
     onRun(run) {

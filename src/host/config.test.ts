@@ -95,6 +95,7 @@ describe("precedence of settings", () => {
       "postgres-url": "postgres://holdfast:secret@one,two/db",
       "postgres-schema": "shop",
       "postgres-ca-file": tokens,
+      "advertise-host": "one.example",
       "http-host": "::1",
       "http-port": "0",
       "grpc-host": "localhost",

@@ -207,6 +207,7 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
       schema: text("postgres-schema"),
       ca: file("postgres-ca-file", "CA file of the database"),
     }),
+    advertisedHost: text("advertise-host"),
     httpHost: text("http-host"),
     httpPort: number("http-port"),
     grpcHost: text("grpc-host"),

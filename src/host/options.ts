@@ -36,10 +36,15 @@ export interface HostOptions {
    */
   id?: string;
   /**
-   * PostgreSQL database in which the durable index is kept, by one host at a time. Default: none, it is kept in
-   * the data directory.
+   * PostgreSQL database in which the durable index is kept, which several hosts may share. Default: none, it is kept
+   * in the data directory.
    */
   postgres?: PostgresOptions;
+  /**
+   * Name or address by which the hosts that share the database reach this one. Default: the listen address, or the name
+   * of the machine if that is a wildcard.
+   */
+  advertisedHost?: string;
   /**
    * Listen address for HTTP. An address other than loopback requires tokens and a backup root.
    * Default: 127.0.0.1.
@@ -168,6 +173,7 @@ export type ResolvedOptions = Required<
     HostOptions,
     | "id"
     | "postgres"
+    | "advertisedHost"
     | "tokens"
     | "tls"
     | "transfers"
@@ -183,6 +189,7 @@ export type ResolvedOptions = Required<
     HostOptions,
     | "id"
     | "postgres"
+    | "advertisedHost"
     | "tokens"
     | "tls"
     | "autoBackupDestination"

@@ -46,25 +46,34 @@ export async function openPolicies(
 ): Promise<Policies> {
   const { options, directory, hostId, lifecycle, logger, onInternalError } = context;
   const { platform } = options;
+  const { state } = storage;
   const onProblem = (error: unknown) =>
     logger.warn({ err: error }, "a problem of backup policies that stops none of them");
   let checkHealth = () => {};
   if (options.identities !== undefined) await parseHostIdentities(options.identities);
   const declared = declaredPolicies(options.policies);
-  const store = await PolicyStore.open({ platform, path: directory.policies, declared });
+  const store = await PolicyStore.open({
+    platform: state.platform,
+    path: state.directory.policies,
+    declared,
+  });
   const specOf = (name: string) => (store.has(name) ? store.get(name).spec : undefined);
   const progress = await PolicyProgressFile.open({
-    platform,
-    path: directory.policyProgress,
+    platform: state.platform,
+    path: state.directory.policyProgress,
     onProblem,
   });
   lifecycle.onClose(() => progress.settled());
-  const history = await RunHistory.open({ platform, directory: directory.policyRuns, onProblem });
+  const history = await RunHistory.open({
+    platform: state.platform,
+    directory: state.directory.policyRuns,
+    onProblem,
+  });
   const nowMs = () => Math.floor(platform.nowMicros() / 1000);
   const clock = { nowMs, setTimer };
   const notifications = await Notifications.open({
-    platform,
-    directory: directory.path,
+    platform: state.platform,
+    directory: state.directory.path,
     ...backups.network,
     clock,
     targetsOf: (name) => specOf(name)?.webhooks ?? [],
@@ -138,6 +147,7 @@ export async function openPolicies(
     notifications,
     management,
     requireIndex: (link) => void storage.indexOf(link),
+    seesEachWrite: storage.storageEngine.shared === undefined,
     hasDocuments: async (link) => (await storage.indexOf(link).state()).versions > 0,
     isRecipient: (text) =>
       parseRecipients(text).then(

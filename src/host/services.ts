@@ -1,13 +1,10 @@
 import { openTraceBuffer } from "../engine/sqlite/trace-buffer.js";
-import { resolve } from "node:path";
-import { resolveLinks, resolveRoots, type Roots } from "../destination/file/roots.js";
+import type { AutoBackupStatus } from "../backup/schedule/status.js";
 import { limits } from "../limits.js";
 import { createMetrics, type Exposition } from "../metrics/metrics.js";
-import { checkAfterUncleanStop } from "../service/backups/check-index.js";
-import { createManagementService } from "../service/backups/management.js";
-import type { HostDescription } from "../service/host/description.js";
+import type { EngineDescription, HostDescription } from "../service/host/description.js";
 import type { ManagementService } from "../service/backups/management-service.js";
-import { StreamService } from "../service/backups/streams.js";
+import type { StreamService } from "../service/backups/streams.js";
 import { createBodyReader } from "../service/documents/body-reader.js";
 import type { DocumentService } from "../service/documents/document-service.js";
 import { Documents } from "../service/documents/documents.js";
@@ -24,13 +21,16 @@ import {
 import { recordOperation } from "../service/host/record-stats.js";
 import { createRequests, type Requests } from "../service/host/requests.js";
 import { createStats, type Stats } from "../stats/stats.js";
+import { durableIndexLink } from "../service/documents/factories.js";
 import type { DocumentIndex } from "../store/document-index.js";
-import { FileStore } from "../xenon/local-files/file-store.js";
+import type { FileStore } from "../xenon/local-files/file-store.js";
 import { QueryTasks } from "../xenon/query/query-tasks.js";
-import type { Policies } from "../service/policies/policies.js";
+import type { OperationService } from "../operation/operation.js";
+import type { PolicyService } from "../service/policies/policy-service.js";
 import type { Backups } from "./backups.js";
 import type { HostContext } from "./context.js";
-import { openPolicies } from "./policies.js";
+import { lateBound, Leadership } from "./leadership.js";
+import { openLeaderServices } from "./leader-services.js";
 import { productVersion } from "./product-version.js";
 import type { Storage } from "./storage.js";
 
@@ -70,11 +70,22 @@ export async function openRecords({
   return { stats: createStats(platform.nowMicros), audit };
 }
 
+/** The automatic backups as a host that does not lead knows them. */
+const unknownAutoBackup: AutoBackupStatus = {
+  enabled: false,
+  destination: "",
+  indexLink: durableIndexLink,
+  state: "OFF",
+  failuresInARow: 0,
+  warnings: [],
+};
+
 /** Services that the protocols call. */
 export interface HostServices {
   readonly documents: DocumentService;
   readonly management: ManagementService;
-  readonly policies: Policies;
+  readonly policies: PolicyService;
+  readonly operations: OperationService;
   readonly streams: StreamService;
   readonly control: HostControl;
   readonly queries: QueryTasks;
@@ -84,17 +95,18 @@ export interface HostServices {
   readonly describeHost: () => Promise<HostDescription>;
   /** Returns the response of /metrics. */
   readonly exposition: () => Promise<Exposition>;
+  readonly leadership: Leadership;
 }
 
-/** Third stage: the services, and what counts and records how they are used. */
+/** Second stage: the services, and what counts and records how they are used. */
 export async function openServices(
   context: HostContext,
   storage: Storage,
-  backups: Backups,
-  { stats, audit }: Records,
+  records: Records,
   addresses: Addresses,
 ): Promise<HostServices> {
-  const { options, directory, hostId, events, lifecycle, logger } = context;
+  const { options, hostId, events, lifecycle, logger } = context;
+  const { stats, audit } = records;
   const { platform } = options;
   const metrics = createMetrics({ nowMicros: platform.nowMicros, version: productVersion });
   lifecycle.onClose(() => metrics.close());
@@ -105,84 +117,48 @@ export async function openServices(
     metrics.noteOperation(view);
   });
   const { documents, queries, trace } = openDocuments(context, storage);
-  const fileStore = await openLocalFiles(context, backups);
-  const describeHost = () => describe(context, storage, backups, addresses);
-  const { operations, autoBackup } = backups;
-  // Policies use the service, which asks them back.
-  const later: { policies?: Policies } = {};
-  const management = createManagementService({
-    ...backups,
-    platform,
-    storageEngine: storage.storageEngine,
-    indexOf: storage.indexOf,
-    ownIndexIds: storage.ownIndexIds,
-    temporaryDirectory: directory.temporary,
-    hostId,
-    productVersion,
-    describeHost,
-    async pauseAutoBackup(source) {
-      const resume = isAutoBackupSource(source, backups.autoBackupUri)
-        ? await autoBackup.pause()
-        : () => {};
-      const resumePolicies = await later.policies?.pause((uri) => isAutoBackupSource(source, uri));
-      return () => {
-        resume();
-        resumePolicies?.();
-      };
-    },
-    keepsEarlier: (uri) => later.policies?.hasScheduled(uri) ?? false,
-  });
-  await checkAfterUncleanStop(
-    storage.durableIndex,
-    (link) => management.checkIndex(link),
-    (fields, message) => logger.warn(fields, message),
+  const describeHost = (backups = leadership?.services?.backups) =>
+    describe(context, storage, backups, addresses);
+  let leadership: Leadership | undefined = undefined;
+  leadership = await Leadership.start(context, storage.storageEngine.shared?.membership, (inner) =>
+    openLeaderServices(inner, storage, records, describeHost),
   );
-  const policies = await openPolicies(context, storage, backups, management);
-  later.policies = policies;
+  const leader = leadership;
   const requests = createRequests({
     counter: metrics.requests,
     log: (request) => logger.info(request, "request"),
     trace: (request) => trace.record(request),
   });
-  const streams = new StreamService({
-    files: platform.files,
-    transfers: backups.transfers,
-    management,
-    operations,
-    idleMs: options.streamIdleMs,
-  });
   const control = createHostControl({
-    autoBackup,
-    saveAutoBackup: (enabled) => backups.saveAutoBackup(enabled),
+    autoBackup: {
+      status: () => leader.services?.backups.autoBackup.status() ?? unknownAutoBackup,
+      configure: (enabled) => leader.require().backups.autoBackup.configure(enabled),
+    },
+    saveAutoBackup: (enabled) => leader.require().backups.saveAutoBackup(enabled),
     requests,
     nodeGroup: singleHostGroup(
       hostId,
       async () => (await storage.durableIndex.state()).positionMicros,
     ),
     stats,
-    describeHost,
+    describeHost: () => describeHost(),
     shutDown: () => void lifecycle.close().catch(context.onInternalError),
   });
   return {
     documents,
-    management,
-    policies,
-    streams,
+    management: lateBound(() => leader.require().management, { host: () => describeHost() }),
+    policies: lateBound<PolicyService>(() => leader.require().policies),
+    operations: lateBound<OperationService>(() => leader.require().backups.operations),
+    streams: lateBound(() => leader.require().streams, { idleMs: options.streamIdleMs }),
     control,
     queries,
-    fileStore,
+    fileStore: lateBound(() => leader.require().fileStore),
     auditor: createAuditor(audit, context.tokens),
     requests,
-    describeHost,
+    describeHost: () => describeHost(),
     exposition: () =>
-      metrics.read({
-        describeHost,
-        operations,
-        streams,
-        stats,
-        autoBackup: () => autoBackup.status(),
-        policies: () => policies.list(),
-      }),
+      metrics.read({ describeHost: () => describeHost(), stats, leader: leader.services }),
+    leadership,
   };
 }
 
@@ -224,42 +200,11 @@ function openDocuments(
   return { documents, queries, trace };
 }
 
-async function openLocalFiles(context: HostContext, { paths }: Backups): Promise<FileStore> {
-  const { options, directory, lifecycle } = context;
-  const { platform, secretFiles } = options;
-  const resolved = secretFiles.map((path) => resolveLinks(platform.files, resolve(path)));
-  const fileStore = await FileStore.open(platform, {
-    directory: directory.fileServices,
-    roots: await fileRoots(context, paths.roots),
-    closed: [
-      paths.dataDirectory,
-      ...(paths.autoBackupDirectory === undefined ? [] : [paths.autoBackupDirectory]),
-      ...(await Promise.all(resolved)),
-    ],
-    onBackgroundError: context.onInternalError,
-  });
-  lifecycle.onClose(() => fileStore.close());
-  return fileStore;
-}
-
-/**
- * Returns the roots of /local-files: those of the options. By default the backup roots, or, if clients
- * have to authenticate, none: undefined, so that they can create no files.
- */
-async function fileRoots(
-  { options, tokens }: HostContext,
-  backupRoots: Roots,
-): Promise<Roots | undefined> {
-  if (options.fileRoots.length > 0)
-    return resolveRoots(options.platform.files, options.fileRoots, "file root");
-  const authenticated = tokens !== undefined || options.tls?.clientCa !== undefined;
-  return authenticated ? undefined : backupRoots;
-}
-
+/** Describes a host; `backups` are those of the leader. */
 async function describe(
   { options, directory, hostId, startTimeMicros }: HostContext,
-  { indexes }: Storage,
-  { paths, records, health, signing }: Backups,
+  storage: Storage,
+  backups: Backups | undefined,
   addresses: Addresses,
 ): Promise<HostDescription> {
   const { files } = options.platform;
@@ -268,11 +213,11 @@ async function describe(
     version: productVersion,
     startTimeMicros,
     dataDirectory: directory.path,
-    signingKey: signing.publicLine,
-    signingKeyFingerprint: signing.fingerprint,
-    trustsSignersOnly: signing.trust !== undefined,
-    backupRoots: paths.rootNames,
-    autoBackupDestination: paths.autoBackupUri,
+    signingKey: backups?.signing.publicLine ?? "",
+    signingKeyFingerprint: backups?.signing.fingerprint ?? "",
+    trustsSignersOnly: backups?.signing.trust !== undefined,
+    backupRoots: backups?.paths.rootNames ?? options.backupRoots,
+    autoBackupDestination: backups?.paths.autoBackupUri ?? "",
     disk: {
       freeBytes: await files.freeBytes(directory.path),
       totalBytes: await files.totalBytes(directory.path),
@@ -280,10 +225,31 @@ async function describe(
     httpAddress: textOf(addresses.http),
     grpcAddress: textOf(addresses.grpc),
     tls: options.tls !== undefined,
-    indexes: await Promise.all([...indexes.values()].map(describeIndex)),
-    backups: records.all(),
-    backupHealth: await health.check(),
+    indexes: await Promise.all([...storage.indexes.values()].map(describeIndex)),
+    backups: backups?.records.all() ?? [],
+    backupHealth: (await backups?.health.check()) ?? { healthy: true, problem: "" },
     backupMaxAgeMicros: (options.backupMaxAgeMs ?? 0) * 1000,
+    engine: await describeEngine(storage, backups !== undefined),
+  };
+}
+
+async function describeEngine(
+  { storageEngine: { shared } }: Storage,
+  leads: boolean,
+): Promise<EngineDescription> {
+  if (!shared) return { name: "sqlite" };
+  const { membership } = shared;
+  const status = await shared.status().catch(() => undefined);
+  return {
+    name: "postgres",
+    database: {
+      name: shared.name,
+      schema: shared.schema,
+      ...(status && { status }),
+      leads,
+      term: membership.term() ?? 0,
+      hosts: membership.members(),
+    },
   };
 }
 
@@ -297,8 +263,6 @@ async function describeIndex(index: DocumentIndex): Promise<HostDescription["ind
   };
 }
 
-const textOf = ({ host, port }: Address) => `${host.includes(":") ? `[${host}]` : host}:${port}`;
-
-/** Whether a URI names the destination of automatic backups, or an object or a namespace inside it. */
-const isAutoBackupSource = (source: string, destination: string) =>
-  source === destination || source.startsWith(`${destination.replace(/\/$/, "")}/`);
+/** HOST:PORT. */
+export const textOf = ({ host, port }: Address) =>
+  `${host.includes(":") ? `[${host}]` : host}:${port}`;

@@ -43,6 +43,11 @@ export const settings: readonly Setting[] = [
     help: "engine postgres: PEM file of the CA of the server, which requires TLS (default: none; sslmode=require in the URL requires TLS)",
   },
   {
+    name: "advertise-host",
+    placeholder: "NAME",
+    help: "engine postgres: name or address by which the other hosts reach this one (default: the listen address, or the name of the machine for 0.0.0.0 and ::)",
+  },
+  {
     name: "http-host",
     placeholder: "ADDRESS",
     help: "listen address for HTTP (default: 127.0.0.1)",

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { checkExposure } from "../security/exposure.js";
 import { checkTls } from "../security/tls.js";
 import { openTokens } from "../security/tokens.js";
@@ -8,7 +9,6 @@ import type { StreamService } from "../service/backups/streams.js";
 import type { DocumentService } from "../service/documents/document-service.js";
 import type { HostControl } from "../service/host/host-control.js";
 import { operationIndexLink } from "../service/host/operation-trace.js";
-import { openBackups } from "./backups.js";
 import type { HostContext } from "./context.js";
 import {
   DataDirectory,
@@ -21,7 +21,7 @@ import {
 import { createHostEvents } from "./events.js";
 import { Lifecycle } from "./lifecycle.js";
 import { resolveOptions, type HostOptions, type ResolvedOptions } from "./options.js";
-import { openRecords, openServices, type Address, type Addresses } from "./services.js";
+import { openRecords, openServices, textOf, type Address, type Addresses } from "./services.js";
 import { openStorage, type Storage } from "./storage.js";
 import { openTransports } from "./transports.js";
 
@@ -100,23 +100,23 @@ async function start(context: HostContext): Promise<Host> {
     http: { host: options.httpHost, port: options.httpPort },
     grpc: { host: options.grpcHost, port: options.grpcPort },
   };
-  const backups = await openBackups(context, storage, records.stats);
-  const services = await openServices(context, storage, backups, records, addresses);
-  const transports = await openTransports(context, storage, backups, services, addresses);
-  const { documents, management, policies, streams, control } = services;
+  const services = await openServices(context, storage, records, addresses);
+  const transports = await openTransports(context, storage, services, addresses);
+  const { documents, management, policies, operations, streams, control } = services;
+  await announce(context, storage, addresses);
   // First of all: otherwise policies start operations while those drain.
-  lifecycle.onClose(() => policies.close());
+  lifecycle.onClose(() => services.leadership.services?.policies.close());
   return {
     id: hostId,
     httpAddress: addresses.http,
     grpcAddress: addresses.grpc,
     tls: options.tls !== undefined,
     dataDirectory: directory.path,
-    backupRoots: backups.paths.rootNames,
+    backupRoots: (await services.describeHost()).backupRoots,
     documents,
     management,
     policies,
-    operations: backups.operations,
+    operations,
     streams,
     control,
     reload: ({ tokens, tls }) =>
@@ -134,6 +134,27 @@ async function start(context: HostContext): Promise<Host> {
     close: () => lifecycle.close(),
   };
 }
+
+/** Tells the hosts that share the database how to reach this one. */
+async function announce(
+  { options }: HostContext,
+  { storageEngine }: Storage,
+  { http, grpc }: Addresses,
+): Promise<void> {
+  const { advertisedHost } = options;
+  const reachable = ({ host, port }: Address) => {
+    const name = advertisedHost ?? (isWildcard(host) ? hostname() : host);
+    return textOf({ host: name, port });
+  };
+  await storageEngine.shared?.membership.announce({
+    http: reachable(http),
+    grpc: reachable(grpc),
+    tls: options.tls !== undefined,
+  });
+}
+
+/** Whether an address means all of a machine, and reaches none from outside. */
+const isWildcard = (host: string) => host === "0.0.0.0" || host === "::";
 
 function warnOfUnknownIndexes({ tokens, logger }: HostContext, { indexes }: Storage): void {
   for (const link of tokens?.indexes() ?? []) {

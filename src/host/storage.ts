@@ -1,13 +1,17 @@
+import { hostname } from "node:os";
 import { join } from "node:path";
 import type { StorageEngine } from "../engine/engine.js";
 import { openPostgres, openSqlite, tryPostgres, type DatabaseOptions } from "../engine/registry.js";
 import { memoryParent, openMemoryDirectory } from "../engine/sqlite/memory-directory.js";
 import { HostError } from "../errors.js";
+import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import { durableIndexLink, inMemoryIndexLink } from "../service/documents/factories.js";
 import { DocumentIndex } from "../store/document-index.js";
 import type { HostContext } from "./context.js";
+import { DataDirectory } from "./data-directory.js";
 import type { PostgresOptions } from "./options.js";
+import { productVersion } from "./product-version.js";
 
 /** The document indexes of a host. */
 export interface Storage {
@@ -19,7 +23,18 @@ export interface Storage {
   indexOf(link: string): DocumentIndex;
   /** Returns the present IDs of the indexes. */
   ownIndexIds(): string[];
+  /** Where the host keeps what it knows of operations, policies and backups: its data directory, or the database. */
+  readonly state: State;
 }
+
+/** A place for small files. */
+export interface State {
+  readonly platform: Platform;
+  readonly directory: DataDirectory;
+}
+
+/** Root of the paths of state files in a database, the same for all hosts. */
+const stateRoot = "/holdfast";
 
 /** First stage: opens the indexes, and expires and compacts them as long as the host runs. */
 export async function openStorage(context: HostContext): Promise<Storage> {
@@ -35,13 +50,22 @@ export async function openStorage(context: HostContext): Promise<Storage> {
     if (index) return index;
     throw new HostError("INDEX_NOT_FOUND", `Index ${link} not found`, { metadata: { link } });
   };
-  sweepIndexes(context, [...indexes.values()]);
+  const { shared } = storageEngine;
+  const leads = () => shared === undefined || shared.membership.term() !== undefined;
+  sweepIndexes(context, [...indexes.values()], leads);
+  if (shared) watchOthers(context, indexOf(durableIndexLink), leads);
   return {
     storageEngine,
     indexes,
     indexOf,
     durableIndex: indexOf(durableIndexLink),
     ownIndexIds: () => [...indexes.values()].map((index) => index.indexId()),
+    state: shared
+      ? {
+          platform: { ...platform, files: shared.stateFiles },
+          directory: new DataDirectory(stateRoot),
+        }
+      : { platform, directory: context.directory },
   };
 }
 
@@ -51,11 +75,13 @@ export const checkDatabase = ({ url, schema = "holdfast", ca }: PostgresOptions)
 
 const databaseOf = (
   { url, schema = "holdfast", ca }: PostgresOptions,
-  { hostId, onInternalError }: Pick<HostContext, "hostId" | "onInternalError">,
+  { hostId, directory, onInternalError }: HostContext,
 ): DatabaseOptions => ({
   address: { url, ...(ca !== undefined && { tls: { ca } }) },
   schema,
   hostId,
+  installation: `${hostname()}:${directory.path}`,
+  version: productVersion,
   onBackgroundError: onInternalError,
 });
 
@@ -108,17 +134,42 @@ async function openIndex(
   return index;
 }
 
-/** Expires and compacts in bounded steps. */
+/** Reports what other hosts write, which continuous backups follow. */
+function watchOthers(
+  { lifecycle, onInternalError }: HostContext,
+  index: DocumentIndex,
+  leads: () => boolean,
+): void {
+  let looking: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    if (leads())
+      looking ??= index
+        .noticeOthers()
+        // Reads and writes report that the database is away.
+        .catch((error: unknown) => {
+          if (!(error instanceof HostError && error.retryable)) onInternalError(error);
+        })
+        .finally(() => (looking = undefined));
+  }, limits.databaseWatchMs).unref();
+  lifecycle.onClose(async () => {
+    clearInterval(timer);
+    await looking;
+  });
+}
+
+/** Expires and compacts in bounded steps, those of a database on the leader alone. */
 function sweepIndexes(
   { lifecycle, onInternalError }: HostContext,
   indexes: readonly DocumentIndex[],
+  leads: () => boolean,
 ): void {
   let stopped = false;
   let running: Promise<unknown> = Promise.resolve();
   const timer = setInterval(() => {
     running = running
       .then(async () => {
-        for (const index of indexes) if (!stopped) await index.sweep();
+        for (const index of indexes)
+          if (!stopped && (index.inMemory || leads())) await index.sweep();
       })
       .catch(onInternalError);
   }, limits.compactionIntervalMs);

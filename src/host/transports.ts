@@ -8,6 +8,10 @@ import { bearerTokenOf, type Authorize } from "../api/policy/authorization.js";
 import { messageAccessInterceptor } from "../api/policy/method-indexes.js";
 import { authorizeMethods } from "../api/policy/method-roles.js";
 import { operationSharesInterceptor } from "../api/policy/operation-shares.js";
+import { clientTls } from "../destination/network/tls.js";
+import { ForwardedCalls } from "../forward/calls.js";
+import { forwardHttp } from "../forward/http.js";
+import type { Leader } from "../forward/leader.js";
 import { openFilesLimit } from "../io/open-files.js";
 import { limits } from "../limits.js";
 import { createAccess, type Access } from "../security/access.js";
@@ -33,10 +37,10 @@ import { createRequestShares } from "../transport/request-shares.js";
 import { createDocumentStreamRoutes, importPath } from "../transport/rest/document-streams.js";
 import { createRestHandler } from "../transport/rest/handler.js";
 import { createTransferRoutes, transferPrefix } from "../transport/rest/transfer-routes.js";
+import { answererOf } from "../xenon/dialect/answerer.js";
 import { createXenonDialect } from "../xenon/dialect/dialect.js";
 import { sendError } from "../xenon/dialect/error-response.js";
 import { localFilePrefix } from "../xenon/dialect/local-file-routes.js";
-import type { Backups } from "./backups.js";
 import type { HostContext } from "./context.js";
 import { productVersion } from "./product-version.js";
 import type { Addresses, HostServices } from "./services.js";
@@ -52,31 +56,34 @@ export interface Transports {
 export async function openTransports(
   context: HostContext,
   storage: Storage,
-  backups: Backups,
   services: HostServices,
   addresses: Addresses,
 ): Promise<Transports> {
   const { options, lifecycle } = context;
-  const { operations } = backups;
-  const { auditor } = services;
+  const { auditor, operations, leadership } = services;
   const access = createAccess(context.tokens, (caller, action, error) =>
     auditor.refused(caller, { action }, error),
   );
-  const bound = bindServices(context, backups, services, access);
-  const health = await createHostHealth(context, storage, backups, bound);
+  const leader = leaderOf(context, storage, services);
+  const calls = new ForwardedCalls(leader, options.clientTls);
+  lifecycle.onClose(() => calls.close());
+  const bound = bindServices(context, services, access).map((service) => calls.bind(service));
+  const health = await createHostHealth(context, storage, services, bound);
   const admission = await createAdmission(context);
   const shares = context.tokens === undefined ? undefined : createClientShares(operations);
   const policy = {
     authorize: authorizeMethods(access),
-    share: shares && operationSharesInterceptor(shares, admission.identify),
+    share: shares && calls.unlessForwarded(operationSharesInterceptor(shares, admission.identify)),
     audit: auditInterceptor(auditor),
     indexes: access.withTokens
-      ? messageAccessInterceptor(access, { documents: services.documents, operations })
+      ? calls.unlessForwarded(
+          messageAccessInterceptor(access, { documents: services.documents, operations }),
+        )
       : undefined,
     onInternalError: context.onInternalError,
   };
-  const parts = { bound, health, admission, access, shares, policy };
-  const http = createHttpPort(context, storage, backups, services, parts);
+  const parts = { bound, health, admission, access, shares, policy, leader };
+  const http = createHttpPort(context, storage, services, parts);
   addresses.http = await http.open();
   const grpc = await startGrpcServer({
     ...policy,
@@ -99,7 +106,7 @@ export async function openTransports(
     await Promise.all([
       http.close(shutdownMs),
       grpc.close(shutdownMs),
-      operations.close(shutdownMs),
+      leadership.services?.backups.operations.close(shutdownMs),
     ]);
   });
   return {
@@ -110,10 +117,22 @@ export async function openTransports(
   };
 }
 
+function leaderOf(
+  { hostId }: HostContext,
+  { storageEngine: { shared } }: Storage,
+  { leadership }: HostServices,
+): Leader {
+  return {
+    hostId,
+    leads: () => leadership.leads,
+    leader: () => shared?.membership.leader(),
+    members: () => shared?.membership.members() ?? [],
+  };
+}
+
 function bindServices(
   { options }: HostContext,
-  { operations }: Backups,
-  { documents, management, policies, streams, control }: HostServices,
+  { documents, management, policies, operations, streams, control }: HostServices,
   access: Access,
 ): BoundService[] {
   const isLimited: IsLimited = (header) =>
@@ -139,13 +158,13 @@ function bindServices(
 async function createHostHealth(
   { options, events, lifecycle, logger, onInternalError }: HostContext,
   { indexes }: Storage,
-  backups: Backups,
-  services: readonly BoundService[],
+  { describeHost }: HostServices,
+  bound: readonly BoundService[],
 ): Promise<HealthRegistry> {
-  const names = services.map(({ service }) => service.typeName);
+  const names = bound.map(({ service }) => service.typeName);
   const health = createHealth([...names, "backup", "clock"]);
   events.on("backupHealthChanged", ({ healthy }) => health.set("backup", healthy));
-  health.set("backup", (await backups.health.check()).healthy);
+  health.set("backup", (await describeHost()).backupHealth.healthy);
   const stopWatching = await watchClock({
     indexes: [...indexes].map(([link, index]) => ({
       link,
@@ -186,6 +205,7 @@ interface HttpParts {
   admission: Admission;
   access: Access;
   shares: ReturnType<typeof createClientShares> | undefined;
+  leader: Leader;
   policy: Omit<Parameters<typeof createRestHandler>[0], "services" | "authorize"> & {
     authorize: Authorize;
   };
@@ -194,11 +214,11 @@ interface HttpParts {
 function createHttpPort(
   { options, hostId, startTimeMicros, onInternalError }: HostContext,
   { indexes }: Storage,
-  { operations }: Backups,
   services: HostServices,
-  { bound, health, admission, access, shares, policy }: HttpParts,
+  { bound, health, admission, access, shares, policy, leader }: HttpParts,
 ) {
-  const { documents, management, streams, control, queries, fileStore, auditor } = services;
+  const { documents, management, operations, streams, control, queries, fileStore, auditor } =
+    services;
   const { corsOrigins, streamIdleMs: idleMs } = options;
   const registry = messageRegistry(bound);
   const { authorize } = policy;
@@ -213,6 +233,11 @@ function createHttpPort(
     corsOrigins,
     admission,
     handlers: [
+      forwardHttp({
+        leader,
+        tls: clientTls(options.clientTls),
+        answeredBy: answererOf(indexLinks),
+      }),
       createXenonDialect({
         documents,
         management,

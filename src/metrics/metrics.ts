@@ -8,6 +8,7 @@ import type { Stats } from "../stats/stats.js";
 import type { PolicyView } from "../service/policies/policy-service.js";
 import type { StreamService } from "../service/backups/streams.js";
 import { autoBackupMetrics, backupMetrics } from "./backup-metrics.js";
+import { databaseMetrics } from "./database-metrics.js";
 import { indexMetrics, transferMetrics } from "./host-metrics.js";
 import { operationMetrics } from "./operation-metrics.js";
 import { policyMetrics } from "./policy-metrics.js";
@@ -17,11 +18,18 @@ import { requestMetrics } from "./request-metrics.js";
 /** Sources of the values that are read on each scrape. */
 export interface MetricSources {
   describeHost(): Promise<HostDescription>;
-  operations: Pick<OperationService, "list">;
-  streams: Pick<StreamService, "transfers" | "sending">;
   stats: Stats;
-  autoBackup(): AutoBackupStatus;
-  policies(): Promise<PolicyView[]>;
+  /** Absent: another host backs up and restores, and has the metrics of that. */
+  leader?:
+    | {
+        backups: {
+          operations: Pick<OperationService, "list">;
+          autoBackup: { status(): AutoBackupStatus };
+        };
+        streams: Pick<StreamService, "transfers" | "sending">;
+        policies: { list(): Promise<PolicyView[]> };
+      }
+    | undefined;
 }
 
 /** Metrics of a host. Several hosts in one process have separate metrics. */
@@ -58,17 +66,22 @@ export function createMetrics({
   const policies = policyMetrics(registry);
   const indexes = indexMetrics(registry);
   const transfers = transferMetrics(registry);
+  const database = databaseMetrics(registry);
   const own = processMetrics(registry, version);
   let reading: Promise<Exposition> | undefined;
 
   async function read(sources: MetricSources): Promise<Exposition> {
     const host = await sources.describeHost();
     indexes(host);
-    backups(host);
-    autoBackup(sources.autoBackup(), sources.stats);
-    policies(await sources.policies());
-    operations.read(sources.operations.list(limits.operations).operations);
-    transfers(sources.streams);
+    database(host.engine);
+    const { leader } = sources;
+    if (leader) {
+      backups(host);
+      autoBackup(leader.backups.autoBackup.status(), sources.stats);
+      policies(await leader.policies.list());
+      operations.read(leader.backups.operations.list(limits.operations).operations);
+      transfers(leader.streams);
+    }
     own.read();
     return { contentType: registry.contentType, text: await registry.metrics() };
   }

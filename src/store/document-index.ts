@@ -67,6 +67,8 @@ interface Live {
 export class DocumentIndex implements DocumentStore {
   private closed = false;
   private commitReported = false;
+  /** As of the last call of noticeOthers. */
+  private lastChange: number | undefined;
   private readonly barriers = new Set<WriteBarrier>();
   /** Pending while a restore is under way. */
   private replacing: { promise: Promise<void>; resolve: () => void } | undefined;
@@ -109,7 +111,7 @@ export class DocumentIndex implements DocumentStore {
 
   /** Identifies the history of documents; each restore begins a new one. */
   lineage(): string {
-    return this.live.lineage;
+    return this.live.engine.lineage?.() ?? this.live.lineage;
   }
 
   indexId(): string {
@@ -179,6 +181,15 @@ export class DocumentIndex implements DocumentStore {
       used.users -= 1;
       if (used.users === 0) used.idle?.();
     }
+  }
+
+  /** Reports the changes of other hosts since the last call, as `onCommit` does those of this one. */
+  async noticeOthers(): Promise<void> {
+    if (this.closed) return;
+    const last = await this.withEngine(async (engine) => engine.lastChange?.());
+    if (last === this.lastChange) return;
+    this.lastChange = last;
+    this.reportCommit();
   }
 
   /** Checks the live generation as `Engine.check` does, and keeps what it finds as the problem of the index. */

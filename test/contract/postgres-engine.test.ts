@@ -14,6 +14,8 @@ let schemas = 0;
       address: { url: server.url },
       schema: `test_${(schemas += 1)}`,
       hostId: "host-1",
+      installation: "test",
+      version: "1.0.0",
       ownClock: true,
       onBackgroundError: (error) => console.error(error),
     }),

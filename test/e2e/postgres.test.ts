@@ -100,18 +100,6 @@ const postgres = () => ({ url: server.url, schema: `host_${(schemas += 1)}` });
     if (typeof outcome === "number") expect(b).toBe('{"n":2}');
   });
 
-  test("is used by one host at a time, and released when it stops", async () => {
-    const options = postgres();
-    const first = await hostFixture({ postgres: options });
-    await expect(hostFixture({ postgres: options }, temporaryDirectory())).rejects.toMatchObject({
-      reason: "DATABASE_IN_USE",
-    });
-    await first.put("a", { n: 1 });
-    await first.stop();
-    const second = await hostFixture({ postgres: options }, temporaryDirectory());
-    expect(await second.contents()).toEqual({ a: '{"n":1}' });
-  });
-
   test("is served by the command, which shows no password and refuses what cannot be trusted", async () => {
     const root = temporaryDirectory();
     const url = server.url.replace("holdfast@", "holdfast:hunter2@");

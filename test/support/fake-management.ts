@@ -101,6 +101,7 @@ export function createFakeManagement(): FakeManagement {
           backups: [],
           backupHealth: { healthy: true, problem: "" },
           backupMaxAgeMicros: 0,
+          engine: { name: "sqlite" as const },
         }),
       backup(request) {
         fake.backups.push(request);

@@ -8,6 +8,7 @@ import {
   type BackupDescriptionSchema,
   type BackupRecordSchema,
   type HostSchema,
+  type StorageEngineSchema,
   type IndexSchema,
   type ListedBackupSchema,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
@@ -118,17 +119,52 @@ export function toVerification({
 
 /** Converts the description of a host. */
 export function toHost(host: HostDescription): MessageInitShape<typeof HostSchema> {
-  const { startTimeMicros, indexes, disk, backups, backupHealth, backupMaxAgeMicros, ...same } =
+  const { startTimeMicros, indexes, disk, backups, backupHealth, backupMaxAgeMicros, ...others } =
     host;
+  const { engine, ...same } = others;
   return {
     ...same,
     startTimeMicros: toInt64(startTimeMicros),
     indexes: indexes.map(toIndex),
     backups: backups.map(toBackupRecord),
+    engine: toEngine(engine),
     backupsHealthy: backupHealth.healthy,
     backupProblem: backupHealth.problem,
     backupMaxAgeMicros: toInt64(backupMaxAgeMicros),
     freeBytes: toInt64(disk.freeBytes),
+  };
+}
+
+function toEngine({
+  name,
+  database,
+}: HostDescription["engine"]): MessageInitShape<typeof StorageEngineSchema> {
+  if (!database) return { name };
+  const { status, leads, term, hosts } = database;
+  return {
+    name,
+    database: {
+      name: database.name,
+      schema: database.schema,
+      reachable: status !== undefined,
+      serverVersion: status?.version ?? "",
+      synchronous: status?.isSynchronous ?? false,
+      standbys: (status?.standbys ?? []).map(({ lagBytes, ...same }) => ({
+        ...same,
+        lagBytes: toInt64(lagBytes),
+      })),
+      leader: hosts.find(({ isLeader }) => isLeader)?.id ?? "",
+      term: toInt64(leads ? term : 0),
+      peers: hosts.map(({ id, addresses, version, startTimeMicros, lastSeenMicros, isAlive }) => ({
+        id,
+        httpAddress: addresses.http,
+        grpcAddress: addresses.grpc,
+        version,
+        startTimeMicros: toInt64(startTimeMicros),
+        lastSeenMicros: toInt64(lastSeenMicros),
+        alive: isAlive,
+      })),
+    },
   };
 }
 

@@ -35,8 +35,7 @@ export async function serve(flags: SettingFlags, quiet: boolean): Promise<void> 
     },
     "started",
   );
-  if (!quiet)
-    process.stdout.write(greeting(host, config.tokens !== undefined, await hasBackups(host)));
+  if (!quiet) process.stdout.write(greeting(host, config.tokens !== undefined, await newsOf(host)));
   const signal = await Promise.race([stopSignal, host.closed]);
   if (signal !== undefined)
     logger.info({ signal }, "stopping; waiting for requests and backups in progress");
@@ -75,14 +74,24 @@ function waitForSignal(): Promise<string> {
   });
 }
 
-/** Whether any backup was made, or a policy will make one. */
-async function hasBackups({ management, policies }: Host): Promise<boolean> {
-  const { backups } = await management.host();
-  if (backups.some(({ lastSuccessMicros }) => lastSuccessMicros > 0)) return true;
-  return (await policies.list()).some(({ policy }) => !policy.paused);
+/** What a reader of the greeting should know: which host leads, or that there are no backups yet. */
+async function newsOf({ management, policies }: Host): Promise<string[]> {
+  const { backups, engine } = await management.host();
+  const { database } = engine;
+  if (database && !database.leads) {
+    const leader = database.hosts.find(({ isLeader }) => isLeader);
+    return [
+      `  leader   ${leader ? `${leader.id} at ${leader.addresses.http}, which backs up and restores` : "none at present"}`,
+    ];
+  }
+  if (backups.some(({ lastSuccessMicros }) => lastSuccessMicros > 0)) return [];
+  // Another host may lead by now.
+  const all = await policies.list().catch(() => undefined);
+  if (all === undefined || all.some(({ policy }) => !policy.paused)) return [];
+  return [`No backups yet. Add a policy: holdfast policy add daily DIR|URI --cron "0 3 * * *"`];
 }
 
-function greeting(host: Host, withTokens: boolean, backedUp: boolean): string {
+function greeting(host: Host, withTokens: boolean, news: readonly string[]): string {
   const http = httpAddress(host);
   const roots =
     host.backupRoots.length > 0
@@ -94,9 +103,7 @@ function greeting(host: Host, withTokens: boolean, backedUp: boolean): string {
     `  gRPC     ${grpcAddress(host)}`,
     `  data     ${host.dataDirectory}`,
     `  backups  ${roots}`,
-    ...(backedUp
-      ? []
-      : [`No backups yet. Add a policy: holdfast policy add daily DIR|URI --cron "0 3 * * *"`]),
+    ...news,
     `Try it:`,
     `  curl ${host.tls ? "--cacert CA.pem " : ""}${withTokens ? "-H 'Authorization: Bearer TOKEN' " : ""}-H 'Content-Type: application/json' -d '{"name":"first","documentSelfLink":"first"}' ${http}/core/examples`,
     ``,

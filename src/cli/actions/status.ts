@@ -23,6 +23,7 @@ import {
   formatBytes,
   clockWarning,
   formatCount,
+  formatDuration,
   formatNumber,
 } from "../output/format.js";
 import { list, table } from "../output/table.js";
@@ -87,11 +88,13 @@ function describe(
         "data",
         `${host.dataDirectory}${host.freeBytes > 0n ? `, ${formatBytes(host.freeBytes)} free` : ""}`,
       ],
+      ...databaseLines(host),
       ["signing key", host.signingKeyFingerprint],
       ["backup roots", host.backupRoots.join(", ") || "no restriction"],
       ["automatic backups", autoBackupText(host, now)],
       ["backup health", host.backupProblem === "" ? "healthy" : `UNHEALTHY: ${host.backupProblem}`],
     ]),
+    peerTable(host, now),
     indexTable(host.indexes, now),
     ...host.indexes.flatMap(({ link, problem }) =>
       problem === "" ? [] : [`DAMAGED: ${link}. ${problem}`],
@@ -111,6 +114,55 @@ function describe(
         : operationTable(running),
   ];
   return parts.filter((part) => part !== "").join("\n\n");
+}
+
+function databaseLines({ engine }: Host): [string, string][] {
+  const database = engine?.database;
+  if (!database) return [];
+  const { name, schema, reachable, leader, serverVersion, synchronous, standbys } = database;
+  const state = reachable ? `version ${serverVersion}` : "NOT REACHABLE";
+  const standbyText = standbys.map(
+    (one) => `${one.name} (${one.mode}, ${one.state}, ${formatBytes(one.lagBytes)} behind)`,
+  );
+  return [
+    [
+      "database",
+      `postgres ${name}, schema ${schema}, ${state}, ${leader === "" ? "NO HOST LEADS" : `led by ${leader}`}`,
+    ],
+    [
+      "replication",
+      `${standbyText.join(", ") || "no standby"}; commits ${synchronous ? "wait for a standby" : "do not wait for a standby"}`,
+    ],
+  ];
+}
+
+/** The hosts that share the database. */
+function peerTable({ engine }: Host, now: bigint): string {
+  const database = engine?.database;
+  if (!database) return "";
+  const columns = [
+    { head: "HOST" },
+    { head: "HTTP" },
+    { head: "GRPC" },
+    { head: "VERSION" },
+    { head: "STARTED" },
+    { head: "STATE" },
+  ];
+  return table(
+    columns,
+    database.peers.map((peer) => [
+      peer.id,
+      peer.httpAddress,
+      peer.grpcAddress,
+      peer.version,
+      formatAge(peer.startTimeMicros, now),
+      peer.alive
+        ? peer.id === database.leader
+          ? "leads"
+          : "follows"
+        : `VANISHED ${formatDuration(peer.lastSeenMicros)} ago`,
+    ]),
+  );
 }
 
 function autoBackupText({ autoBackup }: Host, now: bigint): string {

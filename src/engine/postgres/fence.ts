@@ -44,7 +44,7 @@ export class Fence {
     // Waits for the transactions of other hosts, which hold the lock of the row.
     const [row] = await this.index.change<{ last: number }>(
       `UPDATE ${tables.idx} SET fence = $2, fence_until = ${databaseClock} + $3 WHERE id = $1 RETURNING last`,
-      [id, this.hostId, limits.databasePinMs * 1000],
+      [id, this.hostId, limits.databaseLeaseMs * 1000],
     );
     return row?.last ?? 0;
   }

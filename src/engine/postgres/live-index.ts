@@ -28,6 +28,8 @@ export class LiveIndex {
     readonly link: string,
     /** The live generation, as last seen. */
     public generation: number,
+    /** Its lineage. */
+    public lineage: string,
   ) {
     const lanes = (count: number) => Array.from({ length: count }, () => new Lane(address, true));
     this.readers = lanes(limits.databaseReaders);
@@ -77,8 +79,9 @@ export class LiveIndex {
 
   /** Looks up the live generation. */
   async adopt(client: Client): Promise<undefined> {
-    const { rows } = await client.query<{ live: number }>(
-      `SELECT live FROM ${this.tables.idx} WHERE id = $1`,
+    const { idx, generation } = this.tables;
+    const { rows } = await client.query<{ live: number; lineage: string }>(
+      `SELECT i.live, g.lineage FROM ${idx} i JOIN ${generation} g ON g.number = i.live WHERE i.id = $1`,
       [this.id],
     );
     if (rows[0] === undefined)
@@ -87,6 +90,7 @@ export class LiveIndex {
         `The index ${this.name} is no longer in the database. Restore it from a backup.`,
       );
     this.generation = rows[0].live;
+    this.lineage = rows[0].lineage;
     return undefined;
   }
 

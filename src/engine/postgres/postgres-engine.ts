@@ -175,6 +175,19 @@ export class PostgresEngine implements Engine {
     );
   }
 
+  lineage(): string {
+    return this.index.lineage;
+  }
+
+  async lastChange(): Promise<number> {
+    const { tables, id } = this.index;
+    const [row] = await this.index.change<{ last: number }>(
+      `SELECT last FROM ${tables.idx} WHERE id = $1`,
+      [id],
+    );
+    return row?.last ?? 0;
+  }
+
   async fence(): Promise<{ positionMicros: number; lastTimeMicros: number }> {
     const lastMicros = await this.fenced.hold();
     const { positionMicros } = await this.state();

@@ -80,10 +80,11 @@ export class PostgresIndexStorage implements IndexStorage {
   }
 
   async openLive(): Promise<Engine> {
-    const { live } = await this.use("Opening", (client) =>
-      requireRow(client, this.options.tables, this.index.link),
-    );
-    return this.engineOf(live);
+    const { tables } = this.options;
+    return this.use("Opening", async (client) => {
+      const { live } = await requireRow(client, tables, this.index.link);
+      return this.engineOf(client, live);
+    });
   }
 
   async removeLeftovers(): Promise<void> {
@@ -149,7 +150,7 @@ export class PostgresIndexStorage implements IndexStorage {
   async switchTo(ref: GenerationRef, minTimeMicros: number): Promise<Engine> {
     const { tables, hostId } = this.options;
     const generation = Number(ref);
-    const engine = this.engineOf(generation);
+    const engine = await this.use("Restoring", (client) => this.engineOf(client, generation));
     try {
       await this.use("Restoring", async (client) => {
         // Only the host that fenced the index switches it, and only to a generation that is complete.
@@ -199,8 +200,13 @@ export class PostgresIndexStorage implements IndexStorage {
     });
   }
 
-  private engineOf(generation: number): Engine {
+  private async engineOf(client: Client, generation: number): Promise<Engine> {
     const { address, tables, hostId, ownClock = false } = this.options;
+    const { rows } = await client.query<{ lineage: string }>(
+      `SELECT lineage FROM ${tables.generation} WHERE number = $1`,
+      [generation],
+    );
+    const lineage = rows[0]?.lineage ?? "";
     const { link, nowMicros, retainedVersions, historyMicros } = this.index;
     const options: PostgresEngineOptions = {
       indexId: this.indexId,
@@ -210,7 +216,8 @@ export class PostgresIndexStorage implements IndexStorage {
       retainedVersions,
       historyMicros,
     };
-    return new PostgresEngine(new LiveIndex(address, tables, this.id, link, generation), options);
+    const live = new LiveIndex(address, tables, this.id, link, generation, lineage);
+    return new PostgresEngine(live, options);
   }
 
   /** A pinned generation stays: a backup of another host may read it. */

@@ -5,14 +5,17 @@ import type {
   BuildRequest,
   IndexStorage,
   OpenIndexOptions,
+  SharedDatabase,
   StorageEngine,
   TemporaryIndex,
 } from "../engine.js";
 import { databaseName, type PostgresAddress } from "./connect.js";
 import { withClient } from "./transaction.js";
-import { Presence } from "./presence.js";
+import { PostgresMembership } from "./membership.js";
 import { PostgresIndexStorage } from "./postgres-index-storage.js";
-import { checkTables, createTables, tablesOf, type Tables } from "./tables.js";
+import { StateFiles } from "./state-files.js";
+import { databaseStatus } from "./status.js";
+import { createTables, formatOf, tablesOf, type Tables } from "./tables.js";
 
 /** What the engine is opened with. */
 export interface PostgresStorageOptions {
@@ -21,6 +24,10 @@ export interface PostgresStorageOptions {
   schema: string;
   /** Tells the hosts of a deployment apart. */
   hostId: string;
+  /** Tells hosts with the same id apart: equal after a restart on the same data directory. */
+  installation: string;
+  /** Release of the host. */
+  version: string;
   /** Whether update times are those of the host. Default: those of the database, whose clock all hosts share. */
   ownClock?: boolean;
   /** Receives failures that no caller waits for. */
@@ -33,7 +40,9 @@ const oldestServer = 150000;
 /** Keeps indexes in a PostgreSQL database, which several hosts may share. */
 export class PostgresStorageEngine implements StorageEngine {
   private readonly tables: Tables;
-  private prepared: Promise<Presence> | undefined;
+  private prepared: Promise<PostgresMembership> | undefined;
+  private stateFiles: StateFiles | undefined;
+  shared: SharedDatabase | undefined;
 
   constructor(
     private readonly platform: Pick<Platform, "randomId">,
@@ -59,29 +68,41 @@ export class PostgresStorageEngine implements StorageEngine {
   }
 
   async close(): Promise<void> {
-    const presence = await this.prepared?.catch(() => undefined);
-    await presence?.leave();
+    const membership = await this.prepared?.catch(() => undefined);
+    await this.stateFiles?.close();
+    await membership?.leave();
   }
 
-  /** Checks the server, creates the tables unless they exist, and claims them. CONFIGURATION_INVALID, DATABASE_UNAVAILABLE, DATABASE_IN_USE. */
-  private async prepare(): Promise<Presence> {
-    const { address, hostId, onBackgroundError } = this.options;
+  /** Checks the server, creates the tables unless they exist, and joins the hosts that use them. CONFIGURATION_INVALID, DATABASE_UNAVAILABLE, HOST_ID_IN_USE. */
+  private async prepare(): Promise<PostgresMembership> {
+    const { address, hostId, installation, version, onBackgroundError } = this.options;
     const { tables } = this;
     await withServer(address, (client) => createTables(client, tables));
-    return Presence.enter({
+    const membership = await PostgresMembership.enter({
       address,
       tables,
       hostId,
+      installation,
+      randomId: this.platform.randomId,
+      version,
       name: databaseName(address),
       onBackgroundError,
     });
+    this.shared = {
+      name: databaseName(address),
+      schema: tables.schema,
+      membership,
+      stateFiles: (this.stateFiles = new StateFiles(address, tables, () => membership.term())),
+      status: () => databaseStatus(address),
+    };
+    return membership;
   }
 }
 
 /** Checks a server, and the format of its tables if it has some. Changes nothing. CONFIGURATION_INVALID, DATABASE_UNAVAILABLE, FORMAT_TOO_NEW. */
 export const checkServer = (address: PostgresAddress, schema: string): Promise<void> =>
   withServer(address, async (client) => {
-    await checkTables(client, tablesOf(schema));
+    await formatOf(client, tablesOf(schema));
   });
 
 /** Runs work on a server that can be trusted. */

@@ -3,7 +3,7 @@ import { HostError } from "../../errors.js";
 import { inTransaction } from "./transaction.js";
 
 /** Version of the tables. The format of backups has a version of its own. */
-export const formatVersion = 1;
+export const formatVersion = 2;
 
 /** Names of the tables of a deployment, which are all in one schema of PostgreSQL. */
 export interface Tables {
@@ -15,6 +15,9 @@ export interface Tables {
   pin: string;
   setting: string;
   host: string;
+  lease: string;
+  /** Small files of the leader. */
+  state: string;
   log(generation: number): string;
   prune(generation: number): string;
   /** Links with more versions than are kept. */
@@ -40,6 +43,8 @@ export function tablesOf(schema: string): Tables {
     pin: name("pin"),
     setting: name("setting"),
     host: name("host"),
+    lease: name("lease"),
+    state: name("state"),
     log: (generation) => name(`log_${generation}`),
     prune: (generation) => name(`prune_${generation}`),
     overfull: (generation) => name(`overfull_${generation}`),
@@ -49,19 +54,13 @@ export function tablesOf(schema: string): Tables {
 /** Microseconds since 1970 by the clock of the database. */
 export const databaseClock = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
-/**
- * Creates the tables that all indexes share, unless they exist. Hosts that start at once wait for each other: the lock
- * ends with the transaction, so that it works through PgBouncer too. FORMAT_TOO_NEW.
- */
-export async function createTables(client: Client, tables: Tables): Promise<void> {
-  const { schema, idx, generation, generationNumber, pin, setting, host } = tables;
-  await inTransaction(client, async () => {
-    await client.query("SELECT pg_advisory_xact_lock(hashtextextended('holdfast ' || $1, 0))", [
-      schema,
-    ]);
-    if (!(await checkTables(client, tables))) {
-      await client.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
-      for (const statement of [
+/** Tables of a later format than those before, by the format that they came with. */
+const tablesByFormat = (tables: Tables): [format: number, statements: string[]][] => {
+  const { idx, generation, generationNumber, pin, setting, host, lease, state } = tables;
+  return [
+    [
+      1,
+      [
         `CREATE TABLE ${setting} (name text PRIMARY KEY, value text NOT NULL)`,
         `CREATE SEQUENCE ${generationNumber}`,
         `CREATE TABLE ${idx} (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, link text COLLATE "C" NOT NULL UNIQUE,
@@ -70,22 +69,52 @@ export async function createTables(client: Client, tables: Tables): Promise<void
         `CREATE TABLE ${generation} (number integer PRIMARY KEY, idx integer NOT NULL, lineage text NOT NULL, parents text NOT NULL,
            documents bigint NOT NULL, versions bigint NOT NULL, expiry_expires bigint NOT NULL DEFAULT 0, expiry_time bigint NOT NULL DEFAULT 0,
            retained bigint, builder text NOT NULL, was_live boolean NOT NULL DEFAULT false) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0)`,
-        `CREATE TABLE ${host} (slot integer PRIMARY KEY, id text NOT NULL, until bigint NOT NULL)`,
         `CREATE TABLE ${pin} (id text PRIMARY KEY, idx integer NOT NULL, generation integer NOT NULL, host text NOT NULL, until bigint NOT NULL)`,
-      ])
-        await client.query(statement);
-      await client.query(`INSERT INTO ${setting} VALUES ('format', $1)`, [String(formatVersion)]);
-    }
+      ],
+    ],
+    [
+      2,
+      [
+        // Format 1 was for one host at a time.
+        `DROP TABLE IF EXISTS ${host}`,
+        `CREATE TABLE ${host} (id text PRIMARY KEY, installation text NOT NULL, run text NOT NULL, http text NOT NULL, grpc text NOT NULL,
+           tls boolean NOT NULL, version text NOT NULL, started bigint NOT NULL, until bigint NOT NULL) WITH (fillfactor = 10)`,
+        `CREATE TABLE ${lease} (name text PRIMARY KEY, holder text NOT NULL, run text NOT NULL, term bigint NOT NULL, until bigint NOT NULL) WITH (fillfactor = 10)`,
+        `CREATE TABLE ${state} (path text COLLATE "C" PRIMARY KEY, content bytea NOT NULL)`,
+      ],
+    ],
+  ];
+};
+
+/**
+ * Creates the tables that all indexes share, or those that an earlier release did not have. Hosts that start at once
+ * wait for each other: the lock ends with the transaction, so that it works through PgBouncer too. FORMAT_TOO_NEW.
+ */
+export async function createTables(client: Client, tables: Tables): Promise<void> {
+  const { schema, setting } = tables;
+  await inTransaction(client, async () => {
+    await client.query("SELECT pg_advisory_xact_lock(hashtextextended('holdfast ' || $1, 0))", [
+      schema,
+    ]);
+    const found = await formatOf(client, tables);
+    if (found === formatVersion) return;
+    if (found === 0) await client.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
+    for (const [format, statements] of tablesByFormat(tables))
+      if (format > found) for (const statement of statements) await client.query(statement);
+    await client.query(
+      `INSERT INTO ${setting} VALUES ('format', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+      [String(formatVersion)],
+    );
   });
 }
 
-/** Returns whether the tables exist. FORMAT_TOO_NEW, INDEX_DAMAGED. */
-export async function checkTables(client: Client, { setting, schema }: Tables): Promise<boolean> {
+/** Returns the format of the tables; 0 if there are none. FORMAT_TOO_NEW, INDEX_DAMAGED. */
+export async function formatOf(client: Client, { setting, schema }: Tables): Promise<number> {
   const { rows: found } = await client.query<{ exists: boolean }>(
     "SELECT to_regclass($1) IS NOT NULL AS exists",
     [setting],
   );
-  if (!found[0]?.exists) return false;
+  if (!found[0]?.exists) return 0;
   const { rows } = await client.query<{ value: string }>(
     `SELECT value FROM ${setting} WHERE name = 'format'`,
   );
@@ -95,12 +124,11 @@ export async function checkTables(client: Client, { setting, schema }: Tables): 
       "FORMAT_TOO_NEW",
       `The schema ${schema} of the database has format ${format}; this host supports formats up to ${formatVersion}. Run the newer version that wrote it.`,
     );
-  if (format !== formatVersion)
-    throw new HostError(
-      "INDEX_DAMAGED",
-      `The schema ${schema} of the database is damaged or not one of Holdfast: its format is missing.`,
-    );
-  return true;
+  if (format >= 1) return format;
+  throw new HostError(
+    "INDEX_DAMAGED",
+    `The schema ${schema} of the database is damaged or not one of Holdfast: its format is missing.`,
+  );
 }
 
 /** The tables of a generation, without the indexes of its log. */

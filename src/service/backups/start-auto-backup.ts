@@ -3,13 +3,14 @@ import {
   type AutoBackupOptions,
   type AutoBackupRun,
 } from "../../backup/schedule/auto-backup.js";
+import type { Platform } from "../../io/platform.js";
 import { autoBackupSetting } from "./auto-backup-setting.js";
 import { recordAutoBackup } from "../host/record-stats.js";
 import type { Stats } from "../../stats/stats.js";
 
 export interface StartAutoBackupOptions extends Omit<AutoBackupOptions, "enabled" | "onRun"> {
-  /** Path of the file with the setting. */
-  settingPath: string;
+  /** The file with the setting. */
+  setting: { platform: Pick<Platform, "files" | "randomHex">; path: string };
   stats: Stats;
   warn(fields: object, message: string): void;
   onRun(run: AutoBackupRun): void;
@@ -22,7 +23,7 @@ export async function startAutoBackup(
   options: StartAutoBackupOptions,
 ): Promise<{ autoBackup: AutoBackup; save(enabled: boolean): Promise<void> }> {
   const { platform, stats, warn, displayName: destination } = options;
-  const setting = autoBackupSetting(platform, options.settingPath);
+  const setting = autoBackupSetting(options.setting.platform, options.setting.path);
   const { enabled, warning } = await setting.load();
   if (warning !== undefined) warn({}, warning);
   /** Warnings that were logged: most runs repeat them. */

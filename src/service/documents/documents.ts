@@ -188,6 +188,8 @@ export class Documents implements DocumentService {
     const lineage = this.options.lineageOf(factory.indexLink);
     const index = this.options.indexOf(factory.indexLink);
     const page = await index.page(pageQuery(factory, request, lineage), signal);
+    // Another host switched the index, which shows with the read: a token of before is refused now.
+    if (this.options.lineageOf(factory.indexLink) !== lineage) return this.list(request, signal);
     if (page.cursor === undefined) return { documents: page.documents };
     return {
       documents: page.documents,

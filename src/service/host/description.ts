@@ -1,4 +1,4 @@
-import type { IndexState, RestorableWindow } from "../../engine/engine.js";
+import type { DatabaseStatus, IndexState, Member, RestorableWindow } from "../../engine/engine.js";
 
 /** Outcome of the last backups of one index to one destination. Times in microseconds since 1970, 0: never. */
 export interface BackupRecord {
@@ -60,4 +60,24 @@ export interface HostDescription {
   backupHealth: BackupHealth;
   /** The maximum age of the newest successful backup; 0: no limit. */
   backupMaxAgeMicros: number;
+  engine: EngineDescription;
+}
+
+/** What keeps the durable index. */
+export interface EngineDescription {
+  name: "sqlite" | "postgres";
+  /** Absent: the index is in files of this machine. */
+  database?: {
+    /** HOST:PORT[,HOST:PORT...]/DATABASE, without user and password. */
+    name: string;
+    schema: string;
+    /** Absent: the database cannot be asked at present. */
+    status?: DatabaseStatus;
+    /** Whether this host leads. If not, it knows nothing of the backups. */
+    leads: boolean;
+    /** 0: this host does not lead. */
+    term: number;
+    /** All hosts, this one included. */
+    hosts: readonly Member[];
+  };
 }

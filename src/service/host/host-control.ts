@@ -40,7 +40,7 @@ export interface OperationTracing {
 
 /** Dependencies of createHostControl. */
 export interface HostControlOptions {
-  autoBackup: AutoBackup;
+  autoBackup: Pick<AutoBackup, "status" | "configure">;
   /** Persists the setting. */
   saveAutoBackup(enabled: boolean): Promise<void>;
   requests: Requests;

@@ -53,6 +53,8 @@ export interface PoliciesOptions {
   /** Throws INDEX_NOT_FOUND. */
   requireIndex(link: string): void;
   hasDocuments(indexLink: string): Promise<boolean>;
+  /** Whether this host sees each write before it is acknowledged; not if other hosts write too. */
+  seesEachWrite: boolean;
   /** Whether a text is a public key of age. */
   isRecipient(text: string): Promise<boolean>;
   /** Called when a policy was created, changed, paused, resumed or removed. */
@@ -303,6 +305,11 @@ export class Policies implements PolicyService {
     const { notifications } = this.options;
     checkPolicy(spec);
     this.options.requireIndex(spec.indexLink);
+    if (spec.acknowledge === "COPIED" && !this.options.seesEachWrite)
+      throw fieldError(
+        "acknowledge",
+        "COPIED is not possible with an index in a database, which other hosts write too. Let the database commit to a synchronous standby instead.",
+      );
     for (const [i, recipient] of spec.recipients.entries())
       if (!(await this.options.isRecipient(recipient)))
         throw fieldError(

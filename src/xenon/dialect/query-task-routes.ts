@@ -25,7 +25,8 @@ export interface QueryTaskRoutes {
   access: DialectAccess;
 }
 
-const pagePrefix = "/core/query-page/";
+/** Path prefix of pages of results. */
+export const pagePrefix = "/core/query-page/";
 
 /**
  * Serves query tasks and the pages of their results with the paths and responses of Xenon. Requires

@@ -204,6 +204,7 @@ function fakeManagement(
       backups: [],
       backupHealth: { healthy: true, problem: "" },
       backupMaxAgeMicros: 0,
+      engine: { name: "sqlite" as const },
     }),
     backup: async (request) => {
       asked.backup.push(request);

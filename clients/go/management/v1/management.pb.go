@@ -760,8 +760,10 @@ type Host struct {
 	SigningKeyFingerprint string `protobuf:"bytes,19,opt,name=signing_key_fingerprint,json=signingKeyFingerprint,proto3" json:"signing_key_fingerprint,omitempty"`
 	// Whether the host only uses manifests that one of its trusted signers has signed.
 	TrustsSignersOnly bool `protobuf:"varint,20,opt,name=trusts_signers_only,json=trustsSignersOnly,proto3" json:"trusts_signers_only,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// What keeps the durable index.
+	Engine        *StorageEngine `protobuf:"bytes,21,opt,name=engine,proto3" json:"engine,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Host) Reset() {
@@ -934,6 +936,361 @@ func (x *Host) GetTrustsSignersOnly() bool {
 	return false
 }
 
+func (x *Host) GetEngine() *StorageEngine {
+	if x != nil {
+		return x.Engine
+	}
+	return nil
+}
+
+// What keeps the durable index of a host.
+type StorageEngine struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "sqlite" or "postgres".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Present if the index is in a database, which several hosts may share.
+	Database      *Database `protobuf:"bytes,2,opt,name=database,proto3" json:"database,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StorageEngine) Reset() {
+	*x = StorageEngine{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StorageEngine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StorageEngine) ProtoMessage() {}
+
+func (x *StorageEngine) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StorageEngine.ProtoReflect.Descriptor instead.
+func (*StorageEngine) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *StorageEngine) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *StorageEngine) GetDatabase() *Database {
+	if x != nil {
+		return x.Database
+	}
+	return nil
+}
+
+// A database with the durable index of several hosts.
+type Database struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// HOST:PORT[,HOST:PORT...]/DATABASE.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// PostgreSQL schema of the tables.
+	Schema string `protobuf:"bytes,2,opt,name=schema,proto3" json:"schema,omitempty"`
+	// Whether the database answers. If not, the fields that follow are empty.
+	Reachable bool `protobuf:"varint,3,opt,name=reachable,proto3" json:"reachable,omitempty"`
+	// Version of the server.
+	ServerVersion string `protobuf:"bytes,4,opt,name=server_version,json=serverVersion,proto3" json:"server_version,omitempty"`
+	// Whether a commit waits for a standby, so that the loss of the primary loses no acknowledged
+	// write.
+	Synchronous bool `protobuf:"varint,5,opt,name=synchronous,proto3" json:"synchronous,omitempty"`
+	// Standbys that are connected to the primary.
+	Standbys []*Standby `protobuf:"bytes,6,rep,name=standbys,proto3" json:"standbys,omitempty"`
+	// ID of the host that leads: it alone backs up, restores and schedules. Empty: none does at
+	// present.
+	Leader string `protobuf:"bytes,7,opt,name=leader,proto3" json:"leader,omitempty"`
+	// The term of the leader, which grows with each change; 0 from a host that does not lead.
+	Term int64 `protobuf:"varint,8,opt,name=term,proto3" json:"term,omitempty"`
+	// The hosts that share the database, this one and those that vanished within an hour included.
+	Peers         []*PeerHost `protobuf:"bytes,9,rep,name=peers,proto3" json:"peers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Database) Reset() {
+	*x = Database{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Database) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Database) ProtoMessage() {}
+
+func (x *Database) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Database.ProtoReflect.Descriptor instead.
+func (*Database) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Database) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Database) GetSchema() string {
+	if x != nil {
+		return x.Schema
+	}
+	return ""
+}
+
+func (x *Database) GetReachable() bool {
+	if x != nil {
+		return x.Reachable
+	}
+	return false
+}
+
+func (x *Database) GetServerVersion() string {
+	if x != nil {
+		return x.ServerVersion
+	}
+	return ""
+}
+
+func (x *Database) GetSynchronous() bool {
+	if x != nil {
+		return x.Synchronous
+	}
+	return false
+}
+
+func (x *Database) GetStandbys() []*Standby {
+	if x != nil {
+		return x.Standbys
+	}
+	return nil
+}
+
+func (x *Database) GetLeader() string {
+	if x != nil {
+		return x.Leader
+	}
+	return ""
+}
+
+func (x *Database) GetTerm() int64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *Database) GetPeers() []*PeerHost {
+	if x != nil {
+		return x.Peers
+	}
+	return nil
+}
+
+// A standby of a database.
+type Standby struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its application_name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// "sync", "quorum", "potential" or "async".
+	Mode string `protobuf:"bytes,2,opt,name=mode,proto3" json:"mode,omitempty"`
+	// "streaming", "catchup" and so on.
+	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	// Log that it has not flushed yet.
+	LagBytes      int64 `protobuf:"varint,4,opt,name=lag_bytes,json=lagBytes,proto3" json:"lag_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Standby) Reset() {
+	*x = Standby{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Standby) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Standby) ProtoMessage() {}
+
+func (x *Standby) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Standby.ProtoReflect.Descriptor instead.
+func (*Standby) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Standby) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Standby) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *Standby) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Standby) GetLagBytes() int64 {
+	if x != nil {
+		return x.LagBytes
+	}
+	return 0
+}
+
+// A host that shares a database.
+type PeerHost struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ID.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// HTTP address, as host:port, by which the other hosts reach it.
+	HttpAddress string `protobuf:"bytes,2,opt,name=http_address,json=httpAddress,proto3" json:"http_address,omitempty"`
+	// gRPC address.
+	GrpcAddress string `protobuf:"bytes,3,opt,name=grpc_address,json=grpcAddress,proto3" json:"grpc_address,omitempty"`
+	// Version of Holdfast.
+	Version string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
+	// Start time, in microseconds since 1970.
+	StartTimeMicros int64 `protobuf:"varint,5,opt,name=start_time_micros,json=startTimeMicros,proto3" json:"start_time_micros,omitempty"`
+	// For how long it has shown no sign of life.
+	LastSeenMicros int64 `protobuf:"varint,6,opt,name=last_seen_micros,json=lastSeenMicros,proto3" json:"last_seen_micros,omitempty"`
+	// Whether it is alive. Otherwise it has vanished.
+	Alive         bool `protobuf:"varint,7,opt,name=alive,proto3" json:"alive,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeerHost) Reset() {
+	*x = PeerHost{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeerHost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeerHost) ProtoMessage() {}
+
+func (x *PeerHost) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeerHost.ProtoReflect.Descriptor instead.
+func (*PeerHost) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PeerHost) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PeerHost) GetHttpAddress() string {
+	if x != nil {
+		return x.HttpAddress
+	}
+	return ""
+}
+
+func (x *PeerHost) GetGrpcAddress() string {
+	if x != nil {
+		return x.GrpcAddress
+	}
+	return ""
+}
+
+func (x *PeerHost) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *PeerHost) GetStartTimeMicros() int64 {
+	if x != nil {
+		return x.StartTimeMicros
+	}
+	return 0
+}
+
+func (x *PeerHost) GetLastSeenMicros() int64 {
+	if x != nil {
+		return x.LastSeenMicros
+	}
+	return 0
+}
+
+func (x *PeerHost) GetAlive() bool {
+	if x != nil {
+		return x.Alive
+	}
+	return false
+}
+
 // Last results of backups of one index to one destination.
 type BackupRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -968,7 +1325,7 @@ type BackupRecord struct {
 
 func (x *BackupRecord) Reset() {
 	*x = BackupRecord{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -980,7 +1337,7 @@ func (x *BackupRecord) String() string {
 func (*BackupRecord) ProtoMessage() {}
 
 func (x *BackupRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -993,7 +1350,7 @@ func (x *BackupRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupRecord.ProtoReflect.Descriptor instead.
 func (*BackupRecord) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{2}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *BackupRecord) GetIndexLink() string {
@@ -1115,7 +1472,7 @@ type AutoBackup struct {
 
 func (x *AutoBackup) Reset() {
 	*x = AutoBackup{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1127,7 +1484,7 @@ func (x *AutoBackup) String() string {
 func (*AutoBackup) ProtoMessage() {}
 
 func (x *AutoBackup) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1140,7 +1497,7 @@ func (x *AutoBackup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AutoBackup.ProtoReflect.Descriptor instead.
 func (*AutoBackup) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{3}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *AutoBackup) GetEnabled() bool {
@@ -1238,7 +1595,7 @@ type ConfigureAutoBackupRequest struct {
 
 func (x *ConfigureAutoBackupRequest) Reset() {
 	*x = ConfigureAutoBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1250,7 +1607,7 @@ func (x *ConfigureAutoBackupRequest) String() string {
 func (*ConfigureAutoBackupRequest) ProtoMessage() {}
 
 func (x *ConfigureAutoBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1263,7 +1620,7 @@ func (x *ConfigureAutoBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureAutoBackupRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureAutoBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{4}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ConfigureAutoBackupRequest) GetEnabled() bool {
@@ -1290,7 +1647,7 @@ type RequestLogging struct {
 
 func (x *RequestLogging) Reset() {
 	*x = RequestLogging{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1302,7 +1659,7 @@ func (x *RequestLogging) String() string {
 func (*RequestLogging) ProtoMessage() {}
 
 func (x *RequestLogging) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1315,7 +1672,7 @@ func (x *RequestLogging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestLogging.ProtoReflect.Descriptor instead.
 func (*RequestLogging) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{5}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RequestLogging) GetEnabled() bool {
@@ -1363,7 +1720,7 @@ type ConfigureRequestLoggingRequest struct {
 
 func (x *ConfigureRequestLoggingRequest) Reset() {
 	*x = ConfigureRequestLoggingRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1375,7 +1732,7 @@ func (x *ConfigureRequestLoggingRequest) String() string {
 func (*ConfigureRequestLoggingRequest) ProtoMessage() {}
 
 func (x *ConfigureRequestLoggingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1388,7 +1745,7 @@ func (x *ConfigureRequestLoggingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureRequestLoggingRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureRequestLoggingRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{6}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ConfigureRequestLoggingRequest) GetEnabled() bool {
@@ -1432,7 +1789,7 @@ type OperationTracing struct {
 
 func (x *OperationTracing) Reset() {
 	*x = OperationTracing{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1444,7 +1801,7 @@ func (x *OperationTracing) String() string {
 func (*OperationTracing) ProtoMessage() {}
 
 func (x *OperationTracing) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1457,7 +1814,7 @@ func (x *OperationTracing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationTracing.ProtoReflect.Descriptor instead.
 func (*OperationTracing) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{7}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *OperationTracing) GetEnabled() bool {
@@ -1487,7 +1844,7 @@ type ConfigureOperationTracingRequest struct {
 
 func (x *ConfigureOperationTracingRequest) Reset() {
 	*x = ConfigureOperationTracingRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1499,7 +1856,7 @@ func (x *ConfigureOperationTracingRequest) String() string {
 func (*ConfigureOperationTracingRequest) ProtoMessage() {}
 
 func (x *ConfigureOperationTracingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1512,7 +1869,7 @@ func (x *ConfigureOperationTracingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureOperationTracingRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureOperationTracingRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{8}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ConfigureOperationTracingRequest) GetEnabled() bool {
@@ -1540,7 +1897,7 @@ type SynchronizeWithPeersRequest struct {
 
 func (x *SynchronizeWithPeersRequest) Reset() {
 	*x = SynchronizeWithPeersRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1552,7 +1909,7 @@ func (x *SynchronizeWithPeersRequest) String() string {
 func (*SynchronizeWithPeersRequest) ProtoMessage() {}
 
 func (x *SynchronizeWithPeersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1565,7 +1922,7 @@ func (x *SynchronizeWithPeersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynchronizeWithPeersRequest.ProtoReflect.Descriptor instead.
 func (*SynchronizeWithPeersRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{9}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SynchronizeWithPeersRequest) GetNodeSelectorPath() string {
@@ -1586,7 +1943,7 @@ type SynchronizeWithPeersResponse struct {
 
 func (x *SynchronizeWithPeersResponse) Reset() {
 	*x = SynchronizeWithPeersResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1598,7 +1955,7 @@ func (x *SynchronizeWithPeersResponse) String() string {
 func (*SynchronizeWithPeersResponse) ProtoMessage() {}
 
 func (x *SynchronizeWithPeersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1611,7 +1968,7 @@ func (x *SynchronizeWithPeersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynchronizeWithPeersResponse.ProtoReflect.Descriptor instead.
 func (*SynchronizeWithPeersResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{10}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SynchronizeWithPeersResponse) GetPeers() []*Peer {
@@ -1636,7 +1993,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1648,7 +2005,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1661,7 +2018,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{11}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Peer) GetId() string {
@@ -1694,7 +2051,7 @@ type GetStatsRequest struct {
 
 func (x *GetStatsRequest) Reset() {
 	*x = GetStatsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1706,7 +2063,7 @@ func (x *GetStatsRequest) String() string {
 func (*GetStatsRequest) ProtoMessage() {}
 
 func (x *GetStatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1719,7 +2076,7 @@ func (x *GetStatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatsRequest.ProtoReflect.Descriptor instead.
 func (*GetStatsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{12}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{16}
 }
 
 // Statistics of a host.
@@ -1733,7 +2090,7 @@ type Stats struct {
 
 func (x *Stats) Reset() {
 	*x = Stats{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1745,7 +2102,7 @@ func (x *Stats) String() string {
 func (*Stats) ProtoMessage() {}
 
 func (x *Stats) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1758,7 +2115,7 @@ func (x *Stats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stats.ProtoReflect.Descriptor instead.
 func (*Stats) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{13}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Stats) GetStats() []*Stat {
@@ -1791,7 +2148,7 @@ type Stat struct {
 
 func (x *Stat) Reset() {
 	*x = Stat{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1803,7 +2160,7 @@ func (x *Stat) String() string {
 func (*Stat) ProtoMessage() {}
 
 func (x *Stat) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1816,7 +2173,7 @@ func (x *Stat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stat.ProtoReflect.Descriptor instead.
 func (*Stat) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{14}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Stat) GetName() string {
@@ -1883,7 +2240,7 @@ type TimeSeries struct {
 
 func (x *TimeSeries) Reset() {
 	*x = TimeSeries{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1895,7 +2252,7 @@ func (x *TimeSeries) String() string {
 func (*TimeSeries) ProtoMessage() {}
 
 func (x *TimeSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1908,7 +2265,7 @@ func (x *TimeSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimeSeries.ProtoReflect.Descriptor instead.
 func (*TimeSeries) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{15}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TimeSeries) GetBinDurationMillis() int64 {
@@ -1953,7 +2310,7 @@ type TimeBin struct {
 
 func (x *TimeBin) Reset() {
 	*x = TimeBin{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1965,7 +2322,7 @@ func (x *TimeBin) String() string {
 func (*TimeBin) ProtoMessage() {}
 
 func (x *TimeBin) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1978,7 +2335,7 @@ func (x *TimeBin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimeBin.ProtoReflect.Descriptor instead.
 func (*TimeBin) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{16}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TimeBin) GetStartMillis() int64 {
@@ -2032,7 +2389,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2044,7 +2401,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2057,7 +2414,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{17}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{21}
 }
 
 // Response of Shutdown.
@@ -2069,7 +2426,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2081,7 +2438,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2094,7 +2451,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{18}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{22}
 }
 
 // A set of documents with one log.
@@ -2131,7 +2488,7 @@ type Index struct {
 
 func (x *Index) Reset() {
 	*x = Index{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2143,7 +2500,7 @@ func (x *Index) String() string {
 func (*Index) ProtoMessage() {}
 
 func (x *Index) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2156,7 +2513,7 @@ func (x *Index) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Index.ProtoReflect.Descriptor instead.
 func (*Index) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{19}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Index) GetLink() string {
@@ -2258,7 +2615,7 @@ type LineageParent struct {
 
 func (x *LineageParent) Reset() {
 	*x = LineageParent{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2270,7 +2627,7 @@ func (x *LineageParent) String() string {
 func (*LineageParent) ProtoMessage() {}
 
 func (x *LineageParent) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2283,7 +2640,7 @@ func (x *LineageParent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LineageParent.ProtoReflect.Descriptor instead.
 func (*LineageParent) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{20}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *LineageParent) GetIndexId() string {
@@ -2327,7 +2684,7 @@ type RestorableWindow struct {
 
 func (x *RestorableWindow) Reset() {
 	*x = RestorableWindow{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2339,7 +2696,7 @@ func (x *RestorableWindow) String() string {
 func (*RestorableWindow) ProtoMessage() {}
 
 func (x *RestorableWindow) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2352,7 +2709,7 @@ func (x *RestorableWindow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestorableWindow.ProtoReflect.Descriptor instead.
 func (*RestorableWindow) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{21}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RestorableWindow) GetEarliestMicros() int64 {
@@ -2427,7 +2784,7 @@ type BackupRequest struct {
 
 func (x *BackupRequest) Reset() {
 	*x = BackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2439,7 +2796,7 @@ func (x *BackupRequest) String() string {
 func (*BackupRequest) ProtoMessage() {}
 
 func (x *BackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2452,7 +2809,7 @@ func (x *BackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupRequest.ProtoReflect.Descriptor instead.
 func (*BackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{22}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *BackupRequest) GetDestination() string {
@@ -2573,7 +2930,7 @@ type Encryption struct {
 
 func (x *Encryption) Reset() {
 	*x = Encryption{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2585,7 +2942,7 @@ func (x *Encryption) String() string {
 func (*Encryption) ProtoMessage() {}
 
 func (x *Encryption) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2598,7 +2955,7 @@ func (x *Encryption) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Encryption.ProtoReflect.Descriptor instead.
 func (*Encryption) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{23}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Encryption) GetRecipients() []string {
@@ -2642,7 +2999,7 @@ type Decryption struct {
 
 func (x *Decryption) Reset() {
 	*x = Decryption{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2654,7 +3011,7 @@ func (x *Decryption) String() string {
 func (*Decryption) ProtoMessage() {}
 
 func (x *Decryption) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2667,7 +3024,7 @@ func (x *Decryption) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decryption.ProtoReflect.Descriptor instead.
 func (*Decryption) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{24}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Decryption) GetIdentities() string {
@@ -2722,7 +3079,7 @@ type RestoreRequest struct {
 
 func (x *RestoreRequest) Reset() {
 	*x = RestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2734,7 +3091,7 @@ func (x *RestoreRequest) String() string {
 func (*RestoreRequest) ProtoMessage() {}
 
 func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2747,7 +3104,7 @@ func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreRequest.ProtoReflect.Descriptor instead.
 func (*RestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{25}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RestoreRequest) GetSource() string {
@@ -2845,7 +3202,7 @@ type DocumentSelection struct {
 
 func (x *DocumentSelection) Reset() {
 	*x = DocumentSelection{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2857,7 +3214,7 @@ func (x *DocumentSelection) String() string {
 func (*DocumentSelection) ProtoMessage() {}
 
 func (x *DocumentSelection) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2870,7 +3227,7 @@ func (x *DocumentSelection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocumentSelection.ProtoReflect.Descriptor instead.
 func (*DocumentSelection) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{26}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *DocumentSelection) GetPrefixes() []string {
@@ -2918,7 +3275,7 @@ type UndoRestoreRequest struct {
 
 func (x *UndoRestoreRequest) Reset() {
 	*x = UndoRestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2930,7 +3287,7 @@ func (x *UndoRestoreRequest) String() string {
 func (*UndoRestoreRequest) ProtoMessage() {}
 
 func (x *UndoRestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2943,7 +3300,7 @@ func (x *UndoRestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndoRestoreRequest.ProtoReflect.Descriptor instead.
 func (*UndoRestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{27}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *UndoRestoreRequest) GetIndexLink() string {
@@ -2978,7 +3335,7 @@ type CheckIndexRequest struct {
 
 func (x *CheckIndexRequest) Reset() {
 	*x = CheckIndexRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2990,7 +3347,7 @@ func (x *CheckIndexRequest) String() string {
 func (*CheckIndexRequest) ProtoMessage() {}
 
 func (x *CheckIndexRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3003,7 +3360,7 @@ func (x *CheckIndexRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckIndexRequest.ProtoReflect.Descriptor instead.
 func (*CheckIndexRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{28}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CheckIndexRequest) GetIndexLink() string {
@@ -3035,7 +3392,7 @@ type VerifyBackupRequest struct {
 
 func (x *VerifyBackupRequest) Reset() {
 	*x = VerifyBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3047,7 +3404,7 @@ func (x *VerifyBackupRequest) String() string {
 func (*VerifyBackupRequest) ProtoMessage() {}
 
 func (x *VerifyBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3060,7 +3417,7 @@ func (x *VerifyBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyBackupRequest.ProtoReflect.Descriptor instead.
 func (*VerifyBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{29}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *VerifyBackupRequest) GetUri() string {
@@ -3132,7 +3489,7 @@ type Verification struct {
 
 func (x *Verification) Reset() {
 	*x = Verification{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3144,7 +3501,7 @@ func (x *Verification) String() string {
 func (*Verification) ProtoMessage() {}
 
 func (x *Verification) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3157,7 +3514,7 @@ func (x *Verification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verification.ProtoReflect.Descriptor instead.
 func (*Verification) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{30}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Verification) GetLevel() VerifyLevel {
@@ -3247,7 +3604,7 @@ type IndexPointInTime struct {
 
 func (x *IndexPointInTime) Reset() {
 	*x = IndexPointInTime{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3259,7 +3616,7 @@ func (x *IndexPointInTime) String() string {
 func (*IndexPointInTime) ProtoMessage() {}
 
 func (x *IndexPointInTime) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3272,7 +3629,7 @@ func (x *IndexPointInTime) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexPointInTime.ProtoReflect.Descriptor instead.
 func (*IndexPointInTime) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{31}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *IndexPointInTime) GetUri() string {
@@ -3334,7 +3691,7 @@ type DiffBackupsRequest struct {
 
 func (x *DiffBackupsRequest) Reset() {
 	*x = DiffBackupsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3346,7 +3703,7 @@ func (x *DiffBackupsRequest) String() string {
 func (*DiffBackupsRequest) ProtoMessage() {}
 
 func (x *DiffBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3359,7 +3716,7 @@ func (x *DiffBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffBackupsRequest.ProtoReflect.Descriptor instead.
 func (*DiffBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{32}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *DiffBackupsRequest) GetFrom() *IndexPointInTime {
@@ -3405,7 +3762,7 @@ type DiffBackupsResponse struct {
 
 func (x *DiffBackupsResponse) Reset() {
 	*x = DiffBackupsResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3417,7 +3774,7 @@ func (x *DiffBackupsResponse) String() string {
 func (*DiffBackupsResponse) ProtoMessage() {}
 
 func (x *DiffBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3430,7 +3787,7 @@ func (x *DiffBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffBackupsResponse.ProtoReflect.Descriptor instead.
 func (*DiffBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{33}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *DiffBackupsResponse) GetDifferences() []*DocumentDifference {
@@ -3469,7 +3826,7 @@ type DiffProgress struct {
 
 func (x *DiffProgress) Reset() {
 	*x = DiffProgress{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3481,7 +3838,7 @@ func (x *DiffProgress) String() string {
 func (*DiffProgress) ProtoMessage() {}
 
 func (x *DiffProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3494,7 +3851,7 @@ func (x *DiffProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffProgress.ProtoReflect.Descriptor instead.
 func (*DiffProgress) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{34}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *DiffProgress) GetStage() string {
@@ -3541,7 +3898,7 @@ type DocumentDifference struct {
 
 func (x *DocumentDifference) Reset() {
 	*x = DocumentDifference{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3553,7 +3910,7 @@ func (x *DocumentDifference) String() string {
 func (*DocumentDifference) ProtoMessage() {}
 
 func (x *DocumentDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3566,7 +3923,7 @@ func (x *DocumentDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocumentDifference.ProtoReflect.Descriptor instead.
 func (*DocumentDifference) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{35}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *DocumentDifference) GetSelfLink() string {
@@ -3637,7 +3994,7 @@ type DiffSummary struct {
 
 func (x *DiffSummary) Reset() {
 	*x = DiffSummary{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3649,7 +4006,7 @@ func (x *DiffSummary) String() string {
 func (*DiffSummary) ProtoMessage() {}
 
 func (x *DiffSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3662,7 +4019,7 @@ func (x *DiffSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffSummary.ProtoReflect.Descriptor instead.
 func (*DiffSummary) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{36}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *DiffSummary) GetCreated() int64 {
@@ -3713,7 +4070,7 @@ type ExportBackupRequest struct {
 
 func (x *ExportBackupRequest) Reset() {
 	*x = ExportBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3725,7 +4082,7 @@ func (x *ExportBackupRequest) String() string {
 func (*ExportBackupRequest) ProtoMessage() {}
 
 func (x *ExportBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3738,7 +4095,7 @@ func (x *ExportBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportBackupRequest.ProtoReflect.Descriptor instead.
 func (*ExportBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{37}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ExportBackupRequest) GetPointInTime() *IndexPointInTime {
@@ -3772,7 +4129,7 @@ type ExportBackupResponse struct {
 
 func (x *ExportBackupResponse) Reset() {
 	*x = ExportBackupResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3784,7 +4141,7 @@ func (x *ExportBackupResponse) String() string {
 func (*ExportBackupResponse) ProtoMessage() {}
 
 func (x *ExportBackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3797,7 +4154,7 @@ func (x *ExportBackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportBackupResponse.ProtoReflect.Descriptor instead.
 func (*ExportBackupResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{38}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ExportBackupResponse) GetDocuments() [][]byte {
@@ -3834,7 +4191,7 @@ type DescribePointInTimeRequest struct {
 
 func (x *DescribePointInTimeRequest) Reset() {
 	*x = DescribePointInTimeRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3846,7 +4203,7 @@ func (x *DescribePointInTimeRequest) String() string {
 func (*DescribePointInTimeRequest) ProtoMessage() {}
 
 func (x *DescribePointInTimeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3859,7 +4216,7 @@ func (x *DescribePointInTimeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribePointInTimeRequest.ProtoReflect.Descriptor instead.
 func (*DescribePointInTimeRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{39}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *DescribePointInTimeRequest) GetPointInTime() *IndexPointInTime {
@@ -3893,7 +4250,7 @@ type DescribePointInTimeResponse struct {
 
 func (x *DescribePointInTimeResponse) Reset() {
 	*x = DescribePointInTimeResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3905,7 +4262,7 @@ func (x *DescribePointInTimeResponse) String() string {
 func (*DescribePointInTimeResponse) ProtoMessage() {}
 
 func (x *DescribePointInTimeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3918,7 +4275,7 @@ func (x *DescribePointInTimeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribePointInTimeResponse.ProtoReflect.Descriptor instead.
 func (*DescribePointInTimeResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{40}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *DescribePointInTimeResponse) GetBefore() []*LogEntry {
@@ -3968,7 +4325,7 @@ type LogEntry struct {
 
 func (x *LogEntry) Reset() {
 	*x = LogEntry{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3980,7 +4337,7 @@ func (x *LogEntry) String() string {
 func (*LogEntry) ProtoMessage() {}
 
 func (x *LogEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3993,7 +4350,7 @@ func (x *LogEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogEntry.ProtoReflect.Descriptor instead.
 func (*LogEntry) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{41}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *LogEntry) GetTimeMicros() int64 {
@@ -4046,7 +4403,7 @@ type DescribeBackupRequest struct {
 
 func (x *DescribeBackupRequest) Reset() {
 	*x = DescribeBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4058,7 +4415,7 @@ func (x *DescribeBackupRequest) String() string {
 func (*DescribeBackupRequest) ProtoMessage() {}
 
 func (x *DescribeBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4071,7 +4428,7 @@ func (x *DescribeBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeBackupRequest.ProtoReflect.Descriptor instead.
 func (*DescribeBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{42}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *DescribeBackupRequest) GetUri() string {
@@ -4145,7 +4502,7 @@ type BackupDescription struct {
 
 func (x *BackupDescription) Reset() {
 	*x = BackupDescription{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4157,7 +4514,7 @@ func (x *BackupDescription) String() string {
 func (*BackupDescription) ProtoMessage() {}
 
 func (x *BackupDescription) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4170,7 +4527,7 @@ func (x *BackupDescription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupDescription.ProtoReflect.Descriptor instead.
 func (*BackupDescription) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{43}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *BackupDescription) GetName() string {
@@ -4342,7 +4699,7 @@ type Segment struct {
 
 func (x *Segment) Reset() {
 	*x = Segment{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4354,7 +4711,7 @@ func (x *Segment) String() string {
 func (*Segment) ProtoMessage() {}
 
 func (x *Segment) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4367,7 +4724,7 @@ func (x *Segment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Segment.ProtoReflect.Descriptor instead.
 func (*Segment) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{44}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Segment) GetName() string {
@@ -4461,7 +4818,7 @@ type ListBackupsRequest struct {
 
 func (x *ListBackupsRequest) Reset() {
 	*x = ListBackupsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4473,7 +4830,7 @@ func (x *ListBackupsRequest) String() string {
 func (*ListBackupsRequest) ProtoMessage() {}
 
 func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4486,7 +4843,7 @@ func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsRequest.ProtoReflect.Descriptor instead.
 func (*ListBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{45}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ListBackupsRequest) GetUri() string {
@@ -4544,7 +4901,7 @@ type ListBackupsResponse struct {
 
 func (x *ListBackupsResponse) Reset() {
 	*x = ListBackupsResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4556,7 +4913,7 @@ func (x *ListBackupsResponse) String() string {
 func (*ListBackupsResponse) ProtoMessage() {}
 
 func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4569,7 +4926,7 @@ func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsResponse.ProtoReflect.Descriptor instead.
 func (*ListBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{46}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListBackupsResponse) GetBackups() []*ListedBackup {
@@ -4613,7 +4970,7 @@ type ListedBackup struct {
 
 func (x *ListedBackup) Reset() {
 	*x = ListedBackup{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4625,7 +4982,7 @@ func (x *ListedBackup) String() string {
 func (*ListedBackup) ProtoMessage() {}
 
 func (x *ListedBackup) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4638,7 +4995,7 @@ func (x *ListedBackup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListedBackup.ProtoReflect.Descriptor instead.
 func (*ListedBackup) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{47}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ListedBackup) GetName() string {
@@ -4721,7 +5078,7 @@ type PruneBackupsRequest struct {
 
 func (x *PruneBackupsRequest) Reset() {
 	*x = PruneBackupsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4733,7 +5090,7 @@ func (x *PruneBackupsRequest) String() string {
 func (*PruneBackupsRequest) ProtoMessage() {}
 
 func (x *PruneBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4746,7 +5103,7 @@ func (x *PruneBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PruneBackupsRequest.ProtoReflect.Descriptor instead.
 func (*PruneBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{48}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *PruneBackupsRequest) GetUri() string {
@@ -4796,7 +5153,7 @@ type PruneBackupsResponse struct {
 
 func (x *PruneBackupsResponse) Reset() {
 	*x = PruneBackupsResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4808,7 +5165,7 @@ func (x *PruneBackupsResponse) String() string {
 func (*PruneBackupsResponse) ProtoMessage() {}
 
 func (x *PruneBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4821,7 +5178,7 @@ func (x *PruneBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PruneBackupsResponse.ProtoReflect.Descriptor instead.
 func (*PruneBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{49}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *PruneBackupsResponse) GetRemovedBackups() []string {
@@ -4872,7 +5229,7 @@ type LockedFile struct {
 
 func (x *LockedFile) Reset() {
 	*x = LockedFile{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4884,7 +5241,7 @@ func (x *LockedFile) String() string {
 func (*LockedFile) ProtoMessage() {}
 
 func (x *LockedFile) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4897,7 +5254,7 @@ func (x *LockedFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LockedFile.ProtoReflect.Descriptor instead.
 func (*LockedFile) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{50}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *LockedFile) GetName() string {
@@ -4929,7 +5286,7 @@ type PinBackupRequest struct {
 
 func (x *PinBackupRequest) Reset() {
 	*x = PinBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4941,7 +5298,7 @@ func (x *PinBackupRequest) String() string {
 func (*PinBackupRequest) ProtoMessage() {}
 
 func (x *PinBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4954,7 +5311,7 @@ func (x *PinBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PinBackupRequest.ProtoReflect.Descriptor instead.
 func (*PinBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{51}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *PinBackupRequest) GetUri() string {
@@ -4987,7 +5344,7 @@ type PinBackupResponse struct {
 
 func (x *PinBackupResponse) Reset() {
 	*x = PinBackupResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4999,7 +5356,7 @@ func (x *PinBackupResponse) String() string {
 func (*PinBackupResponse) ProtoMessage() {}
 
 func (x *PinBackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5012,7 +5369,7 @@ func (x *PinBackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PinBackupResponse.ProtoReflect.Descriptor instead.
 func (*PinBackupResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{52}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{56}
 }
 
 // Request of UnpinBackup.
@@ -5028,7 +5385,7 @@ type UnpinBackupRequest struct {
 
 func (x *UnpinBackupRequest) Reset() {
 	*x = UnpinBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5040,7 +5397,7 @@ func (x *UnpinBackupRequest) String() string {
 func (*UnpinBackupRequest) ProtoMessage() {}
 
 func (x *UnpinBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5053,7 +5410,7 @@ func (x *UnpinBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnpinBackupRequest.ProtoReflect.Descriptor instead.
 func (*UnpinBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{53}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *UnpinBackupRequest) GetUri() string {
@@ -5079,7 +5436,7 @@ type UnpinBackupResponse struct {
 
 func (x *UnpinBackupResponse) Reset() {
 	*x = UnpinBackupResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5091,7 +5448,7 @@ func (x *UnpinBackupResponse) String() string {
 func (*UnpinBackupResponse) ProtoMessage() {}
 
 func (x *UnpinBackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5104,7 +5461,7 @@ func (x *UnpinBackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnpinBackupResponse.ProtoReflect.Descriptor instead.
 func (*UnpinBackupResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{54}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{58}
 }
 
 // Request of CopyBackup.
@@ -5127,7 +5484,7 @@ type CopyBackupRequest struct {
 
 func (x *CopyBackupRequest) Reset() {
 	*x = CopyBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5139,7 +5496,7 @@ func (x *CopyBackupRequest) String() string {
 func (*CopyBackupRequest) ProtoMessage() {}
 
 func (x *CopyBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5152,7 +5509,7 @@ func (x *CopyBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyBackupRequest.ProtoReflect.Descriptor instead.
 func (*CopyBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{55}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *CopyBackupRequest) GetSource() string {
@@ -5209,7 +5566,7 @@ type CopyBackupResult struct {
 
 func (x *CopyBackupResult) Reset() {
 	*x = CopyBackupResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5221,7 +5578,7 @@ func (x *CopyBackupResult) String() string {
 func (*CopyBackupResult) ProtoMessage() {}
 
 func (x *CopyBackupResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5234,7 +5591,7 @@ func (x *CopyBackupResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyBackupResult.ProtoReflect.Descriptor instead.
 func (*CopyBackupResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{56}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *CopyBackupResult) GetBackup() *BackupDescription {
@@ -5283,7 +5640,7 @@ type CheckDestinationRequest struct {
 
 func (x *CheckDestinationRequest) Reset() {
 	*x = CheckDestinationRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5295,7 +5652,7 @@ func (x *CheckDestinationRequest) String() string {
 func (*CheckDestinationRequest) ProtoMessage() {}
 
 func (x *CheckDestinationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5308,7 +5665,7 @@ func (x *CheckDestinationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckDestinationRequest.ProtoReflect.Descriptor instead.
 func (*CheckDestinationRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{57}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *CheckDestinationRequest) GetUri() string {
@@ -5335,7 +5692,7 @@ type CheckDestinationResponse struct {
 
 func (x *CheckDestinationResponse) Reset() {
 	*x = CheckDestinationResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5347,7 +5704,7 @@ func (x *CheckDestinationResponse) String() string {
 func (*CheckDestinationResponse) ProtoMessage() {}
 
 func (x *CheckDestinationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5360,7 +5717,7 @@ func (x *CheckDestinationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckDestinationResponse.ProtoReflect.Descriptor instead.
 func (*CheckDestinationResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{58}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *CheckDestinationResponse) GetUri() string {
@@ -5406,7 +5763,7 @@ type DestinationFeature struct {
 
 func (x *DestinationFeature) Reset() {
 	*x = DestinationFeature{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5418,7 +5775,7 @@ func (x *DestinationFeature) String() string {
 func (*DestinationFeature) ProtoMessage() {}
 
 func (x *DestinationFeature) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5431,7 +5788,7 @@ func (x *DestinationFeature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DestinationFeature.ProtoReflect.Descriptor instead.
 func (*DestinationFeature) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{59}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *DestinationFeature) GetName() string {
@@ -5492,7 +5849,7 @@ type OperationMetadata struct {
 
 func (x *OperationMetadata) Reset() {
 	*x = OperationMetadata{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5504,7 +5861,7 @@ func (x *OperationMetadata) String() string {
 func (*OperationMetadata) ProtoMessage() {}
 
 func (x *OperationMetadata) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5517,7 +5874,7 @@ func (x *OperationMetadata) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationMetadata.ProtoReflect.Descriptor instead.
 func (*OperationMetadata) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{60}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *OperationMetadata) GetKind() OperationKind {
@@ -5640,7 +5997,7 @@ type BackupResult struct {
 
 func (x *BackupResult) Reset() {
 	*x = BackupResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5652,7 +6009,7 @@ func (x *BackupResult) String() string {
 func (*BackupResult) ProtoMessage() {}
 
 func (x *BackupResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5665,7 +6022,7 @@ func (x *BackupResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupResult.ProtoReflect.Descriptor instead.
 func (*BackupResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{61}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *BackupResult) GetBackup() *BackupDescription {
@@ -5733,7 +6090,7 @@ type BackupPlan struct {
 
 func (x *BackupPlan) Reset() {
 	*x = BackupPlan{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5745,7 +6102,7 @@ func (x *BackupPlan) String() string {
 func (*BackupPlan) ProtoMessage() {}
 
 func (x *BackupPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5758,7 +6115,7 @@ func (x *BackupPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupPlan.ProtoReflect.Descriptor instead.
 func (*BackupPlan) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{62}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *BackupPlan) GetKind() BackupPlanKind {
@@ -5837,7 +6194,7 @@ type RestoreResult struct {
 
 func (x *RestoreResult) Reset() {
 	*x = RestoreResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5849,7 +6206,7 @@ func (x *RestoreResult) String() string {
 func (*RestoreResult) ProtoMessage() {}
 
 func (x *RestoreResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5862,7 +6219,7 @@ func (x *RestoreResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreResult.ProtoReflect.Descriptor instead.
 func (*RestoreResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{63}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *RestoreResult) GetIndexLink() string {
@@ -5950,7 +6307,7 @@ type SelectionResult struct {
 
 func (x *SelectionResult) Reset() {
 	*x = SelectionResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5962,7 +6319,7 @@ func (x *SelectionResult) String() string {
 func (*SelectionResult) ProtoMessage() {}
 
 func (x *SelectionResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5975,7 +6332,7 @@ func (x *SelectionResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelectionResult.ProtoReflect.Descriptor instead.
 func (*SelectionResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{64}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *SelectionResult) GetCreated() int64 {
@@ -6046,7 +6403,7 @@ type RestorePlan struct {
 
 func (x *RestorePlan) Reset() {
 	*x = RestorePlan{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6058,7 +6415,7 @@ func (x *RestorePlan) String() string {
 func (*RestorePlan) ProtoMessage() {}
 
 func (x *RestorePlan) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6071,7 +6428,7 @@ func (x *RestorePlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestorePlan.ProtoReflect.Descriptor instead.
 func (*RestorePlan) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{65}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *RestorePlan) GetBackup() *BackupDescription {
@@ -6157,7 +6514,7 @@ type VerifyResult struct {
 
 func (x *VerifyResult) Reset() {
 	*x = VerifyResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6169,7 +6526,7 @@ func (x *VerifyResult) String() string {
 func (*VerifyResult) ProtoMessage() {}
 
 func (x *VerifyResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6182,7 +6539,7 @@ func (x *VerifyResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResult.ProtoReflect.Descriptor instead.
 func (*VerifyResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{66}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *VerifyResult) GetBackup() *BackupDescription {
@@ -6267,7 +6624,7 @@ type CheckIndexResult struct {
 
 func (x *CheckIndexResult) Reset() {
 	*x = CheckIndexResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6279,7 +6636,7 @@ func (x *CheckIndexResult) String() string {
 func (*CheckIndexResult) ProtoMessage() {}
 
 func (x *CheckIndexResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6292,7 +6649,7 @@ func (x *CheckIndexResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckIndexResult.ProtoReflect.Descriptor instead.
 func (*CheckIndexResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{67}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *CheckIndexResult) GetIndexLink() string {
@@ -6356,7 +6713,7 @@ type StreamBackupRequest struct {
 
 func (x *StreamBackupRequest) Reset() {
 	*x = StreamBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6368,7 +6725,7 @@ func (x *StreamBackupRequest) String() string {
 func (*StreamBackupRequest) ProtoMessage() {}
 
 func (x *StreamBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6381,7 +6738,7 @@ func (x *StreamBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupRequest.ProtoReflect.Descriptor instead.
 func (*StreamBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{68}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *StreamBackupRequest) GetIndexLink() string {
@@ -6450,7 +6807,7 @@ type StreamBackupResponse struct {
 
 func (x *StreamBackupResponse) Reset() {
 	*x = StreamBackupResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6462,7 +6819,7 @@ func (x *StreamBackupResponse) String() string {
 func (*StreamBackupResponse) ProtoMessage() {}
 
 func (x *StreamBackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6475,7 +6832,7 @@ func (x *StreamBackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupResponse.ProtoReflect.Descriptor instead.
 func (*StreamBackupResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{69}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *StreamBackupResponse) GetMessage() isStreamBackupResponse_Message {
@@ -6550,7 +6907,7 @@ type StreamBackupHeader struct {
 
 func (x *StreamBackupHeader) Reset() {
 	*x = StreamBackupHeader{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6562,7 +6919,7 @@ func (x *StreamBackupHeader) String() string {
 func (*StreamBackupHeader) ProtoMessage() {}
 
 func (x *StreamBackupHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6575,7 +6932,7 @@ func (x *StreamBackupHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupHeader.ProtoReflect.Descriptor instead.
 func (*StreamBackupHeader) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{70}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *StreamBackupHeader) GetTransfer() *Transfer {
@@ -6607,7 +6964,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6619,7 +6976,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6632,7 +6989,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{71}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *Chunk) GetOffset() int64 {
@@ -6669,7 +7026,7 @@ type TransferTrailer struct {
 
 func (x *TransferTrailer) Reset() {
 	*x = TransferTrailer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6681,7 +7038,7 @@ func (x *TransferTrailer) String() string {
 func (*TransferTrailer) ProtoMessage() {}
 
 func (x *TransferTrailer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6694,7 +7051,7 @@ func (x *TransferTrailer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferTrailer.ProtoReflect.Descriptor instead.
 func (*TransferTrailer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{72}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *TransferTrailer) GetSizeBytes() int64 {
@@ -6728,7 +7085,7 @@ type StreamRestoreRequest struct {
 
 func (x *StreamRestoreRequest) Reset() {
 	*x = StreamRestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6740,7 +7097,7 @@ func (x *StreamRestoreRequest) String() string {
 func (*StreamRestoreRequest) ProtoMessage() {}
 
 func (x *StreamRestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6753,7 +7110,7 @@ func (x *StreamRestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreRequest.ProtoReflect.Descriptor instead.
 func (*StreamRestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{73}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *StreamRestoreRequest) GetMessage() isStreamRestoreRequest_Message {
@@ -6842,7 +7199,7 @@ type StreamRestoreHeader struct {
 
 func (x *StreamRestoreHeader) Reset() {
 	*x = StreamRestoreHeader{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6854,7 +7211,7 @@ func (x *StreamRestoreHeader) String() string {
 func (*StreamRestoreHeader) ProtoMessage() {}
 
 func (x *StreamRestoreHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6867,7 +7224,7 @@ func (x *StreamRestoreHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreHeader.ProtoReflect.Descriptor instead.
 func (*StreamRestoreHeader) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{74}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *StreamRestoreHeader) GetIndexLink() string {
@@ -6941,7 +7298,7 @@ type StreamRestoreResponse struct {
 
 func (x *StreamRestoreResponse) Reset() {
 	*x = StreamRestoreResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[75]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6953,7 +7310,7 @@ func (x *StreamRestoreResponse) String() string {
 func (*StreamRestoreResponse) ProtoMessage() {}
 
 func (x *StreamRestoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[75]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6966,7 +7323,7 @@ func (x *StreamRestoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreResponse.ProtoReflect.Descriptor instead.
 func (*StreamRestoreResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{75}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *StreamRestoreResponse) GetResult() *RestoreResult {
@@ -7018,7 +7375,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[76]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7030,7 +7387,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[76]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7043,7 +7400,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{76}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *Transfer) GetName() string {
@@ -7120,7 +7477,7 @@ type GetTransferRequest struct {
 
 func (x *GetTransferRequest) Reset() {
 	*x = GetTransferRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[77]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7132,7 +7489,7 @@ func (x *GetTransferRequest) String() string {
 func (*GetTransferRequest) ProtoMessage() {}
 
 func (x *GetTransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[77]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7145,7 +7502,7 @@ func (x *GetTransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTransferRequest.ProtoReflect.Descriptor instead.
 func (*GetTransferRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{77}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *GetTransferRequest) GetName() string {
@@ -7164,7 +7521,7 @@ type ListTransfersRequest struct {
 
 func (x *ListTransfersRequest) Reset() {
 	*x = ListTransfersRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[78]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7176,7 +7533,7 @@ func (x *ListTransfersRequest) String() string {
 func (*ListTransfersRequest) ProtoMessage() {}
 
 func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[78]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7189,7 +7546,7 @@ func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersRequest.ProtoReflect.Descriptor instead.
 func (*ListTransfersRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{78}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{82}
 }
 
 // Response of ListTransfers.
@@ -7203,7 +7560,7 @@ type ListTransfersResponse struct {
 
 func (x *ListTransfersResponse) Reset() {
 	*x = ListTransfersResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[79]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7215,7 +7572,7 @@ func (x *ListTransfersResponse) String() string {
 func (*ListTransfersResponse) ProtoMessage() {}
 
 func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[79]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7228,7 +7585,7 @@ func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersResponse.ProtoReflect.Descriptor instead.
 func (*ListTransfersResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{79}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *ListTransfersResponse) GetTransfers() []*Transfer {
@@ -7249,7 +7606,7 @@ type DeleteTransferRequest struct {
 
 func (x *DeleteTransferRequest) Reset() {
 	*x = DeleteTransferRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[80]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7261,7 +7618,7 @@ func (x *DeleteTransferRequest) String() string {
 func (*DeleteTransferRequest) ProtoMessage() {}
 
 func (x *DeleteTransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[80]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7274,7 +7631,7 @@ func (x *DeleteTransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTransferRequest.ProtoReflect.Descriptor instead.
 func (*DeleteTransferRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{80}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *DeleteTransferRequest) GetName() string {
@@ -7293,7 +7650,7 @@ type DeleteTransferResponse struct {
 
 func (x *DeleteTransferResponse) Reset() {
 	*x = DeleteTransferResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[81]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7305,7 +7662,7 @@ func (x *DeleteTransferResponse) String() string {
 func (*DeleteTransferResponse) ProtoMessage() {}
 
 func (x *DeleteTransferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[81]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7318,7 +7675,7 @@ func (x *DeleteTransferResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTransferResponse.ProtoReflect.Descriptor instead.
 func (*DeleteTransferResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{81}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{85}
 }
 
 // Request of WatchOperation.
@@ -7332,7 +7689,7 @@ type WatchOperationRequest struct {
 
 func (x *WatchOperationRequest) Reset() {
 	*x = WatchOperationRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[82]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7344,7 +7701,7 @@ func (x *WatchOperationRequest) String() string {
 func (*WatchOperationRequest) ProtoMessage() {}
 
 func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[82]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7357,7 +7714,7 @@ func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOperationRequest.ProtoReflect.Descriptor instead.
 func (*WatchOperationRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{82}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *WatchOperationRequest) GetName() string {
@@ -7372,7 +7729,7 @@ var File_holdfast_management_v1_management_proto protoreflect.FileDescriptor
 const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\n" +
 	"'holdfast/management/v1/management.proto\x12\x16holdfast.management.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a#google/longrunning/operations.proto\"\x10\n" +
-	"\x0eGetHostRequest\"\xb5\a\n" +
+	"\x0eGetHostRequest\"\xf4\a\n" +
 	"\x04Host\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12*\n" +
@@ -7397,7 +7754,34 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\vsigning_key\x18\x12 \x01(\tR\n" +
 	"signingKey\x126\n" +
 	"\x17signing_key_fingerprint\x18\x13 \x01(\tR\x15signingKeyFingerprint\x12.\n" +
-	"\x13trusts_signers_only\x18\x14 \x01(\bR\x11trustsSignersOnly\"\xe3\x03\n" +
+	"\x13trusts_signers_only\x18\x14 \x01(\bR\x11trustsSignersOnly\x12=\n" +
+	"\x06engine\x18\x15 \x01(\v2%.holdfast.management.v1.StorageEngineR\x06engine\"a\n" +
+	"\rStorageEngine\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12<\n" +
+	"\bdatabase\x18\x02 \x01(\v2 .holdfast.management.v1.DatabaseR\bdatabase\"\xbe\x02\n" +
+	"\bDatabase\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06schema\x18\x02 \x01(\tR\x06schema\x12\x1c\n" +
+	"\treachable\x18\x03 \x01(\bR\treachable\x12%\n" +
+	"\x0eserver_version\x18\x04 \x01(\tR\rserverVersion\x12 \n" +
+	"\vsynchronous\x18\x05 \x01(\bR\vsynchronous\x12;\n" +
+	"\bstandbys\x18\x06 \x03(\v2\x1f.holdfast.management.v1.StandbyR\bstandbys\x12\x16\n" +
+	"\x06leader\x18\a \x01(\tR\x06leader\x12\x12\n" +
+	"\x04term\x18\b \x01(\x03R\x04term\x126\n" +
+	"\x05peers\x18\t \x03(\v2 .holdfast.management.v1.PeerHostR\x05peers\"d\n" +
+	"\aStandby\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04mode\x18\x02 \x01(\tR\x04mode\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\x12\x1b\n" +
+	"\tlag_bytes\x18\x04 \x01(\x03R\blagBytes\"\xe6\x01\n" +
+	"\bPeerHost\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
+	"\fhttp_address\x18\x02 \x01(\tR\vhttpAddress\x12!\n" +
+	"\fgrpc_address\x18\x03 \x01(\tR\vgrpcAddress\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\x12*\n" +
+	"\x11start_time_micros\x18\x05 \x01(\x03R\x0fstartTimeMicros\x12(\n" +
+	"\x10last_seen_micros\x18\x06 \x01(\x03R\x0elastSeenMicros\x12\x14\n" +
+	"\x05alive\x18\a \x01(\bR\x05alive\"\xe3\x03\n" +
 	"\fBackupRecord\x12\x1d\n" +
 	"\n" +
 	"index_link\x18\x01 \x01(\tR\tindexLink\x12 \n" +
@@ -8096,7 +8480,7 @@ func file_holdfast_management_v1_management_proto_rawDescGZIP() []byte {
 }
 
 var file_holdfast_management_v1_management_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
-var file_holdfast_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 83)
+var file_holdfast_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 87)
 var file_holdfast_management_v1_management_proto_goTypes = []any{
 	(AutoBackupState)(0),                     // 0: holdfast.management.v1.AutoBackupState
 	(Container)(0),                           // 1: holdfast.management.v1.Container
@@ -8111,225 +8495,233 @@ var file_holdfast_management_v1_management_proto_goTypes = []any{
 	(TransferDirection)(0),                   // 10: holdfast.management.v1.TransferDirection
 	(*GetHostRequest)(nil),                   // 11: holdfast.management.v1.GetHostRequest
 	(*Host)(nil),                             // 12: holdfast.management.v1.Host
-	(*BackupRecord)(nil),                     // 13: holdfast.management.v1.BackupRecord
-	(*AutoBackup)(nil),                       // 14: holdfast.management.v1.AutoBackup
-	(*ConfigureAutoBackupRequest)(nil),       // 15: holdfast.management.v1.ConfigureAutoBackupRequest
-	(*RequestLogging)(nil),                   // 16: holdfast.management.v1.RequestLogging
-	(*ConfigureRequestLoggingRequest)(nil),   // 17: holdfast.management.v1.ConfigureRequestLoggingRequest
-	(*OperationTracing)(nil),                 // 18: holdfast.management.v1.OperationTracing
-	(*ConfigureOperationTracingRequest)(nil), // 19: holdfast.management.v1.ConfigureOperationTracingRequest
-	(*SynchronizeWithPeersRequest)(nil),      // 20: holdfast.management.v1.SynchronizeWithPeersRequest
-	(*SynchronizeWithPeersResponse)(nil),     // 21: holdfast.management.v1.SynchronizeWithPeersResponse
-	(*Peer)(nil),                             // 22: holdfast.management.v1.Peer
-	(*GetStatsRequest)(nil),                  // 23: holdfast.management.v1.GetStatsRequest
-	(*Stats)(nil),                            // 24: holdfast.management.v1.Stats
-	(*Stat)(nil),                             // 25: holdfast.management.v1.Stat
-	(*TimeSeries)(nil),                       // 26: holdfast.management.v1.TimeSeries
-	(*TimeBin)(nil),                          // 27: holdfast.management.v1.TimeBin
-	(*ShutdownRequest)(nil),                  // 28: holdfast.management.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),                 // 29: holdfast.management.v1.ShutdownResponse
-	(*Index)(nil),                            // 30: holdfast.management.v1.Index
-	(*LineageParent)(nil),                    // 31: holdfast.management.v1.LineageParent
-	(*RestorableWindow)(nil),                 // 32: holdfast.management.v1.RestorableWindow
-	(*BackupRequest)(nil),                    // 33: holdfast.management.v1.BackupRequest
-	(*Encryption)(nil),                       // 34: holdfast.management.v1.Encryption
-	(*Decryption)(nil),                       // 35: holdfast.management.v1.Decryption
-	(*RestoreRequest)(nil),                   // 36: holdfast.management.v1.RestoreRequest
-	(*DocumentSelection)(nil),                // 37: holdfast.management.v1.DocumentSelection
-	(*UndoRestoreRequest)(nil),               // 38: holdfast.management.v1.UndoRestoreRequest
-	(*CheckIndexRequest)(nil),                // 39: holdfast.management.v1.CheckIndexRequest
-	(*VerifyBackupRequest)(nil),              // 40: holdfast.management.v1.VerifyBackupRequest
-	(*Verification)(nil),                     // 41: holdfast.management.v1.Verification
-	(*IndexPointInTime)(nil),                 // 42: holdfast.management.v1.IndexPointInTime
-	(*DiffBackupsRequest)(nil),               // 43: holdfast.management.v1.DiffBackupsRequest
-	(*DiffBackupsResponse)(nil),              // 44: holdfast.management.v1.DiffBackupsResponse
-	(*DiffProgress)(nil),                     // 45: holdfast.management.v1.DiffProgress
-	(*DocumentDifference)(nil),               // 46: holdfast.management.v1.DocumentDifference
-	(*DiffSummary)(nil),                      // 47: holdfast.management.v1.DiffSummary
-	(*ExportBackupRequest)(nil),              // 48: holdfast.management.v1.ExportBackupRequest
-	(*ExportBackupResponse)(nil),             // 49: holdfast.management.v1.ExportBackupResponse
-	(*DescribePointInTimeRequest)(nil),       // 50: holdfast.management.v1.DescribePointInTimeRequest
-	(*DescribePointInTimeResponse)(nil),      // 51: holdfast.management.v1.DescribePointInTimeResponse
-	(*LogEntry)(nil),                         // 52: holdfast.management.v1.LogEntry
-	(*DescribeBackupRequest)(nil),            // 53: holdfast.management.v1.DescribeBackupRequest
-	(*BackupDescription)(nil),                // 54: holdfast.management.v1.BackupDescription
-	(*Segment)(nil),                          // 55: holdfast.management.v1.Segment
-	(*ListBackupsRequest)(nil),               // 56: holdfast.management.v1.ListBackupsRequest
-	(*ListBackupsResponse)(nil),              // 57: holdfast.management.v1.ListBackupsResponse
-	(*ListedBackup)(nil),                     // 58: holdfast.management.v1.ListedBackup
-	(*PruneBackupsRequest)(nil),              // 59: holdfast.management.v1.PruneBackupsRequest
-	(*PruneBackupsResponse)(nil),             // 60: holdfast.management.v1.PruneBackupsResponse
-	(*LockedFile)(nil),                       // 61: holdfast.management.v1.LockedFile
-	(*PinBackupRequest)(nil),                 // 62: holdfast.management.v1.PinBackupRequest
-	(*PinBackupResponse)(nil),                // 63: holdfast.management.v1.PinBackupResponse
-	(*UnpinBackupRequest)(nil),               // 64: holdfast.management.v1.UnpinBackupRequest
-	(*UnpinBackupResponse)(nil),              // 65: holdfast.management.v1.UnpinBackupResponse
-	(*CopyBackupRequest)(nil),                // 66: holdfast.management.v1.CopyBackupRequest
-	(*CopyBackupResult)(nil),                 // 67: holdfast.management.v1.CopyBackupResult
-	(*CheckDestinationRequest)(nil),          // 68: holdfast.management.v1.CheckDestinationRequest
-	(*CheckDestinationResponse)(nil),         // 69: holdfast.management.v1.CheckDestinationResponse
-	(*DestinationFeature)(nil),               // 70: holdfast.management.v1.DestinationFeature
-	(*OperationMetadata)(nil),                // 71: holdfast.management.v1.OperationMetadata
-	(*BackupResult)(nil),                     // 72: holdfast.management.v1.BackupResult
-	(*BackupPlan)(nil),                       // 73: holdfast.management.v1.BackupPlan
-	(*RestoreResult)(nil),                    // 74: holdfast.management.v1.RestoreResult
-	(*SelectionResult)(nil),                  // 75: holdfast.management.v1.SelectionResult
-	(*RestorePlan)(nil),                      // 76: holdfast.management.v1.RestorePlan
-	(*VerifyResult)(nil),                     // 77: holdfast.management.v1.VerifyResult
-	(*CheckIndexResult)(nil),                 // 78: holdfast.management.v1.CheckIndexResult
-	(*StreamBackupRequest)(nil),              // 79: holdfast.management.v1.StreamBackupRequest
-	(*StreamBackupResponse)(nil),             // 80: holdfast.management.v1.StreamBackupResponse
-	(*StreamBackupHeader)(nil),               // 81: holdfast.management.v1.StreamBackupHeader
-	(*Chunk)(nil),                            // 82: holdfast.management.v1.Chunk
-	(*TransferTrailer)(nil),                  // 83: holdfast.management.v1.TransferTrailer
-	(*StreamRestoreRequest)(nil),             // 84: holdfast.management.v1.StreamRestoreRequest
-	(*StreamRestoreHeader)(nil),              // 85: holdfast.management.v1.StreamRestoreHeader
-	(*StreamRestoreResponse)(nil),            // 86: holdfast.management.v1.StreamRestoreResponse
-	(*Transfer)(nil),                         // 87: holdfast.management.v1.Transfer
-	(*GetTransferRequest)(nil),               // 88: holdfast.management.v1.GetTransferRequest
-	(*ListTransfersRequest)(nil),             // 89: holdfast.management.v1.ListTransfersRequest
-	(*ListTransfersResponse)(nil),            // 90: holdfast.management.v1.ListTransfersResponse
-	(*DeleteTransferRequest)(nil),            // 91: holdfast.management.v1.DeleteTransferRequest
-	(*DeleteTransferResponse)(nil),           // 92: holdfast.management.v1.DeleteTransferResponse
-	(*WatchOperationRequest)(nil),            // 93: holdfast.management.v1.WatchOperationRequest
-	(*longrunningpb.Operation)(nil),          // 94: google.longrunning.Operation
+	(*StorageEngine)(nil),                    // 13: holdfast.management.v1.StorageEngine
+	(*Database)(nil),                         // 14: holdfast.management.v1.Database
+	(*Standby)(nil),                          // 15: holdfast.management.v1.Standby
+	(*PeerHost)(nil),                         // 16: holdfast.management.v1.PeerHost
+	(*BackupRecord)(nil),                     // 17: holdfast.management.v1.BackupRecord
+	(*AutoBackup)(nil),                       // 18: holdfast.management.v1.AutoBackup
+	(*ConfigureAutoBackupRequest)(nil),       // 19: holdfast.management.v1.ConfigureAutoBackupRequest
+	(*RequestLogging)(nil),                   // 20: holdfast.management.v1.RequestLogging
+	(*ConfigureRequestLoggingRequest)(nil),   // 21: holdfast.management.v1.ConfigureRequestLoggingRequest
+	(*OperationTracing)(nil),                 // 22: holdfast.management.v1.OperationTracing
+	(*ConfigureOperationTracingRequest)(nil), // 23: holdfast.management.v1.ConfigureOperationTracingRequest
+	(*SynchronizeWithPeersRequest)(nil),      // 24: holdfast.management.v1.SynchronizeWithPeersRequest
+	(*SynchronizeWithPeersResponse)(nil),     // 25: holdfast.management.v1.SynchronizeWithPeersResponse
+	(*Peer)(nil),                             // 26: holdfast.management.v1.Peer
+	(*GetStatsRequest)(nil),                  // 27: holdfast.management.v1.GetStatsRequest
+	(*Stats)(nil),                            // 28: holdfast.management.v1.Stats
+	(*Stat)(nil),                             // 29: holdfast.management.v1.Stat
+	(*TimeSeries)(nil),                       // 30: holdfast.management.v1.TimeSeries
+	(*TimeBin)(nil),                          // 31: holdfast.management.v1.TimeBin
+	(*ShutdownRequest)(nil),                  // 32: holdfast.management.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),                 // 33: holdfast.management.v1.ShutdownResponse
+	(*Index)(nil),                            // 34: holdfast.management.v1.Index
+	(*LineageParent)(nil),                    // 35: holdfast.management.v1.LineageParent
+	(*RestorableWindow)(nil),                 // 36: holdfast.management.v1.RestorableWindow
+	(*BackupRequest)(nil),                    // 37: holdfast.management.v1.BackupRequest
+	(*Encryption)(nil),                       // 38: holdfast.management.v1.Encryption
+	(*Decryption)(nil),                       // 39: holdfast.management.v1.Decryption
+	(*RestoreRequest)(nil),                   // 40: holdfast.management.v1.RestoreRequest
+	(*DocumentSelection)(nil),                // 41: holdfast.management.v1.DocumentSelection
+	(*UndoRestoreRequest)(nil),               // 42: holdfast.management.v1.UndoRestoreRequest
+	(*CheckIndexRequest)(nil),                // 43: holdfast.management.v1.CheckIndexRequest
+	(*VerifyBackupRequest)(nil),              // 44: holdfast.management.v1.VerifyBackupRequest
+	(*Verification)(nil),                     // 45: holdfast.management.v1.Verification
+	(*IndexPointInTime)(nil),                 // 46: holdfast.management.v1.IndexPointInTime
+	(*DiffBackupsRequest)(nil),               // 47: holdfast.management.v1.DiffBackupsRequest
+	(*DiffBackupsResponse)(nil),              // 48: holdfast.management.v1.DiffBackupsResponse
+	(*DiffProgress)(nil),                     // 49: holdfast.management.v1.DiffProgress
+	(*DocumentDifference)(nil),               // 50: holdfast.management.v1.DocumentDifference
+	(*DiffSummary)(nil),                      // 51: holdfast.management.v1.DiffSummary
+	(*ExportBackupRequest)(nil),              // 52: holdfast.management.v1.ExportBackupRequest
+	(*ExportBackupResponse)(nil),             // 53: holdfast.management.v1.ExportBackupResponse
+	(*DescribePointInTimeRequest)(nil),       // 54: holdfast.management.v1.DescribePointInTimeRequest
+	(*DescribePointInTimeResponse)(nil),      // 55: holdfast.management.v1.DescribePointInTimeResponse
+	(*LogEntry)(nil),                         // 56: holdfast.management.v1.LogEntry
+	(*DescribeBackupRequest)(nil),            // 57: holdfast.management.v1.DescribeBackupRequest
+	(*BackupDescription)(nil),                // 58: holdfast.management.v1.BackupDescription
+	(*Segment)(nil),                          // 59: holdfast.management.v1.Segment
+	(*ListBackupsRequest)(nil),               // 60: holdfast.management.v1.ListBackupsRequest
+	(*ListBackupsResponse)(nil),              // 61: holdfast.management.v1.ListBackupsResponse
+	(*ListedBackup)(nil),                     // 62: holdfast.management.v1.ListedBackup
+	(*PruneBackupsRequest)(nil),              // 63: holdfast.management.v1.PruneBackupsRequest
+	(*PruneBackupsResponse)(nil),             // 64: holdfast.management.v1.PruneBackupsResponse
+	(*LockedFile)(nil),                       // 65: holdfast.management.v1.LockedFile
+	(*PinBackupRequest)(nil),                 // 66: holdfast.management.v1.PinBackupRequest
+	(*PinBackupResponse)(nil),                // 67: holdfast.management.v1.PinBackupResponse
+	(*UnpinBackupRequest)(nil),               // 68: holdfast.management.v1.UnpinBackupRequest
+	(*UnpinBackupResponse)(nil),              // 69: holdfast.management.v1.UnpinBackupResponse
+	(*CopyBackupRequest)(nil),                // 70: holdfast.management.v1.CopyBackupRequest
+	(*CopyBackupResult)(nil),                 // 71: holdfast.management.v1.CopyBackupResult
+	(*CheckDestinationRequest)(nil),          // 72: holdfast.management.v1.CheckDestinationRequest
+	(*CheckDestinationResponse)(nil),         // 73: holdfast.management.v1.CheckDestinationResponse
+	(*DestinationFeature)(nil),               // 74: holdfast.management.v1.DestinationFeature
+	(*OperationMetadata)(nil),                // 75: holdfast.management.v1.OperationMetadata
+	(*BackupResult)(nil),                     // 76: holdfast.management.v1.BackupResult
+	(*BackupPlan)(nil),                       // 77: holdfast.management.v1.BackupPlan
+	(*RestoreResult)(nil),                    // 78: holdfast.management.v1.RestoreResult
+	(*SelectionResult)(nil),                  // 79: holdfast.management.v1.SelectionResult
+	(*RestorePlan)(nil),                      // 80: holdfast.management.v1.RestorePlan
+	(*VerifyResult)(nil),                     // 81: holdfast.management.v1.VerifyResult
+	(*CheckIndexResult)(nil),                 // 82: holdfast.management.v1.CheckIndexResult
+	(*StreamBackupRequest)(nil),              // 83: holdfast.management.v1.StreamBackupRequest
+	(*StreamBackupResponse)(nil),             // 84: holdfast.management.v1.StreamBackupResponse
+	(*StreamBackupHeader)(nil),               // 85: holdfast.management.v1.StreamBackupHeader
+	(*Chunk)(nil),                            // 86: holdfast.management.v1.Chunk
+	(*TransferTrailer)(nil),                  // 87: holdfast.management.v1.TransferTrailer
+	(*StreamRestoreRequest)(nil),             // 88: holdfast.management.v1.StreamRestoreRequest
+	(*StreamRestoreHeader)(nil),              // 89: holdfast.management.v1.StreamRestoreHeader
+	(*StreamRestoreResponse)(nil),            // 90: holdfast.management.v1.StreamRestoreResponse
+	(*Transfer)(nil),                         // 91: holdfast.management.v1.Transfer
+	(*GetTransferRequest)(nil),               // 92: holdfast.management.v1.GetTransferRequest
+	(*ListTransfersRequest)(nil),             // 93: holdfast.management.v1.ListTransfersRequest
+	(*ListTransfersResponse)(nil),            // 94: holdfast.management.v1.ListTransfersResponse
+	(*DeleteTransferRequest)(nil),            // 95: holdfast.management.v1.DeleteTransferRequest
+	(*DeleteTransferResponse)(nil),           // 96: holdfast.management.v1.DeleteTransferResponse
+	(*WatchOperationRequest)(nil),            // 97: holdfast.management.v1.WatchOperationRequest
+	(*longrunningpb.Operation)(nil),          // 98: google.longrunning.Operation
 }
 var file_holdfast_management_v1_management_proto_depIdxs = []int32{
-	30,  // 0: holdfast.management.v1.Host.indexes:type_name -> holdfast.management.v1.Index
-	14,  // 1: holdfast.management.v1.Host.auto_backup:type_name -> holdfast.management.v1.AutoBackup
-	16,  // 2: holdfast.management.v1.Host.request_logging:type_name -> holdfast.management.v1.RequestLogging
-	18,  // 3: holdfast.management.v1.Host.operation_tracing:type_name -> holdfast.management.v1.OperationTracing
-	13,  // 4: holdfast.management.v1.Host.backups:type_name -> holdfast.management.v1.BackupRecord
-	32,  // 5: holdfast.management.v1.BackupRecord.window:type_name -> holdfast.management.v1.RestorableWindow
-	0,   // 6: holdfast.management.v1.AutoBackup.state:type_name -> holdfast.management.v1.AutoBackupState
-	22,  // 7: holdfast.management.v1.SynchronizeWithPeersResponse.peers:type_name -> holdfast.management.v1.Peer
-	25,  // 8: holdfast.management.v1.Stats.stats:type_name -> holdfast.management.v1.Stat
-	26,  // 9: holdfast.management.v1.Stat.series:type_name -> holdfast.management.v1.TimeSeries
-	27,  // 10: holdfast.management.v1.TimeSeries.bins:type_name -> holdfast.management.v1.TimeBin
-	31,  // 11: holdfast.management.v1.Index.parents:type_name -> holdfast.management.v1.LineageParent
-	32,  // 12: holdfast.management.v1.Index.window:type_name -> holdfast.management.v1.RestorableWindow
-	1,   // 13: holdfast.management.v1.BackupRequest.container:type_name -> holdfast.management.v1.Container
-	7,   // 14: holdfast.management.v1.BackupRequest.lock_mode:type_name -> holdfast.management.v1.LockMode
-	34,  // 15: holdfast.management.v1.BackupRequest.encryption:type_name -> holdfast.management.v1.Encryption
-	2,   // 16: holdfast.management.v1.BackupRequest.compression:type_name -> holdfast.management.v1.Compression
-	35,  // 17: holdfast.management.v1.RestoreRequest.decryption:type_name -> holdfast.management.v1.Decryption
-	37,  // 18: holdfast.management.v1.RestoreRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
-	3,   // 19: holdfast.management.v1.VerifyBackupRequest.level:type_name -> holdfast.management.v1.VerifyLevel
-	35,  // 20: holdfast.management.v1.VerifyBackupRequest.decryption:type_name -> holdfast.management.v1.Decryption
-	3,   // 21: holdfast.management.v1.Verification.level:type_name -> holdfast.management.v1.VerifyLevel
-	35,  // 22: holdfast.management.v1.IndexPointInTime.decryption:type_name -> holdfast.management.v1.Decryption
-	42,  // 23: holdfast.management.v1.DiffBackupsRequest.from:type_name -> holdfast.management.v1.IndexPointInTime
-	42,  // 24: holdfast.management.v1.DiffBackupsRequest.to:type_name -> holdfast.management.v1.IndexPointInTime
-	37,  // 25: holdfast.management.v1.DiffBackupsRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
-	46,  // 26: holdfast.management.v1.DiffBackupsResponse.differences:type_name -> holdfast.management.v1.DocumentDifference
-	47,  // 27: holdfast.management.v1.DiffBackupsResponse.summary:type_name -> holdfast.management.v1.DiffSummary
-	45,  // 28: holdfast.management.v1.DiffBackupsResponse.progress:type_name -> holdfast.management.v1.DiffProgress
-	4,   // 29: holdfast.management.v1.DocumentDifference.change:type_name -> holdfast.management.v1.DocumentChange
-	42,  // 30: holdfast.management.v1.ExportBackupRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
-	37,  // 31: holdfast.management.v1.ExportBackupRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
-	42,  // 32: holdfast.management.v1.DescribePointInTimeRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
-	52,  // 33: holdfast.management.v1.DescribePointInTimeResponse.before:type_name -> holdfast.management.v1.LogEntry
-	52,  // 34: holdfast.management.v1.DescribePointInTimeResponse.after:type_name -> holdfast.management.v1.LogEntry
-	32,  // 35: holdfast.management.v1.DescribePointInTimeResponse.window:type_name -> holdfast.management.v1.RestorableWindow
-	35,  // 36: holdfast.management.v1.DescribeBackupRequest.decryption:type_name -> holdfast.management.v1.Decryption
-	1,   // 37: holdfast.management.v1.BackupDescription.container:type_name -> holdfast.management.v1.Container
-	32,  // 38: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
-	55,  // 39: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
-	31,  // 40: holdfast.management.v1.BackupDescription.parents:type_name -> holdfast.management.v1.LineageParent
-	5,   // 41: holdfast.management.v1.Segment.kind:type_name -> holdfast.management.v1.SegmentKind
-	2,   // 42: holdfast.management.v1.Segment.compression:type_name -> holdfast.management.v1.Compression
-	35,  // 43: holdfast.management.v1.ListBackupsRequest.decryption:type_name -> holdfast.management.v1.Decryption
-	58,  // 44: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
-	6,   // 45: holdfast.management.v1.ListedBackup.state:type_name -> holdfast.management.v1.BackupState
-	54,  // 46: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
-	41,  // 47: holdfast.management.v1.ListedBackup.last_verification:type_name -> holdfast.management.v1.Verification
-	61,  // 48: holdfast.management.v1.PruneBackupsResponse.locked_files:type_name -> holdfast.management.v1.LockedFile
-	54,  // 49: holdfast.management.v1.CopyBackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	70,  // 50: holdfast.management.v1.CheckDestinationResponse.features:type_name -> holdfast.management.v1.DestinationFeature
-	8,   // 51: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
-	54,  // 52: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	73,  // 53: holdfast.management.v1.BackupResult.plan:type_name -> holdfast.management.v1.BackupPlan
-	9,   // 54: holdfast.management.v1.BackupPlan.kind:type_name -> holdfast.management.v1.BackupPlanKind
-	75,  // 55: holdfast.management.v1.RestoreResult.selection:type_name -> holdfast.management.v1.SelectionResult
-	76,  // 56: holdfast.management.v1.RestoreResult.plan:type_name -> holdfast.management.v1.RestorePlan
-	46,  // 57: holdfast.management.v1.SelectionResult.differences:type_name -> holdfast.management.v1.DocumentDifference
-	54,  // 58: holdfast.management.v1.RestorePlan.backup:type_name -> holdfast.management.v1.BackupDescription
-	54,  // 59: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	3,   // 60: holdfast.management.v1.VerifyResult.level:type_name -> holdfast.management.v1.VerifyLevel
-	34,  // 61: holdfast.management.v1.StreamBackupRequest.encryption:type_name -> holdfast.management.v1.Encryption
-	81,  // 62: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
-	82,  // 63: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
-	83,  // 64: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
-	87,  // 65: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
-	85,  // 66: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
-	82,  // 67: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
-	83,  // 68: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
-	35,  // 69: holdfast.management.v1.StreamRestoreHeader.decryption:type_name -> holdfast.management.v1.Decryption
-	74,  // 70: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
-	10,  // 71: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
-	54,  // 72: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
-	87,  // 73: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
-	11,  // 74: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
-	33,  // 75: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
-	36,  // 76: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
-	38,  // 77: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
-	40,  // 78: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
-	39,  // 79: holdfast.management.v1.ManagementService.CheckIndex:input_type -> holdfast.management.v1.CheckIndexRequest
-	53,  // 80: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
-	56,  // 81: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
-	43,  // 82: holdfast.management.v1.ManagementService.DiffBackups:input_type -> holdfast.management.v1.DiffBackupsRequest
-	48,  // 83: holdfast.management.v1.ManagementService.ExportBackup:input_type -> holdfast.management.v1.ExportBackupRequest
-	50,  // 84: holdfast.management.v1.ManagementService.DescribePointInTime:input_type -> holdfast.management.v1.DescribePointInTimeRequest
-	59,  // 85: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
-	62,  // 86: holdfast.management.v1.ManagementService.PinBackup:input_type -> holdfast.management.v1.PinBackupRequest
-	64,  // 87: holdfast.management.v1.ManagementService.UnpinBackup:input_type -> holdfast.management.v1.UnpinBackupRequest
-	66,  // 88: holdfast.management.v1.ManagementService.CopyBackup:input_type -> holdfast.management.v1.CopyBackupRequest
-	68,  // 89: holdfast.management.v1.ManagementService.CheckDestination:input_type -> holdfast.management.v1.CheckDestinationRequest
-	79,  // 90: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
-	84,  // 91: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
-	88,  // 92: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
-	89,  // 93: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
-	91,  // 94: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
-	15,  // 95: holdfast.management.v1.ManagementService.ConfigureAutoBackup:input_type -> holdfast.management.v1.ConfigureAutoBackupRequest
-	17,  // 96: holdfast.management.v1.ManagementService.ConfigureRequestLogging:input_type -> holdfast.management.v1.ConfigureRequestLoggingRequest
-	19,  // 97: holdfast.management.v1.ManagementService.ConfigureOperationTracing:input_type -> holdfast.management.v1.ConfigureOperationTracingRequest
-	20,  // 98: holdfast.management.v1.ManagementService.SynchronizeWithPeers:input_type -> holdfast.management.v1.SynchronizeWithPeersRequest
-	23,  // 99: holdfast.management.v1.ManagementService.GetStats:input_type -> holdfast.management.v1.GetStatsRequest
-	28,  // 100: holdfast.management.v1.ManagementService.Shutdown:input_type -> holdfast.management.v1.ShutdownRequest
-	93,  // 101: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
-	12,  // 102: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
-	94,  // 103: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
-	94,  // 104: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
-	94,  // 105: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
-	94,  // 106: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
-	94,  // 107: holdfast.management.v1.ManagementService.CheckIndex:output_type -> google.longrunning.Operation
-	54,  // 108: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
-	57,  // 109: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
-	44,  // 110: holdfast.management.v1.ManagementService.DiffBackups:output_type -> holdfast.management.v1.DiffBackupsResponse
-	49,  // 111: holdfast.management.v1.ManagementService.ExportBackup:output_type -> holdfast.management.v1.ExportBackupResponse
-	51,  // 112: holdfast.management.v1.ManagementService.DescribePointInTime:output_type -> holdfast.management.v1.DescribePointInTimeResponse
-	60,  // 113: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
-	63,  // 114: holdfast.management.v1.ManagementService.PinBackup:output_type -> holdfast.management.v1.PinBackupResponse
-	65,  // 115: holdfast.management.v1.ManagementService.UnpinBackup:output_type -> holdfast.management.v1.UnpinBackupResponse
-	94,  // 116: holdfast.management.v1.ManagementService.CopyBackup:output_type -> google.longrunning.Operation
-	69,  // 117: holdfast.management.v1.ManagementService.CheckDestination:output_type -> holdfast.management.v1.CheckDestinationResponse
-	80,  // 118: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
-	86,  // 119: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
-	87,  // 120: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
-	90,  // 121: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
-	92,  // 122: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
-	14,  // 123: holdfast.management.v1.ManagementService.ConfigureAutoBackup:output_type -> holdfast.management.v1.AutoBackup
-	16,  // 124: holdfast.management.v1.ManagementService.ConfigureRequestLogging:output_type -> holdfast.management.v1.RequestLogging
-	18,  // 125: holdfast.management.v1.ManagementService.ConfigureOperationTracing:output_type -> holdfast.management.v1.OperationTracing
-	21,  // 126: holdfast.management.v1.ManagementService.SynchronizeWithPeers:output_type -> holdfast.management.v1.SynchronizeWithPeersResponse
-	24,  // 127: holdfast.management.v1.ManagementService.GetStats:output_type -> holdfast.management.v1.Stats
-	29,  // 128: holdfast.management.v1.ManagementService.Shutdown:output_type -> holdfast.management.v1.ShutdownResponse
-	94,  // 129: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
-	102, // [102:130] is the sub-list for method output_type
-	74,  // [74:102] is the sub-list for method input_type
-	74,  // [74:74] is the sub-list for extension type_name
-	74,  // [74:74] is the sub-list for extension extendee
-	0,   // [0:74] is the sub-list for field type_name
+	34,  // 0: holdfast.management.v1.Host.indexes:type_name -> holdfast.management.v1.Index
+	18,  // 1: holdfast.management.v1.Host.auto_backup:type_name -> holdfast.management.v1.AutoBackup
+	20,  // 2: holdfast.management.v1.Host.request_logging:type_name -> holdfast.management.v1.RequestLogging
+	22,  // 3: holdfast.management.v1.Host.operation_tracing:type_name -> holdfast.management.v1.OperationTracing
+	17,  // 4: holdfast.management.v1.Host.backups:type_name -> holdfast.management.v1.BackupRecord
+	13,  // 5: holdfast.management.v1.Host.engine:type_name -> holdfast.management.v1.StorageEngine
+	14,  // 6: holdfast.management.v1.StorageEngine.database:type_name -> holdfast.management.v1.Database
+	15,  // 7: holdfast.management.v1.Database.standbys:type_name -> holdfast.management.v1.Standby
+	16,  // 8: holdfast.management.v1.Database.peers:type_name -> holdfast.management.v1.PeerHost
+	36,  // 9: holdfast.management.v1.BackupRecord.window:type_name -> holdfast.management.v1.RestorableWindow
+	0,   // 10: holdfast.management.v1.AutoBackup.state:type_name -> holdfast.management.v1.AutoBackupState
+	26,  // 11: holdfast.management.v1.SynchronizeWithPeersResponse.peers:type_name -> holdfast.management.v1.Peer
+	29,  // 12: holdfast.management.v1.Stats.stats:type_name -> holdfast.management.v1.Stat
+	30,  // 13: holdfast.management.v1.Stat.series:type_name -> holdfast.management.v1.TimeSeries
+	31,  // 14: holdfast.management.v1.TimeSeries.bins:type_name -> holdfast.management.v1.TimeBin
+	35,  // 15: holdfast.management.v1.Index.parents:type_name -> holdfast.management.v1.LineageParent
+	36,  // 16: holdfast.management.v1.Index.window:type_name -> holdfast.management.v1.RestorableWindow
+	1,   // 17: holdfast.management.v1.BackupRequest.container:type_name -> holdfast.management.v1.Container
+	7,   // 18: holdfast.management.v1.BackupRequest.lock_mode:type_name -> holdfast.management.v1.LockMode
+	38,  // 19: holdfast.management.v1.BackupRequest.encryption:type_name -> holdfast.management.v1.Encryption
+	2,   // 20: holdfast.management.v1.BackupRequest.compression:type_name -> holdfast.management.v1.Compression
+	39,  // 21: holdfast.management.v1.RestoreRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	41,  // 22: holdfast.management.v1.RestoreRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	3,   // 23: holdfast.management.v1.VerifyBackupRequest.level:type_name -> holdfast.management.v1.VerifyLevel
+	39,  // 24: holdfast.management.v1.VerifyBackupRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	3,   // 25: holdfast.management.v1.Verification.level:type_name -> holdfast.management.v1.VerifyLevel
+	39,  // 26: holdfast.management.v1.IndexPointInTime.decryption:type_name -> holdfast.management.v1.Decryption
+	46,  // 27: holdfast.management.v1.DiffBackupsRequest.from:type_name -> holdfast.management.v1.IndexPointInTime
+	46,  // 28: holdfast.management.v1.DiffBackupsRequest.to:type_name -> holdfast.management.v1.IndexPointInTime
+	41,  // 29: holdfast.management.v1.DiffBackupsRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	50,  // 30: holdfast.management.v1.DiffBackupsResponse.differences:type_name -> holdfast.management.v1.DocumentDifference
+	51,  // 31: holdfast.management.v1.DiffBackupsResponse.summary:type_name -> holdfast.management.v1.DiffSummary
+	49,  // 32: holdfast.management.v1.DiffBackupsResponse.progress:type_name -> holdfast.management.v1.DiffProgress
+	4,   // 33: holdfast.management.v1.DocumentDifference.change:type_name -> holdfast.management.v1.DocumentChange
+	46,  // 34: holdfast.management.v1.ExportBackupRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
+	41,  // 35: holdfast.management.v1.ExportBackupRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	46,  // 36: holdfast.management.v1.DescribePointInTimeRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
+	56,  // 37: holdfast.management.v1.DescribePointInTimeResponse.before:type_name -> holdfast.management.v1.LogEntry
+	56,  // 38: holdfast.management.v1.DescribePointInTimeResponse.after:type_name -> holdfast.management.v1.LogEntry
+	36,  // 39: holdfast.management.v1.DescribePointInTimeResponse.window:type_name -> holdfast.management.v1.RestorableWindow
+	39,  // 40: holdfast.management.v1.DescribeBackupRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	1,   // 41: holdfast.management.v1.BackupDescription.container:type_name -> holdfast.management.v1.Container
+	36,  // 42: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
+	59,  // 43: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
+	35,  // 44: holdfast.management.v1.BackupDescription.parents:type_name -> holdfast.management.v1.LineageParent
+	5,   // 45: holdfast.management.v1.Segment.kind:type_name -> holdfast.management.v1.SegmentKind
+	2,   // 46: holdfast.management.v1.Segment.compression:type_name -> holdfast.management.v1.Compression
+	39,  // 47: holdfast.management.v1.ListBackupsRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	62,  // 48: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
+	6,   // 49: holdfast.management.v1.ListedBackup.state:type_name -> holdfast.management.v1.BackupState
+	58,  // 50: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
+	45,  // 51: holdfast.management.v1.ListedBackup.last_verification:type_name -> holdfast.management.v1.Verification
+	65,  // 52: holdfast.management.v1.PruneBackupsResponse.locked_files:type_name -> holdfast.management.v1.LockedFile
+	58,  // 53: holdfast.management.v1.CopyBackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	74,  // 54: holdfast.management.v1.CheckDestinationResponse.features:type_name -> holdfast.management.v1.DestinationFeature
+	8,   // 55: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
+	58,  // 56: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	77,  // 57: holdfast.management.v1.BackupResult.plan:type_name -> holdfast.management.v1.BackupPlan
+	9,   // 58: holdfast.management.v1.BackupPlan.kind:type_name -> holdfast.management.v1.BackupPlanKind
+	79,  // 59: holdfast.management.v1.RestoreResult.selection:type_name -> holdfast.management.v1.SelectionResult
+	80,  // 60: holdfast.management.v1.RestoreResult.plan:type_name -> holdfast.management.v1.RestorePlan
+	50,  // 61: holdfast.management.v1.SelectionResult.differences:type_name -> holdfast.management.v1.DocumentDifference
+	58,  // 62: holdfast.management.v1.RestorePlan.backup:type_name -> holdfast.management.v1.BackupDescription
+	58,  // 63: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	3,   // 64: holdfast.management.v1.VerifyResult.level:type_name -> holdfast.management.v1.VerifyLevel
+	38,  // 65: holdfast.management.v1.StreamBackupRequest.encryption:type_name -> holdfast.management.v1.Encryption
+	85,  // 66: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
+	86,  // 67: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
+	87,  // 68: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	91,  // 69: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
+	89,  // 70: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
+	86,  // 71: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
+	87,  // 72: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	39,  // 73: holdfast.management.v1.StreamRestoreHeader.decryption:type_name -> holdfast.management.v1.Decryption
+	78,  // 74: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
+	10,  // 75: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
+	58,  // 76: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
+	91,  // 77: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
+	11,  // 78: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
+	37,  // 79: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
+	40,  // 80: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
+	42,  // 81: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
+	44,  // 82: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
+	43,  // 83: holdfast.management.v1.ManagementService.CheckIndex:input_type -> holdfast.management.v1.CheckIndexRequest
+	57,  // 84: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
+	60,  // 85: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
+	47,  // 86: holdfast.management.v1.ManagementService.DiffBackups:input_type -> holdfast.management.v1.DiffBackupsRequest
+	52,  // 87: holdfast.management.v1.ManagementService.ExportBackup:input_type -> holdfast.management.v1.ExportBackupRequest
+	54,  // 88: holdfast.management.v1.ManagementService.DescribePointInTime:input_type -> holdfast.management.v1.DescribePointInTimeRequest
+	63,  // 89: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
+	66,  // 90: holdfast.management.v1.ManagementService.PinBackup:input_type -> holdfast.management.v1.PinBackupRequest
+	68,  // 91: holdfast.management.v1.ManagementService.UnpinBackup:input_type -> holdfast.management.v1.UnpinBackupRequest
+	70,  // 92: holdfast.management.v1.ManagementService.CopyBackup:input_type -> holdfast.management.v1.CopyBackupRequest
+	72,  // 93: holdfast.management.v1.ManagementService.CheckDestination:input_type -> holdfast.management.v1.CheckDestinationRequest
+	83,  // 94: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
+	88,  // 95: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
+	92,  // 96: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
+	93,  // 97: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
+	95,  // 98: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
+	19,  // 99: holdfast.management.v1.ManagementService.ConfigureAutoBackup:input_type -> holdfast.management.v1.ConfigureAutoBackupRequest
+	21,  // 100: holdfast.management.v1.ManagementService.ConfigureRequestLogging:input_type -> holdfast.management.v1.ConfigureRequestLoggingRequest
+	23,  // 101: holdfast.management.v1.ManagementService.ConfigureOperationTracing:input_type -> holdfast.management.v1.ConfigureOperationTracingRequest
+	24,  // 102: holdfast.management.v1.ManagementService.SynchronizeWithPeers:input_type -> holdfast.management.v1.SynchronizeWithPeersRequest
+	27,  // 103: holdfast.management.v1.ManagementService.GetStats:input_type -> holdfast.management.v1.GetStatsRequest
+	32,  // 104: holdfast.management.v1.ManagementService.Shutdown:input_type -> holdfast.management.v1.ShutdownRequest
+	97,  // 105: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
+	12,  // 106: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
+	98,  // 107: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
+	98,  // 108: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
+	98,  // 109: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
+	98,  // 110: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
+	98,  // 111: holdfast.management.v1.ManagementService.CheckIndex:output_type -> google.longrunning.Operation
+	58,  // 112: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
+	61,  // 113: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
+	48,  // 114: holdfast.management.v1.ManagementService.DiffBackups:output_type -> holdfast.management.v1.DiffBackupsResponse
+	53,  // 115: holdfast.management.v1.ManagementService.ExportBackup:output_type -> holdfast.management.v1.ExportBackupResponse
+	55,  // 116: holdfast.management.v1.ManagementService.DescribePointInTime:output_type -> holdfast.management.v1.DescribePointInTimeResponse
+	64,  // 117: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
+	67,  // 118: holdfast.management.v1.ManagementService.PinBackup:output_type -> holdfast.management.v1.PinBackupResponse
+	69,  // 119: holdfast.management.v1.ManagementService.UnpinBackup:output_type -> holdfast.management.v1.UnpinBackupResponse
+	98,  // 120: holdfast.management.v1.ManagementService.CopyBackup:output_type -> google.longrunning.Operation
+	73,  // 121: holdfast.management.v1.ManagementService.CheckDestination:output_type -> holdfast.management.v1.CheckDestinationResponse
+	84,  // 122: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
+	90,  // 123: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
+	91,  // 124: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
+	94,  // 125: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
+	96,  // 126: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
+	18,  // 127: holdfast.management.v1.ManagementService.ConfigureAutoBackup:output_type -> holdfast.management.v1.AutoBackup
+	20,  // 128: holdfast.management.v1.ManagementService.ConfigureRequestLogging:output_type -> holdfast.management.v1.RequestLogging
+	22,  // 129: holdfast.management.v1.ManagementService.ConfigureOperationTracing:output_type -> holdfast.management.v1.OperationTracing
+	25,  // 130: holdfast.management.v1.ManagementService.SynchronizeWithPeers:output_type -> holdfast.management.v1.SynchronizeWithPeersResponse
+	28,  // 131: holdfast.management.v1.ManagementService.GetStats:output_type -> holdfast.management.v1.Stats
+	33,  // 132: holdfast.management.v1.ManagementService.Shutdown:output_type -> holdfast.management.v1.ShutdownResponse
+	98,  // 133: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
+	106, // [106:134] is the sub-list for method output_type
+	78,  // [78:106] is the sub-list for method input_type
+	78,  // [78:78] is the sub-list for extension type_name
+	78,  // [78:78] is the sub-list for extension extendee
+	0,   // [0:78] is the sub-list for field type_name
 }
 
 func init() { file_holdfast_management_v1_management_proto_init() }
@@ -8337,37 +8729,37 @@ func file_holdfast_management_v1_management_proto_init() {
 	if File_holdfast_management_v1_management_proto != nil {
 		return
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[6].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[16].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[22].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[25].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[31].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[10].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[20].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[26].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[29].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[35].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[38].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[58].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[60].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[39].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[42].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[62].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[63].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[65].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[69].OneofWrappers = []any{
+	file_holdfast_management_v1_management_proto_msgTypes[64].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[66].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[67].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[69].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[73].OneofWrappers = []any{
 		(*StreamBackupResponse_Header)(nil),
 		(*StreamBackupResponse_Chunk)(nil),
 		(*StreamBackupResponse_Trailer)(nil),
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[71].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[73].OneofWrappers = []any{
+	file_holdfast_management_v1_management_proto_msgTypes[75].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[77].OneofWrappers = []any{
 		(*StreamRestoreRequest_Header)(nil),
 		(*StreamRestoreRequest_Chunk)(nil),
 		(*StreamRestoreRequest_Trailer)(nil),
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[74].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[78].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holdfast_management_v1_management_proto_rawDesc), len(file_holdfast_management_v1_management_proto_rawDesc)),
 			NumEnums:      11,
-			NumMessages:   83,
+			NumMessages:   87,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

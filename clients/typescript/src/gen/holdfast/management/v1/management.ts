@@ -683,6 +683,74 @@ export interface Host {
   signingKeyFingerprint: string;
   /** Whether the host only uses manifests that one of its trusted signers has signed. */
   trustsSignersOnly: boolean;
+  /** What keeps the durable index. */
+  engine?: StorageEngine | undefined;
+}
+
+/** What keeps the durable index of a host. */
+export interface StorageEngine {
+  /** "sqlite" or "postgres". */
+  name: string;
+  /** Present if the index is in a database, which several hosts may share. */
+  database?: Database | undefined;
+}
+
+/** A database with the durable index of several hosts. */
+export interface Database {
+  /** HOST:PORT[,HOST:PORT...]/DATABASE. */
+  name: string;
+  /** PostgreSQL schema of the tables. */
+  schema: string;
+  /** Whether the database answers. If not, the fields that follow are empty. */
+  reachable: boolean;
+  /** Version of the server. */
+  serverVersion: string;
+  /**
+   * Whether a commit waits for a standby, so that the loss of the primary loses no acknowledged
+   * write.
+   */
+  synchronous: boolean;
+  /** Standbys that are connected to the primary. */
+  standbys: Standby[];
+  /**
+   * ID of the host that leads: it alone backs up, restores and schedules. Empty: none does at
+   * present.
+   */
+  leader: string;
+  /** The term of the leader, which grows with each change; 0 from a host that does not lead. */
+  term: bigint;
+  /** The hosts that share the database, this one and those that vanished within an hour included. */
+  peers: PeerHost[];
+}
+
+/** A standby of a database. */
+export interface Standby {
+  /** Its application_name. */
+  name: string;
+  /** "sync", "quorum", "potential" or "async". */
+  mode: string;
+  /** "streaming", "catchup" and so on. */
+  state: string;
+  /** Log that it has not flushed yet. */
+  lagBytes: bigint;
+}
+
+/** A host that shares a database. */
+export interface PeerHost {
+  /** ID. */
+  id: string;
+  /** HTTP address, as host:port, by which the other hosts reach it. */
+  httpAddress: string;
+  /** gRPC address. */
+  grpcAddress: string;
+  /** Version of Holdfast. */
+  version: string;
+  /** Start time, in microseconds since 1970. */
+  startTimeMicros: bigint;
+  /** For how long it has shown no sign of life. */
+  lastSeenMicros: bigint;
+  /** Whether it is alive. Otherwise it has vanished. */
+  alive: boolean;
 }
 
 /** Last results of backups of one index to one destination. */
@@ -2047,6 +2115,7 @@ function createBaseHost(): Host {
     signingKey: "",
     signingKeyFingerprint: "",
     trustsSignersOnly: false,
+    engine: undefined,
   };
 }
 
@@ -2120,6 +2189,9 @@ export const Host: MessageFns<Host> = {
     }
     if (message.trustsSignersOnly !== false) {
       writer.uint32(160).bool(message.trustsSignersOnly);
+    }
+    if (message.engine !== undefined) {
+      StorageEngine.encode(message.engine, writer.uint32(170).fork()).join();
     }
     return writer;
   },
@@ -2297,6 +2369,14 @@ export const Host: MessageFns<Host> = {
             message.trustsSignersOnly = reader.bool();
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.engine = StorageEngine.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2399,6 +2479,7 @@ export const Host: MessageFns<Host> = {
         : isSet(object.trusts_signers_only)
         ? globalThis.Boolean(object.trusts_signers_only)
         : false,
+      engine: isSet(object.engine) ? StorageEngine.fromJSON(object.engine) : undefined,
     };
   },
 
@@ -2464,6 +2545,9 @@ export const Host: MessageFns<Host> = {
     if (message.trustsSignersOnly !== false) {
       obj.trustsSignersOnly = message.trustsSignersOnly;
     }
+    if (message.engine !== undefined) {
+      obj.engine = StorageEngine.toJSON(message.engine);
+    }
     return obj;
   },
 
@@ -2502,6 +2586,633 @@ export const Host: MessageFns<Host> = {
     message.signingKey = object.signingKey ?? "";
     message.signingKeyFingerprint = object.signingKeyFingerprint ?? "";
     message.trustsSignersOnly = object.trustsSignersOnly ?? false;
+    message.engine = (object.engine !== undefined && object.engine !== null)
+      ? StorageEngine.fromPartial(object.engine)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseStorageEngine(): StorageEngine {
+  return { name: "", database: undefined };
+}
+
+export const StorageEngine: MessageFns<StorageEngine> = {
+  encode(message: StorageEngine, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.database !== undefined) {
+      Database.encode(message.database, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StorageEngine {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStorageEngine();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.database = Database.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StorageEngine {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      database: isSet(object.database) ? Database.fromJSON(object.database) : undefined,
+    };
+  },
+
+  toJSON(message: StorageEngine): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.database !== undefined) {
+      obj.database = Database.toJSON(message.database);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StorageEngine>): StorageEngine {
+    return StorageEngine.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StorageEngine>): StorageEngine {
+    const message = createBaseStorageEngine();
+    message.name = object.name ?? "";
+    message.database = (object.database !== undefined && object.database !== null)
+      ? Database.fromPartial(object.database)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDatabase(): Database {
+  return {
+    name: "",
+    schema: "",
+    reachable: false,
+    serverVersion: "",
+    synchronous: false,
+    standbys: [],
+    leader: "",
+    term: 0n,
+    peers: [],
+  };
+}
+
+export const Database: MessageFns<Database> = {
+  encode(message: Database, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.schema !== "") {
+      writer.uint32(18).string(message.schema);
+    }
+    if (message.reachable !== false) {
+      writer.uint32(24).bool(message.reachable);
+    }
+    if (message.serverVersion !== "") {
+      writer.uint32(34).string(message.serverVersion);
+    }
+    if (message.synchronous !== false) {
+      writer.uint32(40).bool(message.synchronous);
+    }
+    for (const v of message.standbys) {
+      Standby.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.leader !== "") {
+      writer.uint32(58).string(message.leader);
+    }
+    if (message.term !== 0n) {
+      if (BigInt.asIntN(64, message.term) !== message.term) {
+        throw new globalThis.Error("value provided for field message.term of type int64 too large");
+      }
+      writer.uint32(64).int64(message.term);
+    }
+    for (const v of message.peers) {
+      PeerHost.encode(v!, writer.uint32(74).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Database {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDatabase();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.schema = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.reachable = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.serverVersion = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.synchronous = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.standbys.push(Standby.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.leader = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.term = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.peers.push(PeerHost.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Database {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      schema: isSet(object.schema) ? globalThis.String(object.schema) : "",
+      reachable: isSet(object.reachable) ? globalThis.Boolean(object.reachable) : false,
+      serverVersion: isSet(object.serverVersion)
+        ? globalThis.String(object.serverVersion)
+        : isSet(object.server_version)
+        ? globalThis.String(object.server_version)
+        : "",
+      synchronous: isSet(object.synchronous) ? globalThis.Boolean(object.synchronous) : false,
+      standbys: globalThis.Array.isArray(object?.standbys) ? object.standbys.map((e: any) => Standby.fromJSON(e)) : [],
+      leader: isSet(object.leader) ? globalThis.String(object.leader) : "",
+      term: isSet(object.term) ? BigInt(object.term) : 0n,
+      peers: globalThis.Array.isArray(object?.peers) ? object.peers.map((e: any) => PeerHost.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: Database): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.schema !== "") {
+      obj.schema = message.schema;
+    }
+    if (message.reachable !== false) {
+      obj.reachable = message.reachable;
+    }
+    if (message.serverVersion !== "") {
+      obj.serverVersion = message.serverVersion;
+    }
+    if (message.synchronous !== false) {
+      obj.synchronous = message.synchronous;
+    }
+    if (message.standbys?.length) {
+      obj.standbys = message.standbys.map((e) => Standby.toJSON(e));
+    }
+    if (message.leader !== "") {
+      obj.leader = message.leader;
+    }
+    if (message.term !== 0n) {
+      obj.term = message.term.toString();
+    }
+    if (message.peers?.length) {
+      obj.peers = message.peers.map((e) => PeerHost.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Database>): Database {
+    return Database.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Database>): Database {
+    const message = createBaseDatabase();
+    message.name = object.name ?? "";
+    message.schema = object.schema ?? "";
+    message.reachable = object.reachable ?? false;
+    message.serverVersion = object.serverVersion ?? "";
+    message.synchronous = object.synchronous ?? false;
+    message.standbys = object.standbys?.map((e) => Standby.fromPartial(e)) || [];
+    message.leader = object.leader ?? "";
+    message.term = (object.term !== undefined && object.term !== null) ? BigInt(object.term) : 0n;
+    message.peers = object.peers?.map((e) => PeerHost.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseStandby(): Standby {
+  return { name: "", mode: "", state: "", lagBytes: 0n };
+}
+
+export const Standby: MessageFns<Standby> = {
+  encode(message: Standby, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.mode !== "") {
+      writer.uint32(18).string(message.mode);
+    }
+    if (message.state !== "") {
+      writer.uint32(26).string(message.state);
+    }
+    if (message.lagBytes !== 0n) {
+      if (BigInt.asIntN(64, message.lagBytes) !== message.lagBytes) {
+        throw new globalThis.Error("value provided for field message.lagBytes of type int64 too large");
+      }
+      writer.uint32(32).int64(message.lagBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Standby {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStandby();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.mode = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.lagBytes = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Standby {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      mode: isSet(object.mode) ? globalThis.String(object.mode) : "",
+      state: isSet(object.state) ? globalThis.String(object.state) : "",
+      lagBytes: isSet(object.lagBytes)
+        ? BigInt(object.lagBytes)
+        : isSet(object.lag_bytes)
+        ? BigInt(object.lag_bytes)
+        : 0n,
+    };
+  },
+
+  toJSON(message: Standby): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.mode !== "") {
+      obj.mode = message.mode;
+    }
+    if (message.state !== "") {
+      obj.state = message.state;
+    }
+    if (message.lagBytes !== 0n) {
+      obj.lagBytes = message.lagBytes.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Standby>): Standby {
+    return Standby.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Standby>): Standby {
+    const message = createBaseStandby();
+    message.name = object.name ?? "";
+    message.mode = object.mode ?? "";
+    message.state = object.state ?? "";
+    message.lagBytes = (object.lagBytes !== undefined && object.lagBytes !== null) ? BigInt(object.lagBytes) : 0n;
+    return message;
+  },
+};
+
+function createBasePeerHost(): PeerHost {
+  return {
+    id: "",
+    httpAddress: "",
+    grpcAddress: "",
+    version: "",
+    startTimeMicros: 0n,
+    lastSeenMicros: 0n,
+    alive: false,
+  };
+}
+
+export const PeerHost: MessageFns<PeerHost> = {
+  encode(message: PeerHost, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.httpAddress !== "") {
+      writer.uint32(18).string(message.httpAddress);
+    }
+    if (message.grpcAddress !== "") {
+      writer.uint32(26).string(message.grpcAddress);
+    }
+    if (message.version !== "") {
+      writer.uint32(34).string(message.version);
+    }
+    if (message.startTimeMicros !== 0n) {
+      if (BigInt.asIntN(64, message.startTimeMicros) !== message.startTimeMicros) {
+        throw new globalThis.Error("value provided for field message.startTimeMicros of type int64 too large");
+      }
+      writer.uint32(40).int64(message.startTimeMicros);
+    }
+    if (message.lastSeenMicros !== 0n) {
+      if (BigInt.asIntN(64, message.lastSeenMicros) !== message.lastSeenMicros) {
+        throw new globalThis.Error("value provided for field message.lastSeenMicros of type int64 too large");
+      }
+      writer.uint32(48).int64(message.lastSeenMicros);
+    }
+    if (message.alive !== false) {
+      writer.uint32(56).bool(message.alive);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PeerHost {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePeerHost();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.httpAddress = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.grpcAddress = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.startTimeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.lastSeenMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.alive = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PeerHost {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      httpAddress: isSet(object.httpAddress)
+        ? globalThis.String(object.httpAddress)
+        : isSet(object.http_address)
+        ? globalThis.String(object.http_address)
+        : "",
+      grpcAddress: isSet(object.grpcAddress)
+        ? globalThis.String(object.grpcAddress)
+        : isSet(object.grpc_address)
+        ? globalThis.String(object.grpc_address)
+        : "",
+      version: isSet(object.version) ? globalThis.String(object.version) : "",
+      startTimeMicros: isSet(object.startTimeMicros)
+        ? BigInt(object.startTimeMicros)
+        : isSet(object.start_time_micros)
+        ? BigInt(object.start_time_micros)
+        : 0n,
+      lastSeenMicros: isSet(object.lastSeenMicros)
+        ? BigInt(object.lastSeenMicros)
+        : isSet(object.last_seen_micros)
+        ? BigInt(object.last_seen_micros)
+        : 0n,
+      alive: isSet(object.alive) ? globalThis.Boolean(object.alive) : false,
+    };
+  },
+
+  toJSON(message: PeerHost): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.httpAddress !== "") {
+      obj.httpAddress = message.httpAddress;
+    }
+    if (message.grpcAddress !== "") {
+      obj.grpcAddress = message.grpcAddress;
+    }
+    if (message.version !== "") {
+      obj.version = message.version;
+    }
+    if (message.startTimeMicros !== 0n) {
+      obj.startTimeMicros = message.startTimeMicros.toString();
+    }
+    if (message.lastSeenMicros !== 0n) {
+      obj.lastSeenMicros = message.lastSeenMicros.toString();
+    }
+    if (message.alive !== false) {
+      obj.alive = message.alive;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PeerHost>): PeerHost {
+    return PeerHost.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PeerHost>): PeerHost {
+    const message = createBasePeerHost();
+    message.id = object.id ?? "";
+    message.httpAddress = object.httpAddress ?? "";
+    message.grpcAddress = object.grpcAddress ?? "";
+    message.version = object.version ?? "";
+    message.startTimeMicros = (object.startTimeMicros !== undefined && object.startTimeMicros !== null)
+      ? BigInt(object.startTimeMicros)
+      : 0n;
+    message.lastSeenMicros = (object.lastSeenMicros !== undefined && object.lastSeenMicros !== null)
+      ? BigInt(object.lastSeenMicros)
+      : 0n;
+    message.alive = object.alive ?? false;
     return message;
   },
 };

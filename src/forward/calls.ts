@@ -1,0 +1,191 @@
+import { create, type Message } from "@bufbuild/protobuf";
+import type { HandlerContext, Interceptor, MethodImplSpec } from "@connectrpc/connect";
+import { HostSchema, type Host } from "../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { BoundService } from "../api/call/bound-service.js";
+import { one, onlyMessage } from "../api/call/invoke.js";
+import { connectToHost, type Connection } from "../client/connect-to-host.js";
+import { parseAddress } from "../client/host-address.js";
+import { hostErrorOfCall } from "../client/host-error.js";
+import type { Member } from "../engine/engine.js";
+import { HostError } from "../errors.js";
+import { forwardedBy, targetOf, unreachable, type Leader } from "./leader.js";
+
+/** Certificates for connections to other hosts, in PEM. */
+export interface PeerTls {
+  ca?: string;
+  certificate?: string;
+  key?: string;
+}
+
+/** Methods that each host answers itself: what it is, its own settings, its end. */
+const ownMethods: ReadonlySet<string> = new Set([
+  "ConfigureRequestLogging",
+  "ConfigureOperationTracing",
+  "GetStats",
+  "Shutdown",
+  "SynchronizeWithPeers",
+]);
+
+/** Whether only the leader can answer a method. */
+const isOfLeader = ({ parent, name }: MethodImplSpec["method"]) =>
+  parent.typeName !== "holdfast.document.v1.DocumentService" && !ownMethods.has(name);
+
+/** Forwards the calls that only the leader can answer to the host that leads. */
+export class ForwardedCalls {
+  private connection: { address: string; to: Connection } | undefined;
+
+  constructor(
+    private readonly leader: Leader,
+    private readonly tls: PeerTls,
+  ) {}
+
+  /** Returns a service whose calls go to the leader, unless this host leads. */
+  bind({ service, methods }: BoundService): BoundService {
+    const bound = Object.entries(methods).map(([name, spec]) => [
+      name,
+      isOfLeader(spec.method) ? this.forwarding(spec) : spec,
+    ]);
+    return { service, methods: Object.fromEntries(bound) as BoundService["methods"] };
+  }
+
+  /** Leaves out an interceptor of calls that are forwarded: the leader has it too. */
+  unlessForwarded(interceptor: Interceptor): Interceptor {
+    return (next) => {
+      const intercepted = interceptor(next);
+      return (request) =>
+        isOfLeader(request.method) && targetOf(this.leader, request.header.get(forwardedBy))
+          ? next(request)
+          : intercepted(request);
+    };
+  }
+
+  close(): void {
+    this.connection?.to.close();
+  }
+
+  private forwarding(spec: MethodImplSpec): MethodImplSpec {
+    const to = (context: HandlerContext) =>
+      targetOf(this.leader, context.requestHeader.get(forwardedBy));
+    switch (spec.kind) {
+      case "unary": {
+        const { impl, method } = spec;
+        return {
+          ...spec,
+          impl: async (request: Message, context: HandlerContext) => {
+            const member = to(context);
+            if (!member) return impl(request, context);
+            if (method.output.typeName !== HostSchema.typeName)
+              return this.unary(member, spec, request, context);
+            const own = create(HostSchema, await impl(request, context));
+            const answer = this.unary(member, spec, request, context);
+            return withLeader(own, await answer.catch((error: unknown) => HostError.from(error)));
+          },
+        };
+      }
+      case "client_streaming": {
+        const { impl } = spec;
+        return {
+          ...spec,
+          impl: async (requests: AsyncIterable<Message>, context: HandlerContext) => {
+            const member = to(context);
+            if (!member) return impl(requests, context);
+            return onlyMessage(this.stream(member, spec, requests, context));
+          },
+        };
+      }
+      case "server_streaming": {
+        const { impl } = spec;
+        return {
+          ...spec,
+          impl: (request: Message, context: HandlerContext) => {
+            const member = to(context);
+            return member
+              ? this.stream(member, spec, one(request), context)
+              : impl(request, context);
+          },
+        };
+      }
+      case "bidi_streaming":
+        // There is none.
+        return spec;
+    }
+  }
+
+  private async unary(
+    member: Member,
+    { method }: MethodImplSpec,
+    request: Message,
+    context: HandlerContext,
+  ): Promise<Message> {
+    try {
+      const { message } = await this.transportTo(member).unary(
+        method as Parameters<Connection["transport"]["unary"]>[0],
+        context.signal,
+        context.timeoutMs(),
+        this.headerOf(context),
+        request,
+      );
+      return message;
+    } catch (thrown) {
+      throw hostErrorOfCall(thrown) ?? unreachable(member, thrown);
+    }
+  }
+
+  private async *stream(
+    member: Member,
+    { method }: MethodImplSpec,
+    requests: AsyncIterable<Message>,
+    context: HandlerContext,
+  ): AsyncGenerator<Message> {
+    try {
+      const { message } = await this.transportTo(member).stream(
+        method as Parameters<Connection["transport"]["stream"]>[0],
+        context.signal,
+        context.timeoutMs(),
+        this.headerOf(context),
+        requests,
+      );
+      yield* message;
+    } catch (thrown) {
+      throw hostErrorOfCall(thrown) ?? unreachable(member, thrown);
+    }
+  }
+
+  private headerOf({ requestHeader }: HandlerContext): Headers {
+    const header = new Headers({ [forwardedBy]: this.leader.hostId });
+    // The leader authorizes the caller too.
+    const authorization = requestHeader.get("authorization");
+    if (authorization !== null) header.set("authorization", authorization);
+    return header;
+  }
+
+  private transportTo({ addresses: { grpc, tls } }: Member): Connection["transport"] {
+    const address = `${tls ? "https" : "http"}://${grpc}`;
+    if (this.connection?.address !== address) {
+      this.connection?.to.close();
+      const to = connectToHost({ address: parseAddress(address, tls), ...this.tls });
+      this.connection = { address, to };
+    }
+    return this.connection.to.transport;
+  }
+}
+
+/** The description of a host with what the leader knows of the backups. */
+function withLeader(own: Host, leader: Message | HostError): Host {
+  if (leader instanceof HostError)
+    return { ...own, backupsHealthy: false, backupProblem: leader.message };
+  const of = leader as Host;
+  return {
+    ...own,
+    backupRoots: of.backupRoots,
+    autoBackupDestination: of.autoBackupDestination,
+    backups: of.backups,
+    backupsHealthy: of.backupsHealthy,
+    backupProblem: of.backupProblem,
+    backupMaxAgeMicros: of.backupMaxAgeMicros,
+    signingKey: of.signingKey,
+    signingKeyFingerprint: of.signingKeyFingerprint,
+    trustsSignersOnly: of.trustsSignersOnly,
+    ...(of.autoBackup && { autoBackup: of.autoBackup }),
+  };
+}
