@@ -340,8 +340,10 @@ export const limits = {
   /** PostgreSQL: connections of a host for short reads, and for listings and queries. */
   databaseReaders: 4,
   databaseScanners: 2,
-  /** Time to connect to one address. */
+  /** Time to connect to one address, to a result of a short statement, and until an idle connection is probed. */
   databaseConnectMs: 5_000,
+  databaseDeadlineMs: 30_000,
+  databaseKeepAliveMs: 10_000,
   /** How often a read is repeated after a lost connection or a switch of the generation. */
   databaseReadAttempts: 3,
   /** How long a write is repeated after conflicts and lost connections, and the longest pause between. */

@@ -157,6 +157,7 @@ describe("precedence of settings", () => {
       policies: "t read\n",
       trustedSigners: "t read\n",
       hostNames: ["n"],
+      advertisedHost: "one.example",
       allowDestinations: ["store:8080"],
       clientTls: { ca: "t read\n", certificate: "t read\n", key: "t read\n" },
       s3: { endpoint: "https://minio:9000", region: "eu-1", addressing: "virtual" },

@@ -4,13 +4,13 @@ import type { ManagementService } from "../service/backups/management-service.js
 import { StreamService } from "../service/backups/streams.js";
 import type { HostDescription } from "../service/host/description.js";
 import type { Policies } from "../service/policies/policies.js";
+import type { Stats } from "../stats/stats.js";
 import type { FileStore } from "../xenon/local-files/file-store.js";
 import { openBackups, type Backups } from "./backups.js";
 import type { HostContext } from "./context.js";
 import { openLocalFiles } from "./local-files.js";
 import { openPolicies } from "./policies.js";
 import { productVersion } from "./product-version.js";
-import type { Records } from "./services.js";
 import type { Storage } from "./storage.js";
 
 /**
@@ -29,7 +29,7 @@ export interface LeaderServices {
 export async function openLeaderServices(
   context: HostContext,
   storage: Storage,
-  { stats }: Records,
+  stats: Stats,
   describeHost: (backups: Backups) => Promise<HostDescription>,
 ): Promise<LeaderServices> {
   const { options, directory, hostId, logger } = context;

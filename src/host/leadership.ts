@@ -146,7 +146,7 @@ export function lateBound<T extends object>(get: () => T, own: Partial<T> = {}):
 
 function lateMember<T extends object>(get: () => T, key: keyof T): unknown {
   type Method = (...values: unknown[]) => unknown;
-  return new Proxy((() => {}), {
+  return new Proxy(() => {}, {
     apply(_target, _this, values) {
       const found = get();
       return (found[key] as Method).apply(found, values);

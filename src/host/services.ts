@@ -121,7 +121,7 @@ export async function openServices(
     describe(context, storage, backups, addresses);
   let leadership: Leadership | undefined = undefined;
   leadership = await Leadership.start(context, storage.storageEngine.shared?.membership, (inner) =>
-    openLeaderServices(inner, storage, records, describeHost),
+    openLeaderServices(inner, storage, stats, describeHost),
   );
   const leader = leadership;
   const requests = createRequests({
@@ -157,7 +157,13 @@ export async function openServices(
     requests,
     describeHost: () => describeHost(),
     exposition: () =>
-      metrics.read({ describeHost: () => describeHost(), stats, leader: leader.services }),
+      metrics.read({
+        // Metrics say that the database is away, and have none of what is in it.
+        describeHost: () =>
+          describe(context, storage, leader.services?.backups, addresses, () => []),
+        stats,
+        leader: leader.services,
+      }),
     leadership,
   };
 }
@@ -200,12 +206,18 @@ function openDocuments(
   return { documents, queries, trace };
 }
 
-/** Describes a host; `backups` are those of the leader. */
+/**
+ * Describes a host; `backups` are those of the leader. `unreadable` replaces indexes that cannot be read; by default it
+ * throws.
+ */
 async function describe(
   { options, directory, hostId, startTimeMicros }: HostContext,
   storage: Storage,
   backups: Backups | undefined,
   addresses: Addresses,
+  unreadable: (error: unknown) => HostDescription["indexes"] = (error) => {
+    throw error;
+  },
 ): Promise<HostDescription> {
   const { files } = options.platform;
   return {
@@ -225,7 +237,7 @@ async function describe(
     httpAddress: textOf(addresses.http),
     grpcAddress: textOf(addresses.grpc),
     tls: options.tls !== undefined,
-    indexes: await Promise.all([...storage.indexes.values()].map(describeIndex)),
+    indexes: await Promise.all([...storage.indexes.values()].map(describeIndex)).catch(unreadable),
     backups: backups?.records.all() ?? [],
     backupHealth: (await backups?.health.check()) ?? { healthy: true, problem: "" },
     backupMaxAgeMicros: (options.backupMaxAgeMs ?? 0) * 1000,

@@ -74,9 +74,10 @@ export function createMetrics({
     const host = await sources.describeHost();
     indexes(host);
     database(host.engine);
+    // Without backups on a host that does not lead.
+    backups(host);
     const { leader } = sources;
     if (leader) {
-      backups(host);
       autoBackup(leader.backups.autoBackup.status(), sources.stats);
       policies(await leader.policies.list());
       operations.read(leader.backups.operations.list(limits.operations).operations);

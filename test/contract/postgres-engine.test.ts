@@ -1,15 +1,23 @@
 import { openPostgres } from "../../src/engine/registry.js";
-import { havePostgres, startPostgres, type PostgresServer } from "../support/postgres-server.js";
+import { long } from "../support/long.js";
+import {
+  havePostgres,
+  postgresReleases,
+  startPostgres,
+  type PostgresServer,
+} from "../support/postgres-server.js";
 import { engineContract } from "./engine-suite.js";
 
-let server: PostgresServer;
+/** All releases that are installed; in npm test, the oldest. */
+const releases = long ? postgresReleases : postgresReleases.slice(0, 1);
 let schemas = 0;
 
-(havePostgres ? describe : describe.skip)("PostgreSQL", () => {
+(havePostgres ? describe.each(releases) : describe.skip.each([0]))("PostgreSQL %s", (release) => {
+  let server: PostgresServer;
   beforeAll(async () => {
-    server = await startPostgres();
+    server = await startPostgres({ release });
   });
-  engineContract("PostgreSQL", (options) =>
+  engineContract(`PostgreSQL ${release}`, (options) =>
     openPostgres(options, {
       address: { url: server.url },
       schema: `test_${(schemas += 1)}`,

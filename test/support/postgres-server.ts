@@ -1,4 +1,4 @@
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import {
   appendFileSync,
   chownSync,
@@ -7,7 +7,7 @@ import {
   readdirSync,
   readFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "./free-port.js";
 import { beforeRemoval, temporaryDirectory } from "./temporary-directory.js";
@@ -23,37 +23,72 @@ export interface PostgresServer {
   kill(): Promise<void>;
   /** Starts it again on the same directory and port. */
   start(): Promise<void>;
+  /** Makes a standby the primary. */
+  promote(): void;
+  /** Runs SQL as its superuser, and returns the rows as text. */
+  query(sql: string): string;
 }
 
-/** The directory with the programs of a server; undefined if there is none. */
-function programs(): string | undefined {
-  const root = "/usr/lib/postgresql";
-  const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
-  return versions
-    .map((one) => join(root, one, "bin"))
-    .find((bin) => existsSync(join(bin, "initdb")));
+/** The directories with the programs of the servers that are installed, by release: Debian's, and that of .ci/run. */
+function installed(): Map<number, string> {
+  const debian = "/usr/lib/postgresql";
+  const places = [
+    ...(existsSync(debian) ? readdirSync(debian) : []).map((one) => join(debian, one, "bin")),
+    resolve(".cache/postgres/embedded_postgres/pginstall/bin"),
+  ];
+  const found = new Map<number, string>();
+  for (const bin of places) {
+    if (!existsSync(join(bin, "initdb"))) continue;
+    const [program, args] = asUser(join(bin, "postgres"), ["--version"]);
+    const { stdout } = spawnSync(program, args, { encoding: "utf8", cwd: "/" });
+    const [, version] = /PostgreSQL\) (\d+)/.exec(stdout ?? "") ?? [];
+    if (version !== undefined) found.set(Number(version), bin);
+  }
+  return found;
 }
 
-const bin = programs();
 const isRoot = process.getuid?.() === 0;
 
-/** Whether tests with a server can run. Says so otherwise. */
-export const havePostgres = (() => {
-  if (bin === undefined)
-    console.warn("SKIPPED: no PostgreSQL server (Debian: postgresql) is installed.");
-  return bin !== undefined;
-})();
-
 /** PostgreSQL refuses to run as root: its programs run as the user of the package. */
-function asUser(program: string, args: string[]): [string, string[]] {
-  const path = join(bin ?? "", program);
+function asUser(path: string, args: string[]): [string, string[]] {
   return isRoot
     ? ["setpriv", ["--reuid=postgres", "--regid=postgres", "--clear-groups", path, ...args]]
     : [path, args];
 }
 
-/** Starts a server, which stops after the tests of the file. `settings` are lines of postgresql.conf. */
-export async function startPostgres(settings: readonly string[] = []): Promise<PostgresServer> {
+const programs = installed();
+
+/** Releases of the servers that tests can run with, the oldest first. */
+export const postgresReleases = [...programs.keys()].sort((a, b) => a - b);
+
+/** Whether tests with a server can run. Says so otherwise. */
+export const havePostgres = (() => {
+  if (programs.size === 0)
+    console.warn("SKIPPED: no PostgreSQL server (Debian: postgresql) is installed.");
+  return programs.size > 0;
+})();
+
+/** How a server of a test is started. */
+export interface PostgresSettings {
+  /** Lines of postgresql.conf. */
+  settings?: readonly string[];
+  /** Release. Default: the oldest that is installed. */
+  release?: number;
+  /** Server of which it is a standby. Default: none. */
+  standbyOf?: PostgresServer;
+}
+
+/** Starts a server, which stops after the tests of the file. */
+export async function startPostgres({
+  settings = [],
+  release = postgresReleases[0] ?? 0,
+  standbyOf,
+}: PostgresSettings = {}): Promise<PostgresServer> {
+  const bin = programs.get(release) ?? "";
+  const run = (name: string, args: string[]) => {
+    const [program, all] = asUser(join(bin, name), args);
+    execFileSync(program, all, { stdio: "ignore", cwd: "/" });
+  };
   const parent = temporaryDirectory();
   const directory = join(parent, "postgres");
   mkdirSync(directory, { mode: 0o700 });
@@ -64,10 +99,14 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
     chownSync(directory, uid ?? 0, gid ?? 0);
     execFileSync("chmod", ["o+x", parent]);
   }
-  const [initdb, initArgs] = asUser("initdb", [
-    ...["-D", directory, "-U", "holdfast", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"],
-  ]);
-  execFileSync(initdb, initArgs, { stdio: "ignore", cwd: "/" });
+  if (standbyOf) {
+    const from = ["-h", "127.0.0.1", "-p", String(standbyOf.port), "-U", "holdfast"];
+    // -R: as a standby, which names itself to its primary.
+    run("pg_basebackup", ["-D", directory, ...from, "-R", "-c", "fast", "-X", "stream"]);
+  } else
+    run("initdb", [
+      ...["-D", directory, "-U", "holdfast", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"],
+    ]);
   const port = await freePort();
   appendFileSync(
     join(directory, "postgresql.conf"),
@@ -81,44 +120,48 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
       "",
     ].join("\n"),
   );
+  const start = () => launch(bin, directory);
+  const isReady = () => run("pg_isready", ["-h", "127.0.0.1", "-p", String(port), "-q"]);
   const server: PostgresServer = {
     url: `postgres://holdfast@127.0.0.1:${port}/postgres`,
     port,
     directory,
-    process: launch(directory),
+    process: start(),
     async kill() {
-      const ended = new Promise((resolve) => server.process.once("exit", resolve));
+      const ended = new Promise((done) => server.process.once("exit", done));
       // The postmaster first: its children notice, and end without a checkpoint.
       const pid = Number(readFileSync(join(directory, "postmaster.pid"), "utf8").split("\n")[0]);
       process.kill(pid, "SIGKILL");
       await ended;
     },
     async start() {
-      server.process = launch(directory);
-      await ready(port);
+      server.process = start();
+      await ready(isReady);
     },
+    promote: () => run("pg_ctl", ["promote", "-D", directory, "-w"]),
+    query: (sql) =>
+      execFileSync(join(bin, "psql"), ["-qAt", server.url, "-c", sql], { encoding: "utf8" }).trim(),
   };
   beforeRemoval(async () => {
     if (server.process.exitCode !== null || server.process.signalCode !== null) return;
-    const ended = new Promise((resolve) => server.process.once("exit", resolve));
+    const ended = new Promise((done) => server.process.once("exit", done));
     // "Immediate shutdown": what it keeps is removed anyway.
     server.process.kill("SIGQUIT");
     await ended;
   });
-  await ready(port);
+  await ready(isReady);
   return server;
 }
 
-function launch(directory: string): ChildProcess {
-  const [postgres, args] = asUser("postgres", ["-D", directory]);
+function launch(bin: string, directory: string): ChildProcess {
+  const [postgres, args] = asUser(join(bin, "postgres"), ["-D", directory]);
   return spawn(postgres, args, { stdio: "ignore", cwd: "/" });
 }
 
-async function ready(port: number): Promise<void> {
-  const [isReady, args] = asUser("pg_isready", ["-h", "127.0.0.1", "-p", String(port), "-q"]);
+async function ready(isReady: () => void): Promise<void> {
   for (let left = 300; ; left -= 1) {
     try {
-      execFileSync(isReady, args, { stdio: "ignore", cwd: "/" });
+      isReady();
       return;
     } catch (error) {
       if (left === 0) throw error;

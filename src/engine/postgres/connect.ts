@@ -32,6 +32,7 @@ function clientConfigs({ url, tls }: PostgresAddress): ClientConfig[] {
       password: decodeURIComponent(one.password),
       application_name: "holdfast",
       keepAlive: true,
+      keepAliveInitialDelayMillis: limits.databaseKeepAliveMs,
       connectionTimeoutMillis: limits.databaseConnectMs,
       // Certificates are always verified: an encrypted connection to anybody protects nothing.
       ssl: isEncrypted ? { ...tls, rejectUnauthorized: true } : false,
@@ -46,20 +47,32 @@ export function databaseName(address: PostgresAddress): string {
   return `${hosts}/${first?.database}`;
 }
 
+/** How a connection is used. */
+export interface ConnectOptions {
+  /** Statements are sent without waiting for the results of those before. Default: false. */
+  pipeline?: boolean;
+  /**
+   * Time after which a statement without a result counts as lost with its connection: a server that vanished without
+   * a word answers never. Default: none.
+   */
+  deadlineMs?: number;
+}
+
 /**
  * Connects to the first address that is a primary. Rejects with the error of the driver of the last address, or
  * with DATABASE_UNAVAILABLE if all are standbys.
  */
 export async function connect(
   address: PostgresAddress,
-  options: { pipeline?: boolean } = {},
+  { pipeline = false, deadlineMs }: ConnectOptions = {},
 ): Promise<Client> {
   const { Client, types } = (await import("pg")).default;
   let failure: unknown;
   for (const config of clientConfigs(address)) {
     const client = new Client({
       ...config,
-      ...options,
+      pipeline,
+      ...(deadlineMs !== undefined && { query_timeout: deadlineMs }),
       types: {
         // Counts and times are below 2^53.
         getTypeParser: ((oid: number, format?: "text" | "binary"): unknown =>

@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { HostError } from "../../errors.js";
-import { connect, type PostgresAddress } from "./connect.js";
+import { connect, type ConnectOptions, type PostgresAddress } from "./connect.js";
 import { isConnectionLost, isStandby } from "./postgres-error.js";
 
 /** One connection that is opened when it is first used, and again after it was lost. */
@@ -10,16 +10,15 @@ export class Lane {
   /** Calls under way, by which a lane is chosen. */
   users = 0;
 
-  /** `pipeline`: statements are sent without waiting for the results of those before. */
   constructor(
     private readonly address: PostgresAddress,
-    private readonly pipeline: boolean,
+    private readonly options: ConnectOptions,
   ) {}
 
   /** Runs work on the connection. After an error that says that it is lost, the next call opens another one. */
   async use<T>(work: (client: Client) => Promise<T>): Promise<T> {
     if (this.closed) throw new HostError("INDEX_CLOSED", "The index was closed.");
-    const opened = (this.opened ??= connect(this.address, { pipeline: this.pipeline }));
+    const opened = (this.opened ??= connect(this.address, this.options));
     this.users += 1;
     try {
       return await work(await opened);

@@ -31,9 +31,16 @@ export class LiveIndex {
     /** Its lineage. */
     public lineage: string,
   ) {
-    const lanes = (count: number) => Array.from({ length: count }, () => new Lane(address, true));
-    this.readers = lanes(limits.databaseReaders);
-    this.scanners = lanes(limits.databaseScanners);
+    const deadlineMs = limits.databaseDeadlineMs;
+    this.readers = Array.from(
+      { length: limits.databaseReaders },
+      () => new Lane(address, { pipeline: true, deadlineMs }),
+    );
+    // A query over everything may take long.
+    this.scanners = Array.from(
+      { length: limits.databaseScanners },
+      () => new Lane(address, { pipeline: true }),
+    );
   }
 
   /** For messages. */

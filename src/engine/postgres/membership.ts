@@ -6,6 +6,7 @@ import type { PostgresAddress } from "./connect.js";
 import { Lane } from "./lane.js";
 import { fromPostgres } from "./postgres-error.js";
 import { databaseClock, type Tables } from "./tables.js";
+import { inTransaction } from "./transaction.js";
 
 /** Options of PostgresMembership.enter. */
 export interface MembershipOptions {
@@ -61,7 +62,7 @@ export class PostgresMembership implements Membership {
 
   /** Joins the deployment, and leads it if no other host does. HOST_ID_IN_USE if another host has the same id. */
   static async enter(options: MembershipOptions): Promise<PostgresMembership> {
-    const lane = new Lane(options.address, false);
+    const lane = new Lane(options.address, { deadlineMs: limits.databaseLeaseMs / 2 });
     const membership = new PostgresMembership(options, lane);
     try {
       await membership.beat();
@@ -126,8 +127,16 @@ export class PostgresMembership implements Membership {
         if (this.left) return;
         try {
           await this.lane.use(async (client) => {
-            await this.renew(client);
-            const term = await this.campaign(client);
+            // Signs of life do not wait for a standby that is away.
+            const renewed = await inTransaction(
+              client,
+              async () => {
+                await this.renew(client);
+                return this.renewLease(client);
+              },
+              { local: true },
+            );
+            const term = renewed ?? (await inTransaction(client, () => this.campaign(client)));
             this.known = await this.look(client);
             this.lead(term);
           });
@@ -158,7 +167,16 @@ export class PostgresMembership implements Membership {
     );
   }
 
-  /** Returns the term if this host leads. */
+  /** Returns the term if this host leads already. */
+  private async renewLease(client: Client): Promise<number | undefined> {
+    const { rows } = await client.query<{ term: number }>(
+      `UPDATE ${this.options.tables.lease} SET until = ${databaseClock} + $2 WHERE name = 'leader' AND run = $1 RETURNING term`,
+      [this.run, beatMicros],
+    );
+    return rows[0]?.term;
+  }
+
+  /** Takes the lease if it has ended, or was that of an earlier run of this host. Returns the term if it did. */
   private async campaign(client: Client): Promise<number | undefined> {
     const { tables, hostId } = this.options;
     const { rows } = await client.query<{ term: number }>(

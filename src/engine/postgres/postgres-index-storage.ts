@@ -25,6 +25,8 @@ export interface PostgresIndexOptions {
   tables: Tables;
   hostId: string;
   ownClock?: boolean;
+  /** The term in which this host leads; undefined while another one does. */
+  term(): number | undefined;
   /** Returns a random identifier. */
   randomId(): string;
 }
@@ -148,23 +150,26 @@ export class PostgresIndexStorage implements IndexStorage {
   }
 
   async switchTo(ref: GenerationRef, minTimeMicros: number): Promise<Engine> {
-    const { tables, hostId } = this.options;
+    const { tables, hostId, term } = this.options;
     const generation = Number(ref);
     const engine = await this.use("Restoring", (client) => this.engineOf(client, generation));
     try {
       await this.use("Restoring", async (client) => {
-        // Only the host that fenced the index switches it, and only to a generation that is complete.
-        const { rowCount } = await client.query(
-          `WITH replaced AS (UPDATE ${tables.generation} SET was_live = true WHERE idx = $1 AND number = (SELECT live FROM ${tables.idx} WHERE id = $1))
+        // Only the leader that fenced the index switches it, and only to a generation that is complete.
+        const { rowCount } = await inTransaction(client, () =>
+          client.query(
+            `WITH replaced AS (UPDATE ${tables.generation} SET was_live = true WHERE idx = $1 AND number = (SELECT live FROM ${tables.idx} WHERE id = $1))
            UPDATE ${tables.idx} i SET previous = live, live = $2, last = greatest(last, $3), fence = NULL, fence_until = 0
            WHERE id = $1 AND fence = $4 AND fence_until >= ${databaseClock} AND live <> $2
-             AND EXISTS (SELECT 1 FROM ${tables.generation} g WHERE g.number = $2 AND g.idx = i.id)`,
-          [this.id, generation, minTimeMicros, hostId],
+             AND EXISTS (SELECT 1 FROM ${tables.generation} g WHERE g.number = $2 AND g.idx = i.id)
+             AND EXISTS (SELECT 1 FROM ${tables.lease} WHERE name = 'leader' AND term = $5 FOR SHARE)`,
+            [this.id, generation, minTimeMicros, hostId, term() ?? 0],
+          ),
         );
         if (rowCount !== 1)
           throw new HostError(
             "INDEX_DAMAGED",
-            `${this.index.link} was not switched: the restored generation is no longer in the database, or the switch took longer than the fence. Nothing was changed. Restore again.`,
+            `${this.index.link} was not switched: the restored generation is no longer in the database, the switch took longer than the fence, or another host leads. Nothing was changed. Restore again.`,
           );
       });
       return engine;

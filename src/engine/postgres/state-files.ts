@@ -1,6 +1,7 @@
 import { basename, dirname } from "node:path";
 import type { Client } from "pg";
 import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
 import type { FileStatus, FileSystem, OpenFile } from "../../io/file-system.js";
 import type { PostgresAddress } from "./connect.js";
 import { Lane } from "./lane.js";
@@ -28,7 +29,7 @@ export class StateFiles implements FileSystem {
     private readonly tables: Tables,
     private readonly term: () => number | undefined,
   ) {
-    this.lane = new Lane(address, true);
+    this.lane = new Lane(address, { pipeline: true, deadlineMs: limits.databaseDeadlineMs });
   }
 
   close(): Promise<void> {

@@ -54,11 +54,11 @@ export class PostgresStorageEngine implements StorageEngine {
   }
 
   async openIndex(options: OpenIndexOptions): Promise<IndexStorage> {
-    await (this.prepared ??= this.prepare());
+    const membership = await (this.prepared ??= this.prepare());
     const { address, hostId, ownClock = false } = this.options;
     const { randomId } = this.platform;
     return PostgresIndexStorage.open(
-      { address, tables: this.tables, hostId, ownClock, randomId },
+      { address, tables: this.tables, hostId, ownClock, randomId, term: () => membership.term() },
       options,
     );
   }

@@ -1,4 +1,5 @@
 import type { Client } from "pg";
+import { HostError } from "../../errors.js";
 import { connect, type PostgresAddress } from "./connect.js";
 import { fromPostgres } from "./postgres-error.js";
 
@@ -19,12 +20,60 @@ export async function withClient<T>(
   }
 }
 
-/** Runs work as one transaction, durable when the promise resolves. */
-export async function inTransaction<T>(client: Client, work: () => Promise<T>): Promise<T> {
-  await client.query("BEGIN; SET LOCAL synchronous_commit = on");
+/** How a commit ended that the server answered. */
+export interface Committed {
+  /** Why the standbys may not have it; absent if all that are waited for do. */
+  notReplicated?: string;
+}
+
+/**
+ * Sends COMMIT. The server warns if the wait for a standby was cancelled: then the transaction is committed on the
+ * primary, and lost if that is lost before it is replicated.
+ */
+export async function commit(client: Client): Promise<Committed> {
+  let notReplicated: string | undefined;
+  // The language of the message is that of the server.
+  const notice = ({ code, message, detail }: Notice) => {
+    if (code === "01000") notReplicated = [message, detail].filter(Boolean).join(" ");
+  };
+  client.on("notice", notice);
+  try {
+    const { command } = await client.query("COMMIT");
+    if (command !== "COMMIT")
+      throw new HostError("INTERNAL", `The database answered a commit with ${command}.`);
+    return notReplicated === undefined ? {} : { notReplicated };
+  } finally {
+    client.off("notice", notice);
+  }
+}
+
+interface Notice {
+  code?: string | undefined;
+  message?: string | undefined;
+  detail?: string | undefined;
+}
+
+/** OUTCOME_UNKNOWN: what was committed may be on the primary alone. `what` names the activity. */
+export const maybeLost = (what: string, notReplicated: string) =>
+  new HostError(
+    "OUTCOME_UNKNOWN",
+    `${what}: the primary has it, and its standby may not: ${notReplicated} Check the replication.`,
+  );
+
+/**
+ * Runs work as one transaction, durable when the promise resolves. `local`: on the primary alone, without waiting for a
+ * standby.
+ */
+export async function inTransaction<T>(
+  client: Client,
+  work: () => Promise<T>,
+  { local = false } = {},
+): Promise<T> {
+  await client.query(`BEGIN; SET LOCAL synchronous_commit = ${local ? "local" : "on"}`);
   try {
     const result = await work();
-    await client.query("COMMIT");
+    const { notReplicated } = await commit(client);
+    if (notReplicated !== undefined && !local) throw maybeLost("A change", notReplicated);
     return result;
   } catch (thrown) {
     await client.query("ROLLBACK").catch(() => {});

@@ -11,6 +11,7 @@ import { Lane } from "./lane.js";
 import type { LiveIndex } from "./live-index.js";
 import { fromPostgres, isConflict, isConnectionLost, isStandby } from "./postgres-error.js";
 import { databaseClock } from "./tables.js";
+import { commit, maybeLost } from "./transaction.js";
 
 /** The latest version of a document, as the writer reads it. */
 interface Head {
@@ -74,7 +75,10 @@ export class PostgresWriter {
     private readonly index: LiveIndex,
     private readonly options: PostgresWriterOptions,
   ) {
-    this.lane = new Lane(index.address, true);
+    this.lane = new Lane(index.address, {
+      pipeline: true,
+      deadlineMs: limits.databaseDeadlineMs,
+    });
   }
 
   /** Commits writes as one transaction. A refused write does not affect the others. INDEX_RESTORING. */
@@ -261,28 +265,17 @@ export class PostgresWriter {
 
   /** Commits. Resolves with the error of a connection that was lost, after which only the database knows whether it did. */
   private async finish<T>(client: Client, sent: Sent<T>): Promise<unknown> {
-    let notReplicated: string | undefined;
-    const notice = ({ message = "" }: { message?: string }) => {
-      if (/might not have been replicated/.test(message)) notReplicated = message;
-    };
-    client.on("notice", notice);
-    const commit = client.query("COMMIT");
-    const results = await Promise.allSettled([...sent.statements, commit]);
-    client.off("notice", notice);
+    const committed = commit(client);
+    const results = await Promise.allSettled([...sent.statements, committed]);
     const failures = results.flatMap((one) =>
       one.status === "rejected" ? [one.reason as unknown] : [],
     );
     const lost = failures.find((one) => isConnectionLost(one));
     if (lost !== undefined) return lost;
     if (failures.length > 0) throw failures[0];
-    const { command } = await commit;
-    if (command !== "COMMIT")
-      throw new HostError("INTERNAL", `The database answered a commit with ${command}.`);
+    const { notReplicated } = await committed;
     if (notReplicated !== undefined)
-      throw new HostError(
-        "OUTCOME_UNKNOWN",
-        `The write is stored on the primary of ${this.index.name}, and its standby may not have it: ${notReplicated}. Check the replication.`,
-      );
+      throw maybeLost(`Writing to ${this.index.name}`, notReplicated);
     return undefined;
   }
 
@@ -298,17 +291,21 @@ export class PostgresWriter {
         return await this.lane.use(async (client) => {
           // The transaction ends, one way or the other, before its lock can be taken.
           await client.query(begin);
-          await client.query(`SELECT 1 FROM ${this.index.tables.idx} WHERE id = $1 FOR UPDATE`, [
+          await client.query(`UPDATE ${this.index.tables.idx} SET last = last WHERE id = $1`, [
             this.index.id,
           ]);
           const { rows } = await client.query(
             `SELECT 1 FROM ${this.index.tables.log(generation)} WHERE time = $1 AND link = $2 AND version = $3 AND crc = $4`,
             [row[0], row[1], row[2], logChecksum(row)],
           );
-          await client.query("ROLLBACK");
+          // A commit of our own waits for a standby, which then has the earlier one too.
+          const { notReplicated } = await commit(client);
+          if (rows.length > 0 && notReplicated !== undefined)
+            throw maybeLost(`${what} ${this.index.name}`, notReplicated);
           return rows.length > 0;
         });
-      } catch {
+      } catch (thrown) {
+        if (thrown instanceof HostError && thrown.reason === "OUTCOME_UNKNOWN") throw thrown;
         if (performance.now() > giveUpAt)
           throw new HostError(
             "OUTCOME_UNKNOWN",
