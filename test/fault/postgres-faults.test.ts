@@ -1,8 +1,14 @@
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { hostFixture } from "../support/host-fixture.js";
-import { havePostgres, startPostgres, type PostgresServer } from "../support/postgres-server.js";
-import { beforeRemoval } from "../support/temporary-directory.js";
+import { hostFixture, type HostFixture } from "../support/host-fixture.js";
+import {
+  havePooler,
+  havePostgres,
+  startPooler,
+  startPostgres,
+  type PostgresServer,
+} from "../support/postgres-server.js";
+import { beforeRemoval, temporaryDirectory } from "../support/temporary-directory.js";
 
 /** When a connection is cut: before the server receives a commit, or after it may have executed it. */
 type Cut = "before" | "after" | undefined;
@@ -125,4 +131,61 @@ async function startProxy(port: number) {
       expect((await fixture.host.documents.get(`/things/${name}`)).updateTimeMicros).toBe(time);
     await fixture.finish(fixture.host.management.checkIndex("/core/document-index"));
   }, 120_000);
+
+  test.each(["40001", "40P01"])(
+    "a transaction that fails with %s is repeated, and each write is stored once",
+    async (code) => {
+      const schema = `conflict_${code.toLowerCase()}`;
+      const fixture = await hostFixture({ postgres: { url: server.url, schema } });
+      await fixture.put("x", { n: -1 });
+      server.query(`CREATE FUNCTION ${schema}.fail() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN IF random() < 0.3 THEN RAISE EXCEPTION 'injected' USING ERRCODE = '${code}'; END IF; RETURN NEW; END $$`);
+      server.query(
+        `CREATE TRIGGER fail BEFORE INSERT ON ${schema}.log_1 FOR EACH STATEMENT EXECUTE FUNCTION ${schema}.fail()`,
+      );
+      for (let n = 0; n < 40; n += 1) {
+        await fixture.put("x", { n });
+        expect((await fixture.host.documents.get("/things/x")).version).toBe(n + 1);
+      }
+      await fixture.finish(fixture.host.management.checkIndex("/core/document-index"));
+    },
+    60_000,
+  );
+
+  (havePooler ? test : test.skip)(
+    "two hosts behind PgBouncer in transaction mode write, query, back up and restore",
+    async () => {
+      const url = await startPooler(server);
+      const [a, b] = [
+        await hostFixture({ postgres: { url, schema: "pooled" }, id: "a" }, temporaryDirectory()),
+        await hostFixture({ postgres: { url, schema: "pooled" }, id: "b" }, temporaryDirectory()),
+      ];
+      // Another deployment uses the same sessions.
+      const other = await hostFixture(
+        { postgres: { url, schema: "pooled_too" }, id: "c" },
+        temporaryDirectory(),
+      );
+      const write = (fixture: HostFixture, name: string) =>
+        Promise.all(
+          Array.from({ length: 8 }, async (_, writer) => {
+            for (let n = 0; n < 20; n += 1) await fixture.put(`${name}-${writer}`, { n });
+          }),
+        );
+      await Promise.all([write(a, "a"), write(b, "b"), write(other, "c")]);
+      const contents = await a.contents();
+      expect(Object.keys(contents)).toHaveLength(16);
+      expect(new Set(Object.values(contents))).toEqual(new Set(['{"n":19}']));
+      expect(await b.contents()).toEqual(contents);
+      expect(Object.keys(await other.contents())).toHaveLength(8);
+      expect(await b.host.documents.count("/things", "n eq 19", new AbortController().signal)).toBe(
+        16,
+      );
+      await a.backup("dir");
+      await b.put("a-0", { n: "wrong" });
+      await a.restore("dir");
+      expect(await b.contents()).toEqual(contents);
+      await a.finish(a.host.management.checkIndex("/core/document-index"));
+    },
+    60_000,
+  );
 });

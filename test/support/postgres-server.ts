@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -168,4 +169,47 @@ async function ready(isReady: () => void): Promise<void> {
       await sleep(50);
     }
   }
+}
+
+const pooler = "/usr/sbin/pgbouncer";
+
+/** Whether PgBouncer is installed. Says so otherwise. */
+export const havePooler = (() => {
+  if (!existsSync(pooler)) console.warn("SKIPPED: PgBouncer (Debian: pgbouncer) is not installed.");
+  return existsSync(pooler);
+})();
+
+/** Starts PgBouncer in transaction mode before a server. Returns the URL of the server through it. */
+export async function startPooler(server: PostgresServer, poolSize = 5): Promise<string> {
+  const directory = temporaryDirectory();
+  const port = await freePort();
+  const config = join(directory, "pgbouncer.ini");
+  writeFileSync(
+    config,
+    [
+      "[databases]",
+      `* = host=127.0.0.1 port=${server.port} user=holdfast`,
+      "[pgbouncer]",
+      "listen_addr = 127.0.0.1",
+      `listen_port = ${port}`,
+      "unix_socket_dir =",
+      "auth_type = any",
+      "pool_mode = transaction",
+      `default_pool_size = ${poolSize}`,
+      "ignore_startup_parameters = extra_float_digits",
+      "",
+    ].join("\n"),
+  );
+  if (isRoot) execFileSync("chmod", ["-R", "a+rX", directory]);
+  const [program, args] = asUser(pooler, ["-q", config]);
+  const child = spawn(program, args, { stdio: "ignore", cwd: "/" });
+  beforeRemoval(async () => {
+    const ended = new Promise((done) => child.once("exit", done));
+    child.kill("SIGKILL");
+    await ended;
+  });
+  await ready(() => {
+    execFileSync("bash", ["-c", `</dev/tcp/127.0.0.1/${port}`], { stdio: "ignore" });
+  });
+  return `postgres://holdfast@127.0.0.1:${port}/postgres`;
 }

@@ -1,15 +1,23 @@
+import { createHash } from "node:crypto";
 import type { Client, QueryArrayResult } from "pg";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { databaseName, type PostgresAddress } from "./connect.js";
 import { Lane } from "./lane.js";
-import { fromPostgres, isConnectionLost, isStandby, isTableMissing } from "./postgres-error.js";
+import {
+  fromPostgres,
+  isConnectionLost,
+  isPreparationLost,
+  isStandby,
+  isTableMissing,
+} from "./postgres-error.js";
 import type { Tables } from "./tables.js";
 
-/** A statement on the tables of one generation; `name` prepares it. */
+/** A statement; `name` prepares it, and says in the server what it is. */
 export interface Statement {
   name?: string;
   text: string;
+  values?: unknown[];
 }
 
 /**
@@ -17,6 +25,8 @@ export interface Statement {
  * statement states the generation it expects, so that a switch by another host is noticed and followed.
  */
 export class LiveIndex {
+  /** False: a pooler gives each transaction another session, in which nothing is prepared. */
+  private prepares = true;
   private readonly readers: Lane[];
   private readonly scanners: Lane[];
 
@@ -49,6 +59,23 @@ export class LiveIndex {
   }
 
   /**
+   * Returns a statement for the driver. Through a pooler, sessions are shared with others: the name of a prepared
+   * statement is that of its text, so that a session that has the name has this statement.
+   */
+  statement({ name, ...statement }: Statement): Statement {
+    if (name === undefined || !this.prepares) return statement;
+    const digest = createHash("sha256").update(statement.text).digest("base64url").slice(0, 16);
+    return { name: `${name} ${digest}`, ...statement };
+  }
+
+  /** Whether an error says that prepared statements do not work here. The statement can be repeated, without. */
+  isUnprepared(thrown: unknown): boolean {
+    if (!isPreparationLost(thrown)) return false;
+    this.prepares = false;
+    return true;
+  }
+
+  /**
    * Runs a statement that reads the live generation, in a consistent state. The first column of each row must be the
    * live generation. Returns the other columns; without rows of its own, a statement returns one of nulls, which is left out.
    */
@@ -61,7 +88,7 @@ export class LiveIndex {
     return this.retried(what, by, async (client) => {
       const expected = this.generation;
       const result: QueryArrayResult<unknown[]> = await client.query({
-        ...statement(expected),
+        ...this.statement(statement(expected)),
         values: [this.id, expected, ...values],
         rowMode: "array",
       });
@@ -127,7 +154,11 @@ export class LiveIndex {
           `${this.link} was restored again and again during the read. Try again.`,
         );
       } catch (thrown) {
-        if (left > 0 && (isConnectionLost(thrown) || isStandby(thrown))) continue;
+        if (
+          left > 0 &&
+          (isConnectionLost(thrown) || isStandby(thrown) || this.isUnprepared(thrown))
+        )
+          continue;
         throw fromPostgres(thrown, what);
       }
     }

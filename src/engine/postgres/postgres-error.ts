@@ -35,6 +35,10 @@ export const isStandby = (thrown: unknown) => asServerError(thrown).code === "25
 /** Whether a table does not exist: its generation was removed. */
 export const isTableMissing = (thrown: unknown) => asServerError(thrown).code === "42P01";
 
+/** Whether a prepared statement is not in this session, or one of another client is: a pooler is in between. */
+export const isPreparationLost = (thrown: unknown) =>
+  ["26000", "42P05"].includes(asServerError(thrown).code ?? "");
+
 /** Whether a unique key is violated. */
 export const isDuplicate = (thrown: unknown) => asServerError(thrown).code === "23505";
 
