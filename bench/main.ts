@@ -18,12 +18,13 @@ import { manage, patchDocuments, untilReadable } from "./management.js";
 import { benchFiles } from "./files.js";
 import { benchObjectStore } from "./object-store.js";
 import { benchPolicies } from "./policies.js";
+import { benchPostgres } from "./postgres.js";
 import { benchStreams } from "./streams.js";
 import { median, memoryRow, mib, ms, printTable, row } from "./table.js";
 import { load, nextMessage, serve, watchMemory, type Memory } from "./process-tools.js";
 
 /**
- * npm run bench [-- PART ...], where a part is COUNTxBYTES, streams, listings, files, auto-backup, policies, object-store, command or attack: the speed and memory of the main job,
+ * npm run bench [-- PART ...], where a part is COUNTxBYTES, streams, listings, files, auto-backup, policies, object-store, postgres, command or attack: the speed and memory of the main job,
  * of streams, of listings, of uploads to /local-files, of automatic backups, of continuous policies, of the command on files, and of a host under attack, as ratios against a reference that is measured in the same
  * run. Default: 100000x500 and 10000x4096, and then all the others.
  */
@@ -207,6 +208,7 @@ async function main(): Promise<void> {
     "auto-backup": benchAutoBackup,
     policies: benchPolicies,
     "object-store": benchObjectStore,
+    postgres: benchPostgres,
     command: benchCommand,
     attack: benchAttack,
   };

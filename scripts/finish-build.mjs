@@ -32,7 +32,7 @@ const options = {
   metafile: true,
 };
 
-// The last three are what tests and benchmarks run outside of jest; they are parts of the first two.
+// The last four are what tests and benchmarks run outside of jest; they are parts of the first two.
 const shared = await build({
   ...options,
   entryPoints: paths([
@@ -41,6 +41,7 @@ const shared = await build({
     "host/start",
     "io/platform",
     "engine/sqlite/storage-engine",
+    "engine/registry",
   ]),
   external: outside(inChunks),
   format: "esm",

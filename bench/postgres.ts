@@ -1,0 +1,154 @@
+import { execFile, execFileSync, spawn } from "node:child_process";
+import { appendFileSync, chownSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { median, ms, row } from "./table.js";
+
+const here = import.meta.dirname ?? __dirname;
+const seconds = 4;
+const rounds = 3;
+const documents = 100_000;
+
+/** The PostgreSQL engine against bare SQL of the same shape, and against the SQLite engine. */
+export async function benchPostgres(root: string): Promise<void> {
+  const server = await startServer(join(root, "postgres"));
+  if (!server) return;
+  let runs = 0;
+  const run = async <T>(mode: string, schema: string, amount: number, url = server.url) => {
+    const directory = join(root, `postgres-${(runs += 1)}`);
+    const args = [join(here, "postgres-load.mjs"), mode, url, schema, directory, String(amount)];
+    const { stdout } = await promisify(execFile)(process.execPath, args);
+    return JSON.parse(stdout) as T;
+  };
+  const rate = (mode: string, schema: string) =>
+    run<{ perSecond: number }>(mode, schema, seconds).then(({ perSecond }) => perSecond);
+  const compare = async (work: string, ours: string, bare: string, mark: string) => {
+    const pairs: [number, number][] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      const schema = `bench_${ours.replace("-", "_")}_${round}`;
+      pairs.push([await rate(ours, schema), await rate(bare, schema)]);
+    }
+    const [mine, other] = [median(pairs.map(([one]) => one)), median(pairs.map(([, two]) => two))];
+    const ratio = median(pairs.map(([one, two]) => one / two));
+    row(work, `${mine.toFixed(0)}/s`, `bare pg ${other.toFixed(0)}/s`, ratio, mark);
+    return mine;
+  };
+  try {
+    const alone = await compare(
+      "PostgreSQL: durable writes, 32 at a time",
+      "write-engine",
+      "write-bare",
+      ">= 0.8",
+    );
+    const four: number[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      const all = Array.from({ length: 4 }, () => rate("write-engine", `bench_four_${round}`));
+      four.push((await Promise.all(all)).reduce((sum, one) => sum + one, 0));
+    }
+    row(
+      "PostgreSQL: writes of four hosts together, 32 at a time each",
+      `${median(four).toFixed(0)}/s`,
+      `one host ${alone.toFixed(0)}/s`,
+      median(four) / alone,
+      ">= 1",
+    );
+    await compare("PostgreSQL: reads by key, 32 at a time", "read-engine", "read-bare", ">= 0.8");
+    interface Bulk {
+      baseMs: number;
+      buildMs: number;
+      growthMib: number;
+    }
+    const bulks: [Bulk, Bulk][] = [];
+    for (let round = 0; round < rounds; round += 1)
+      bulks.push([
+        await run<Bulk>("bulk", `bench_bulk_${round}`, documents),
+        await run<Bulk>("bulk", "", documents, "sqlite"),
+      ]);
+    for (const [work, of, mark] of [
+      ["base", ({ baseMs }: Bulk) => baseMs, ">= 0.45"],
+      ["restored generation", ({ buildMs }: Bulk) => buildMs, ">= 0.8"],
+    ] as const)
+      row(
+        `PostgreSQL: ${work} of ${documents} documents`,
+        ms(median(bulks.map(([ours]) => of(ours)))),
+        `SQLite engine ${ms(median(bulks.map(([, sqlite]) => of(sqlite))))}`,
+        median(bulks.map(([ours, sqlite]) => of(sqlite) / of(ours))),
+        mark,
+      );
+    row(
+      "PostgreSQL: memory of the host during that restore",
+      `+${median(bulks.map(([ours]) => ours.growthMib)).toFixed(0)} MiB`,
+      "",
+      undefined,
+      "< +64 MiB",
+    );
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Debian's server on loopback; undefined, with a message, if there is none. */
+async function startServer(
+  directory: string,
+): Promise<{ url: string; stop(): Promise<void> } | undefined> {
+  const base = "/usr/lib/postgresql";
+  const [release] = existsSync(base) ? readdirSync(base) : [];
+  if (release === undefined) {
+    process.stderr.write("SKIPPED: no PostgreSQL server (Debian: postgresql) is installed.\n");
+    return undefined;
+  }
+  const asUser = (program: string, args: string[]): [string, string[]] => {
+    const path = join(base, release, "bin", program);
+    return process.getuid?.() === 0
+      ? ["setpriv", ["--reuid=postgres", "--regid=postgres", "--clear-groups", path, ...args]]
+      : [path, args];
+  };
+  mkdirSync(directory, { mode: 0o700 });
+  if (process.getuid?.() === 0) {
+    const id = (flag: string) =>
+      Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8" }));
+    chownSync(directory, id("-u"), id("-g"));
+    execFileSync("chmod", ["o+x", join(directory, "..")]);
+  }
+  const data = join(directory, "data");
+  const [initdb, initArgs] = asUser("initdb", [
+    ...["-D", data, "-U", "holdfast", "-A", "trust", "-E", "UTF8", "--locale=C"],
+  ]);
+  execFileSync(initdb, initArgs, { stdio: "ignore", cwd: "/" });
+  const port = await freePort();
+  appendFileSync(
+    join(data, "postgresql.conf"),
+    `listen_addresses = '127.0.0.1'\nport = ${port}\nunix_socket_directories = ''\nmax_wal_size = 4GB\n`,
+  );
+  const [postgres, args] = asUser("postgres", ["-D", data]);
+  const child = spawn(postgres, args, { stdio: "ignore", cwd: "/" });
+  process.once("exit", () => child.kill("SIGQUIT"));
+  const [isReady, readyArgs] = asUser("pg_isready", ["-h", "127.0.0.1", "-p", String(port), "-q"]);
+  for (let left = 100; ; left -= 1) {
+    try {
+      execFileSync(isReady, readyArgs, { stdio: "ignore", cwd: "/" });
+      break;
+    } catch (error) {
+      if (left === 0) throw error;
+      await sleep(100);
+    }
+  }
+  return {
+    url: `postgres://holdfast@127.0.0.1:${port}/postgres`,
+    async stop() {
+      const ended = new Promise((done) => child.once("exit", done));
+      child.kill("SIGQUIT");
+      await ended;
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((listening) => server.once("listening", listening));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
