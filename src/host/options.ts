@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import type { DestinationScheme } from "../destination/registry.js";
 import { HostError } from "../errors.js";
 import { systemPlatform, type Platform } from "../io/platform.js";
@@ -208,6 +209,13 @@ export type ResolvedOptions = Required<
 export function isHostId(text: string): boolean {
   return /^[\x21-\x7e]{1,128}$/.test(text);
 }
+
+/** The name by which other hosts reach a port that listens on an address: none reaches a wildcard from outside. */
+export const advertisedName = (
+  { advertisedHost }: Pick<HostOptions, "advertisedHost">,
+  listening: string,
+): string =>
+  advertisedHost ?? (listening === "0.0.0.0" || listening === "::" ? hostname() : listening);
 
 const hostPaths = [
   "/v1",

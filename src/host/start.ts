@@ -1,4 +1,3 @@
-import { hostname } from "node:os";
 import { checkExposure } from "../security/exposure.js";
 import { checkTls } from "../security/tls.js";
 import { openTokens } from "../security/tokens.js";
@@ -20,7 +19,12 @@ import {
 } from "./data-directory.js";
 import { createHostEvents } from "./events.js";
 import { Lifecycle } from "./lifecycle.js";
-import { resolveOptions, type HostOptions, type ResolvedOptions } from "./options.js";
+import {
+  advertisedName,
+  resolveOptions,
+  type HostOptions,
+  type ResolvedOptions,
+} from "./options.js";
 import { openRecords, openServices, textOf, type Address, type Addresses } from "./services.js";
 import { openStorage, type Storage } from "./storage.js";
 import { openTransports } from "./transports.js";
@@ -141,20 +145,14 @@ async function announce(
   { storageEngine }: Storage,
   { http, grpc }: Addresses,
 ): Promise<void> {
-  const { advertisedHost } = options;
-  const reachable = ({ host, port }: Address) => {
-    const name = advertisedHost ?? (isWildcard(host) ? hostname() : host);
-    return textOf({ host: name, port });
-  };
+  const reachable = ({ host, port }: Address) =>
+    textOf({ host: advertisedName(options, host), port });
   await storageEngine.shared?.membership.announce({
     http: reachable(http),
     grpc: reachable(grpc),
     tls: options.tls !== undefined,
   });
 }
-
-/** Whether an address means all of a machine, and reaches none from outside. */
-const isWildcard = (host: string) => host === "0.0.0.0" || host === "::";
 
 function warnOfUnknownIndexes({ tokens, logger }: HostContext, { indexes }: Storage): void {
   for (const link of tokens?.indexes() ?? []) {

@@ -42,6 +42,7 @@ import { createXenonDialect } from "../xenon/dialect/dialect.js";
 import { sendError } from "../xenon/dialect/error-response.js";
 import { localFilePrefix } from "../xenon/dialect/local-file-routes.js";
 import type { HostContext } from "./context.js";
+import { advertisedName } from "./options.js";
 import { productVersion } from "./product-version.js";
 import type { Addresses, HostServices } from "./services.js";
 import type { Storage } from "./storage.js";
@@ -228,7 +229,11 @@ function createHttpPort(
   return new HttpServer({
     host: options.httpHost,
     port: options.httpPort,
-    hostNames: hostNames(options.httpHost, options.hostNames),
+    hostNames: hostNames(options.httpHost, [
+      ...options.hostNames,
+      // Other hosts forward requests under this name.
+      ...(options.postgres ? [advertisedName(options, options.httpHost)] : []),
+    ]),
     acceptsStreams: isStream,
     corsOrigins,
     admission,

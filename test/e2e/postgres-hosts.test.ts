@@ -24,6 +24,9 @@ let server: PostgresServer;
 let schemas = 0;
 const newSchema = () => `hosts_${(schemas += 1)}`;
 
+/** A name of this machine that resolves to loopback addresses. */
+const advertisedHost = "localhost";
+
 const urlOf = ({ host }: HostFixture) => `http://127.0.0.1:${host.httpAddress.port}`;
 const leads = ({ host }: HostFixture) => {
   try {
@@ -45,7 +48,8 @@ const leads = ({ host }: HostFixture) => {
   ): Promise<[HostFixture, HostFixture]> => {
     const postgres = { url: server.url, schema: newSchema() };
     return [
-      await hostFixture({ postgres, id: "a", ...more }, temporaryDirectory()),
+      // By a name, which is not that of its address.
+      await hostFixture({ postgres, id: "a", advertisedHost, ...more }, temporaryDirectory()),
       await hostFixture({ postgres, id: "b", ...more }, temporaryDirectory()),
     ];
   };
@@ -169,7 +173,7 @@ const leads = ({ host }: HostFixture) => {
       env: { HOLDFAST_ADDRESS: `127.0.0.1:${grpcAddress.port}` },
     });
     expect(status.output).toMatch(/database +postgres.* led by a/);
-    expect(status.output).toMatch(/\ba +127\.0\.0\.1:\d+ /);
+    expect(status.output).toMatch(/\ba +localhost:\d+ /);
     const metrics = await (await fetch(`${urlOf(b)}/metrics`)).text();
     expect(metrics).toMatch(/holdfast_leader\{database="[^"]+"\} 0/);
     expect(metrics).toMatch(/holdfast_host_last_seen_seconds\{host="a"\} /);

@@ -4,6 +4,7 @@ import { runCookbook, type Name } from "../support/cookbook.js";
 import { withEnvironment } from "../support/environment.js";
 import { freePort } from "../support/free-port.js";
 import { long } from "../support/long.js";
+import { havePostgres, startPostgres } from "../support/postgres-server.js";
 import { haveVersitygw } from "../support/s3-store.js";
 import { programDirectory } from "../support/program-directory.js";
 import { serve } from "../support/served-host.js";
@@ -92,6 +93,27 @@ const names = (root: string): Name[] => [["/tmp/holdfast", join(root, "work")]];
     120_000,
   );
 });
+
+(havePostgres && haveTools("the walk-through of docs/postgresql.md", "sh", "curl", "jq", "comm")
+  ? test
+  : test.skip)(
+  "docs/postgresql.md, hosts: two hosts on one database, an accident, a kill, and backups from and to SQLite",
+  async () => {
+    const root = temporaryDirectory();
+    const server = await startPostgres();
+    const ports = await Promise.all(
+      ["8100", "8101", "8200", "8201", "8300", "8301"].map(async (shown): Promise<Name> => [
+        shown,
+        String(await freePort()),
+      ]),
+    );
+    const url = "postgres://holdfast@127.0.0.1:5432/postgres";
+    await withEnvironment(await isolatedEnvironment(root), () =>
+      runCookbook("docs/postgresql.md", "hosts", [...names(root), [url, server.url], ...ports]),
+    );
+  },
+  120_000,
+);
 
 (haveTools("the quick start", "sh", "date") ? describe : describe.skip)("the quick start", () => {
   test.each([

@@ -210,7 +210,7 @@ const notSupported = (path: string) =>
   new HostError("INTERNAL", `${path} is a file in the database, with which this cannot be done.`);
 
 /** The error of what only the leader does. */
-export const notLeader = () =>
+const notLeader = () =>
   new HostError(
     "LEADER_UNAVAILABLE",
     "This host does not lead the hosts of its database at present. Nothing was changed. Try again.",
