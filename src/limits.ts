@@ -344,6 +344,10 @@ export const limits = {
   databaseConnectMs: 5_000,
   databaseDeadlineMs: 30_000,
   databaseKeepAliveMs: 10_000,
+  /** PostgreSQL: documents that one statement reads. */
+  databaseReadBatch: 64,
+  /** PostgreSQL: prepared statements that an index remembers. */
+  databaseStatements: 64,
   /** How often a read is repeated after a lost connection or a switch of the generation. */
   databaseReadAttempts: 3,
   /** How long a write is repeated after conflicts and lost connections, and the longest pause between. */

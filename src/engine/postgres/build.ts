@@ -116,7 +116,9 @@ async function load(
       await pipeline(
         Readable.from(chunks, { objectMode: false }),
         client.query(
-          copyFrom(`COPY ${tables.log(generation)} (${logColumns}) FROM STDIN (FORMAT binary)`),
+          copyFrom(
+            `COPY ${tables.log(generation)} (${logColumns}) FROM STDIN (FORMAT binary, FREEZE)`,
+          ),
         ),
       );
       await loadPrunes(

@@ -66,6 +66,10 @@ export async function exportSegment(
     };
     const client = await connect(address);
     try {
+      // By the index, in the order of the log: a sort would write all rows to temporary files before the first one.
+      await client.query(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_sort = off; SET LOCAL max_parallel_workers_per_gather = 0",
+      );
       const range = `time > ${firstMicros} AND time <= ${lastMicros}`;
       const rows = copiedRows(
         client.query(

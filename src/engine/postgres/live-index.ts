@@ -13,11 +13,10 @@ import {
 } from "./postgres-error.js";
 import type { Tables } from "./tables.js";
 
-/** A statement; `name` prepares it, and says in the server what it is. */
+/** A statement on the tables of a generation; `name` prepares it, and says in the server what it is. */
 export interface Statement {
   name?: string;
-  text: string;
-  values?: unknown[];
+  text(generation: number): string;
 }
 
 /**
@@ -27,6 +26,8 @@ export interface Statement {
 export class LiveIndex {
   /** False: a pooler gives each transaction another session, in which nothing is prepared. */
   private prepares = true;
+  /** By name and generation. */
+  private readonly statements = new Map<string, { name: string; text: string }>();
   private readonly readers: Lane[];
   private readonly scanners: Lane[];
 
@@ -62,10 +63,19 @@ export class LiveIndex {
    * Returns a statement for the driver. Through a pooler, sessions are shared with others: the name of a prepared
    * statement is that of its text, so that a session that has the name has this statement.
    */
-  statement({ name, ...statement }: Statement): Statement {
-    if (name === undefined || !this.prepares) return statement;
-    const digest = createHash("sha256").update(statement.text).digest("base64url").slice(0, 16);
-    return { name: `${name} ${digest}`, ...statement };
+  prepared({ name, text }: Statement, generation: number): { name?: string; text: string } {
+    if (name === undefined) return { text: text(generation) };
+    const key = `${name}-${generation}`;
+    let found = this.statements.get(key);
+    if (!found) {
+      const built = text(generation);
+      const digest = createHash("sha256").update(built).digest("base64url").slice(0, 16);
+      found = { name: `${key} ${digest}`, text: built };
+      // Those of generations that were replaced.
+      if (this.statements.size >= limits.databaseStatements) this.statements.clear();
+      this.statements.set(key, found);
+    }
+    return this.prepares ? found : { text: found.text };
   }
 
   /** Whether an error says that prepared statements do not work here. The statement can be repeated, without. */
@@ -80,7 +90,7 @@ export class LiveIndex {
    * live generation. Returns the other columns; without rows of its own, a statement returns one of nulls, which is left out.
    */
   read(
-    statement: (generation: number) => Statement,
+    statement: Statement,
     values: readonly unknown[],
     what: string,
     by: "reader" | "scanner" = "reader",
@@ -88,7 +98,7 @@ export class LiveIndex {
     return this.retried(what, by, async (client) => {
       const expected = this.generation;
       const result: QueryArrayResult<unknown[]> = await client.query({
-        ...this.statement(statement(expected)),
+        ...this.prepared(statement, expected),
         values: [this.id, expected, ...values],
         rowMode: "array",
       });

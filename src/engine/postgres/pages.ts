@@ -277,7 +277,7 @@ export class Pages {
   ): Promise<unknown[][]> {
     const { tables } = this.index;
     return this.index.read(
-      (generation) => ({ text: guarded(tables.idx, text(generation)) }),
+      { text: (generation) => guarded(tables.idx, text(generation)) },
       values,
       `Reading ${this.index.name}`,
       "scanner",

@@ -26,6 +26,7 @@ import { FilterThread } from "../filter/filter-thread.js";
 import { createWriteQueue, type WriteQueue } from "../write-queue.js";
 import type { BuildAnswer, BuildCall, BuildProgress } from "./build-process.js";
 import type { PostgresExportTask } from "./export.js";
+import { LatestReads } from "./latest-reads.js";
 import { Fence } from "./fence.js";
 import type { LiveIndex } from "./live-index.js";
 import { Pages } from "./pages.js";
@@ -51,6 +52,7 @@ export class PostgresEngine implements Engine {
   private readonly writes: WriteQueue<LogRow>;
   private readonly copiers: SegmentCopiers<PostgresExportTask>;
   private readonly filters = new FilterThread();
+  private readonly latest: LatestReads;
   private readonly pages: Pages;
   private readonly pins: Pins;
   private readonly fenced: Fence;
@@ -67,6 +69,7 @@ export class PostgresEngine implements Engine {
     });
     this.writes = createWriteQueue((writes) => this.writer.commit(writes));
     this.copiers = new SegmentCopiers("engine/postgres/copy-worker", index.name);
+    this.latest = new LatestReads(index);
     this.pages = new Pages(index, this.filters);
     this.pins = new Pins(index, this.writer, hostId);
     this.fenced = new Fence(index, hostId);
@@ -83,7 +86,11 @@ export class PostgresEngine implements Engine {
     link: string,
     at: { version?: number; atMicros?: number } = {},
   ): Promise<DocumentVersion | undefined> {
-    return this.bounded(() => readVersion(this.index, link, at));
+    return this.bounded(() =>
+      at.version === undefined && at.atMicros === undefined
+        ? this.latest.read(link)
+        : readVersion(this.index, link, at),
+    );
   }
 
   versions(link: string, limit: number, beforeVersion?: number): Promise<DocumentVersion[]> {

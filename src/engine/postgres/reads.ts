@@ -12,29 +12,28 @@ import { formatVersion, rowColumns } from "./tables.js";
 export const guarded = (idx: string, rows: string) =>
   `SELECT i.live, r.* FROM ${idx} i LEFT JOIN LATERAL (${rows}) r ON i.live = $2 WHERE i.id = $1`;
 
-/** Reads the latest version of a document, the given one, or the latest one at or before a time. */
+/** Reads the given version of a document, or the latest one at or before a time. */
 export async function readVersion(
   index: LiveIndex,
   link: string,
   { version, atMicros }: { version?: number; atMicros?: number },
 ): Promise<DocumentVersion | undefined> {
   const { tables } = index;
-  const [kind, condition, values] =
+  const [kind, condition, value] =
     version !== undefined
-      ? (["version", "AND version = $4", [version]] as const)
-      : atMicros !== undefined
-        ? (["time", "AND time <= $4", [atMicros]] as const)
-        : (["latest", "", []] as const);
+      ? (["version", "AND version = $4", version] as const)
+      : (["time", "AND time <= $4", atMicros ?? 0] as const);
   if (kind === "time") await requireKept(index, atMicros ?? 0, link);
   const [row] = await index.read(
-    (generation) => ({
-      name: `read-${kind}-${generation}`,
-      text: guarded(
-        tables.idx,
-        `SELECT ${rowColumns} FROM ${tables.log(generation)} WHERE link = $3 ${condition} ORDER BY version DESC LIMIT 1`,
-      ),
-    }),
-    [link, ...values],
+    {
+      name: `read-${kind}`,
+      text: (generation) =>
+        guarded(
+          tables.idx,
+          `SELECT ${rowColumns} FROM ${tables.log(generation)} WHERE link = $3 ${condition} ORDER BY version DESC LIMIT 1`,
+        ),
+    },
+    [link, value],
     `Reading ${link} of ${index.name}`,
   );
   return row && checkedRow(row as CheckedRow);
@@ -49,16 +48,17 @@ export async function readVersions(
 ): Promise<DocumentVersion[]> {
   const { tables } = index;
   const rows = await index.read(
-    (generation) => ({
-      name: `versions-${generation}`,
+    {
+      name: "versions",
       // The sizes first, so that large bodies are not read for nothing.
-      text: guarded(
-        tables.idx,
-        `SELECT l.* FROM (SELECT time, sum(octet_length(body)) OVER (ORDER BY version DESC) - octet_length(body) AS before
+      text: (generation) =>
+        guarded(
+          tables.idx,
+          `SELECT l.* FROM (SELECT time, sum(octet_length(body)) OVER (ORDER BY version DESC) - octet_length(body) AS before
            FROM ${tables.log(generation)} WHERE link = $3 AND version < $4 ORDER BY version DESC LIMIT $5) s
          JOIN LATERAL (SELECT ${rowColumns} FROM ${tables.log(generation)} l WHERE l.time = s.time) l ON s.before < ${limits.pageBytes} ORDER BY l.version DESC`,
-      ),
-    }),
+        ),
+    },
     [link, beforeVersion, limit],
     `Reading ${link} of ${index.name}`,
     "scanner",
@@ -74,13 +74,14 @@ export async function requireKept(
 ): Promise<void> {
   const { tables } = index;
   const [found] = await index.read(
-    (generation) => ({
-      name: `${link === undefined ? "lost" : "lost-link"}-${generation}`,
-      text: guarded(
-        tables.idx,
-        `SELECT link, until FROM ${tables.prune(generation)} WHERE since <= $3 AND until > $3 ${link === undefined ? "" : "AND link = $4"} ORDER BY until DESC LIMIT 1`,
-      ),
-    }),
+    {
+      name: link === undefined ? "lost" : "lost-link",
+      text: (generation) =>
+        guarded(
+          tables.idx,
+          `SELECT link, until FROM ${tables.prune(generation)} WHERE since <= $3 AND until > $3 ${link === undefined ? "" : "AND link = $4"} ORDER BY until DESC LIMIT 1`,
+        ),
+    },
     link === undefined ? [atMicros] : [atMicros, link],
     `Reading ${index.name}`,
   );
@@ -115,11 +116,11 @@ export async function readState(
 ): Promise<IndexState> {
   const { tables } = index;
   const [row] = await index.read(
-    (generation) => {
-      const [log, prune] = [tables.log(generation), tables.prune(generation)];
-      return {
-        name: `state-${generation}`,
-        text: guarded(
+    {
+      name: "state",
+      text: (generation) => {
+        const [log, prune] = [tables.log(generation), tables.prune(generation)];
+        return guarded(
           tables.idx,
           `SELECT g.lineage, g.parents, g.documents, g.versions,
              coalesce((SELECT max(time) FROM ${log}), 0), coalesce((SELECT max(time) FROM ${prune}), 0), coalesce((SELECT min(time) FROM ${log}), 0),
@@ -128,8 +129,8 @@ export async function readState(
              LEFT JOIN LATERAL (SELECT link, until FROM ${prune} ORDER BY until DESC LIMIT 1) b ON true
              LEFT JOIN LATERAL (SELECT time, link, version, crc FROM ${log} ORDER BY time DESC LIMIT 1) r ON true
            WHERE g.number = $2`,
-        ),
-      };
+        );
+      },
     },
     [],
     `Reading the state of ${index.name}`,
@@ -180,13 +181,14 @@ export async function readState(
 export async function containsRow(index: LiveIndex, row: RowId): Promise<boolean> {
   const { tables } = index;
   const found = await index.read(
-    (generation) => ({
-      text: guarded(
-        tables.idx,
-        `SELECT 1 AS found FROM ${tables.log(generation)} WHERE time = $3 AND link = $4 AND version = $5 AND crc = $6
+    {
+      text: (generation) =>
+        guarded(
+          tables.idx,
+          `SELECT 1 AS found FROM ${tables.log(generation)} WHERE time = $3 AND link = $4 AND version = $5 AND crc = $6
          UNION ALL SELECT 1 FROM ${tables.prune(generation)} WHERE link = $4 AND version >= $5 AND time > $3`,
-      ),
-    }),
+        ),
+    },
     [row.timeMicros, row.link, row.version, row.crc],
     `Reading ${index.name}`,
   );
@@ -202,12 +204,13 @@ export async function readAround(
   const { tables } = index;
   const entries = async (after: boolean): Promise<LogEntry[]> => {
     const rows = await index.read(
-      (generation) => ({
-        text: guarded(
-          tables.idx,
-          `SELECT time, link, version, action, kind FROM ${tables.log(generation)} WHERE time ${after ? ">" : "<="} $3 ORDER BY time ${after ? "" : "DESC"} LIMIT $4`,
-        ),
-      }),
+      {
+        text: (generation) =>
+          guarded(
+            tables.idx,
+            `SELECT time, link, version, action, kind FROM ${tables.log(generation)} WHERE time ${after ? ">" : "<="} $3 ORDER BY time ${after ? "" : "DESC"} LIMIT $4`,
+          ),
+      },
       [timeMicros, count],
       `Reading ${index.name}`,
       "scanner",
@@ -217,9 +220,10 @@ export async function readAround(
     );
   };
   const [[afterCount] = [0]] = (await index.read(
-    (generation) => ({
-      text: guarded(tables.idx, `SELECT count(*) FROM ${tables.log(generation)} WHERE time > $3`),
-    }),
+    {
+      text: (generation) =>
+        guarded(tables.idx, `SELECT count(*) FROM ${tables.log(generation)} WHERE time > $3`),
+    },
     [timeMicros],
     `Reading ${index.name}`,
     "scanner",

@@ -35,12 +35,14 @@ export async function sweep(
   const { nowMicros, retainedVersions, historyMicros } = options;
   await seedOverfull(index, writer, retainedVersions);
   const [work] = (await index.read(
-    (generation) => ({
-      name: `due-${generation}`,
-      text: `SELECT i.live, 1, EXISTS (SELECT 1 FROM ${tables.generation} g JOIN ${tables.log(generation)} l
+    {
+      name: "due",
+      text: (
+        generation,
+      ) => `SELECT i.live, 1, EXISTS (SELECT 1 FROM ${tables.generation} g JOIN ${tables.log(generation)} l
             ON l.expires > 0 AND l.expires <= $3 AND (l.expires, l.time) > (g.expiry_expires, g.expiry_time) WHERE g.number = $2),
           EXISTS (SELECT 1 FROM ${tables.overfull(generation)}) FROM ${tables.idx} i WHERE i.id = $1`,
-    }),
+    },
     [nowMicros],
     `Sweeping ${index.name}`,
     "scanner",
@@ -84,10 +86,11 @@ async function seedOverfull(
 ): Promise<void> {
   const { tables } = index;
   const [row] = (await index.read(
-    (generation) => ({
-      name: `retained-${generation}`,
-      text: `SELECT i.live, 1, g.retained FROM ${tables.idx} i JOIN ${tables.generation} g ON g.number = $2 WHERE i.id = $1`,
-    }),
+    {
+      name: "retained",
+      text: () =>
+        `SELECT i.live, 1, g.retained FROM ${tables.idx} i JOIN ${tables.generation} g ON g.number = $2 WHERE i.id = $1`,
+    },
     [],
     `Sweeping ${index.name}`,
     "scanner",

@@ -158,14 +158,18 @@ export class PostgresWriter {
   private async lock(client: Client, generation: number, count: number): Promise<{ last: number }> {
     const { nowMicros } = this.options;
     const clock = nowMicros ? "$4::bigint" : databaseClock;
-    const { rows } = await client.query<{ last: number }>(
-      this.index.statement({
-        name: `lock-${nowMicros ? "test" : "clock"}`,
-        text: `UPDATE ${this.index.tables.idx} SET last = greatest(last + $3::bigint, ${clock} + greatest($3::bigint - 1, 0))
-        WHERE id = $1 AND live = $2 AND fence_until < ${databaseClock} RETURNING last`,
-        values: [this.index.id, generation, count, ...(nowMicros ? [nowMicros()] : [])],
-      }),
-    );
+    const { rows } = await client.query<{ last: number }>({
+      ...this.index.prepared(
+        {
+          name: nowMicros ? "lock-test" : "lock",
+          text: () =>
+            `UPDATE ${this.index.tables.idx} SET last = greatest(last + $3::bigint, ${clock} + greatest($3::bigint - 1, 0))
+             WHERE id = $1 AND live = $2 AND fence_until < ${databaseClock} RETURNING last`,
+        },
+        generation,
+      ),
+      values: [this.index.id, generation, count, ...(nowMicros ? [nowMicros()] : [])],
+    });
     const [row] = rows;
     if (row === undefined)
       throw new HostError("INDEX_SWITCHED", `${this.index.link} has another live generation.`);
@@ -186,15 +190,20 @@ export class PostgresWriter {
     const wanted = new Map<string, boolean>();
     for (const write of writes)
       wanted.set(write.link, (wanted.get(write.link) ?? false) || needsBody(write));
-    return client.query<Head>(
-      this.index.statement({
-        name: `heads-${generation}`,
-        text: `SELECT h.link, h.time, h.version, h.action, h.kind, h.owner, h.expires, h.crc, CASE WHEN k.body THEN h.body END AS body
+    return client.query<Head>({
+      ...this.index.prepared(
+        {
+          name: "heads",
+          text: (
+            live,
+          ) => `SELECT h.link, h.time, h.version, h.action, h.kind, h.owner, h.expires, h.crc, CASE WHEN k.body THEN h.body END AS body
         FROM unnest($1::text[], $2::boolean[]) AS k(link, body) CROSS JOIN LATERAL
-        (SELECT * FROM ${this.index.tables.log(generation)} l WHERE l.link = k.link ORDER BY l.version DESC LIMIT 1) h`,
-        values: [[...wanted.keys()], [...wanted.values()]],
-      }),
-    );
+        (SELECT * FROM ${this.index.tables.log(live)} l WHERE l.link = k.link ORDER BY l.version DESC LIMIT 1) h`,
+        },
+        generation,
+      ),
+      values: [[...wanted.keys()], [...wanted.values()]],
+    });
   }
 
   /** Sends the rows of the writes that are not refused. */
@@ -241,29 +250,37 @@ export class PostgresWriter {
     const expiring = rows.map((row) => row[6]).filter((expires) => expires > 0);
     const overfull = rows.filter((row) => row[2] >= this.options.retainedVersions);
     return [
-      client.query(
-        this.index.statement({
-          name: `insert-${generation}`,
-          text: `INSERT INTO ${tables.log(generation)} (time, link, version, action, kind, owner, expires, body, crc)
+      client.query({
+        ...this.index.prepared(
+          {
+            name: "insert",
+            text: (
+              live,
+            ) => `INSERT INTO ${tables.log(live)} (time, link, version, action, kind, owner, expires, body, crc)
           SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::bigint[])`,
-          values: [...Array.from({ length: 8 }, (_, at) => column(at)), rows.map(logChecksum)],
-        }),
-      ),
-      client.query(
-        this.index.statement({
-          name: "counts",
-          // A row that expires before the position of the walk through expiry times moves it back.
-          text: `UPDATE ${tables.generation} SET documents = documents + $2, versions = versions + $3,
+          },
+          generation,
+        ),
+        values: [...Array.from({ length: 8 }, (_, at) => column(at)), rows.map(logChecksum)],
+      }),
+      client.query({
+        ...this.index.prepared(
+          {
+            name: "counts",
+            // A row that expires before the position of the walk through expiry times moves it back.
+            text: () => `UPDATE ${tables.generation} SET documents = documents + $2, versions = versions + $3,
             expiry_time = CASE WHEN $4::bigint <= expiry_expires THEN 0 ELSE expiry_time END,
             expiry_expires = least(expiry_expires, $4::bigint - 1) WHERE number = $1`,
-          values: [
-            generation,
-            documents,
-            rows.length,
-            expiring.length === 0 ? Number.MAX_SAFE_INTEGER : Math.min(...expiring),
-          ],
-        }),
-      ),
+          },
+          generation,
+        ),
+        values: [
+          generation,
+          documents,
+          rows.length,
+          expiring.length === 0 ? Number.MAX_SAFE_INTEGER : Math.min(...expiring),
+        ],
+      }),
       ...(overfull.length === 0
         ? []
         : [
