@@ -8,7 +8,7 @@ import { parseAddress } from "../client/host-address.js";
 import { hostErrorOfCall } from "../client/host-error.js";
 import type { Member } from "../engine/engine.js";
 import { HostError } from "../errors.js";
-import { forwardedBy, targetOf, unreachable, type Leader } from "./leader.js";
+import { forwardedBy, targetOf, unreachable, watchRequest, type Leader } from "./leader.js";
 
 /** Certificates for connections to other hosts, in PEM. */
 export interface PeerTls {
@@ -117,17 +117,20 @@ export class ForwardedCalls {
     request: Message,
     context: HandlerContext,
   ): Promise<Message> {
+    const watched = watchRequest(this.leader, member, context.signal);
     try {
       const { message } = await this.transportTo(member).unary(
         method as Parameters<Connection["transport"]["unary"]>[0],
-        context.signal,
+        watched.signal,
         context.timeoutMs(),
         this.headerOf(context),
         request,
       );
       return message;
     } catch (thrown) {
-      throw hostErrorOfCall(thrown) ?? unreachable(member, thrown);
+      throw hostErrorOfCall(watched.errorOf(thrown)) ?? unreachable(member, thrown);
+    } finally {
+      watched.end();
     }
   }
 
@@ -137,17 +140,20 @@ export class ForwardedCalls {
     requests: AsyncIterable<Message>,
     context: HandlerContext,
   ): AsyncGenerator<Message> {
+    const watched = watchRequest(this.leader, member, context.signal);
     try {
       const { message } = await this.transportTo(member).stream(
         method as Parameters<Connection["transport"]["stream"]>[0],
-        context.signal,
+        watched.signal,
         context.timeoutMs(),
         this.headerOf(context),
         requests,
       );
       yield* message;
     } catch (thrown) {
-      throw hostErrorOfCall(thrown) ?? unreachable(member, thrown);
+      throw hostErrorOfCall(watched.errorOf(thrown)) ?? unreachable(member, thrown);
+    } finally {
+      watched.end();
     }
   }
 

@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import type { Member } from "../engine/engine.js";
 import type { Answerer, RequestTarget } from "../transport/http/answerer.js";
 import type { HttpHandler } from "../transport/http/handler.js";
-import { forwardedBy, targetOf, unreachable, type Leader } from "./leader.js";
+import { forwardedBy, targetOf, unreachable, watchRequest, type Leader } from "./leader.js";
 
 /** Options of forwardHttp. */
 export interface ForwardHttpOptions {
@@ -36,7 +36,18 @@ export function forwardHttp(options: ForwardHttpOptions): HttpHandler {
           ? leader.members().find(({ id }) => id === answering.hostId && id !== leader.hostId)
           : undefined;
     if (!member) return false;
-    await forward(request, response, member, { tls, hostId: leader.hostId, signal: signal() });
+    const watched = watchRequest(leader, member, signal());
+    try {
+      await forward(request, response, member, {
+        tls,
+        hostId: leader.hostId,
+        signal: watched.signal,
+      });
+    } catch (thrown) {
+      throw signal().aborted ? thrown : watched.errorOf(thrown);
+    } finally {
+      watched.end();
+    }
     return true;
   };
 }

@@ -1,5 +1,6 @@
 import type { Member } from "../engine/engine.js";
 import { HostError } from "../errors.js";
+import { limits } from "../limits.js";
 
 /** What forwarding knows of the host that leads. */
 export interface Leader {
@@ -33,3 +34,30 @@ export const unreachable = ({ id, addresses }: Member, cause: unknown) =>
     `Host ${id}, which answers this, cannot be reached at ${addresses.http} and ${addresses.grpc} from this host. If it vanished, another one leads within seconds; if not, check --advertise-host, the network and its certificate.`,
     { metadata: { retryAfterSeconds: "1", leader: id }, cause },
   );
+
+/** A request to another host. */
+export interface WatchedRequest {
+  /** Aborts with the signal of the caller, and when the host shows no sign of life any more. */
+  readonly signal: AbortSignal;
+  /** The error of a request that failed: LEADER_UNAVAILABLE if the host vanished. */
+  errorOf(thrown: unknown): unknown;
+  /** Must be called when the request has ended. */
+  end(): void;
+}
+
+/** Watches a host during a request: one that is suspended accepts connections, and answers never. */
+export function watchRequest(
+  { members }: Pick<Leader, "members">,
+  member: Member,
+  signal: AbortSignal,
+): WatchedRequest {
+  const vanished = new AbortController();
+  const timer = setInterval(() => {
+    if (!members().find(({ id }) => id === member.id)?.isAlive) vanished.abort();
+  }, limits.databaseBeatMs / 2).unref();
+  return {
+    signal: AbortSignal.any([signal, vanished.signal]),
+    errorOf: (thrown) => (vanished.signal.aborted ? unreachable(member, thrown) : thrown),
+    end: () => clearInterval(timer),
+  };
+}
