@@ -35,6 +35,8 @@ export interface Served extends CallChecks {
   services: readonly BoundService[];
   httpUrl: string;
   grpcUrl: string;
+  /** ID of the host that is asked, unless it is the one of the services. */
+  id?: string;
 }
 
 const everything = { uploads: true, deadlines: true, trailers: true, wire: true, large: true };
