@@ -95,6 +95,8 @@ describe("precedence of settings", () => {
       "postgres-url": "postgres://holdfast:secret@one,two/db",
       "postgres-schema": "shop",
       "postgres-ca-file": tokens,
+      "postgres-cert-file": tokens,
+      "postgres-key-file": tokens,
       "advertise-host": "one.example",
       "http-host": "::1",
       "http-port": "0",
@@ -135,7 +137,13 @@ describe("precedence of settings", () => {
     expect(Object.keys(values).sort()).toEqual(settings.map(({ name }) => name).sort());
     const expected = {
       dataDirectory: "/d",
-      postgres: { url: "postgres://holdfast:secret@one,two/db", schema: "shop", ca: "t read\n" },
+      postgres: {
+        url: "postgres://holdfast:secret@one,two/db",
+        schema: "shop",
+        ca: "t read\n",
+        certificate: "t read\n",
+        key: "t read\n",
+      },
       httpHost: "::1",
       httpPort: 0,
       grpcHost: "localhost",
@@ -149,7 +157,7 @@ describe("precedence of settings", () => {
       fileRoots: ["/r"],
       historyMs: 86_400_000,
       retainedVersions: 7,
-      secretFiles: Array.from({ length: 7 }, () => tokens),
+      secretFiles: Array.from({ length: 8 }, () => tokens),
       certificateFiles: [tokens, tokens],
       tokens: "t read\n",
       recipients: "t read\n",

@@ -206,6 +206,8 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
       url: text("postgres-url"),
       schema: text("postgres-schema"),
       ca: file("postgres-ca-file", "CA file of the database"),
+      certificate: file("postgres-cert-file", "client certificate for the database"),
+      key: file("postgres-key-file", "key of the client certificate for the database"),
     }),
     advertisedHost: text("advertise-host"),
     httpHost: text("http-host"),
@@ -233,6 +235,7 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
       "tls-key",
       "tls-client-ca",
       "client-key",
+      "postgres-key-file",
     ]
       .flatMap((name) => text(name) ?? [])
       .map((path) => resolve(path)),
@@ -272,18 +275,19 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
 
 function readPostgres(
   engine = "sqlite",
-  { url, schema, ca }: Partial<Record<keyof PostgresOptions, string | undefined>>,
+  { url, ...others }: Partial<Record<keyof PostgresOptions, string | undefined>>,
 ): PostgresOptions | undefined {
   if (engine !== "sqlite" && engine !== "postgres")
     throw invalid(`engine must be sqlite or postgres, not ${JSON.stringify(engine)}.`);
+  const given = Object.entries(others).filter(([, value]) => value !== undefined);
   if (engine === "sqlite") {
-    if (url ?? schema ?? ca)
+    if (url !== undefined || given.length > 0)
       throw invalid("--postgres-... settings have no effect without --engine postgres.");
     return undefined;
   }
   if (url === undefined)
     throw invalid("--engine postgres requires --postgres-url, or HOLDFAST_POSTGRES_URL.");
-  return { url, ...(schema !== undefined && { schema }), ...(ca !== undefined && { ca }) };
+  return { url, ...Object.fromEntries(given) };
 }
 
 function readTransfers(

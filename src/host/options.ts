@@ -22,6 +22,10 @@ export interface PostgresOptions {
   schema?: string;
   /** PEM of the CA of the server, which requires TLS. Default: TLS with the CAs of Node if the URL has sslmode=require. */
   ca?: string;
+  /** PEM of a client certificate; requires `key`. Default: none. */
+  certificate?: string;
+  /** PEM of its private key. Secret. */
+  key?: string;
 }
 
 /** Options of a host. All except `dataDirectory` have a default. */

@@ -43,6 +43,16 @@ export const settings: readonly Setting[] = [
     help: "engine postgres: PEM file of the CA of the server, which requires TLS (default: none; sslmode=require in the URL requires TLS)",
   },
   {
+    name: "postgres-cert-file",
+    placeholder: "FILE",
+    help: "engine postgres: PEM client certificate for the server; requires --postgres-key-file (default: none)",
+  },
+  {
+    name: "postgres-key-file",
+    placeholder: "FILE",
+    help: "engine postgres: PEM private key of that certificate (default: none)",
+  },
+  {
     name: "advertise-host",
     placeholder: "NAME",
     help: "engine postgres: name or address by which the other hosts reach this one (default: the listen address, or the name of the machine for 0.0.0.0 and ::)",

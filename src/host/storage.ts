@@ -70,15 +70,31 @@ export async function openStorage(context: HostContext): Promise<Storage> {
 }
 
 /** Connects to a database, and checks that it can be trusted. Changes nothing. CONFIGURATION_INVALID, DATABASE_UNAVAILABLE. */
-export const checkDatabase = ({ url, schema = "holdfast", ca }: PostgresOptions): Promise<void> =>
-  tryPostgres({ url, ...(ca !== undefined && { tls: { ca } }) }, schema);
+export const checkDatabase = (options: PostgresOptions): Promise<void> =>
+  tryPostgres(addressOf(options), options.schema ?? defaultSchema);
+
+const defaultSchema = "holdfast";
+
+/** CONFIGURATION_INVALID for a certificate without its key. */
+function addressOf({ url, ca, certificate, key }: PostgresOptions): DatabaseOptions["address"] {
+  if ((certificate === undefined) !== (key === undefined))
+    throw new HostError(
+      "CONFIGURATION_INVALID",
+      "A client certificate for the database requires its key: use --postgres-cert-file and --postgres-key-file together.",
+    );
+  const tls = {
+    ...(ca !== undefined && { ca }),
+    ...(certificate !== undefined && key !== undefined && { cert: certificate, key }),
+  };
+  return { url, ...(Object.keys(tls).length > 0 && { tls }) };
+}
 
 const databaseOf = (
-  { url, schema = "holdfast", ca }: PostgresOptions,
+  options: PostgresOptions,
   { hostId, directory, onInternalError }: HostContext,
 ): DatabaseOptions => ({
-  address: { url, ...(ca !== undefined && { tls: { ca } }) },
-  schema,
+  address: addressOf(options),
+  schema: options.schema ?? defaultSchema,
   hostId,
   installation: `${hostname()}:${directory.path}`,
   version: productVersion,
