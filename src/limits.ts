@@ -359,8 +359,13 @@ export const limits = {
   /** How long the lease and the fence of a host outlive it, and how often it renews its lease. */
   databaseLeaseMs: 10_000,
   databaseBeatMs: 2_000,
-  /** Time until a host that leads opens its services again after it could not. */
+  /**
+   * Time until a host that leads opens its services again after it could not, how often it tries, and for how long it
+   * then leaves the lead to others.
+   */
   leaderRetryMs: 1_000,
+  leaderAttempts: 3,
+  leaderStandBackMs: 30_000,
   /** How long a host that vanished is shown, and how many hosts are. */
   databaseMemberMs: 3_600_000,
   databaseMembers: 100,

@@ -378,13 +378,25 @@ export interface Member {
   isLeader: boolean;
 }
 
+/** The lead of one host from its beginning to its end. */
+export interface Lease {
+  /** Greater than every earlier one of any host. */
+  term: number;
+  /** The run of the host. */
+  run: string;
+}
+
 /**
  * The hosts that share the indexes of an engine. One of them leads: it alone backs up, restores, schedules and
  * compacts, and keeps the records of that. If it vanishes, another one leads within limits.databaseLeaseMs.
  */
 export interface Membership {
-  /** The term in which this host leads; undefined while another one does. Greater than every earlier term of any host. */
+  /** The term in which this host leads; undefined while another one may. */
   term(): number | undefined;
+  /** The lease of that term. */
+  lease(): Lease | undefined;
+  /** Leaves the lead to other hosts for limits.leaderStandBackMs. */
+  standBack(): Promise<void>;
   /** The leader as last seen; undefined if there was none. */
   leader(): Member | undefined;
   /** The hosts as last seen, this one and those that vanished lately included. */
@@ -420,8 +432,11 @@ export interface SharedDatabase {
   /** PostgreSQL schema of the deployment. */
   readonly schema: string;
   readonly membership: Membership;
-  /** Small files that the leader keeps there for its successor. Changes of a former leader fail with LEADER_UNAVAILABLE. */
-  readonly stateFiles: FileSystem;
+  /**
+   * Small files that the leader keeps there for its successor. When the lease has ended, changes fail with
+   * LEADER_UNAVAILABLE.
+   */
+  stateFiles(lease: Lease): FileSystem;
   /** DATABASE_UNAVAILABLE. */
   status(): Promise<DatabaseStatus>;
 }

@@ -1,5 +1,11 @@
 import { create, type Message } from "@bufbuild/protobuf";
-import type { HandlerContext, Interceptor, MethodImplSpec } from "@connectrpc/connect";
+import {
+  createContextKey,
+  type ContextValues,
+  type HandlerContext,
+  type Interceptor,
+  type MethodImplSpec,
+} from "@connectrpc/connect";
 import { HostSchema, type Host } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { BoundService } from "../api/call/bound-service.js";
 import { one, onlyMessage } from "../api/call/invoke.js";
@@ -8,7 +14,7 @@ import { parseAddress } from "../client/host-address.js";
 import { hostErrorOfCall } from "../client/host-error.js";
 import type { Member } from "../engine/engine.js";
 import { HostError } from "../errors.js";
-import { forwardedBy, targetOf, unreachable, watchRequest, type Leader } from "./leader.js";
+import { forwardedBy, targetOf, watchRequest, type Leader } from "./leader.js";
 
 /** Certificates for connections to other hosts, in PEM. */
 export interface PeerTls {
@@ -25,6 +31,12 @@ const ownMethods: ReadonlySet<string> = new Set([
   "Shutdown",
   "SynchronizeWithPeers",
 ]);
+
+/**
+ * Who answers a call: a host, or, null, this one. Decided once, when the call begins, so that what is checked here is
+ * answered here.
+ */
+const answering = createContextKey<Member | null | undefined>(undefined);
 
 /** Whether only the leader can answer a method. */
 const isOfLeader = ({ parent, name }: MethodImplSpec["method"]) =>
@@ -63,9 +75,18 @@ export class ForwardedCalls {
     this.connection?.to.close();
   }
 
+  private answererOf(values: ContextValues, header: Headers): Member | undefined {
+    let decided = values.get(answering);
+    if (decided === undefined) {
+      decided = targetOf(this.leader, header.get(forwardedBy)) ?? null;
+      values.set(answering, decided);
+    }
+    return decided ?? undefined;
+  }
+
   private forwarding(spec: MethodImplSpec): MethodImplSpec {
-    const to = (context: HandlerContext) =>
-      targetOf(this.leader, context.requestHeader.get(forwardedBy));
+    const to = ({ values, requestHeader }: HandlerContext) =>
+      this.answererOf(values, requestHeader);
     switch (spec.kind) {
       case "unary": {
         const { impl, method } = spec;
@@ -128,7 +149,7 @@ export class ForwardedCalls {
       );
       return message;
     } catch (thrown) {
-      throw hostErrorOfCall(watched.errorOf(thrown)) ?? unreachable(member, thrown);
+      throw watched.errorOf(hostErrorOfCall(thrown) ?? thrown, isRead(method));
     } finally {
       watched.end();
     }
@@ -151,7 +172,7 @@ export class ForwardedCalls {
       );
       yield* message;
     } catch (thrown) {
-      throw hostErrorOfCall(watched.errorOf(thrown)) ?? unreachable(member, thrown);
+      throw watched.errorOf(hostErrorOfCall(thrown) ?? thrown, isRead(method));
     } finally {
       watched.end();
     }
@@ -175,6 +196,10 @@ export class ForwardedCalls {
     return this.connection.to.transport;
   }
 }
+
+/** Whether a method changes nothing, so that it may be repeated. */
+const isRead = ({ name }: MethodImplSpec["method"]) =>
+  /^(Get|List|Describe|Diff|Export|Watch|Wait|Preview|Read|Query)/.test(name);
 
 /** The description of a host with what the leader knows of the backups. */
 function withLeader(own: Host, leader: Message | HostError): Host {

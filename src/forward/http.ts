@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import type { Member } from "../engine/engine.js";
 import type { Answerer, RequestTarget } from "../transport/http/answerer.js";
 import type { HttpHandler } from "../transport/http/handler.js";
-import { forwardedBy, targetOf, unreachable, watchRequest, type Leader } from "./leader.js";
+import { canAsk, forwardedBy, targetOf, watchRequest, type Leader } from "./leader.js";
 
 /** Options of forwardHttp. */
 export interface ForwardHttpOptions {
@@ -33,7 +33,7 @@ export function forwardHttp(options: ForwardHttpOptions): HttpHandler {
       answering === "leader"
         ? targetOf(leader, mark)
         : mark === ""
-          ? leader.members().find(({ id }) => id === answering.hostId && id !== leader.hostId)
+          ? leader.members().find((one) => one.id === answering.hostId && canAsk(leader, one))
           : undefined;
     if (!member) return false;
     const watched = watchRequest(leader, member, signal());
@@ -44,7 +44,7 @@ export function forwardHttp(options: ForwardHttpOptions): HttpHandler {
         signal: watched.signal,
       });
     } catch (thrown) {
-      throw signal().aborted ? thrown : watched.errorOf(thrown);
+      throw watched.errorOf(thrown, request.method === "GET" || request.method === "HEAD");
     } finally {
       watched.end();
     }
@@ -74,13 +74,7 @@ async function forward(
   });
   // The leader may answer before it has read the body.
   const body = pipeline(request, sent).catch(() => {});
-  let answer: IncomingMessage;
-  try {
-    answer = await answered;
-  } catch (thrown) {
-    signal.throwIfAborted();
-    throw unreachable(member, thrown);
-  }
+  const answer = await answered;
   response.writeHead(answer.statusCode ?? 502, passed(answer.headers));
   await pipeline(answer, response);
   await body;
@@ -88,5 +82,7 @@ async function forward(
 
 const passed = (headers: IncomingMessage["headers"]) =>
   Object.fromEntries(
-    Object.entries(headers).filter(([name, value]) => value !== undefined && !own.has(name)),
+    Object.entries(headers).filter(
+      ([name, value]) => value !== undefined && !own.has(name) && !name.startsWith("sec-fetch-"),
+    ),
   );

@@ -40,7 +40,7 @@ import { directoriesOf, isS3Uri, isUri, pathOfDestination } from "./destination-
 import { parseS3Uri } from "../destination/s3/uri.js";
 import { productVersion } from "./product-version.js";
 import { openSigning, type Signing } from "./signing.js";
-import type { State, Storage } from "./storage.js";
+import type { LeaderStorage, State } from "./storage.js";
 
 /** Where backups may be stored. */
 export interface BackupPaths {
@@ -95,7 +95,7 @@ export interface Backups {
 /** Second stage: destinations, operations, and automatic backups. */
 export async function openBackups(
   context: HostContext,
-  storage: Storage,
+  storage: LeaderStorage,
   stats: Stats,
 ): Promise<Backups> {
   const { options, directory, lifecycle, logger, onInternalError } = context;
@@ -293,7 +293,7 @@ async function openHostOperations(
 /** Starts automatic backups and the watch of backup health. */
 async function startAutomaticBackups(
   context: HostContext,
-  { durableIndex, state }: Storage,
+  { durableIndex, state }: LeaderStorage,
   stats: Stats,
   {
     paths,

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { HostError } from "../errors.js";
 import { lockDirectory } from "../io/directory-lock.js";
@@ -29,6 +30,10 @@ export class DataDirectory {
   }
   get hostId(): string {
     return this.#join("host-id");
+  }
+  /** Tells hosts with the same id apart. */
+  get installation(): string {
+    return this.#join("installation");
   }
   /** Generations of the durable index. */
   get index(): string {
@@ -202,4 +207,16 @@ export async function keepHostId(
 ): Promise<void> {
   if ((await platform.files.status(directory.hostId)) !== undefined) return;
   await writeFileDurably(platform, directory.hostId, Buffer.from(`${hostId}\n`));
+}
+
+/** What distinguishes a data directory from that of another host with the same id: random, made at the first start. */
+export async function findInstallation(
+  platform: Pick<Platform, "files" | "randomHex">,
+  { installation }: DataDirectory,
+): Promise<string> {
+  if ((await platform.files.status(installation)) === undefined)
+    await writeFileDurably(platform, installation, Buffer.from(`${platform.randomHex(16)}\n`));
+  const kept = await readSmallFile(platform.files, installation, hostIdBytes);
+  // A copy of the directory on another machine is another one.
+  return `${kept.toString("utf8").trim()} ${hostname()}`;
 }

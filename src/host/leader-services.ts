@@ -11,7 +11,7 @@ import type { HostContext } from "./context.js";
 import { openLocalFiles } from "./local-files.js";
 import { openPolicies } from "./policies.js";
 import { productVersion } from "./product-version.js";
-import type { Storage } from "./storage.js";
+import type { LeaderStorage } from "./storage.js";
 
 /**
  * What one host does for all that share its database: backups, restores and the operations and policies that they
@@ -28,7 +28,7 @@ export interface LeaderServices {
 /** Opens the services of the leader, which end with the lifecycle of the context. */
 export async function openLeaderServices(
   context: HostContext,
-  storage: Storage,
+  storage: LeaderStorage,
   stats: Stats,
   describeHost: (backups: Backups) => Promise<HostDescription>,
 ): Promise<LeaderServices> {

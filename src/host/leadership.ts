@@ -1,4 +1,4 @@
-import type { Membership } from "../engine/engine.js";
+import type { Lease, Membership } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { HostContext } from "./context.js";
@@ -21,11 +21,16 @@ export class Leadership {
   private changing: Promise<void> = Promise.resolve();
   private retry: NodeJS.Timeout | undefined;
   private closed = false;
+  /** Openings that failed, one after another. */
+  private failures = 0;
 
   private constructor(
     private readonly context: HostContext,
     private readonly membership: Membership | undefined,
-    private readonly open: (context: HostContext) => Promise<LeaderServices>,
+    private readonly open: (
+      context: HostContext,
+      lease: Lease | undefined,
+    ) => Promise<LeaderServices>,
   ) {}
 
   /**
@@ -35,12 +40,14 @@ export class Leadership {
   static async start(
     context: HostContext,
     membership: Membership | undefined,
-    open: (context: HostContext) => Promise<LeaderServices>,
+    open: (context: HostContext, lease: Lease | undefined) => Promise<LeaderServices>,
   ): Promise<Leadership> {
     const leadership = new Leadership(context, membership, open);
     context.lifecycle.onClose(() => leadership.close());
-    await leadership.follow();
+    const first = leadership.follow();
+    leadership.changing = first.catch(() => {});
     membership?.onChange(() => leadership.changed());
+    await first;
     return leadership;
   }
 
@@ -74,7 +81,10 @@ export class Leadership {
       .then(() => this.follow())
       .catch((error: unknown) => {
         this.context.onInternalError(error);
-        // The database may be away.
+        this.failures += 1;
+        // Another host may be able to.
+        if (this.failures % limits.leaderAttempts === 0)
+          void this.membership?.standBack().catch(this.context.onInternalError);
         this.retry = setTimeout(() => this.changed(), limits.leaderRetryMs).unref();
       });
   }
@@ -82,8 +92,9 @@ export class Leadership {
   /** Opens or closes the services as the term says. */
   private async follow(): Promise<void> {
     if (this.closed) return;
-    const term = this.membership?.term();
-    const leads = this.membership === undefined || term !== undefined;
+    const lease = this.membership?.lease();
+    const term = lease?.term;
+    const leads = this.membership === undefined || lease !== undefined;
     // Another host led in between, and changed what the services remember.
     if (this.opened && (!leads || this.opened.term !== term)) await this.stop();
     if (!leads || this.opened) return;
@@ -91,8 +102,9 @@ export class Leadership {
     const lifecycle = new Lifecycle();
     try {
       const events = this.eventsOf(lifecycle);
-      const services = await this.open({ ...context, lifecycle, events });
+      const services = await this.open({ ...context, lifecycle, events }, lease);
       this.opened = { services, term, lifecycle };
+      this.failures = 0;
     } catch (error) {
       await lifecycle.close().catch(() => {});
       throw error;
@@ -117,9 +129,12 @@ export class Leadership {
     if (!opened) return;
     this.opened = undefined;
     this.context.logger.warn({ term: opened.term }, "this host no longer leads");
-    await opened.services.policies.close();
-    await opened.services.backups.operations.close(0);
-    await opened.lifecycle.close();
+    try {
+      await opened.services.policies.close();
+      await opened.services.backups.operations.close(0);
+    } finally {
+      await opened.lifecycle.close();
+    }
   }
 
   private async close(): Promise<void> {

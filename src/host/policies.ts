@@ -19,7 +19,7 @@ import type { Backups } from "./backups.js";
 import type { HostContext } from "./context.js";
 import { parsePolicyFile } from "./policy-file.js";
 import { productVersion } from "./product-version.js";
-import type { Storage } from "./storage.js";
+import type { LeaderStorage } from "./storage.js";
 
 const builtInStates = {
   OFF: "PAUSED",
@@ -40,7 +40,7 @@ export async function parseHostIdentities(identities: string): Promise<void> {
 /** Opens the backup policies of a host and schedules them. */
 export async function openPolicies(
   context: HostContext,
-  storage: Storage,
+  storage: LeaderStorage,
   backups: Backups,
   management: ManagementService,
 ): Promise<Policies> {

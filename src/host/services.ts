@@ -120,8 +120,11 @@ export async function openServices(
   const describeHost = (backups = leadership?.services?.backups) =>
     describe(context, storage, backups, addresses);
   let leadership: Leadership | undefined = undefined;
-  leadership = await Leadership.start(context, storage.storageEngine.shared?.membership, (inner) =>
-    openLeaderServices(inner, storage, stats, describeHost),
+  leadership = await Leadership.start(
+    context,
+    storage.storageEngine.shared?.membership,
+    (inner, lease) =>
+      openLeaderServices(inner, { ...storage, state: storage.stateOf(lease) }, stats, describeHost),
   );
   const leader = leadership;
   const requests = createRequests({

@@ -1,6 +1,5 @@
-import { hostname } from "node:os";
 import { join } from "node:path";
-import type { StorageEngine } from "../engine/engine.js";
+import type { Lease, StorageEngine } from "../engine/engine.js";
 import { openPostgres, openSqlite, tryPostgres, type DatabaseOptions } from "../engine/registry.js";
 import { memoryParent, openMemoryDirectory } from "../engine/sqlite/memory-directory.js";
 import { HostError } from "../errors.js";
@@ -9,7 +8,7 @@ import { limits } from "../limits.js";
 import { durableIndexLink, inMemoryIndexLink } from "../service/documents/factories.js";
 import { DocumentIndex } from "../store/document-index.js";
 import type { HostContext } from "./context.js";
-import { DataDirectory } from "./data-directory.js";
+import { DataDirectory, findInstallation } from "./data-directory.js";
 import type { PostgresOptions } from "./options.js";
 import { productVersion } from "./product-version.js";
 
@@ -23,7 +22,12 @@ export interface Storage {
   indexOf(link: string): DocumentIndex;
   /** Returns the present IDs of the indexes. */
   ownIndexIds(): string[];
-  /** Where the host keeps what it knows of operations, policies and backups: its data directory, or the database. */
+  /** Where the leader keeps what it knows of operations, policies and backups: its data directory, or the database. */
+  stateOf(lease: Lease | undefined): State;
+}
+
+/** What the services of the leader work with. */
+export interface LeaderStorage extends Storage {
   readonly state: State;
 }
 
@@ -41,7 +45,7 @@ export async function openStorage(context: HostContext): Promise<Storage> {
   const { platform, postgres } = context.options;
   const files = { platform, directoryOf: () => context.directory.index };
   const storageEngine = postgres
-    ? openPostgres(files, databaseOf(postgres, context))
+    ? openPostgres(files, await databaseOf(postgres, context))
     : openSqlite(files);
   context.lifecycle.onClose(() => storageEngine.close?.());
   const indexes = await openIndexes(context, storageEngine);
@@ -60,12 +64,13 @@ export async function openStorage(context: HostContext): Promise<Storage> {
     indexOf,
     durableIndex: indexOf(durableIndexLink),
     ownIndexIds: () => [...indexes.values()].map((index) => index.indexId()),
-    state: shared
-      ? {
-          platform: { ...platform, files: shared.stateFiles },
-          directory: new DataDirectory(stateRoot),
-        }
-      : { platform, directory: context.directory },
+    stateOf: (lease) =>
+      shared && lease
+        ? {
+            platform: { ...platform, files: shared.stateFiles(lease) },
+            directory: new DataDirectory(stateRoot),
+          }
+        : { platform, directory: context.directory },
   };
 }
 
@@ -89,17 +94,19 @@ function addressOf({ url, ca, certificate, key }: PostgresOptions): DatabaseOpti
   return { url, ...(Object.keys(tls).length > 0 && { tls }) };
 }
 
-const databaseOf = (
-  options: PostgresOptions,
-  { hostId, directory, onInternalError }: HostContext,
-): DatabaseOptions => ({
-  address: addressOf(options),
-  schema: options.schema ?? defaultSchema,
-  hostId,
-  installation: `${hostname()}:${directory.path}`,
-  version: productVersion,
-  onBackgroundError: onInternalError,
-});
+async function databaseOf(
+  postgres: PostgresOptions,
+  { options, hostId, directory, onInternalError }: HostContext,
+): Promise<DatabaseOptions> {
+  return {
+    address: addressOf(postgres),
+    schema: postgres.schema ?? defaultSchema,
+    hostId,
+    installation: await findInstallation(options.platform, directory),
+    version: productVersion,
+    onBackgroundError: onInternalError,
+  };
+}
 
 async function openIndexes(
   context: HostContext,

@@ -119,12 +119,13 @@ export async function openTransports(
 }
 
 function leaderOf(
-  { hostId }: HostContext,
+  { hostId, options }: HostContext,
   { storageEngine: { shared } }: Storage,
   { leadership }: HostServices,
 ): Leader {
   return {
     hostId,
+    tls: options.tls !== undefined,
     leads: () => leadership.leads,
     leader: () => shared?.membership.leader(),
     members: () => shared?.membership.members() ?? [],
@@ -238,6 +239,7 @@ function createHttpPort(
     corsOrigins,
     admission,
     handlers: [
+      ...(corsOrigins.length > 0 ? [createCors(corsOrigins)] : []),
       forwardHttp({
         leader,
         tls: clientTls(options.clientTls),
@@ -259,7 +261,6 @@ function createHttpPort(
         identify: admission.identify,
         auditor,
       }),
-      ...(corsOrigins.length > 0 ? [createCors(corsOrigins)] : []),
       createHealthCheck(health),
       createMetricsHandler({ exposition: services.exposition, access }),
       createConnectHandler({ ...policy, services: [...bound, health.service] }),

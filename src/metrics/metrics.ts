@@ -82,7 +82,7 @@ export function createMetrics({
       policies(await leader.policies.list());
       operations.read(leader.backups.operations.list(limits.operations).operations);
       transfers(leader.streams);
-    }
+    } else policies([]);
     own.read();
     return { contentType: registry.contentType, text: await registry.metrics() };
   }

@@ -249,7 +249,8 @@ export class DocumentIndex implements DocumentStore {
         throw error;
       });
     const abandon = async () => {
-      if (!uncertain) this.live.engine.unfence();
+      // Of an index that others may switch, the storage is asked with each read.
+      if (!uncertain || this.live.engine.lineage) this.live.engine.unfence();
       this.endReplacement();
       if (built !== undefined) await this.storage.discard(built.ref);
     };

@@ -32,6 +32,34 @@ export function engineContract(name: string, openStorageEngine: OpenStorageEngin
       });
     });
 
+    test("keeps acknowledged writes beside sweeps and snapshots without a pause", async () => {
+      const fixture = await engineFixture(openStorageEngine, {
+        retainedVersions: 2,
+        historyMicros: 3_600_000_000,
+      });
+      const { engine } = fixture;
+      // More versions than are kept, and too young to be removed: a sweep finds nothing to do.
+      await engine.write(post("old"));
+      for (let n = 0; n < 5; n += 1) await engine.write(patch("old", { n }));
+      const acknowledged: string[] = [];
+      let stop = false;
+      const writers = Array.from({ length: 4 }, async (_, writer) => {
+        for (let n = 0; !stop; n += 1) {
+          await engine.write(post(`w${writer}-${n}`));
+          acknowledged.push(`${prefix}w${writer}-${n}`);
+        }
+      });
+      for (let round = 0; round < 60; round += 1) {
+        const [, snapshot] = await Promise.all([engine.sweep(), engine.snapshot()]);
+        await snapshot.release();
+      }
+      stop = true;
+      await Promise.all(writers);
+      const found = new Set(Object.keys(await contents(engine)));
+      expect(acknowledged.filter((link) => !found.has(link))).toEqual([]);
+      expect(await engine.state()).toMatchObject({ documents: acknowledged.length + 1 });
+    });
+
     test("raises update times strictly, also when the clock stands still or goes back", async () => {
       const fixture = await engineFixture(openStorageEngine);
       const times: number[] = [];

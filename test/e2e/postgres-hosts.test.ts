@@ -1,5 +1,6 @@
 import { createClient } from "@connectrpc/connect";
 import { writeFileSync } from "node:fs";
+import { request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ManagementService } from "../../gen/ts/holdfast/management/v1/management_pb.js";
@@ -288,6 +289,47 @@ const leads = ({ host }: HostFixture) => {
       as("reader"),
     );
     expect(refused.status).toBe(403);
+  });
+
+  test("a token for one index gets no other one by a call that begins before a change of the leader", async () => {
+    const tokens = [
+      "limited-0123456789abcdef read,backup index=/core/in-memory-document-index",
+      "admin-0123456789abcdef admin",
+    ];
+    const [a, b] = await twoHosts({
+      tokens: tokens.join("\n"),
+      backupRoots: [temporaryDirectory()],
+    });
+    await a.put("x", { n: "secret" });
+    const message = Buffer.from(JSON.stringify({ indexLink }));
+    const envelope = Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]);
+    const { port } = b.host.httpAddress;
+    const call = request({
+      ...{ host: "127.0.0.1", port, method: "POST" },
+      path: "/holdfast.management.v1.ManagementService/StreamBackup",
+      headers: {
+        "content-type": "application/connect+json",
+        "connect-protocol-version": "1",
+        authorization: "Bearer limited-0123456789abcdef",
+        "content-length": envelope.length,
+      },
+    });
+    const answered = new Promise<string>((resolve, reject) => {
+      call.once("error", reject);
+      call.once("response", (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.once("end", () => resolve(Buffer.concat(chunks).toString("latin1")));
+      });
+    });
+    call.flushHeaders();
+    await sleep(300);
+    await a.stop();
+    await eventually(() => leads(b));
+    call.end(envelope);
+    const answer = await answered;
+    expect(answer).toMatch(/INDEX_NOT_ALLOWED|LEADER_UNAVAILABLE|OUTCOME_UNKNOWN/);
+    expect(answer).not.toContain('"header"');
   });
 
   test("a leader that is killed under load loses no acknowledged write, and another one leads within 15 s", async () => {

@@ -1,5 +1,6 @@
 import { limits } from "../../limits.js";
 import type { LiveIndex } from "./live-index.js";
+import { leads, notLeader } from "./state-files.js";
 import { databaseClock } from "./tables.js";
 
 /**
@@ -17,6 +18,7 @@ export class Fence {
   constructor(
     private readonly index: LiveIndex,
     private readonly hostId: string,
+    private readonly leaseValues: () => [term: number, run: string],
   ) {}
 
   get isHeld(): boolean {
@@ -35,7 +37,7 @@ export class Fence {
     }
   }
 
-  /** Fences the index, and returns the greatest update time that any host has taken. */
+  /** Fences the index, and returns the greatest update time that any host has taken. LEADER_UNAVAILABLE. */
   async hold(): Promise<number> {
     this.held = true;
     if (this.changes > 0) await new Promise<void>((resolve) => (this.changesDone = resolve));
@@ -43,10 +45,11 @@ export class Fence {
     const { tables, id } = this.index;
     // Waits for the transactions of other hosts, which hold the lock of the row.
     const [row] = await this.index.change<{ last: number }>(
-      `UPDATE ${tables.idx} SET fence = $2, fence_until = ${databaseClock} + $3 WHERE id = $1 RETURNING last`,
-      [id, this.hostId, limits.databaseLeaseMs * 1000],
+      `UPDATE ${tables.idx} SET fence = $4, fence_until = ${databaseClock} + $5 WHERE id = $3 AND ${leads(tables)} RETURNING last`,
+      [...this.leaseValues(), id, this.hostId, limits.databaseLeaseMs * 1000],
     );
-    return row?.last ?? 0;
+    if (!row) throw notLeader();
+    return row.last;
   }
 
   lift(): void {

@@ -110,7 +110,7 @@ export class LiveIndex {
 
   /** Runs one statement that changes a row and may be repeated, and returns the rows that it returns. */
   change<Row extends object>(text: string, values: readonly unknown[]): Promise<Row[]> {
-    return this.retried(`Changing ${this.name}`, "scanner", async (client) => {
+    return this.retried(`Changing ${this.name}`, "reader", async (client) => {
       const { rows } = await client.query<Row>(text, [...values]);
       return rows;
     });

@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import type { Member, MemberAddresses, Membership } from "../engine.js";
+import type { Lease, Member, MemberAddresses, Membership } from "../engine.js";
 import type { PostgresAddress } from "./connect.js";
 import { Lane } from "./lane.js";
 import { fromPostgres } from "./postgres-error.js";
@@ -47,10 +47,16 @@ export class PostgresMembership implements Membership {
   private addresses: MemberAddresses = { http: "", grpc: "", tls: false };
   private known: Member[] = [];
   private currentTerm: number | undefined;
+  /** When the lease of this host ends by its own clock (performance.now), before it ends in the database. */
+  private leaseEndsMs = 0;
+  /** Until when this host leaves the lead to others. */
+  private standsBackUntilMs = 0;
   private listener = () => {};
   private timer: NodeJS.Timeout | undefined;
   /** Beats run one after another. */
   private beating: Promise<void> = Promise.resolve();
+  /** Whether a beat of the timer is under way: those of an outage must not wait for each other. */
+  private ticking = false;
   private left = false;
 
   private constructor(
@@ -66,10 +72,7 @@ export class PostgresMembership implements Membership {
     const membership = new PostgresMembership(options, lane);
     try {
       await membership.beat();
-      membership.timer = setInterval(
-        () => void membership.beat().catch(options.onBackgroundError),
-        limits.databaseBeatMs,
-      ).unref();
+      membership.timer = setInterval(() => membership.tick(), limits.databaseBeatMs).unref();
       return membership;
     } catch (thrown) {
       await lane.close();
@@ -78,7 +81,17 @@ export class PostgresMembership implements Membership {
   }
 
   term(): number | undefined {
-    return this.currentTerm;
+    return performance.now() < this.leaseEndsMs ? this.currentTerm : undefined;
+  }
+
+  lease(): Lease | undefined {
+    const term = this.term();
+    return term === undefined ? undefined : { term, run: this.run };
+  }
+
+  async standBack(): Promise<void> {
+    this.standsBackUntilMs = performance.now() + limits.leaderStandBackMs;
+    await this.beat();
   }
 
   leader(): Member | undefined {
@@ -106,10 +119,7 @@ export class PostgresMembership implements Membership {
     // What stays ends by itself.
     await this.lane
       .use(async (client) => {
-        await client.query(
-          `UPDATE ${tables.lease} SET until = 0 WHERE name = 'leader' AND holder = $1 AND run = $2`,
-          [hostId, this.run],
-        );
+        await this.release(client);
         await client.query(`DELETE FROM ${tables.host} WHERE id = $1 AND run = $2`, [
           hostId,
           this.run,
@@ -125,19 +135,21 @@ export class PostgresMembership implements Membership {
       .catch(() => {})
       .then(async () => {
         if (this.left) return;
+        const begunMs = performance.now();
         try {
           await this.lane.use(async (client) => {
-            // Signs of life do not wait for a standby that is away.
-            const renewed = await inTransaction(
+            const term = await inTransaction(
               client,
               async () => {
                 await this.renew(client);
-                return this.renewLease(client);
+                if (performance.now() < this.standsBackUntilMs) return this.release(client);
+                return (await this.renewLease(client)) ?? (await this.campaign(client));
               },
-              { local: true },
+              // Signs of life do not wait for a standby that is away, nor for anybody else.
+              { local: true, lockMs: limits.databaseBeatMs },
             );
-            const term = renewed ?? (await inTransaction(client, () => this.campaign(client)));
             this.known = await this.look(client);
+            this.leaseEndsMs = begunMs + limits.databaseLeaseMs - limits.databaseBeatMs;
             this.lead(term);
           });
         } catch (thrown) {
@@ -146,6 +158,16 @@ export class PostgresMembership implements Membership {
       });
     this.beating = next;
     return next;
+  }
+
+  private tick(): void {
+    // By its own clock: while no beat succeeds, nobody tells this host that its lease has ended.
+    if (this.term() === undefined) this.lead(undefined);
+    if (this.ticking) return;
+    this.ticking = true;
+    void this.beat()
+      .catch(this.options.onBackgroundError)
+      .finally(() => (this.ticking = false));
   }
 
   private async renew(client: Client): Promise<void> {
@@ -179,14 +201,27 @@ export class PostgresMembership implements Membership {
   /** Takes the lease if it has ended, or was that of an earlier run of this host. Returns the term if it did. */
   private async campaign(client: Client): Promise<number | undefined> {
     const { tables, hostId } = this.options;
+    // Waits for the changes of the leader that are under way: see `leads`.
+    await client.query(
+      `SELECT 1 FROM ${tables.lease} WHERE name = 'leader' AND (holder = $1 OR until < ${databaseClock}) FOR UPDATE`,
+      [hostId],
+    );
     const { rows } = await client.query<{ term: number }>(
       `INSERT INTO ${tables.lease} AS l (name, holder, run, term, until) VALUES ('leader', $1, $2, 1, ${databaseClock} + $3)
-       ON CONFLICT (name) DO UPDATE SET holder = $1, run = $2, term = CASE WHEN l.run = $2 THEN l.term ELSE l.term + 1 END,
-         until = excluded.until
+       ON CONFLICT (name) DO UPDATE SET holder = $1, run = $2, term = l.term + 1, until = excluded.until
        WHERE l.holder = $1 OR l.until < ${databaseClock} RETURNING term`,
       [hostId, this.run, beatMicros],
     );
     return rows[0]?.term;
+  }
+
+  /** Ends the lease of this host. */
+  private async release(client: Client): Promise<undefined> {
+    await client.query(
+      `UPDATE ${this.options.tables.lease} SET until = 0 WHERE name = 'leader' AND run = $1`,
+      [this.run],
+    );
+    return undefined;
   }
 
   private async look(client: Client): Promise<Member[]> {

@@ -38,6 +38,8 @@ import { PostgresWriter } from "./writer.js";
 /** How an index behaves once it is open. */
 export interface PostgresEngineOptions extends Omit<EngineOptions, "durable"> {
   indexId: string;
+  /** Term and run of the lease of this host; those of no lease if it does not lead. */
+  leaseValues(): [term: number, run: string];
   /** Tells hosts apart. */
   hostId: string;
   /** Whether update times are those of `nowMicros`. Default: of the clock of the database, which all hosts share. */
@@ -72,7 +74,7 @@ export class PostgresEngine implements Engine {
     this.latest = new LatestReads(index);
     this.pages = new Pages(index, this.filters);
     this.pins = new Pins(index, this.writer, hostId);
-    this.fenced = new Fence(index, hostId);
+    this.fenced = new Fence(index, hostId, () => options.leaseValues());
   }
 
   async write(write: DocumentWrite): Promise<DocumentVersion | undefined> {

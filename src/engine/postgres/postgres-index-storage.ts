@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "pg";
 import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
 import { runInChild } from "../../io/child-process.js";
 import type {
   BuildRequest,
@@ -8,6 +10,7 @@ import type {
   GenerationRef,
   IndexIdentity,
   IndexStorage,
+  Lease,
   OpenIndexOptions,
   StoredGeneration,
 } from "../engine.js";
@@ -17,6 +20,7 @@ import type { PostgresAddress } from "./connect.js";
 import { inTransaction, withClient } from "./transaction.js";
 import { LiveIndex } from "./live-index.js";
 import { PostgresEngine, type PostgresEngineOptions } from "./postgres-engine.js";
+import { leads, notLeader } from "./state-files.js";
 import { databaseClock, dropGeneration, type Tables } from "./tables.js";
 
 /** Where an index is, and who opens it. */
@@ -25,8 +29,8 @@ export interface PostgresIndexOptions {
   tables: Tables;
   hostId: string;
   ownClock?: boolean;
-  /** The term in which this host leads; undefined while another one does. */
-  term(): number | undefined;
+  /** The lease of this host while it leads. */
+  lease(): Lease | undefined;
   /** Returns a random identifier. */
   randomId(): string;
 }
@@ -142,29 +146,38 @@ export class PostgresIndexStorage implements IndexStorage {
   async relabel(ref: GenerationRef, { lineage, parents }: IndexIdentity): Promise<void> {
     const { tables } = this.options;
     await this.use("Restoring", async (client) => {
-      await client.query(
-        `UPDATE ${tables.generation} SET lineage = $2, parents = $3 WHERE number = $1 AND idx = $4`,
-        [Number(ref), lineage, JSON.stringify(parents), this.id],
+      const { rowCount } = await client.query(
+        `UPDATE ${tables.generation} SET lineage = $4, parents = $5 WHERE number = $3 AND idx = $6
+           AND number <> (SELECT live FROM ${tables.idx} WHERE id = $6) AND ${leads(tables)}`,
+        [...this.leaseValues(), Number(ref), lineage, JSON.stringify(parents), this.id],
       );
+      if (rowCount !== 1) throw notLeader();
     });
   }
 
   async switchTo(ref: GenerationRef, minTimeMicros: number): Promise<Engine> {
-    const { tables, hostId, term } = this.options;
     const generation = Number(ref);
     const engine = await this.use("Restoring", (client) => this.engineOf(client, generation));
     try {
-      await this.use("Restoring", async (client) => {
+      await this.switchRow(generation, minTimeMicros);
+      return engine;
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+  }
+
+  private async switchRow(generation: number, minTimeMicros: number): Promise<void> {
+    const { tables, hostId } = this.options;
+    const attempt = (client: Client) =>
+      inTransaction(client, async () => {
         // Only the leader that fenced the index switches it, and only to a generation that is complete.
-        const { rowCount } = await inTransaction(client, () =>
-          client.query(
-            `WITH replaced AS (UPDATE ${tables.generation} SET was_live = true WHERE idx = $1 AND number = (SELECT live FROM ${tables.idx} WHERE id = $1))
-           UPDATE ${tables.idx} i SET previous = live, live = $2, last = greatest(last, $3), fence = NULL, fence_until = 0
-           WHERE id = $1 AND fence = $4 AND fence_until >= ${databaseClock} AND live <> $2
-             AND EXISTS (SELECT 1 FROM ${tables.generation} g WHERE g.number = $2 AND g.idx = i.id)
-             AND EXISTS (SELECT 1 FROM ${tables.lease} WHERE name = 'leader' AND term = $5 FOR SHARE)`,
-            [this.id, generation, minTimeMicros, hostId, term() ?? 0],
-          ),
+        const { rowCount } = await client.query(
+          `WITH replaced AS (UPDATE ${tables.generation} SET was_live = true WHERE idx = $3 AND number = (SELECT live FROM ${tables.idx} WHERE id = $3))
+           UPDATE ${tables.idx} i SET previous = live, live = $4, last = greatest(last, $5), fence = NULL, fence_until = 0
+           WHERE id = $3 AND fence = $6 AND fence_until >= ${databaseClock} AND live <> $4
+             AND EXISTS (SELECT 1 FROM ${tables.generation} g WHERE g.number = $4 AND g.idx = i.id) AND ${leads(tables)}`,
+          [...this.leaseValues(), this.id, generation, minTimeMicros, hostId],
         );
         if (rowCount !== 1)
           throw new HostError(
@@ -172,10 +185,41 @@ export class PostgresIndexStorage implements IndexStorage {
             `${this.index.link} was not switched: the restored generation is no longer in the database, the switch took longer than the fence, or another host leads. Nothing was changed. Restore again.`,
           );
       });
-      return engine;
-    } catch (error) {
-      await engine.close();
-      throw error;
+    try {
+      await this.use("Restoring", attempt);
+    } catch (thrown) {
+      const { reason } = HostError.from(thrown);
+      // The connection was lost during the commit, or the wait for a standby was cancelled.
+      if (reason !== "DATABASE_UNAVAILABLE" && reason !== "OUTCOME_UNKNOWN") throw thrown;
+      if (!(await this.isLive(generation))) throw thrown;
+    }
+  }
+
+  /** Looks whether a switch was committed: a commit of our own waits for a standby, which then has the switch too. OUTCOME_UNKNOWN. */
+  private async isLive(generation: number): Promise<boolean> {
+    const { tables } = this.options;
+    const giveUpAt = performance.now() + limits.databaseRetryMs;
+    for (;;) {
+      try {
+        return await this.use("Restoring", (client) =>
+          inTransaction(client, async () => {
+            // The lock of the row waits for a transaction under way.
+            const { rows } = await client.query<{ live: number }>(
+              `UPDATE ${tables.idx} SET last = last WHERE id = $1 RETURNING live`,
+              [this.id],
+            );
+            return rows[0]?.live === generation;
+          }),
+        );
+      } catch (cause) {
+        if (performance.now() > giveUpAt)
+          throw new HostError(
+            "OUTCOME_UNKNOWN",
+            `${this.index.link}: the connection was lost during the switch, and the database could not be asked since. Look at the documents before you restore again.`,
+            { cause },
+          );
+        await sleep(limits.databaseRetryMaxMs);
+      }
     }
   }
 
@@ -214,6 +258,7 @@ export class PostgresIndexStorage implements IndexStorage {
     const lineage = rows[0]?.lineage ?? "";
     const { link, nowMicros, retainedVersions, historyMicros } = this.index;
     const options: PostgresEngineOptions = {
+      leaseValues: () => this.leaseValues(),
       indexId: this.indexId,
       hostId,
       ownClock,
@@ -239,8 +284,16 @@ export class PostgresIndexStorage implements IndexStorage {
     });
   }
 
+  /** Of the lease, which has no such values if this host does not lead. */
+  private leaseValues(): [term: number, run: string] {
+    const { term = 0, run = "" } = this.options.lease() ?? {};
+    return [term, run];
+  }
+
   private use<T>(what: string, work: (client: Client) => Promise<T>): Promise<T> {
-    return withClient(this.options.address, `${what} ${this.index.link}`, work);
+    const { address } = this.options;
+    const deadlineMs = limits.databaseDeadlineMs;
+    return withClient(address, `${what} ${this.index.link}`, work, { deadlineMs });
   }
 }
 

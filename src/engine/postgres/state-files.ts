@@ -1,10 +1,9 @@
 import { basename, dirname } from "node:path";
 import type { Client } from "pg";
 import { HostError } from "../../errors.js";
-import { limits } from "../../limits.js";
 import type { FileStatus, FileSystem, OpenFile } from "../../io/file-system.js";
-import type { PostgresAddress } from "./connect.js";
-import { Lane } from "./lane.js";
+import type { Lease } from "../engine.js";
+import type { Lane } from "./lane.js";
 import { fromPostgres } from "./postgres-error.js";
 import type { Tables } from "./tables.js";
 
@@ -17,24 +16,17 @@ const access = { mode: 0o600, uid: 0, gid: 0 };
 
 /**
  * Small files in the database: what the leader knows of operations, policies and backups, for its successor. Only the
- * leader of the present term changes them (LEADER_UNAVAILABLE), so that one that lost its lease unnoticed overwrites nothing.
+ * leader changes them, while its lease lasts (LEADER_UNAVAILABLE), so that one that lost its lease unnoticed overwrites nothing.
  * A file becomes visible, and durable, when it is renamed. Directories are names, which need not be made.
  */
 export class StateFiles implements FileSystem {
-  private readonly lane: Lane;
   private readonly drafts = new Map<string, Draft>();
 
   constructor(
-    address: PostgresAddress,
+    private readonly lane: Lane,
     private readonly tables: Tables,
-    private readonly term: () => number | undefined,
-  ) {
-    this.lane = new Lane(address, { pipeline: true, deadlineMs: limits.databaseDeadlineMs });
-  }
-
-  close(): Promise<void> {
-    return this.lane.close();
-  }
+    private readonly lease: Lease,
+  ) {}
 
   create(path: string): Promise<OpenFile> {
     const draft = { content: Buffer.alloc(0) };
@@ -61,7 +53,7 @@ export class StateFiles implements FileSystem {
     const draft = this.drafts.get(from);
     if (!draft) return this.renameStored(from, to);
     await this.change(
-      `INSERT INTO ${this.tables.state} (path, content) SELECT $2, $3 WHERE ${this.leads}
+      `INSERT INTO ${this.tables.state} (path, content) SELECT $3, $4 WHERE ${leads(this.tables)}
        ON CONFLICT (path) DO UPDATE SET content = excluded.content`,
       [to, draft.content],
     );
@@ -72,9 +64,10 @@ export class StateFiles implements FileSystem {
     if (this.drafts.delete(path)) return;
     const stored = await this.status(path);
     if (stored)
-      await this.change(`DELETE FROM ${this.tables.state} WHERE path = $2 AND ${this.leads}`, [
-        path,
-      ]);
+      await this.change(
+        `DELETE FROM ${this.tables.state} WHERE path = $3 AND ${leads(this.tables)}`,
+        [path],
+      );
   }
 
   async list(path: string): Promise<string[]> {
@@ -132,22 +125,16 @@ export class StateFiles implements FileSystem {
 
   private async renameStored(from: string, to: string): Promise<void> {
     await this.change(
-      `WITH moved AS (DELETE FROM ${this.tables.state} WHERE path = $2 AND ${this.leads} RETURNING content)
-       INSERT INTO ${this.tables.state} (path, content) SELECT $3, content FROM moved
+      `WITH moved AS (DELETE FROM ${this.tables.state} WHERE path = $3 AND ${leads(this.tables)} RETURNING content)
+       INSERT INTO ${this.tables.state} (path, content) SELECT $4, content FROM moved
        ON CONFLICT (path) DO UPDATE SET content = excluded.content`,
       [from, to],
     );
   }
 
-  /** A condition for changes, whose first value is the term; it locks the lease until the change is committed. */
-  private get leads(): string {
-    return `EXISTS (SELECT 1 FROM ${this.tables.lease} WHERE name = 'leader' AND term = $1 FOR SHARE)`;
-  }
-
   private async change(text: string, values: readonly unknown[]): Promise<void> {
-    const term = this.term();
-    if (term === undefined) throw notLeader();
-    const { rowCount } = await this.use((client) => client.query(text, [term, ...values]));
+    const { term, run } = this.lease;
+    const { rowCount } = await this.use((client) => client.query(text, [term, run, ...values]));
     if (rowCount === 0) throw notLeader();
   }
 
@@ -209,8 +196,16 @@ const missing = (path: string) =>
 const notSupported = (path: string) =>
   new HostError("INTERNAL", `${path} is a file in the database, with which this cannot be done.`);
 
+/**
+ * A condition for changes of the leader, whose first values are its lease: the lock keeps another host from taking the
+ * lease until the change is committed, and beats from nothing.
+ */
+export const leads = ({ lease }: Tables) =>
+  `set_config('synchronous_commit', 'on', true) IS NOT NULL
+   AND EXISTS (SELECT 1 FROM ${lease} WHERE name = 'leader' AND term = $1 AND run = $2 FOR KEY SHARE)`;
+
 /** The error of what only the leader does. */
-const notLeader = () =>
+export const notLeader = () =>
   new HostError(
     "LEADER_UNAVAILABLE",
     "This host does not lead the hosts of its database at present. Nothing was changed. Try again.",

@@ -1,5 +1,6 @@
 import type { Client } from "pg";
 import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
 import type { Platform } from "../../io/platform.js";
 import type {
   BuildRequest,
@@ -10,6 +11,7 @@ import type {
   TemporaryIndex,
 } from "../engine.js";
 import { databaseName, type PostgresAddress } from "./connect.js";
+import { Lane } from "./lane.js";
 import { withClient } from "./transaction.js";
 import { PostgresMembership } from "./membership.js";
 import { PostgresIndexStorage } from "./postgres-index-storage.js";
@@ -41,7 +43,7 @@ const oldestServer = 150000;
 export class PostgresStorageEngine implements StorageEngine {
   private readonly tables: Tables;
   private prepared: Promise<PostgresMembership> | undefined;
-  private stateFiles: StateFiles | undefined;
+  private readonly stateLane: Lane;
   shared: SharedDatabase | undefined;
 
   constructor(
@@ -51,6 +53,10 @@ export class PostgresStorageEngine implements StorageEngine {
     private readonly temporary: Pick<StorageEngine, "openTemporary">,
   ) {
     this.tables = tablesOf(options.schema);
+    this.stateLane = new Lane(options.address, {
+      pipeline: true,
+      deadlineMs: limits.databaseDeadlineMs,
+    });
   }
 
   async openIndex(options: OpenIndexOptions): Promise<IndexStorage> {
@@ -58,7 +64,7 @@ export class PostgresStorageEngine implements StorageEngine {
     const { address, hostId, ownClock = false } = this.options;
     const { randomId } = this.platform;
     return PostgresIndexStorage.open(
-      { address, tables: this.tables, hostId, ownClock, randomId, term: () => membership.term() },
+      { address, tables: this.tables, hostId, ownClock, randomId, lease: () => membership.lease() },
       options,
     );
   }
@@ -69,7 +75,7 @@ export class PostgresStorageEngine implements StorageEngine {
 
   async close(): Promise<void> {
     const membership = await this.prepared?.catch(() => undefined);
-    await this.stateFiles?.close();
+    await this.stateLane.close();
     await membership?.leave();
   }
 
@@ -92,7 +98,7 @@ export class PostgresStorageEngine implements StorageEngine {
       name: databaseName(address),
       schema: tables.schema,
       membership,
-      stateFiles: (this.stateFiles = new StateFiles(address, tables, () => membership.term())),
+      stateFiles: (lease) => new StateFiles(this.stateLane, tables, lease),
       status: () => databaseStatus(address),
     };
     return membership;

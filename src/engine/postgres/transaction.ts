@@ -1,6 +1,7 @@
 import type { Client } from "pg";
 import { HostError } from "../../errors.js";
-import { connect, type PostgresAddress } from "./connect.js";
+import { limits } from "../../limits.js";
+import { connect, type ConnectOptions, type PostgresAddress } from "./connect.js";
 import { fromPostgres } from "./postgres-error.js";
 
 /** Runs work on a connection of its own. `what` names the activity in errors. */
@@ -8,10 +9,11 @@ export async function withClient<T>(
   address: PostgresAddress,
   what: string,
   work: (client: Client) => Promise<T>,
+  options: ConnectOptions = {},
 ): Promise<T> {
   let client: Client | undefined;
   try {
-    client = await connect(address);
+    client = await connect(address, options);
     return await work(client);
   } catch (thrown) {
     throw fromPostgres(thrown, what);
@@ -32,15 +34,21 @@ export interface Committed {
  */
 export async function commit(client: Client): Promise<Committed> {
   let notReplicated: string | undefined;
+  let isOutside = false;
   // The language of the message is that of the server.
   const notice = ({ code, message, detail }: Notice) => {
+    // There is no transaction: something ended it.
+    if (code === "25P01") isOutside = true;
     if (code === "01000") notReplicated = [message, detail].filter(Boolean).join(" ");
   };
   client.on("notice", notice);
   try {
     const { command } = await client.query("COMMIT");
-    if (command !== "COMMIT")
-      throw new HostError("INTERNAL", `The database answered a commit with ${command}.`);
+    if (command !== "COMMIT" || isOutside)
+      throw new HostError(
+        "INTERNAL",
+        `The database answered a commit with ${isOutside ? "no transaction" : command}.`,
+      );
     return notReplicated === undefined ? {} : { notReplicated };
   } finally {
     client.off("notice", notice);
@@ -62,14 +70,16 @@ export const maybeLost = (what: string, notReplicated: string) =>
 
 /**
  * Runs work as one transaction, durable when the promise resolves. `local`: on the primary alone, without waiting for a
- * standby.
+ * standby. `lockMs`: how long it waits for a lock.
  */
 export async function inTransaction<T>(
   client: Client,
   work: () => Promise<T>,
-  { local = false } = {},
+  { local = false, lockMs = limits.databaseLockMs }: { local?: boolean; lockMs?: number } = {},
 ): Promise<T> {
-  await client.query(`BEGIN; SET LOCAL synchronous_commit = ${local ? "local" : "on"}`);
+  await client.query(
+    `BEGIN; SET LOCAL synchronous_commit = ${local ? "local" : "on"}; SET LOCAL lock_timeout = ${lockMs}; SET LOCAL idle_in_transaction_session_timeout = ${limits.databaseIdleMs}`,
+  );
   try {
     const result = await work();
     const { notReplicated } = await commit(client);

@@ -70,6 +70,8 @@ export interface PostgresWriterOptions {
  */
 export class PostgresWriter {
   private readonly lane: Lane;
+  /** Settles with the last transaction. */
+  private before: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly index: LiveIndex,
@@ -107,7 +109,7 @@ export class PostgresWriter {
     const giveUpAt = performance.now() + limits.databaseRetryMs;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const ended = await this.lane.use((client) => this.attempt(client, count, work));
+        const ended = await this.alone((client) => this.attempt(client, count, work));
         if (ended === "switched") continue;
         if (!("lost" in ended) || (await this.isCommitted(what, ended, giveUpAt)))
           return ended.sent.result;
@@ -126,6 +128,13 @@ export class PostgresWriter {
 
   close(): Promise<void> {
     return this.lane.close();
+  }
+
+  /** Runs a transaction when those before have ended: statements of two on one connection would be of one. */
+  private alone<T>(transaction: (client: Client) => Promise<T>): Promise<T> {
+    const done = this.before.then(() => this.lane.use(transaction));
+    this.before = done.catch(() => {});
+    return done;
   }
 
   /** One attempt. Rejects with the error of the driver if nothing was committed. */
@@ -317,7 +326,7 @@ export class PostgresWriter {
     if (row === undefined) return false;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.lane.use(async (client) => {
+        return await this.alone(async (client) => {
           // The transaction ends, one way or the other, before its lock can be taken.
           await client.query(begin);
           await client.query(`UPDATE ${this.index.tables.idx} SET last = last WHERE id = $1`, [
