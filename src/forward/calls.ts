@@ -65,7 +65,7 @@ export class ForwardedCalls {
     return (next) => {
       const intercepted = interceptor(next);
       return (request) =>
-        isOfLeader(request.method) && targetOf(this.leader, request.header.get(forwardedBy))
+        isOfLeader(request.method) && this.answererOf(request.contextValues, request.header)
           ? next(request)
           : intercepted(request);
     };
