@@ -1,10 +1,20 @@
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../support/eventually.js";
+import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { havePostgres, startPostgres, type PostgresServer } from "../support/postgres-server.js";
 import { ask, serve } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
 /** A leader that stands still, as a machine that is suspended, and goes on when another one leads. */
+
+const leads = ({ host }: HostFixture) => {
+  try {
+    return host.operations.list(1) !== undefined;
+  } catch {
+    return false;
+  }
+};
 
 (havePostgres ? describe : describe.skip)("a leader that stood still", () => {
   let server: PostgresServer;
@@ -61,4 +71,42 @@ import { temporaryDirectory } from "../support/temporary-directory.js";
     await eventually(async () => (await create(a.url, "again")).status === 200);
     expect(await names(a.url)).toEqual([...expected, "again"].sort());
   }, 120_000);
+
+  test("ends its lead by its own clock while the database is away, and leads again", async () => {
+    const own = await startPostgres();
+    const fixture = await hostFixture({ postgres: { url: own.url } });
+    await fixture.backup("dir");
+    await own.kill();
+    await eventually(() => !leads(fixture));
+    await own.start();
+    await eventually(() => leads(fixture), { timeoutMs: 30_000 });
+    expect(fixture.host.operations.list(10).operations).toHaveLength(1);
+    await fixture.put("x", {});
+    await fixture.backup("dir");
+  }, 90_000);
+
+  test("a host that cannot do the work of the leader leaves it to another one", async () => {
+    const postgres = { url: server.url, schema: "unable" };
+    const first = await hostFixture({ postgres, id: "first" }, temporaryDirectory());
+    const root = temporaryDirectory();
+    // Its automatic backups would be among the files that it removes.
+    const unable = await hostFixture(
+      {
+        postgres,
+        id: "unable",
+        autoBackupDestination: join(root, "data", "temporary", "mine"),
+      },
+      root,
+    );
+    const able = await hostFixture({ postgres, id: "able" }, temporaryDirectory());
+    await able.stop();
+    await first.stop();
+    // It takes the lead, and fails.
+    await sleep(5000);
+    expect(leads(unable)).toBe(false);
+    await able.restart();
+    await eventually(() => leads(able), { timeoutMs: 30_000 });
+    await able.put("x", {});
+    expect(await unable.contents()).toEqual({ x: "{}" });
+  }, 90_000);
 });
