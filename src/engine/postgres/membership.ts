@@ -4,7 +4,7 @@ import { limits } from "../../limits.js";
 import type { Lease, Member, MemberAddresses, Membership } from "../engine.js";
 import type { PostgresAddress } from "./connect.js";
 import { Lane } from "./lane.js";
-import { fromPostgres } from "./postgres-error.js";
+import { fromPostgres, isLockTimeout } from "./postgres-error.js";
 import { databaseClock, type Tables } from "./tables.js";
 import { inTransaction } from "./transaction.js";
 
@@ -57,6 +57,7 @@ export class PostgresMembership implements Membership {
   private beating: Promise<void> = Promise.resolve();
   /** Whether a beat of the timer is under way: those of an outage must not wait for each other. */
   private ticking = false;
+  private isFailing = false;
   private left = false;
 
   private constructor(
@@ -138,18 +139,24 @@ export class PostgresMembership implements Membership {
         const begunMs = performance.now();
         try {
           await this.lane.use(async (client) => {
-            const term = await inTransaction(
+            // Signs of life do not wait for a standby that is away, nor long for anybody else.
+            const alone = { local: true, lockMs: limits.databaseBeatMs };
+            const standsBack = begunMs < this.standsBackUntilMs;
+            const renewed = await inTransaction(
               client,
               async () => {
                 await this.renew(client);
-                if (performance.now() < this.standsBackUntilMs) return this.release(client);
-                return (await this.renewLease(client)) ?? (await this.campaign(client));
+                return standsBack ? this.release(client) : this.renewLease(client);
               },
-              // Signs of life do not wait for a standby that is away, nor for anybody else.
-              { local: true, lockMs: limits.databaseBeatMs },
+              alone,
             );
+            const term =
+              renewed === undefined && !standsBack
+                ? await inTransaction(client, () => this.campaign(client), alone).catch(ifLocked)
+                : renewed;
             this.known = await this.look(client);
             this.leaseEndsMs = begunMs + limits.databaseLeaseMs - limits.databaseBeatMs;
+            this.isFailing = false;
             this.lead(term);
           });
         } catch (thrown) {
@@ -166,7 +173,11 @@ export class PostgresMembership implements Membership {
     if (this.ticking) return;
     this.ticking = true;
     void this.beat()
-      .catch(this.options.onBackgroundError)
+      .catch((error: unknown) => {
+        // Once for an outage.
+        if (!this.isFailing) this.options.onBackgroundError(error);
+        this.isFailing = true;
+      })
       .finally(() => (this.ticking = false));
   }
 
@@ -249,4 +260,10 @@ export class PostgresMembership implements Membership {
     this.currentTerm = term;
     this.listener();
   }
+}
+
+/** A change of the former leader is under way, which may wait for a standby: the next beat tries again. */
+function ifLocked(thrown: unknown): undefined {
+  if (!isLockTimeout(thrown)) throw thrown;
+  return undefined;
 }

@@ -39,6 +39,9 @@ export const isTableMissing = (thrown: unknown) => asServerError(thrown).code ==
 export const isPreparationLost = (thrown: unknown) =>
   ["26000", "42P05"].includes(asServerError(thrown).code ?? "");
 
+/** Whether a lock was not free within lock_timeout. */
+export const isLockTimeout = (thrown: unknown) => asServerError(thrown).code === "55P03";
+
 /** Whether a unique key is violated. */
 export const isDuplicate = (thrown: unknown) => asServerError(thrown).code === "23505";
 
