@@ -343,6 +343,8 @@ export const limits = {
   /** Time to connect to one address, to a result of a short statement, and until an idle connection is probed. */
   databaseConnectMs: 5_000,
   databaseDeadlineMs: 30_000,
+  /** PostgreSQL: how long the end of a connection is waited for. */
+  databaseHangUpMs: 1_000,
   databaseKeepAliveMs: 10_000,
   /** PostgreSQL: documents that one statement reads. */
   databaseReadBatch: 64,

@@ -6,7 +6,7 @@ import { HostError } from "../../errors.js";
 import { openSegment } from "../../segment/segment-file.js";
 import { logColumns, pruneColumns } from "../../segment/tables.js";
 import type { BuildResult, IndexIdentity, SegmentSource } from "../engine.js";
-import { connect, type PostgresAddress } from "./connect.js";
+import { connect, hangUp, type PostgresAddress } from "./connect.js";
 import { copyOf } from "./copy-format.js";
 import { generationIndexes, generationTables, tablesOf, type Tables } from "./tables.js";
 
@@ -61,7 +61,7 @@ export async function buildGeneration(
     await client.query("COMMIT");
     return counts;
   } finally {
-    await client.end().catch(() => {});
+    await hangUp(client);
   }
 }
 

@@ -5,7 +5,7 @@ import { limits } from "../../limits.js";
 import { logColumns } from "../../segment/tables.js";
 import { pruneChecksum } from "../../segment/row.js";
 import type { IndexCheck } from "../engine.js";
-import { connect, type PostgresAddress } from "./connect.js";
+import { connect, hangUp, type PostgresAddress } from "./connect.js";
 import { copiedRows, numberOf } from "./copy-format.js";
 import { tablesOf } from "./tables.js";
 
@@ -94,7 +94,7 @@ export async function checkGeneration(
       );
     if (problems.length === 0) return { records, bytes, documents, versions: records };
   } finally {
-    await client.end().catch(() => {});
+    await hangUp(client);
   }
   throw new HostError(
     "INDEX_DAMAGED",

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Client, ClientConfig } from "pg";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
@@ -94,12 +95,21 @@ export async function connect(
       );
     } catch (thrown) {
       if (!isConnectionLost(thrown)) {
-        await client.end().catch(() => {});
+        await hangUp(client);
         throw thrown;
       }
       failure = thrown;
     }
-    await client.end().catch(() => {});
+    await hangUp(client);
   }
   throw failure;
+}
+
+/** Ends a connection. One that failed may never say that it has ended. */
+export async function hangUp(client: Client): Promise<void> {
+  const said = new AbortController();
+  const goodbye = client.end().catch(() => {});
+  const patience = sleep(limits.databaseHangUpMs, undefined, { signal: said.signal, ref: false });
+  await Promise.race([goodbye, patience.catch(() => {})]);
+  said.abort();
 }

@@ -9,7 +9,7 @@ import { digestFile } from "../../segment/segment-file.js";
 import { createSegmentTables, logColumns, pruneColumns } from "../../segment/tables.js";
 import { partOf, statementBytes } from "../copy/export-parts.js";
 import type { SegmentContent } from "../engine.js";
-import { connect, type PostgresAddress } from "./connect.js";
+import { connect, hangUp, type PostgresAddress } from "./connect.js";
 import { copiedRows, numberOf } from "./copy-format.js";
 import { tablesOf } from "./tables.js";
 
@@ -92,7 +92,7 @@ export async function exportSegment(
       prunes = pruned.rows.length;
     } finally {
       // A COPY that was cancelled is not read to its end.
-      await client.end().catch(() => {});
+      await hangUp(client);
     }
   } finally {
     db.close();

@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { HostError } from "../../errors.js";
-import { connect, type ConnectOptions, type PostgresAddress } from "./connect.js";
+import { connect, hangUp, type ConnectOptions, type PostgresAddress } from "./connect.js";
 import { isConnectionLost, isStandby } from "./postgres-error.js";
 
 /** One connection that is opened when it is first used, and again after it was lost. */
@@ -34,14 +34,14 @@ export class Lane {
   async close(): Promise<void> {
     this.closed = true;
     const client = await this.opened?.catch(() => undefined);
-    await client?.end().catch(() => {});
+    if (client) await hangUp(client);
   }
 
   private async drop(lost: Promise<Client>): Promise<void> {
     if (this.opened === lost) this.opened = undefined;
     const client = await lost.catch(() => undefined);
     // Not waited for: a connection that is cut may never say goodbye.
-    client?.end().catch(() => {});
+    if (client) void hangUp(client);
   }
 }
 

@@ -70,6 +70,12 @@ export function fromPostgres(thrown: unknown, what: string): HostError {
       `${what} failed: the database is overloaded (${message}). Nothing was changed. Try again.`,
       { metadata: { retryAfterSeconds: "1" }, cause: thrown },
     );
+  if (/^(SELF_SIGNED|UNABLE_TO|CERT_|DEPTH_ZERO|ERR_TLS|ERR_SSL)/.test(code))
+    return new HostError(
+      "CONFIGURATION_INVALID",
+      `${what} failed: the certificates of this host and the database do not match (${code}). Check --postgres-ca-file, the names in the certificate of the server, and --postgres-cert-file.`,
+      { cause: thrown },
+    );
   if (/^(28|3D|42501)/.test(code))
     return new HostError(
       "CONFIGURATION_INVALID",

@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import { connect, type ConnectOptions, type PostgresAddress } from "./connect.js";
+import { connect, hangUp, type ConnectOptions, type PostgresAddress } from "./connect.js";
 import { fromPostgres } from "./postgres-error.js";
 
 /** Runs work on a connection of its own. `what` names the activity in errors. */
@@ -18,7 +18,7 @@ export async function withClient<T>(
   } catch (thrown) {
     throw fromPostgres(thrown, what);
   } finally {
-    await client?.end().catch(() => {});
+    if (client) await hangUp(client);
   }
 }
 
