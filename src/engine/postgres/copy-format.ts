@@ -7,7 +7,7 @@ const signature = Buffer.from("PGCOPY\n\xff\r\n\0", "latin1");
 const header = Buffer.concat([signature, Buffer.alloc(8)]);
 const trailer = Buffer.from([0xff, 0xff]);
 
-/** Yields the fields of each row of a binary COPY. The buffers are valid until the next row is asked for. */
+/** Yields the fields of each row of a binary COPY, as parts of the chunks. */
 export async function* copiedRows(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer[]> {
   let rest: Buffer = Buffer.alloc(0);
   let headerRead = false;

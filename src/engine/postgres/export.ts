@@ -25,7 +25,8 @@ export interface PostgresExportTask {
   lastMicros: number;
 }
 
-type SegmentRow = [number, string, number, string, string, string, number, number, string];
+/** Texts as the bytes of UTF-8, which SQLite takes as they are. */
+type SegmentRow = [number, Buffer, number, Buffer, Buffer, Buffer, number, number, Buffer];
 
 /** Bytes between two syncs: a single sync at the end would delay the syncs of others. */
 const syncEveryBytes = 4 * 1024 * 1024;
@@ -50,7 +51,10 @@ export async function exportSegment(
     db.pragma("journal_mode = OFF");
     db.pragma("synchronous = OFF");
     db.pragma("cache_size = -4096");
-    const insert = db.prepare(`INSERT INTO log (${logColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    const text = "CAST(? AS TEXT)";
+    const insert = db.prepare(
+      `INSERT INTO log (${logColumns}) VALUES (?, ${text}, ?, ${text}, ${text}, ${text}, ?, ?, ${text})`,
+    );
     const add = db.transaction((rows: SegmentRow[]) => {
       for (const row of rows) insert.run(...row);
     });
@@ -147,13 +151,13 @@ function rowOf(fields: Buffer[]): SegmentRow {
     );
   return [
     numberOf(time),
-    link.toString("utf8"),
+    link,
     numberOf(version),
-    action.toString("latin1"),
-    kind.toString("utf8"),
-    owner.toString("utf8"),
+    action,
+    kind,
+    owner,
     numberOf(expires),
     numberOf(crc),
-    body.toString("utf8"),
+    body,
   ];
 }
