@@ -44,7 +44,8 @@ export async function startLocalStore(root: string): Promise<LocalStore | undefi
   return { endpoint: `http://127.0.0.1:${port}`, port, bucket, stop };
 }
 
-async function freePort(): Promise<number> {
+/** A port of loopback that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await new Promise((listening) => server.once("listening", listening));
   const { port } = server.address() as AddressInfo;

@@ -1,6 +1,6 @@
 import { limits } from "../../limits.js";
 import type { LiveIndex } from "./live-index.js";
-import { leads, notLeader } from "./state-files.js";
+import { leads, notLeader } from "./lease.js";
 import { databaseClock } from "./tables.js";
 
 /**

@@ -20,7 +20,7 @@ import type { PostgresAddress } from "./connect.js";
 import { inTransaction, withClient } from "./transaction.js";
 import { LiveIndex } from "./live-index.js";
 import { PostgresEngine, type PostgresEngineOptions } from "./postgres-engine.js";
-import { leads, notLeader } from "./state-files.js";
+import { leads, notLeader } from "./lease.js";
 import { databaseClock, dropGeneration, type Tables } from "./tables.js";
 
 /** Where an index is, and who opens it. */

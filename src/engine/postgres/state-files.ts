@@ -4,6 +4,7 @@ import { HostError } from "../../errors.js";
 import type { FileStatus, FileSystem, OpenFile } from "../../io/file-system.js";
 import type { Lease } from "../engine.js";
 import type { Lane } from "./lane.js";
+import { leads, notLeader } from "./lease.js";
 import { fromPostgres } from "./postgres-error.js";
 import type { Tables } from "./tables.js";
 
@@ -195,19 +196,3 @@ const missing = (path: string) =>
 
 const notSupported = (path: string) =>
   new HostError("INTERNAL", `${path} is a file in the database, with which this cannot be done.`);
-
-/**
- * A condition for changes of the leader, whose first values are its lease: the lock keeps another host from taking the
- * lease until the change is committed, and beats from nothing.
- */
-export const leads = ({ lease }: Tables) =>
-  `set_config('synchronous_commit', 'on', true) IS NOT NULL
-   AND EXISTS (SELECT 1 FROM ${lease} WHERE name = 'leader' AND term = $1 AND run = $2 FOR KEY SHARE)`;
-
-/** The error of what only the leader does. */
-export const notLeader = () =>
-  new HostError(
-    "LEADER_UNAVAILABLE",
-    "This host does not lead the hosts of its database at present. Nothing was changed. Try again.",
-    { metadata: { retryAfterSeconds: "1" } },
-  );

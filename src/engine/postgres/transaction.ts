@@ -68,6 +68,16 @@ export const maybeLost = (what: string, notReplicated: string) =>
     `${what}: the primary has it, and its standby may not: ${notReplicated} Check the replication.`,
   );
 
+/** How a transaction begins: a host that vanished must not hold its locks for long. See inTransaction. */
+export const begin = ({ local = false, lockMs = limits.databaseLockMs }: TransactionOptions = {}) =>
+  `BEGIN; SET LOCAL synchronous_commit = ${local ? "local" : "on"}; SET LOCAL lock_timeout = ${lockMs}; SET LOCAL idle_in_transaction_session_timeout = ${limits.databaseIdleMs}`;
+
+/** See inTransaction. */
+interface TransactionOptions {
+  local?: boolean;
+  lockMs?: number;
+}
+
 /**
  * Runs work as one transaction, durable when the promise resolves. `local`: on the primary alone, without waiting for a
  * standby. `lockMs`: how long it waits for a lock.
@@ -75,15 +85,13 @@ export const maybeLost = (what: string, notReplicated: string) =>
 export async function inTransaction<T>(
   client: Client,
   work: () => Promise<T>,
-  { local = false, lockMs = limits.databaseLockMs }: { local?: boolean; lockMs?: number } = {},
+  options: TransactionOptions = {},
 ): Promise<T> {
-  await client.query(
-    `BEGIN; SET LOCAL synchronous_commit = ${local ? "local" : "on"}; SET LOCAL lock_timeout = ${lockMs}; SET LOCAL idle_in_transaction_session_timeout = ${limits.databaseIdleMs}`,
-  );
+  await client.query(begin(options));
   try {
     const result = await work();
     const { notReplicated } = await commit(client);
-    if (notReplicated !== undefined && !local) throw maybeLost("A change", notReplicated);
+    if (notReplicated !== undefined && !options.local) throw maybeLost("A change", notReplicated);
     return result;
   } catch (thrown) {
     await client.query("ROLLBACK").catch(() => {});

@@ -11,7 +11,7 @@ import { Lane } from "./lane.js";
 import type { LiveIndex } from "./live-index.js";
 import { fromPostgres, isConflict, isConnectionLost, isStandby } from "./postgres-error.js";
 import { databaseClock } from "./tables.js";
-import { commit, maybeLost } from "./transaction.js";
+import { begin, commit, maybeLost } from "./transaction.js";
 
 /** The latest version of a document, as the writer reads it. */
 interface Head {
@@ -52,9 +52,6 @@ type Attempt<T> =
   | "switched"
   /** The connection was lost during the commit. */
   | { sent: Sent<T>; generation: number; lost: unknown };
-
-/** How transactions begin: a host that vanished must not hold its locks for long. */
-const begin = `BEGIN; SET LOCAL lock_timeout = ${limits.databaseLockMs}; SET LOCAL idle_in_transaction_session_timeout = ${limits.databaseIdleMs}; SET LOCAL synchronous_commit = on`;
 
 /** Options of a PostgresWriter. */
 export interface PostgresWriterOptions {
@@ -144,7 +141,7 @@ export class PostgresWriter {
     work: Parameters<typeof this.underLock<T>>[2],
   ): Promise<Attempt<T>> {
     const { generation } = this.index;
-    const begun = client.query(begin);
+    const begun = client.query(begin());
     const locked = this.lock(client, generation, count);
     try {
       const [, sent] = await both(begun, work(client, generation, locked));
@@ -328,7 +325,7 @@ export class PostgresWriter {
       try {
         return await this.alone(async (client) => {
           // The transaction ends, one way or the other, before its lock can be taken.
-          await client.query(begin);
+          await client.query(begin());
           await client.query(`UPDATE ${this.index.tables.idx} SET last = last WHERE id = $1`, [
             this.index.id,
           ]);
