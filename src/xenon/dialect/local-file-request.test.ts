@@ -43,6 +43,7 @@ test.each([
   ],
   ["one byte, end counted in", "bytes 4-4/5", 1, { start: 4, total: 5, lengths: [1] }],
   ["one byte, end counted out", "bytes 4-5/5", 1, { start: 4, total: 5, lengths: [1] }],
+  ["Xenon's empty part after the end", "bytes 20-20/20", 0, { start: 20, total: 20, lengths: [0] }],
   ["an empty file", "bytes 0-0/0", 0, { start: 0, total: 0, lengths: [0] }],
   [
     "more than 4 GiB",
@@ -80,6 +81,8 @@ test.each([
   ["several ranges", "bytes 0-4,6-8/20", 8],
   ["numbers that no number holds", "bytes 0-4/99999999999999999999", 5],
   ["no bytes at all", "bytes 3-3/20", 0],
+  ["bytes after the end", "bytes 20-20/20", 1],
+  ["an undeclared number of bytes after the end", "bytes 20-20/20", undefined],
   ["fractions", "bytes 0-4.5/20", 5],
 ])("rejects %s", (_, range, length) => {
   expect(() => at(range, length)).toThrow(expect.objectContaining({ reason: "REQUEST_INVALID" }));

@@ -97,6 +97,8 @@ function parseRange(header: string, length: number | undefined): UploadRange {
   const [start, end, total] = [Number(first), Number(last), Number(whole)];
   if (end < start) throw wrong("ends before it starts");
   if (start > total || end > total) throw wrong("exceeds its total");
+  // A Xenon whose last part is answered before earlier ones sends an empty part after the end.
+  if (start === total && length === 0) return { start, total, lengths: [0] };
   // LAST is exclusive in Xenon and inclusive in RFC 9110.
   const lengths = [end - start, end - start + 1].filter(
     (one) => start + one <= total && (one > 0 || total === 0),

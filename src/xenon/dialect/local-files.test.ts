@@ -388,6 +388,23 @@ describe("an upload", () => {
     }
   });
 
+  test("accepts an empty part after the end before, during and after an upload, without effect", async () => {
+    await create("up");
+    const empty = async () => expect((await put("up", "bytes 9-9/9", "")).status).toBe(200);
+    await empty();
+    await put("up", "bytes 4-9/9", "whole");
+    await empty();
+    expect(json((await get("up")).text)).toMatchObject({ complete: false });
+    await put("up", "bytes 0-4/9", "half");
+    await empty();
+    expect(read("up")).toBe("halfwhole");
+    expect(json((await get("up")).text)).toMatchObject({ complete: true, totalBytes: 9 });
+    expect(leftovers()).toEqual([]);
+    await files.host.call("PATCH", "/local-files/up", { writeFinished: true });
+    expect((await put("up", "bytes 9-9/9", "")).status).toBe(400);
+    expect((await put("none", "bytes 9-9/9", "")).status).toBe(404);
+  });
+
   test("without bytes creates an empty file", async () => {
     await create("up");
     expect((await put("up", "bytes 0-0/0", "")).status).toBe(200);

@@ -66,6 +66,7 @@ export class Incoming {
     open: (signal: AbortSignal) => AsyncIterable<Buffer>,
     signal: AbortSignal,
   ): Promise<void> {
+    if (isAfterEnd(range)) return requireWritable(entry);
     const { upload, slot } = await this.waitForSlot(entry, range);
     try {
       await upload.receive(slot, open(AbortSignal.any([signal, slot.signal])));
@@ -118,12 +119,7 @@ export class Incoming {
    * undefined while an upload is being published.
    */
   private async assign(entry: Entry, range: UploadRange): Promise<Assigned | undefined> {
-    if (entry.record.action === "DELETE")
-      throw new HostError("DOCUMENT_NOT_FOUND", `Service not found: ${entry.record.link}`, {
-        metadata: { link: entry.record.link },
-      });
-    if (entry.record.writeFinished)
-      throw new HostError("REQUEST_INVALID", "writeFinished is set to true");
+    requireWritable(entry);
     if (entry.upload?.complete && !entry.upload.repeats) return undefined;
     if (entry.upload) await this.dropUnless(entry, entry.upload, range);
     const upload = (entry.upload ??= await this.begin(entry, range));
@@ -274,6 +270,17 @@ export class Incoming {
   private isOurs(path: string, published: string | undefined): (version: string) => boolean {
     return (version) => version === published || this.options.publishedFiles.has(path, version);
   }
+}
+
+/** Returns whether a part is empty and follows the last byte: it neither starts nor ends an upload. */
+function isAfterEnd(range: UploadRange): boolean {
+  return "start" in range && range.start > 0 && range.start === range.total;
+}
+
+function requireWritable({ record: { link, action, writeFinished } }: Entry): void {
+  if (action === "DELETE")
+    throw new HostError("DOCUMENT_NOT_FOUND", `Service not found: ${link}`, { metadata: { link } });
+  if (writeFinished) throw new HostError("REQUEST_INVALID", "writeFinished is set to true");
 }
 
 function directoryOf(path: string): string {
