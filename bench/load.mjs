@@ -1,12 +1,12 @@
 // Posts documents over so many kept connections, by hand-made requests: the client must cost less than the server.
 // Arguments: port, count or 0 with milliseconds, connections, bytes, first name, pause in ms, requests per second or 0 for as
-// many as it takes: then latencies count from when a request was due. Prints rate and latencies as JSON.
+// many as it takes: then latencies count from when a request was due; documents that are there, which it gets instead.
+// Prints rate and latencies as JSON.
 import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
 
-const [port, count, durationMs, connections, bytes, firstName, pauseMs, rate = 0] = process.argv
-  .slice(2)
-  .map(Number);
+const [port, count, durationMs, connections, bytes, firstName, pauseMs, rate = 0, there = 0] =
+  process.argv.slice(2).map(Number);
 const latencies = [];
 let next = firstName;
 const end = durationMs > 0 ? performance.now() + durationMs : Infinity;
@@ -14,6 +14,7 @@ const last = durationMs > 0 ? Infinity : firstName + count;
 
 function request() {
   const name = next++;
+  if (there > 0) return `GET /bench/d${name % there} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
   const pad = randomBytes(Math.max(1, Math.floor((bytes - 60) / 2))).toString("hex");
   const body = JSON.stringify({ documentSelfLink: `d${name}`, name: `n${name}`, pad });
   return `POST /bench HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;

@@ -87,7 +87,11 @@ async function writeBare() {
   const log = t(`log_${generation}`);
   let n = 0;
   const batch = async () => {
-    const names = Array.from({ length: writers }, () => `/bench/bare-${process.pid}-${(n += 1)}`);
+    // The same places in the index as those of writeEngine.
+    const names = Array.from(
+      { length: writers },
+      (_, caller) => `/bench/bare-${process.pid}-${caller}-${(n += 1)}`,
+    );
     const begun = client.query("BEGIN; SET LOCAL synchronous_commit = on");
     const locked = client.query({
       name: "lock",

@@ -4,12 +4,14 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { freePort } from "./local-store.js";
+import { load, serve, type Served } from "./process-tools.js";
 import { median, ms, row } from "./table.js";
 
 const here = import.meta.dirname ?? __dirname;
 const seconds = 4;
 const rounds = 3;
-const documents = 100_000;
+const documents = 500_000;
+const documentsRead = 20_000;
 
 /** The PostgreSQL engine against bare SQL of the same shape, and against the SQLite engine. */
 export async function benchPostgres(root: string): Promise<void> {
@@ -67,6 +69,29 @@ export async function benchPostgres(root: string): Promise<void> {
       "",
     );
     await compare("PostgreSQL: reads by key, 32 at a time", "read-engine", "read-bare", ">= 0.8");
+    const throughHttp = await Promise.all([
+      serve(
+        "host-process.mjs",
+        join(root, "postgres-http"),
+        JSON.stringify({ postgres: { url: server.url, schema: "bench_http" } }),
+      ),
+      serve("host-process.mjs", join(root, "sqlite-http")),
+    ]);
+    for (const { port } of throughHttp) await load(port, { count: documentsRead, bytes: 490 });
+    const gets: [number, number][] = [];
+    const get = async ({ port }: Served) =>
+      (await load(port, { durationMs: seconds * 1000, bytes: 490, there: documentsRead }))
+        .perSecond;
+    for (let round = 0; round < rounds; round += 1)
+      gets.push([await get(throughHttp[0]), await get(throughHttp[1])]);
+    for (const host of throughHttp) await host.close();
+    row(
+      "PostgreSQL: the same through HTTP",
+      `${median(gets.map(([one]) => one)).toFixed(0)}/s`,
+      `host on SQLite ${median(gets.map(([, two]) => two)).toFixed(0)}/s`,
+      median(gets.map(([one, two]) => one / two)),
+      "",
+    );
     interface Bulk {
       baseMs: number;
       buildMs: number;

@@ -59,6 +59,8 @@ export async function load(
     first?: number;
     pauseMs?: number;
     rate?: number;
+    /** Documents that are there, which it gets in place of posting others. */
+    there?: number;
   },
 ): Promise<LoadResult> {
   const {
@@ -69,8 +71,11 @@ export async function load(
     first = 0,
     pauseMs = 0,
     rate = 0,
+    there = 0,
   } = options;
-  const args = [port, count, durationMs, connections, bytes, first, pauseMs, rate].map(String);
+  const args = [port, count, durationMs, connections, bytes, first, pauseMs, rate, there].map(
+    String,
+  );
   const { stdout } = await promisify(execFile)(process.execPath, [join(here, "load.mjs"), ...args]);
   return JSON.parse(stdout) as LoadResult;
 }

@@ -60,6 +60,9 @@ export const checkedColumns = `${logRowColumns}, crc`;
 /** A row of `log` with its checksum. */
 export type CheckedRow = [...LogRow, crc: number];
 
+/** Returns a row with its checksum. */
+export const withChecksum = (row: LogRow): CheckedRow => [...row, logChecksum(row)];
+
 /** Like checkedVersion, for a row that was selected with `checkedColumns`. */
 export const checkedRow = (row: CheckedRow) => checkedVersion(row.slice(0, -1) as LogRow, row[8]);
 

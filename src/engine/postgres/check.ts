@@ -6,7 +6,7 @@ import { logColumns } from "../../segment/tables.js";
 import { pruneChecksum } from "../../segment/row.js";
 import type { IndexCheck } from "../engine.js";
 import { connect, hangUp, type PostgresAddress } from "./connect.js";
-import { copiedRows, numberOf } from "./copy-format.js";
+import { copiedRows, type CopiedRow } from "./copy-format.js";
 import { tablesOf } from "./tables.js";
 
 /** A generation to check. */
@@ -17,10 +17,6 @@ export interface PostgresCheckTask {
   /** Names the index in errors. */
   name: string;
 }
-
-/** The fields of a row in the order of the text of its checksum, by their places in logColumns; numbers first. */
-const checksumOrder = [0, 1, 2, 3, 4, 5, 6, 8] as const;
-const numbers: readonly number[] = [0, 2, 6];
 
 /**
  * Compares the checksum of each version and compaction of a generation, and the counts, in one state of it.
@@ -55,25 +51,19 @@ export async function checkGeneration(
         ),
       ),
     );
-    for await (const fields of rows) {
-      const text = checksumOrder
-        .map((at) => {
-          const field = fields[at] ?? Buffer.alloc(0);
-          return numbers.includes(at) ? String(numberOf(field)) : field.toString("utf8");
-        })
-        .join("\n");
-      const next = fields[1]?.toString("utf8") ?? "";
-      if (crc32(text) !== numberOf(fields[7] ?? Buffer.alloc(8)))
-        note(
-          `version ${numberOf(fields[2] ?? Buffer.alloc(8))} of ${JSON.stringify(next)} does not match its checksum`,
-        );
-      if (next !== link && link !== undefined && isLive) documents += 1;
-      link = next;
-      isLive = fields[3]?.toString("latin1") !== "DELETE";
-      bytes += text.length;
-      records += 1;
-      if (records % limits.scanRows === 0) onRows(records);
-    }
+    for await (const part of rows)
+      for (const row of part) {
+        const text = checksumText(row);
+        const next = row[1].toString("utf8");
+        if (crc32(text) !== row[7])
+          note(`version ${row[2]} of ${JSON.stringify(next)} does not match its checksum`);
+        if (next !== link && link !== undefined && isLive) documents += 1;
+        link = next;
+        isLive = row[3].toString("latin1") !== "DELETE";
+        bytes += text.length;
+        records += 1;
+        if (records % limits.scanRows === 0) onRows(records);
+      }
     if (isLive) documents += 1;
     const { rows: pruned } = await client.query<{
       link: string;
@@ -101,4 +91,21 @@ export async function checkGeneration(
     `The index ${name} is damaged: ${problems.join("; ")}. Restore the newest backup that passes a full verification.`,
     { metadata: { problems: String(problems.length) } },
   );
+}
+
+/** Returns the text that the checksum of a version covers. */
+function checksumText([
+  time,
+  link,
+  version,
+  action,
+  kind,
+  owner,
+  expires,
+  ,
+  body,
+]: CopiedRow): string {
+  return [time, link, version, action, kind, owner, expires, body]
+    .map((field) => (typeof field === "number" ? String(field) : field.toString("utf8")))
+    .join("\n");
 }

@@ -7,10 +7,29 @@ const signature = Buffer.from("PGCOPY\n\xff\r\n\0", "latin1");
 const header = Buffer.concat([signature, Buffer.alloc(8)]);
 const trailer = Buffer.from([0xff, 0xff]);
 
-/** Yields the fields of each row of a binary COPY, as parts of the chunks. */
-export async function* copiedRows(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer[]> {
+/** A row of the log as COPY sends it, in the order of logColumns; texts as their bytes in UTF-8. */
+export type CopiedRow = [
+  time: number,
+  link: Buffer,
+  version: number,
+  action: Buffer,
+  kind: Buffer,
+  owner: Buffer,
+  expires: number,
+  crc: number,
+  body: Buffer,
+];
+
+const fieldsOfRow = 9;
+const isNumber = [true, false, true, false, false, false, true, true, false];
+/** Texts up to this length are compared with those of the row before, which mostly are the same. */
+const comparedBytes = 256;
+
+/** Yields the rows of a binary COPY of logColumns, those of a chunk together. Their texts are parts of the chunks. */
+export async function* copiedRows(chunks: AsyncIterable<Buffer>): AsyncGenerator<CopiedRow[]> {
   let rest: Buffer = Buffer.alloc(0);
   let headerRead = false;
+  let last: CopiedRow | undefined;
   for await (const chunk of chunks) {
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     if (rest.length > 2 * limits.documentBytes + chunk.length)
@@ -22,39 +41,68 @@ export async function* copiedRows(chunks: AsyncIterable<Buffer>): AsyncGenerator
       at = header.length + rest.readInt32BE(signature.length + 4);
       headerRead = true;
     }
+    const rows: CopiedRow[] = [];
     for (;;) {
-      const row = rowAt(rest, at);
-      if (row === undefined) break;
-      if (row === "end") return;
-      at = row.end;
-      yield row.fields;
+      const end = endOfRow(rest, at);
+      if (end === undefined) break;
+      if (end === "trailer") {
+        yield rows;
+        return;
+      }
+      last = rowAt(rest, at, last);
+      rows.push(last);
+      at = end;
     }
     rest = rest.subarray(at);
+    yield rows;
   }
   throw unreadable("it ended early");
 }
 
-/** Returns the row at a position; undefined if it is not complete. */
-function rowAt(
-  bytes: Buffer,
-  start: number,
-): { fields: Buffer[]; end: number } | "end" | undefined {
+/** Returns the end of the row at a position; undefined if the row is not complete. */
+function endOfRow(bytes: Buffer, start: number): number | "trailer" | undefined {
   let at = start;
   if (at + 2 > bytes.length) return undefined;
   const count = bytes.readInt16BE(at);
-  if (count < 0) return "end";
+  if (count < 0) return "trailer";
+  if (count !== fieldsOfRow) throw unreadable("a row has other columns");
   at += 2;
-  const fields: Buffer[] = [];
-  for (let i = 0; i < count; i += 1) {
+  for (let field = 0; field < fieldsOfRow; field += 1) {
     if (at + 4 > bytes.length) return undefined;
     const length = bytes.readInt32BE(at);
-    at += 4;
     if (length < 0) throw unreadable("a field is null");
-    if (at + length > bytes.length) return undefined;
-    fields.push(bytes.subarray(at, at + length));
-    at += length;
+    if (isNumber[field] && length !== 8) throw unreadable("a number has another length");
+    at += 4 + length;
   }
-  return { fields, end: at };
+  return at > bytes.length ? undefined : at;
+}
+
+/** Reads the complete row at a position. */
+function rowAt(bytes: Buffer, start: number, last: CopiedRow | undefined): CopiedRow {
+  let at = start + 2;
+  const number = () => {
+    at += 12;
+    return bytes.readInt32BE(at - 8) * 2 ** 32 + bytes.readUInt32BE(at - 4);
+  };
+  const text = (before: Buffer | undefined) => {
+    const from = at + 4;
+    const length = bytes.readInt32BE(at);
+    at = from + length;
+    const isSame =
+      before?.length === length && length <= comparedBytes && before.compare(bytes, from, at) === 0;
+    return isSame ? before : bytes.subarray(from, at);
+  };
+  return [
+    number(),
+    text(last?.[1]),
+    number(),
+    text(last?.[3]),
+    text(last?.[4]),
+    text(last?.[5]),
+    number(),
+    number(),
+    text(undefined),
+  ];
 }
 
 const unreadable = (problem: string) =>
@@ -100,6 +148,3 @@ function encodeRow(row: readonly (number | string)[]): Buffer {
   }
   return bytes;
 }
-
-/** Returns a number of 8 bytes, which is below 2^53. */
-export const numberOf = (field: Buffer) => field.readInt32BE(0) * 2 ** 32 + field.readUInt32BE(4);

@@ -10,7 +10,7 @@ import { createSegmentTables, logColumns, pruneColumns } from "../../segment/tab
 import { partOf, statementBytes } from "../copy/export-parts.js";
 import type { SegmentContent } from "../engine.js";
 import { connect, hangUp, type PostgresAddress } from "./connect.js";
-import { copiedRows, numberOf } from "./copy-format.js";
+import { copiedRows, type CopiedRow } from "./copy-format.js";
 import { tablesOf } from "./tables.js";
 
 /** A range of the log to copy into a segment. */
@@ -25,8 +25,7 @@ export interface PostgresExportTask {
   lastMicros: number;
 }
 
-/** Texts as the bytes of UTF-8, which SQLite takes as they are. */
-type SegmentRow = [number, Buffer, number, Buffer, Buffer, Buffer, number, number, Buffer];
+const rowsPerInsert = 8;
 
 /** Bytes between two syncs: a single sync at the end would delay the syncs of others. */
 const syncEveryBytes = 4 * 1024 * 1024;
@@ -51,14 +50,9 @@ export async function exportSegment(
     db.pragma("journal_mode = OFF");
     db.pragma("synchronous = OFF");
     db.pragma("cache_size = -4096");
-    const text = "CAST(? AS TEXT)";
-    const insert = db.prepare(
-      `INSERT INTO log (${logColumns}) VALUES (?, ${text}, ?, ${text}, ${text}, ${text}, ?, ?, ${text})`,
-    );
-    const add = db.transaction((rows: SegmentRow[]) => {
-      for (const row of rows) insert.run(...row);
-    });
-    const write = (rows: SegmentRow[], bytes: number) => {
+    const insert = insertInto(db);
+    const add = db.transaction(insert);
+    const write = (rows: CopiedRow[], bytes: number) => {
       add(rows);
       records += rows.length;
       unsynced += bytes;
@@ -114,50 +108,44 @@ export async function exportSegment(
   };
 }
 
-/** Passes the rows on in the parts in which the SQLite engine commits them. */
-async function inParts(
-  rows: AsyncIterable<Buffer[]>,
-  write: (rows: SegmentRow[], bytes: number) => void,
-): Promise<void> {
-  let waiting: { row: SegmentRow; bytes: number }[] = [];
-  let bytes = 0;
-  const flush = () => {
-    const count = partOf(waiting.map((one) => one.bytes));
-    const part = waiting.slice(0, count);
-    waiting = waiting.slice(count);
-    const size = part.reduce((sum, one) => sum + one.bytes, 0);
-    bytes -= size;
-    write(
-      part.map(({ row }) => row),
-      size,
+/** Returns a function that inserts rows, many with one statement, which takes two thirds of the time. */
+function insertInto(db: Database.Database): (rows: CopiedRow[]) => void {
+  // SQLite takes the bytes of a text as they are.
+  const text = "CAST(? AS TEXT)";
+  const values = `(?, ${text}, ?, ${text}, ${text}, ${text}, ?, ?, ${text})`;
+  const of = (rows: number) =>
+    db.prepare<unknown[]>(
+      `INSERT INTO log (${logColumns}) VALUES ${Array.from({ length: rows }, () => values).join()}`,
     );
+  const [one, many] = [of(1), of(rowsPerInsert)];
+  return (rows) => {
+    let at = 0;
+    for (; at + rowsPerInsert <= rows.length; at += rowsPerInsert)
+      many.run(rows.slice(at, at + rowsPerInsert).flat());
+    for (const row of rows.slice(at)) one.run(row);
   };
-  for await (const fields of rows) {
-    const row = rowOf(fields);
-    const size = fields[8]?.length ?? 0;
-    waiting.push({ row, bytes: size });
-    bytes += size;
-    if (waiting.length >= limits.exportRows || bytes > statementBytes) flush();
-  }
-  while (waiting.length > 0) flush();
 }
 
-function rowOf(fields: Buffer[]): SegmentRow {
-  const [time, link, version, action, kind, owner, expires, crc, body] = fields;
-  if (!time || !link || !version || !action || !kind || !owner || !expires || !crc || !body)
-    throw new HostError(
-      "INTERNAL",
-      "The answer of the database to COPY has a row of other columns.",
-    );
-  return [
-    numberOf(time),
-    link,
-    numberOf(version),
-    action,
-    kind,
-    owner,
-    numberOf(expires),
-    numberOf(crc),
-    body,
-  ];
+/** Passes the rows on in the parts in which the SQLite engine commits them. */
+async function inParts(
+  chunks: AsyncIterable<CopiedRow[]>,
+  write: (rows: CopiedRow[], bytes: number) => void,
+): Promise<void> {
+  let waiting: CopiedRow[] = [];
+  let bytes = 0;
+  const flush = () => {
+    const count = partOf(waiting.map((row) => row[8].length));
+    const part = waiting.slice(0, count);
+    waiting = waiting.slice(count);
+    const size = part.reduce((sum, row) => sum + row[8].length, 0);
+    bytes -= size;
+    write(part, size);
+  };
+  for await (const rows of chunks)
+    for (const row of rows) {
+      waiting.push(row);
+      bytes += row[8].length;
+      if (waiting.length >= limits.exportRows || bytes > statementBytes) flush();
+    }
+  while (waiting.length > 0) flush();
 }

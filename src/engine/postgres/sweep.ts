@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { limits } from "../../limits.js";
-import { logChecksum, pruneChecksum, type CheckedRow, type LogRow } from "../../segment/row.js";
+import { logChecksum, pruneChecksum, withChecksum, type CheckedRow } from "../../segment/row.js";
 import type { SweepResult } from "../engine.js";
 import type { LiveIndex } from "./live-index.js";
 import { databaseClock, rowColumns } from "./tables.js";
@@ -122,7 +122,7 @@ async function expire(
   generation: number,
   nowMicros: number,
   nextTime: () => number,
-): Promise<{ rows: LogRow[]; damaged: string[]; last: CheckedRow | undefined }> {
+): Promise<{ rows: CheckedRow[]; damaged: string[]; last: CheckedRow | undefined }> {
   const log = tables.log(generation);
   const { rows } = await client.query<(string | number | boolean)[]>({
     text: `SELECT ${rowColumns
@@ -137,7 +137,7 @@ async function expire(
     rowMode: "array",
   });
   const found = rows as unknown as [...CheckedRow, boolean][];
-  const deletions: LogRow[] = [];
+  const deletions: CheckedRow[] = [];
   const damaged: string[] = [];
   for (const row of found) {
     const [time, link, version, action, kind, owner, expires, body, crc, isLatest] = row;
@@ -145,7 +145,8 @@ async function expire(
     // The deletion copies the body: a flipped bit would get a valid checksum.
     if (logChecksum([time, link, version, action, kind, owner, expires, body]) !== crc)
       damaged.push(link);
-    else deletions.push([nextTime(), link, version + 1, "DELETE", kind, owner, 0, body]);
+    else
+      deletions.push(withChecksum([nextTime(), link, version + 1, "DELETE", kind, owner, 0, body]));
   }
   const last = found.at(-1);
   return { rows: deletions, damaged, last: last && (last.slice(0, -1) as CheckedRow) };

@@ -68,9 +68,27 @@ export const maybeLost = (what: string, notReplicated: string) =>
     `${what}: the primary has it, and its standby may not: ${notReplicated} Check the replication.`,
   );
 
+/** Settings of a transaction that waits for the standbys. */
+const settings = ({ local = false, lockMs = limits.databaseLockMs }: TransactionOptions) => ({
+  synchronous_commit: local ? "local" : "on",
+  lock_timeout: String(lockMs),
+  idle_in_transaction_session_timeout: String(limits.databaseIdleMs),
+});
+
 /** How a transaction begins: a host that vanished must not hold its locks for long. See inTransaction. */
-export const begin = ({ local = false, lockMs = limits.databaseLockMs }: TransactionOptions = {}) =>
-  `BEGIN; SET LOCAL synchronous_commit = ${local ? "local" : "on"}; SET LOCAL lock_timeout = ${lockMs}; SET LOCAL idle_in_transaction_session_timeout = ${limits.databaseIdleMs}`;
+export const begin = (options: TransactionOptions = {}) =>
+  [
+    "BEGIN",
+    ...Object.entries(settings(options)).map(([name, value]) => `SET LOCAL ${name} = ${value}`),
+  ].join("; ");
+
+/**
+ * The settings of `begin` as a condition of the first statement of a transaction, which is always true and is looked at
+ * before the lock of a row is waited for. Four statements for one would take 6 % of the time of a write.
+ */
+export const withSettings = `(SELECT ${Object.entries(settings({}))
+  .map(([name, value]) => `set_config('${name}', '${value}', true)`)
+  .join(" || ")}) IS NOT NULL`;
 
 /** See inTransaction. */
 interface TransactionOptions {

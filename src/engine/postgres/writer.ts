@@ -4,14 +4,14 @@ import { applyWrite, needsBody } from "../../document/apply-write.js";
 import type { DocumentWrite } from "../../document/document.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import { checkedVersion, logChecksum, type LogRow } from "../../segment/row.js";
+import { checkedVersion, withChecksum, type CheckedRow, type LogRow } from "../../segment/row.js";
 import { checkedTime, restoring } from "../engine-errors.js";
 import type { WriteOutcome } from "../write-queue.js";
 import { Lane } from "./lane.js";
 import type { LiveIndex } from "./live-index.js";
 import { fromPostgres, isConflict, isConnectionLost, isStandby } from "./postgres-error.js";
-import { databaseClock } from "./tables.js";
-import { begin, commit, maybeLost } from "./transaction.js";
+import { databaseClock, rowColumns } from "./tables.js";
+import { begin, commit, maybeLost, withSettings } from "./transaction.js";
 
 /** The latest version of a document, as the writer reads it. */
 interface Head {
@@ -42,7 +42,7 @@ export interface Sent<T> {
   /** Statements that are under way. None: nothing is committed. */
   statements: Promise<unknown>[];
   /** A row that is inserted, by which an unknown outcome is resolved. Absent: the transaction may be repeated. */
-  row?: LogRow | undefined;
+  row?: CheckedRow | undefined;
 }
 
 /** How an attempt ended. */
@@ -141,7 +141,7 @@ export class PostgresWriter {
     work: Parameters<typeof this.underLock<T>>[2],
   ): Promise<Attempt<T>> {
     const { generation } = this.index;
-    const begun = client.query(begin());
+    const begun = client.query("BEGIN");
     const locked = this.lock(client, generation, count);
     try {
       const [, sent] = await both(begun, work(client, generation, locked));
@@ -170,7 +170,7 @@ export class PostgresWriter {
           name: nowMicros ? "lock-test" : "lock",
           text: () =>
             `UPDATE ${this.index.tables.idx} SET last = greatest(last + $3::bigint, ${clock} + greatest($3::bigint - 1, 0))
-             WHERE id = $1 AND live = $2 AND fence_until < ${databaseClock} RETURNING last`,
+             WHERE id = $1 AND live = $2 AND fence_until < ${databaseClock} AND ${withSettings} RETURNING last`,
         },
         generation,
       ),
@@ -219,7 +219,7 @@ export class PostgresWriter {
     heads: readonly Head[],
   ): Sent<WriteOutcome<LogRow>[]> {
     const current = new Map(heads.map((head) => [head.link, { ...head, body: head.body ?? "" }]));
-    const rows: LogRow[] = [];
+    const rows: CheckedRow[] = [];
     let documents = 0;
     const outcomes = writes.map((write): WriteOutcome<LogRow> => {
       try {
@@ -228,9 +228,12 @@ export class PostgresWriter {
         const { link, version, action, kind, owner, expires, body } = next;
         const time = last - writes.length + 1 + rows.length;
         const row: LogRow = [time, link, version, action, kind, owner, expires, body];
-        current.set(link, { ...next, time, crc: logChecksum(row) });
+        const checked = withChecksum(row);
+        // Not by a spread, which takes as long as all else here.
+        const crc = checked[8];
+        current.set(link, { link, time, version, action, kind, owner, expires, body, crc });
         documents += next.documents;
-        rows.push(row);
+        rows.push(checked);
         return { row };
       } catch (thrown) {
         if (thrown instanceof HostError) return { error: thrown.toRecord() };
@@ -248,11 +251,11 @@ export class PostgresWriter {
   insert(
     client: Client,
     generation: number,
-    rows: readonly LogRow[],
+    rows: readonly CheckedRow[],
     documents: number,
   ): Promise<unknown>[] {
     const { tables } = this.index;
-    const column = (at: number) => rows.map((row) => row[at]);
+    const columns = Array.from({ length: 9 }, (_, at) => rows.map((row) => row[at]));
     const expiring = rows.map((row) => row[6]).filter((expires) => expires > 0);
     const overfull = rows.filter((row) => row[2] >= this.options.retainedVersions);
     return [
@@ -260,31 +263,23 @@ export class PostgresWriter {
         ...this.index.prepared(
           {
             name: "insert",
+            // A row that expires before the position of the walk through expiry times moves it back.
             text: (
               live,
-            ) => `INSERT INTO ${tables.log(live)} (time, link, version, action, kind, owner, expires, body, crc)
+            ) => `WITH counts AS (UPDATE ${tables.generation} SET documents = documents + $10, versions = versions + $11,
+            expiry_time = CASE WHEN $12::bigint <= expiry_expires THEN 0 ELSE expiry_time END,
+            expiry_expires = least(expiry_expires, $12::bigint - 1) WHERE number = $13)
+          INSERT INTO ${tables.log(live)} (${rowColumns})
           SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::bigint[])`,
           },
           generation,
         ),
-        values: [...Array.from({ length: 8 }, (_, at) => column(at)), rows.map(logChecksum)],
-      }),
-      client.query({
-        ...this.index.prepared(
-          {
-            name: "counts",
-            // A row that expires before the position of the walk through expiry times moves it back.
-            text: () => `UPDATE ${tables.generation} SET documents = documents + $2, versions = versions + $3,
-            expiry_time = CASE WHEN $4::bigint <= expiry_expires THEN 0 ELSE expiry_time END,
-            expiry_expires = least(expiry_expires, $4::bigint - 1) WHERE number = $1`,
-          },
-          generation,
-        ),
         values: [
-          generation,
+          ...columns,
           documents,
           rows.length,
           expiring.length === 0 ? Number.MAX_SAFE_INTEGER : Math.min(...expiring),
+          generation,
         ],
       }),
       ...(overfull.length === 0
@@ -331,7 +326,7 @@ export class PostgresWriter {
           ]);
           const { rows } = await client.query(
             `SELECT 1 FROM ${this.index.tables.log(generation)} WHERE time = $1 AND link = $2 AND version = $3 AND crc = $4`,
-            [row[0], row[1], row[2], logChecksum(row)],
+            [row[0], row[1], row[2], row[8]],
           );
           // A commit of our own waits for a standby, which then has the earlier one too.
           const { notReplicated } = await commit(client);
