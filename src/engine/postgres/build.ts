@@ -28,8 +28,8 @@ export interface PostgresBuildTask {
 /** What was loaded, as the segments and the database count it. */
 interface Sums {
   rows: number;
-  /** Above 2^53 for many rows. */
-  crcs: bigint;
+  /** The sum of the checksums, modulo 2^32. */
+  crcs: number;
   lengths: number;
 }
 
@@ -85,9 +85,11 @@ async function load(
   { generation, segments, targetTimeMicros = Number.MAX_SAFE_INTEGER }: PostgresBuildTask,
   report: (rows: number) => void,
 ): Promise<Sums> {
-  const sums: Sums = { rows: 0, crcs: 0n, lengths: 0 };
+  const sums: Sums = { rows: 0, crcs: 0, lengths: 0 };
+  /** Rows of the segments before. */
   let loaded = 0;
   for (const segment of segments) {
+    const before = sums.rows;
     const db = openSegment(segment);
     try {
       const total = db.prepare("SELECT count(*) FROM log").pluck().get() as number;
@@ -102,16 +104,14 @@ async function load(
         .iterate(targetTimeMicros) as IterableIterator<(string | number)[]>;
       const counted = function* () {
         for (const row of rows) {
-          sums.rows += 1;
-          sums.crcs += BigInt(row[7] ?? 0);
-          sums.lengths += Buffer.byteLength(String(row[8]));
+          sums.crcs = (sums.crcs + Number(row[7])) % 2 ** 32;
           yield row;
         }
       };
-      let count = 0;
-      const chunks = copyOf(counted(), () => {
-        count += 1;
-        if (count % 10_000 === 0) report(loaded + count);
+      const chunks = copyOf(counted(), (bodyBytes) => {
+        sums.rows += 1;
+        sums.lengths += bodyBytes;
+        if (sums.rows % 10_000 === 0) report(loaded + sums.rows - before);
       });
       await pipeline(
         Readable.from(chunks, { objectMode: false }),
@@ -165,15 +165,11 @@ async function requireLoaded(
   generation: number,
   sent: Sums,
 ): Promise<void> {
-  const { rows } = await client.query<{ rows: number; crcs: string; lengths: string }>(
-    `SELECT count(*) AS rows, coalesce(sum(crc), 0)::text AS crcs, coalesce(sum(octet_length(body)), 0)::text AS lengths FROM ${tables.log(generation)}`,
+  const { rows } = await client.query<{ rows: number; crcs: number; lengths: number }>(
+    `SELECT count(*) AS rows, (coalesce(sum(crc), 0) % 4294967296)::bigint AS crcs, coalesce(sum(octet_length(body)), 0)::bigint AS lengths FROM ${tables.log(generation)}`,
   );
   const stored = rows[0];
-  if (
-    stored?.rows !== sent.rows ||
-    BigInt(stored.crcs) !== sent.crcs ||
-    Number(stored.lengths) !== sent.lengths
-  )
+  if (stored?.rows !== sent.rows || stored.crcs !== sent.crcs || stored.lengths !== sent.lengths)
     throw new HostError(
       "INTERNAL",
       `The database stored other rows than it was sent: ${stored?.rows} instead of ${sent.rows}.`,

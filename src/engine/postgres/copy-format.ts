@@ -108,43 +108,54 @@ function rowAt(bytes: Buffer, start: number, last: CopiedRow | undefined): Copie
 const unreadable = (problem: string) =>
   new HostError("INTERNAL", `The answer of the database to COPY cannot be read: ${problem}.`);
 
-/** Yields a binary COPY of rows, whose numbers are bigints of PostgreSQL, in chunks of about limits.copyChunkBytes. */
+/**
+ * Yields a binary COPY of rows, whose numbers are bigints of PostgreSQL, in chunks of about limits.copyChunkBytes.
+ * `onRow` receives the number of bytes of the last field of each row. BACKUP_DAMAGED.
+ */
 export function* copyOf(
   rows: Iterable<readonly (number | string)[]>,
-  onRow: () => void,
+  onRow: (lastBytes: number) => void,
 ): Generator<Buffer> {
-  let parts: Buffer[] = [header];
-  let bytes = header.length;
+  let chunk = Buffer.allocUnsafe(limits.copyChunkBytes);
+  let at = header.copy(chunk);
   for (const row of rows) {
-    const encoded = encodeRow(row);
-    parts.push(encoded);
-    bytes += encoded.length;
-    onRow();
-    if (bytes < limits.copyChunkBytes) continue;
-    yield Buffer.concat(parts, bytes);
-    parts = [];
-    bytes = 0;
+    const most = mostBytesOf(row);
+    if (at + most > chunk.length) {
+      yield chunk.subarray(0, at);
+      chunk = Buffer.allocUnsafe(Math.max(limits.copyChunkBytes, most));
+      at = 0;
+    }
+    at = chunk.writeInt16BE(row.length, at);
+    let last = 0;
+    for (const value of row) {
+      last =
+        typeof value === "number"
+          ? writeNumber(chunk, value, at + 4)
+          : chunk.write(value, at + 4, "utf8");
+      chunk.writeInt32BE(last, at);
+      at += 4 + last;
+    }
+    onRow(last);
   }
-  yield Buffer.concat([...parts, trailer]);
+  yield chunk.subarray(0, at);
+  yield trailer;
 }
 
-function encodeRow(row: readonly (number | string)[]): Buffer {
-  const sizes = row.map((value) => (typeof value === "number" ? 8 : Buffer.byteLength(value)));
-  const bytes = Buffer.allocUnsafe(2 + 4 * row.length + sizes.reduce((sum, size) => sum + size, 0));
-  let at = bytes.writeInt16BE(row.length, 0);
-  for (const [i, value] of row.entries()) {
-    const size = sizes[i] ?? 0;
-    at = bytes.writeInt32BE(size, at);
-    if (typeof value === "number") {
-      if (!Number.isSafeInteger(value) || value < 0)
-        throw new HostError(
-          "BACKUP_DAMAGED",
-          `A row of the segment has the number ${value}. Use another backup.`,
-        );
-      // Without a BigInt, which costs as much as the rest of the row.
-      at = bytes.writeInt32BE(Math.floor(value / 2 ** 32), at);
-      at = bytes.writeUInt32BE(value % 2 ** 32, at);
-    } else at += bytes.write(value, at, size, "utf8");
-  }
+/** Returns a bound of the bytes of a row: a unit of UTF-16 has at most three bytes in UTF-8. */
+function mostBytesOf(row: readonly (number | string)[]): number {
+  let bytes = 2;
+  for (const value of row) bytes += 4 + (typeof value === "number" ? 8 : 3 * value.length);
   return bytes;
+}
+
+/** Writes a number without a BigInt, which costs as much as the rest of the row, and returns its length. */
+function writeNumber(bytes: Buffer, value: number, at: number): number {
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new HostError(
+      "BACKUP_DAMAGED",
+      `A row of the segment has the number ${value}. Use another backup.`,
+    );
+  bytes.writeInt32BE(Math.floor(value / 2 ** 32), at);
+  bytes.writeUInt32BE(value % 2 ** 32, at + 4);
+  return 8;
 }
