@@ -252,7 +252,11 @@ export class DocumentIndex implements DocumentStore {
       // Of an index that others may switch, the storage is asked with each read.
       if (!uncertain || this.live.engine.lineage) this.live.engine.unfence();
       this.endReplacement();
-      if (built !== undefined) await this.storage.discard(built.ref);
+      // Its failure must not hide why the restore ended: a restart removes what is left over.
+      if (built !== undefined)
+        await this.storage
+          .discard(built.ref)
+          .catch((error: unknown) => this.options.onBackgroundError(error));
     };
     const previous = async () => {
       const found = await this.storage.previous();

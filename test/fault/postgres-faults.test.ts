@@ -1,5 +1,6 @@
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { eventually } from "../support/eventually.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 import {
   havePooler,
@@ -20,10 +21,16 @@ async function startProxy(port: number) {
     cut: undefined as Cut,
     /** Number of commits until the cut. */
     after: 0,
+    /** Only commits on connections that sent this text are cut. */
+    following: "",
+    /** Whether connections are refused, now and from the next cut on. */
+    away: false,
+    awayAfterCut: false,
     cuts: 0,
     port: 0,
   };
   const server = createServer((client) => {
+    if (proxy.away) return void client.destroy();
     const upstream = connect(port, "127.0.0.1");
     for (const socket of [client, upstream]) {
       sockets.add(socket);
@@ -35,11 +42,19 @@ async function startProxy(port: number) {
       });
     }
     let isCut = false;
+    let follows = false;
     client.on("data", (bytes: Buffer) => {
       if (isCut) return;
-      if (proxy.cut !== undefined && bytes.includes("COMMIT\0") && (proxy.after -= 1) < 0) {
+      follows ||= bytes.includes(proxy.following);
+      if (
+        proxy.cut !== undefined &&
+        follows &&
+        bytes.includes("COMMIT\0") &&
+        (proxy.after -= 1) < 0
+      ) {
         isCut = true;
         proxy.cuts += 1;
+        proxy.away = proxy.awayAfterCut;
         if (proxy.cut === "after") upstream.write(bytes);
         proxy.cut = undefined;
         // What was written still reaches the server, whose answer reaches nobody.
@@ -103,6 +118,57 @@ async function startProxy(port: number) {
     },
     120_000,
   );
+
+  describe("a connection that is cut at the switch of a restore", () => {
+    const restoring = async (cut: Cut, schema: string) => {
+      const proxy = await startProxy(server.port);
+      const url = server.url.replace(String(server.port), String(proxy.port));
+      const fixture = await hostFixture({ postgres: { url, schema } });
+      await fixture.put("x", { n: 1 });
+      await fixture.backup("dir");
+      await fixture.put("x", { n: 2 });
+      Object.assign(proxy, { following: "SET previous = live", cut });
+      return { proxy, fixture };
+    };
+
+    test("after it is executed: the restore succeeds, once", async () => {
+      const { proxy, fixture } = await restoring("after", "switched");
+      await fixture.restore("dir");
+      expect(proxy.cuts).toBe(1);
+      expect(await fixture.contents()).toEqual({ x: '{"n":1}' });
+      await fixture.put("y", {});
+      await fixture.finish(
+        fixture.host.management.undoRestore({ indexLink: "/core/document-index" }),
+      );
+      expect(await fixture.contents()).toEqual({ x: '{"n":2}' });
+    });
+
+    test("before it is executed: the restore fails, and writes go on", async () => {
+      const { proxy, fixture } = await restoring("before", "unswitched");
+      await expect(fixture.restore("dir")).rejects.toMatchObject({
+        reason: "DATABASE_UNAVAILABLE",
+      });
+      expect(proxy.cuts).toBe(1);
+      expect(await fixture.contents()).toEqual({ x: '{"n":2}' });
+      await fixture.put("x", { n: 3 });
+      await fixture.restore("dir");
+      expect(await fixture.contents()).toEqual({ x: '{"n":1}' });
+    });
+
+    test("while the database stays away: the outcome is unknown, and writes go on when it is back", async () => {
+      const { proxy, fixture } = await restoring("after", "unknown");
+      proxy.awayAfterCut = true;
+      await expect(fixture.restore("dir")).rejects.toMatchObject({ reason: "OUTCOME_UNKNOWN" });
+      proxy.away = false;
+      await eventually(() =>
+        fixture.put("y", {}).then(
+          () => true,
+          () => false,
+        ),
+      );
+      expect(await fixture.contents()).toEqual({ x: '{"n":1}', y: "{}" });
+    }, 90_000);
+  });
 
   test("a server that is killed under load loses no acknowledged write", async () => {
     const fixture = await hostFixture({ postgres: { url: server.url, schema: "killed" } });
