@@ -114,7 +114,7 @@ function insertInto(db: Database.Database): (rows: CopiedRow[]) => void {
   const text = "CAST(? AS TEXT)";
   const values = `(?, ${text}, ?, ${text}, ${text}, ${text}, ?, ?, ${text})`;
   const of = (rows: number) =>
-    db.prepare<unknown[]>(
+    db.prepare(
       `INSERT INTO log (${logColumns}) VALUES ${Array.from({ length: rows }, () => values).join()}`,
     );
   const [one, many] = [of(1), of(rowsPerInsert)];
