@@ -225,6 +225,15 @@ export const limits = {
   /** Interval of the progress messages of a comparison that has found no further difference. */
   diffProgressMs: 500,
 
+  // Activity
+
+  /** Buckets of one answer. */
+  activityBuckets: 2_000,
+  /** Versions that an answer counts one by one; of more, only whole minutes are counted. */
+  activityVersions: 200_000,
+  /** Versions that one statement counts when the counts of an index are made anew. */
+  activityRows: 50_000,
+
   // Backups
 
   /** Rows that one statement copies into a segment, in a short transaction of its own. */

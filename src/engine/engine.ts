@@ -1,5 +1,6 @@
 import type { Action, DocumentVersion, DocumentWrite } from "../document/document.js";
 import type { Filter, OrderBy } from "../document/filter.js";
+import type { Activity, ActivityQuery } from "./activity.js";
 import type { FileSystem } from "../io/file-system.js";
 
 /**
@@ -240,6 +241,8 @@ export interface Engine extends DocumentStore {
   contains(row: RowId): Promise<boolean>;
   /** Lists at most `count` versions on either side of a point in time. */
   around(timeMicros: number, count: number): Promise<LogAround>;
+  /** Counts the versions over time. */
+  activity(query: ActivityQuery): Promise<Activity>;
   /** Deletes expired documents and compacts the history, in one bounded step. Does nothing while fenced. */
   sweep(): Promise<SweepResult>;
   /**

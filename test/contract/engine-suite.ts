@@ -1,3 +1,11 @@
+import {
+  planActivity,
+  type Activity,
+  type ActivityBucket,
+  type ActivityQuery,
+} from "../../src/engine/activity.js";
+import type { Engine } from "../../src/engine/engine.js";
+import { limits } from "../../src/limits.js";
 import { checkSegments } from "../../src/segment/checks.js";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,6 +18,7 @@ import {
   prefix,
   remove,
   type OpenStorageEngine,
+  type TestClock,
 } from "../support/engine-fixture.js";
 
 /** The conformance suite of storage engines: the test file of an engine is one call of it. */
@@ -451,6 +460,128 @@ export function engineContract(name: string, openStorageEngine: OpenStorageEngin
       await snapshot.release();
       await snapshot.release();
       expect((await engine.sweep()).compacted).toBe(1);
+    });
+  });
+
+  describe(`${name}: activity`, () => {
+    const minute = 60_000_000;
+    const second = 1_000_000;
+
+    /** Compares the counts with those of the versions that the index lists. */
+    async function expectActivity(engine: Engine, query: ActivityQuery): Promise<Activity> {
+      const { documents } = await engine.page({
+        linkPrefix: prefix,
+        limit: 10_000,
+        expand: false,
+        allVersions: true,
+        includeDeleted: true,
+      });
+      const found = await engine.activity(query);
+      const expected = new Map<number, ActivityBucket>();
+      for (const { updateTimeMicros: time, action } of documents) {
+        if (time < found.startMicros || time >= found.endMicros) continue;
+        const startMicros = Math.floor(time / found.bucketMicros) * found.bucketMicros;
+        const bucket = expected.get(startMicros) ?? { ...none, startMicros };
+        bucket[action === "POST" ? "created" : action === "DELETE" ? "deleted" : "updated"] += 1;
+        expected.set(startMicros, bucket);
+      }
+      expect(found.buckets).toEqual(
+        [...expected.values()].sort((a, b) => a.startMicros - b.startMicros),
+      );
+      expect(found.startMicros).toBeLessThanOrEqual(query.startMicros ?? Number.MAX_SAFE_INTEGER);
+      expect(found.endMicros).toBeGreaterThanOrEqual(query.endMicros);
+      expect((found.endMicros - found.startMicros) / found.bucketMicros).toBeLessThanOrEqual(
+        query.buckets,
+      );
+      return found;
+    }
+    const none = { created: 0, updated: 0, deleted: 0 };
+
+    /** Creates, changes and deletes documents over three hours, more and more often. */
+    async function history(engine: Engine, clock: TestClock): Promise<void> {
+      for (let n = 0; n < 60; n += 1) {
+        clock.micros += (60 - n) * 7 * second;
+        await engine.write(post(`d${n}`));
+        if (n % 2 === 0) await engine.write(patch(`d${n}`, { n }));
+        if (n % 5 === 0) await engine.write(remove(`d${n}`));
+        if (n % 10 === 0) await engine.write(post(`d${n}`, { n }, { revive: true }));
+      }
+    }
+
+    async function expectAll(engine: Engine, clock: TestClock): Promise<void> {
+      for (const buckets of [1, 7, 60, 2000])
+        await expectActivity(engine, { endMicros: clock.micros, buckets });
+      const startMicros = clock.micros - 10 * minute;
+      for (const buckets of [1, 50, 600, 2000])
+        await expectActivity(engine, { startMicros, endMicros: clock.micros, buckets });
+      const empty = { startMicros: 1, endMicros: 2, buckets: 10 };
+      expect((await expectActivity(engine, empty)).buckets).toEqual([]);
+    }
+
+    test("counts creations, updates and deletions in intervals of any length, also after a restart", async () => {
+      const fixture = await engineFixture(openStorageEngine);
+      const { engine, clock } = fixture;
+      const nothing = await expectActivity(engine, { endMicros: clock.micros, buckets: 10 });
+      expect(nothing.buckets).toEqual([]);
+      await history(engine, clock);
+      await expectAll(engine, clock);
+      const whole = await engine.activity({ endMicros: clock.micros + 1, buckets: 1 });
+      expect(whole.buckets).toMatchObject([{ created: 66, updated: 30, deleted: 12 }]);
+      await expectAll(await fixture.reopen(), clock);
+    });
+
+    test("counts minutes where a bucket would have to count too many versions", async () => {
+      const { engine, clock } = await engineFixture(openStorageEngine);
+      const before = limits.activityVersions;
+      await history(engine, clock);
+      const query = { startMicros: clock.micros - minute, endMicros: clock.micros, buckets: 100 };
+      expect((await expectActivity(engine, query)).bucketMicros).toBe(second);
+      expect(planActivity(query, { firstMinute: 1, versions: before + 1 }).bucketMicros).toBe(
+        minute,
+      );
+    });
+
+    test("no longer counts versions that were compacted, and counts deletions of expired documents", async () => {
+      const fixture = await engineFixture(openStorageEngine, {
+        retainedVersions: 2,
+        historyMicros: 0,
+      });
+      const { engine, clock } = fixture;
+      await history(engine, clock);
+      const expirationTimeMicros = clock.micros + second;
+      await engine.write(post("short", {}, { expirationTimeMicros }));
+      for (let n = 0; n < 10; n += 1) {
+        clock.micros += minute;
+        await engine.write(patch("d1", { n }));
+      }
+      let swept;
+      let compacted = 0;
+      do {
+        swept = await engine.sweep();
+        compacted += swept.compacted;
+      } while (swept.compacted + swept.expired > 0);
+      expect(compacted).toBeGreaterThan(8);
+      await expectAll(engine, clock);
+      await expectAll(await fixture.reopen(), clock);
+    });
+
+    test("of a restored generation is that of its versions", async () => {
+      const fixture = await engineFixture(openStorageEngine);
+      const { engine, clock } = fixture;
+      await history(engine, clock);
+      const base = await fixture.exportSegment("base");
+      await engine.write(post("later"));
+      const targetTimeMicros = clock.micros - 5 * minute;
+      const { ref } = await fixture.storage.build({
+        segments: [base],
+        targetTimeMicros,
+        identity: { ...identity, lineage: "lineage-2" },
+        signal: new AbortController().signal,
+      });
+      const restored = await fixture.switchTo(ref);
+      await expectAll(restored, clock);
+      await restored.write(post("after"));
+      await expectAll(restored, clock);
     });
   });
 

@@ -8,7 +8,13 @@ import { logColumns, pruneColumns } from "../../segment/tables.js";
 import type { BuildResult, IndexIdentity, SegmentSource } from "../engine.js";
 import { connect, hangUp, type PostgresAddress } from "./connect.js";
 import { copyOf } from "./copy-format.js";
-import { generationIndexes, generationTables, tablesOf, type Tables } from "./tables.js";
+import {
+  countActivity,
+  generationIndexes,
+  generationTables,
+  tablesOf,
+  type Tables,
+} from "./tables.js";
 
 /** A generation to build from segments. */
 export interface PostgresBuildTask {
@@ -56,6 +62,7 @@ export async function buildGeneration(
       `DELETE FROM ${tables.log(task.generation)} l USING ${tables.prune(task.generation)} p
        WHERE l.link = p.link AND l.version <= p.version AND l.time < p.time`,
     );
+    await client.query(countActivity(tables, task.generation));
     report("checking", loaded.rows);
     const counts = await describe(client, tables, task);
     await client.query("COMMIT");

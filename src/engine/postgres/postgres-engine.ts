@@ -4,6 +4,7 @@ import { runInChild } from "../../io/child-process.js";
 import { limits } from "../../limits.js";
 import { toVersion, type LogRow } from "../../segment/row.js";
 import { SegmentCopiers } from "../copy/segment-copiers.js";
+import type { Activity, ActivityQuery } from "../activity.js";
 import { readQueueFull, restoring } from "../engine-errors.js";
 import type {
   ChainContent,
@@ -24,6 +25,7 @@ import type {
 } from "../engine.js";
 import { FilterThread } from "../filter/filter-thread.js";
 import { createWriteQueue, type WriteQueue } from "../write-queue.js";
+import { readActivity } from "./activity.js";
 import type { BuildAnswer, BuildCall, BuildProgress } from "./build-process.js";
 import type { PostgresExportTask } from "./export.js";
 import { LatestReads } from "./latest-reads.js";
@@ -119,6 +121,10 @@ export class PostgresEngine implements Engine {
 
   contains(row: RowId): Promise<boolean> {
     return this.bounded(() => containsRow(this.index, row));
+  }
+
+  activity(query: ActivityQuery): Promise<Activity> {
+    return this.bounded(() => readActivity(this.index, query));
   }
 
   around(timeMicros: number, count: number): Promise<LogAround> {

@@ -1,6 +1,7 @@
 import type { Client } from "pg";
 import { limits } from "../../limits.js";
 import { logChecksum, pruneChecksum, withChecksum, type CheckedRow } from "../../segment/row.js";
+import { countedActions, minuteColumns, minuteMicros } from "../activity.js";
 import type { SweepResult } from "../engine.js";
 import type { LiveIndex } from "./live-index.js";
 import { databaseClock, rowColumns } from "./tables.js";
@@ -227,7 +228,10 @@ async function compact(
   });
   return [
     client.query(
-      `DELETE FROM ${log} l USING unnest($1::text[], $2::bigint[]) AS c(link, version) WHERE l.link = c.link AND l.version <= c.version`,
+      `WITH gone AS (DELETE FROM ${log} l USING unnest($1::text[], $2::bigint[]) AS c(link, version) WHERE l.link = c.link AND l.version <= c.version RETURNING l.time, l.action),
+         counted AS (SELECT time / ${minuteMicros} AS minute, ${countedActions} FROM gone GROUP BY 1)
+       UPDATE ${tables.activity(generation)} a SET created = a.created - c.created, updated = a.updated - c.updated, deleted = a.deleted - c.deleted
+       FROM counted AS c (${minuteColumns}) WHERE a.minute = c.minute`,
       [links, versions],
     ),
     client.query(

@@ -1,9 +1,10 @@
 import type { Client } from "pg";
 import { HostError } from "../../errors.js";
+import { countedActions, minuteColumns, minuteMicros } from "../activity.js";
 import { inTransaction } from "./transaction.js";
 
 /** Version of the tables. The format of backups has a version of its own. */
-export const formatVersion = 2;
+export const formatVersion = 3;
 
 /** Names of the tables of a deployment, which are all in one schema of PostgreSQL. */
 export interface Tables {
@@ -22,6 +23,8 @@ export interface Tables {
   prune(generation: number): string;
   /** Links with more versions than are kept. */
   overfull(generation: number): string;
+  /** Counts of the versions of each minute. */
+  activity(generation: number): string;
 }
 
 /** Names that need no quotes within the quotes. */
@@ -48,6 +51,7 @@ export function tablesOf(schema: string): Tables {
     log: (generation) => name(`log_${generation}`),
     prune: (generation) => name(`prune_${generation}`),
     overfull: (generation) => name(`overfull_${generation}`),
+    activity: (generation) => name(`activity_${generation}`),
   };
 }
 
@@ -101,11 +105,23 @@ export async function createTables(client: Client, tables: Tables): Promise<void
     if (found === 0) await client.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
     for (const [format, statements] of tablesByFormat(tables))
       if (format > found) for (const statement of statements) await client.query(statement);
+    if (found > 0 && found < 3) await addActivity(client, tables);
     await client.query(
       `INSERT INTO ${setting} VALUES ('format', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
       [String(formatVersion)],
     );
   });
+}
+
+/** Counts the generations of an earlier format. */
+async function addActivity(client: Client, tables: Tables): Promise<void> {
+  const { rows } = await client.query<{ number: number }>(
+    `SELECT number FROM ${tables.generation}`,
+  );
+  for (const { number } of rows) {
+    await client.query(createActivity(tables, number));
+    await client.query(countActivity(tables, number));
+  }
 }
 
 /** Returns the format of the tables; 0 if there are none. FORMAT_TOO_NEW, INDEX_DAMAGED. */
@@ -138,7 +154,17 @@ export const generationTables = (tables: Tables, number: number): string[] => [
   `CREATE TABLE ${tables.prune(number)} (link text COLLATE "C" PRIMARY KEY, time bigint NOT NULL, version bigint NOT NULL,
      since bigint NOT NULL, until bigint NOT NULL, crc bigint NOT NULL)`,
   `CREATE TABLE ${tables.overfull(number)} (link text COLLATE "C" PRIMARY KEY)`,
+  createActivity(tables, number),
 ];
+
+const createActivity = (tables: Tables, number: number) =>
+  `CREATE TABLE ${tables.activity(number)} (minute bigint PRIMARY KEY, created bigint NOT NULL, updated bigint NOT NULL, deleted bigint NOT NULL)
+     WITH (fillfactor = 50)`;
+
+/** Counts the log of a generation. */
+export const countActivity = (tables: Tables, number: number): string =>
+  `INSERT INTO ${tables.activity(number)} (${minuteColumns})
+   SELECT time / ${minuteMicros}, ${countedActions} FROM ${tables.log(number)} GROUP BY 1`;
 
 /** The indexes of a generation. A build creates them after loading the rows, which is faster. */
 export const generationIndexes = (tables: Tables, number: number): string[] => [
@@ -150,7 +176,7 @@ export const generationIndexes = (tables: Tables, number: number): string[] => [
 ];
 
 export const dropGeneration = (tables: Tables, number: number): string =>
-  `DROP TABLE IF EXISTS ${tables.log(number)}, ${tables.prune(number)}, ${tables.overfull(number)}`;
+  `DROP TABLE IF EXISTS ${tables.log(number)}, ${tables.prune(number)}, ${tables.overfull(number)}, ${tables.activity(number)}`;
 
 /** The columns of a log row, in the order of CheckedRow. */
 export const rowColumns = "time, link, version, action, kind, owner, expires, body, crc";

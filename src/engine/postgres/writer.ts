@@ -5,6 +5,7 @@ import type { DocumentWrite } from "../../document/document.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { checkedVersion, withChecksum, type CheckedRow, type LogRow } from "../../segment/row.js";
+import { minuteColumns, MinuteCounter } from "../activity.js";
 import { checkedTime, restoring } from "../engine-errors.js";
 import type { WriteOutcome } from "../write-queue.js";
 import { Lane } from "./lane.js";
@@ -256,6 +257,9 @@ export class PostgresWriter {
   ): Promise<unknown>[] {
     const { tables } = this.index;
     const columns = Array.from({ length: 9 }, (_, at) => rows.map((row) => row[at]));
+    const counter = new MinuteCounter();
+    for (const row of rows) counter.note(row[0], row[3]);
+    const minutes = counter.take();
     const expiring = rows.map((row) => row[6]).filter((expires) => expires > 0);
     const overfull = rows.filter((row) => row[2] >= this.options.retainedVersions);
     return [
@@ -268,7 +272,10 @@ export class PostgresWriter {
               live,
             ) => `WITH counts AS (UPDATE ${tables.generation} SET documents = documents + $10, versions = versions + $11,
             expiry_time = CASE WHEN $12::bigint <= expiry_expires THEN 0 ELSE expiry_time END,
-            expiry_expires = least(expiry_expires, $12::bigint - 1) WHERE number = $13)
+            expiry_expires = least(expiry_expires, $12::bigint - 1) WHERE number = $13),
+          minutes AS (INSERT INTO ${tables.activity(live)} AS a (${minuteColumns})
+            SELECT * FROM unnest($14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[])
+            ON CONFLICT (minute) DO UPDATE SET created = a.created + excluded.created, updated = a.updated + excluded.updated, deleted = a.deleted + excluded.deleted)
           INSERT INTO ${tables.log(live)} (${rowColumns})
           SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::bigint[])`,
           },
@@ -280,6 +287,7 @@ export class PostgresWriter {
           rows.length,
           expiring.length === 0 ? Number.MAX_SAFE_INTEGER : Math.min(...expiring),
           generation,
+          ...Array.from({ length: 4 }, (_, at) => minutes.map((one) => one[at])),
         ],
       }),
       ...(overfull.length === 0

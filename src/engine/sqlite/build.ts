@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
 import type { BuildResult, IndexIdentity, SegmentSource } from "../engine.js";
+import { countActivity } from "./activity.js";
 import {
   countLog,
   createIndexes,
@@ -67,6 +68,7 @@ export function buildIndex(
     report("indexing", 0);
     createIndexes(db);
     applyCompactions(db);
+    countActivity(db);
     const counts = countLog(db);
     writeIdentity(db, task.identity);
     writeCounts(db, counts);

@@ -4,6 +4,8 @@ import type { IndexState, RowId, LogAround, RestorableWindow } from "../engine.j
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { restorableWindow } from "../restorable-window.js";
+import type { Activity, ActivityQuery } from "../activity.js";
+import { readActivity } from "./activity.js";
 import { createLostTimes } from "./lost-times.js";
 import { logAround } from "../../segment/around.js";
 import { checkedColumns, checkedRow, type CheckedRow } from "../../segment/row.js";
@@ -23,6 +25,7 @@ export type ReaderCall =
   | { kind: "state"; nowMicros: number }
   | { kind: "contains"; row: RowId }
   | { kind: "around"; timeMicros: number; count: number }
+  | { kind: "activity"; query: ActivityQuery }
   | { kind: "page"; call: PageCall }
   | { kind: "count"; call: CountCall };
 export type ReaderAnswer =
@@ -30,6 +33,7 @@ export type ReaderAnswer =
   | DocumentVersion[]
   | IndexState
   | LogAround
+  | Activity
   | PartialPage
   | PartialCount
   | boolean
@@ -161,6 +165,8 @@ export function createReader(db: Database.Database, sizeBytes: () => number): Re
           return contains(call.row);
         case "around":
           return logAround(db, call.timeMicros, call.count);
+        case "activity":
+          return readActivity(db, call.query);
         case "page":
           return scanner.page(call.call);
         case "count":

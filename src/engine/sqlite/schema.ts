@@ -1,6 +1,7 @@
 import Database from "better-sqlite3";
 import { crc32 } from "node:zlib";
 import { HostError } from "../../errors.js";
+import { createActivityTable } from "./activity.js";
 import { segmentSchema } from "../../segment/tables.js";
 import type { IndexIdentity, LineageParent } from "../engine.js";
 
@@ -17,11 +18,12 @@ const indexStatements = [
   "CREATE INDEX log_expires ON log (expires) WHERE expires > 0",
 ];
 
-/** Creates the tables of an index: those of a segment, and `meta`. */
+/** Creates the tables of an index: those of a segment, `meta` and `activity`. */
 export function createIndexTables(db: Database.Database): void {
   db.pragma("page_size = 4096");
   for (const statement of Object.values(segmentSchema)) db.exec(statement);
   db.exec("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID");
+  createActivityTable(db);
 }
 
 /** Creates the key indexes of the log. */

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { HostError } from "../../errors.js";
+import type { Activity, ActivityQuery } from "../activity.js";
 import { limits } from "../../limits.js";
 import { startWorker, type WorkerClient } from "../../io/worker-client.js";
 import { toVersion, type LogRow } from "../../segment/row.js";
@@ -131,6 +132,10 @@ export class SqliteEngine implements Engine {
 
   async contains(row: RowId): Promise<boolean> {
     return (await this.ask(this.reader, { kind: "contains", row })) as boolean;
+  }
+
+  async activity(query: ActivityQuery): Promise<Activity> {
+    return (await this.scan({ kind: "activity", query })) as Activity;
   }
 
   async around(timeMicros: number, count: number): Promise<LogAround> {

@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import { limits } from "../../limits.js";
+import type { MinuteCounter } from "../activity.js";
 import type { SweepResult } from "../engine.js";
 import {
   checkedColumns,
@@ -33,7 +34,7 @@ interface ExpiryCursor {
 }
 const expiryStart: ExpiryCursor = { expires: 0, time: 0 };
 
-export function createSweeper(db: Database.Database): Sweeper {
+export function createSweeper(db: Database.Database, minutes: MinuteCounter): Sweeper {
   let cursor = expiryStart;
   /** Links with more versions than are retained: found by one scan, then kept current by the writes. */
   let overfull: Set<string> | undefined;
@@ -64,7 +65,7 @@ export function createSweeper(db: Database.Database): Sweeper {
     .pluck();
   const compactable = db
     .prepare<[string, number, number, number]>(
-      "SELECT time, version FROM log WHERE link = ? AND version <= ? AND time < ? ORDER BY version LIMIT ?",
+      "SELECT time, version, action FROM log WHERE link = ? AND version <= ? AND time < ? ORDER BY version LIMIT ?",
     )
     .raw();
   const survivor = db
@@ -98,6 +99,7 @@ export function createSweeper(db: Database.Database): Sweeper {
       }
       const row: LogRow = [nextTime(), link, version + 1, "DELETE", kind, owner, 0, body];
       insert.run(...row, logChecksum(row));
+      minutes.note(row[0], "DELETE");
       count += 1;
     }
     const final = rows.at(-1);
@@ -112,7 +114,7 @@ export function createSweeper(db: Database.Database): Sweeper {
     nextTime: () => number,
   ): { removed: number; more: boolean } {
     const highest = (latest.get(link) ?? 0) - retained;
-    const rows = compactable.all(link, highest, cutoff, budget) as [number, number][];
+    const rows = compactable.all(link, highest, cutoff, budget) as [number, number, string][];
     const first = rows[0];
     const final = rows.at(-1);
     if (!first || !final) return { removed: 0, more: false };
@@ -120,6 +122,7 @@ export function createSweeper(db: Database.Database): Sweeper {
     // The latest version always stays, so there is a survivor; without one nothing is removed.
     if (until === undefined) return { removed: 0, more: false };
     remove.run(link, final[1]);
+    for (const [written, , action] of rows) minutes.note(written, action, -1);
     const time = nextTime();
     const since = pruned.get(link)?.since ?? first[0];
     record.run(

@@ -16,6 +16,8 @@ import {
 import { fromSqlite, isUncertain } from "../../segment/sqlite-error.js";
 import { checkedTime } from "../engine-errors.js";
 import type { WriteOutcome } from "../write-queue.js";
+import { MinuteCounter } from "../activity.js";
+import { addsActivity, requireActivity } from "./activity.js";
 import { createSweeper, type SweepOptions } from "./sweep.js";
 
 /** What a writer is opened with. */
@@ -58,6 +60,7 @@ export function openWriter(options: WriterOptions): Writer {
   const db = openIndex(options.path, "write", options.durable, 16 * 1024);
   const meta = readMeta(db);
   let counts = meta.counts ?? recount(db);
+  requireActivity(db, counts.versions);
   let last = Math.max(readPosition(db), meta.minTimeMicros, options.minTimeMicros);
   /** Greatest time that later writes exceed, also after a restart with a clock that went back. */
   let durableMinTime = Math.max(meta.minTimeMicros, options.minTimeMicros);
@@ -73,7 +76,9 @@ export function openWriter(options: WriterOptions): Writer {
   const saveMinTime = db.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('floor', ?)");
   const begin = db.prepare("BEGIN IMMEDIATE");
   const commit = db.prepare("COMMIT");
-  const sweeper = createSweeper(db);
+  const minutes = new MinuteCounter();
+  const addActivity = addsActivity(db);
+  const sweeper = createSweeper(db, minutes);
 
   /** Runs the work as one transaction, and reverts its changes in memory if it does not commit. */
   function transaction<T>(work: () => T): T {
@@ -83,10 +88,12 @@ export function openWriter(options: WriterOptions): Writer {
       begin.run();
       const result = work();
       if (counts !== before.counts) saveCounts.run(countsText(counts));
+      addActivity(minutes.take());
       commit.run();
       return result;
     } catch (thrown) {
       ({ counts, last } = before);
+      minutes.take();
       sweeper.reset();
       if (db.inTransaction) db.exec("ROLLBACK");
       if (isUncertain(thrown)) {
@@ -128,6 +135,7 @@ export function openWriter(options: WriterOptions): Writer {
     const row: LogRow = [last, link, version, action, kind, owner, expires, body];
     insert.run(...row, logChecksum(row));
     counts = { documents: counts.documents + next.documents, versions: counts.versions + 1 };
+    minutes.note(last, action);
     sweeper.noteWrite(row);
     return { row };
   }
