@@ -424,7 +424,8 @@ export interface DatabaseStatus {
     /** "streaming", "catchup" and so on. */
     state: string;
     /** Log that the standby has not flushed yet. */
-    lagBytes: number;
+    /** Absent if this user may not see it. */
+    lagBytes?: number;
   }[];
 }
 

@@ -8,6 +8,8 @@ export type WriteOutcome<Row> = { row: Row } | { nothing: true } | { error: Host
 interface Waiting<Row> {
   write: DocumentWrite;
   bytes: number;
+  /** When it arrived (performance.now). */
+  sinceMs: number;
   resolve: (outcome: WriteOutcome<Row>) => void;
   reject: (error: unknown) => void;
 }
@@ -19,8 +21,9 @@ export interface WriteQueue<Row> {
   drained(): Promise<void>;
 }
 
+/** `commit` receives a batch, and when the first of its writes arrived (performance.now). */
 export function createWriteQueue<Row>(
-  commit: (writes: DocumentWrite[]) => Promise<WriteOutcome<Row>[]>,
+  commit: (writes: DocumentWrite[], sinceMs: number) => Promise<WriteOutcome<Row>[]>,
 ): WriteQueue<Row> {
   let waiting: Waiting<Row>[] = [];
   let waitingBytes = 0;
@@ -45,7 +48,10 @@ export function createWriteQueue<Row>(
     while (waiting.length > 0) {
       const batch = takeBatch();
       try {
-        const outcomes = await commit(batch.map(({ write }) => write));
+        const outcomes = await commit(
+          batch.map(({ write }) => write),
+          batch[0]?.sinceMs ?? 0,
+        );
         batch.forEach(({ resolve, reject }, i) => {
           const outcome = outcomes[i];
           if (outcome) resolve(outcome);
@@ -80,7 +86,7 @@ export function createWriteQueue<Row>(
         );
       }
       return new Promise((resolve, reject) => {
-        waiting.push({ write, bytes, resolve, reject });
+        waiting.push({ write, bytes, sinceMs: performance.now(), resolve, reject });
         waitingBytes += bytes;
         // Writes of the same turn of the event loop join the same batch.
         running ??= new Promise<void>((next) => setImmediate(next)).then(run);

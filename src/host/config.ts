@@ -9,6 +9,7 @@ import type { TlsIdentity } from "../security/tls.js";
 import type { FactoryDescription } from "../service/documents/document-service.js";
 import { durableIndexLink } from "../service/documents/factories.js";
 import { isUri } from "./destination-option.js";
+import { parseDatabaseUrl } from "../engine/postgres/url.js";
 import { withoutSecrets } from "../security/secrets.js";
 import { settings, type Setting } from "./settings.js";
 
@@ -287,6 +288,7 @@ function readPostgres(
   }
   if (url === undefined)
     throw invalid("--engine postgres requires --postgres-url, or HOLDFAST_POSTGRES_URL.");
+  parseDatabaseUrl(url);
   return { url, ...Object.fromEntries(given) };
 }
 

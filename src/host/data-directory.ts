@@ -212,11 +212,11 @@ export async function keepHostId(
 /** What distinguishes a data directory from that of another host with the same id: random, made at the first start. */
 export async function findInstallation(
   platform: Pick<Platform, "files" | "randomHex">,
-  { installation }: DataDirectory,
+  { path, installation }: DataDirectory,
 ): Promise<string> {
   if ((await platform.files.status(installation)) === undefined)
     await writeFileDurably(platform, installation, Buffer.from(`${platform.randomHex(16)}\n`));
   const kept = await readSmallFile(platform.files, installation, hostIdBytes);
-  // A copy of the directory on another machine is another one.
-  return `${kept.toString("utf8").trim()} ${hostname()}`;
+  // A copy of the directory is another one.
+  return `${kept.toString("utf8").trim()} ${hostname()} ${path}`;
 }

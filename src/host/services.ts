@@ -1,3 +1,4 @@
+import { HostError } from "../errors.js";
 import { openTraceBuffer } from "../engine/sqlite/trace-buffer.js";
 import type { AutoBackupStatus } from "../backup/schedule/status.js";
 import { limits } from "../limits.js";
@@ -219,6 +220,8 @@ async function describe(
   backups: Backups | undefined,
   addresses: Addresses,
   unreadable: (error: unknown) => HostDescription["indexes"] = (error) => {
+    // The description of the database says that it is away.
+    if (HostError.from(error).reason === "DATABASE_UNAVAILABLE") return [];
     throw error;
   },
 ): Promise<HostDescription> {

@@ -25,6 +25,11 @@ export function databaseMetrics(registry: Registry): (engine: EngineDescription)
     "1 if commits wait for a standby, so that the loss of the primary loses no acknowledged write, else 0.",
     ["database"],
   );
+  const standbys = gauge(
+    "holdfast_database_standbys",
+    "Standbys that are connected to the primary of the database.",
+    ["database"],
+  );
   const lag = gauge(
     "holdfast_database_standby_lag_bytes",
     "Log that a standby has not flushed yet, in bytes.",
@@ -44,10 +49,10 @@ export function databaseMetrics(registry: Registry): (engine: EngineDescription)
     );
     synchronous(status ? [[labels, status.isSynchronous ? 1 : 0]] : []);
     lag(
-      (status?.standbys ?? []).map(({ name, mode, lagBytes }) => [
-        { standby: name, mode },
-        lagBytes,
-      ]),
+      (status?.standbys ?? []).flatMap(({ name, mode, lagBytes }) =>
+        lagBytes === undefined ? [] : [[{ standby: name, mode }, lagBytes]],
+      ),
     );
+    standbys(status ? [[labels, status.standbys.length]] : []);
   };
 }

@@ -9,15 +9,21 @@ const loggedParameter =
  * the query may contain secrets.
  */
 export function withoutSecrets(uri: string): string {
-  return withoutUser(uri.replace(/[?#].*$/s, "")).replace(/;[^/]*/g, "");
+  return withoutUser(uri)
+    .replace(/[?#].*$/s, "")
+    .replace(/;[^/]*/g, "");
 }
 
 const wellFormed =
-  /^([a-z][a-z0-9+.-]*:\/\/)([^/\s]*@)?(?=(\[[^\]/@\s]*\]|[^/@\s:]*)(:\d*)?(\/|$))/i;
+  /^([a-z][a-z0-9+.-]*:\/\/)([^/\s]*@)?(?=(\[[^\]/@\s]*\]|[^/@\s:?#]*)(:\d*)?([/?#]|$))/i;
 const path = /^(\/(?!\/)|file:|[^:@/]+\/|[^:/]*$)/i;
+
+/** In the URL of a database, an @ after the hosts is part of a password that was not percent-encoded. */
+const databaseUser = /^(postgres(?:ql)?:\/\/).*@/is;
 
 /** Removes the user info. In a malformed URI, everything up to the last @ is removed. */
 function withoutUser(uri: string): string {
+  if (databaseUser.test(uri)) return uri.replace(databaseUser, "$1");
   if (wellFormed.test(uri)) return uri.replace(wellFormed, "$1");
   return path.test(uri) ? uri : uri.replace(/^(\s*[a-z][a-z0-9+.-]*\s*:)?.*@/is, "$1//");
 }

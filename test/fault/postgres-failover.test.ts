@@ -95,6 +95,82 @@ async function away(primary: PostgresServer, standby: PostgresServer): Promise<v
     expect([a, b]).toContain(leader);
   }, 120_000);
 
+  test("uses one server alone when the old primary returns, which nobody fenced", async () => {
+    const primary = await startPostgres();
+    const standby = await startPostgres({ standbyOf: primary });
+    await eventually(() => primary.query("SELECT count(*) FROM pg_stat_replication") === "1");
+    // The old primary is the first address.
+    const url = `postgres://holdfast@127.0.0.1:${primary.port},127.0.0.1:${standby.port}/postgres`;
+    const hosts = [];
+    for (const id of ["a", "b"])
+      hosts.push(await hostFixture({ postgres: { url }, id }, temporaryDirectory()));
+    const [a, b] = hosts as [HostFixture, HostFixture];
+    await a.put("before", {});
+    await primary.kill();
+    standby.promote();
+    await a.put("after", {});
+    await b.put("too", {});
+    await primary.start();
+    // Many connections, of all kinds, made anew.
+    standby.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast'",
+    );
+    for (let n = 0; n < 20; n += 1) {
+      await Promise.all(hosts.map((host, of) => host.put(`h${of}-${n}`, { n })));
+      for (const host of hosts) expect(Object.keys(await host.contents())).toHaveLength(5 + 2 * n);
+    }
+    const ofHosts = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'holdfast'";
+    expect(primary.query(ofHosts)).toBe("0");
+    // A host that starts, and knows nothing, takes the newer one too.
+    await b.restart();
+    expect(Object.keys(await b.contents())).toHaveLength(43);
+    // With the new primary away, the old one is no way out.
+    await standby.kill();
+    await expect(b.contents()).rejects.toMatchObject({
+      reason: "DATABASE_UNAVAILABLE",
+    });
+    expect(primary.query(ofHosts)).toBe("0");
+  }, 90_000);
+
+  test("a write waits while no address is a primary, and is stored once", async () => {
+    const { primary, standby, url } = await pair();
+    const fixture = await hostFixture({ postgres: { url } });
+    await fixture.put("x", { n: 1 });
+    await primary.kill();
+    const writing = Promise.all(
+      Array.from({ length: 5 }, (_, n) =>
+        fixture.host.documents.create("/things", JSON.stringify({ documentSelfLink: `w${n}` })),
+      ),
+    );
+    await sleep(2000);
+    standby.query("ALTER SYSTEM SET synchronous_standby_names = ''");
+    standby.query("SELECT pg_reload_conf()");
+    standby.promote();
+    for (const { version } of await writing) expect(version).toBe(0);
+  }, 60_000);
+
+  test("a running host does not use a server whose fsync was turned off", async () => {
+    const server = await startPostgres();
+    const fixture = await hostFixture({ postgres: { url: server.url } });
+    await fixture.put("x", { n: 1 });
+    server.query("ALTER SYSTEM SET fsync = off");
+    await server.kill();
+    await server.start();
+    await expect(fixture.put("y", {})).rejects.toMatchObject({
+      reason: "CONFIGURATION_INVALID",
+      message: expect.stringContaining("fsync is off") as unknown,
+    });
+    server.query("ALTER SYSTEM SET fsync = on");
+    await server.kill();
+    await server.start();
+    await eventually(() =>
+      fixture.put("y", {}).then(
+        () => true,
+        () => false,
+      ),
+    );
+  }, 60_000);
+
   /** Ends what waits for the standby, as an administrator may. */
   const end = (primary: PostgresServer, how: "cancel" | "terminate") =>
     primary.query(

@@ -151,7 +151,7 @@ function toEngine({
       synchronous: status?.isSynchronous ?? false,
       standbys: (status?.standbys ?? []).map(({ lagBytes, ...same }) => ({
         ...same,
-        lagBytes: toInt64(lagBytes),
+        ...(lagBytes !== undefined && { lagBytes: toInt64(lagBytes) }),
       })),
       leader: hosts.find(({ isLeader }) => isLeader)?.id ?? "",
       term: toInt64(leads ? term : 0),

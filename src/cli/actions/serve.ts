@@ -81,7 +81,7 @@ async function newsOf({ management, policies }: Host): Promise<string[]> {
   if (database && !database.leads) {
     const leader = database.hosts.find(({ isLeader }) => isLeader);
     return [
-      `  leader   ${leader ? `${leader.id} at ${leader.addresses.http}, which backs up and restores` : "none at present"}`,
+      `  leader   ${leader ? `${leader.id}${leader.addresses.http === "" ? "" : ` at ${leader.addresses.http}`}, which backs up and restores` : "none at present"}`,
     ];
   }
   if (backups.some(({ lastSuccessMicros }) => lastSuccessMicros > 0)) return [];

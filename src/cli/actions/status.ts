@@ -14,6 +14,7 @@ import {
   type BackupPolicy,
 } from "../../../gen/ts/holdfast/management/v1/policy_pb.js";
 import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
+import type { HostError } from "../../errors.js";
 import { hostErrorOfStatus, unpack } from "../../client/host-error.js";
 import { isIndexNotAllowed, undefinedIf, withHost, type Session } from "../connect/session.js";
 import { listAllPolicies } from "../list-policies.js";
@@ -36,8 +37,8 @@ import { policyTable } from "./policy-text.js";
 const unhealthyExitCode = 69;
 
 /**
- * Implements holdfast status. Returns the exit code: 69 if backups are unhealthy or an index is
- * damaged, otherwise 0.
+ * Implements holdfast status. Returns the exit code: 69 if backups are unhealthy, an index is
+ * damaged, its database is away or no host leads, otherwise 0.
  */
 export async function status(context: CommandContext, flags: HostFlags): Promise<number> {
   return withHost(context, flags, async (session) => {
@@ -47,25 +48,36 @@ export async function status(context: CommandContext, flags: HostFlags): Promise
     const listed = await undefinedIf(
       session,
       operations.listOperations({ filter: "" }, { signal }),
-      isIndexNotAllowed,
+      (error) => isIndexNotAllowed(error) || isWithoutLeader(error),
     );
     const running = listed?.operations.filter(({ done }) => !done);
     await context.printResult(HostSchema, host, async () =>
       describe(context, host, running, await declaredPolicies(session, signal)),
     );
     // A host that has not determined its backup health yet reports no problem.
-    return host.backupProblem === "" && host.indexes.every(({ problem }) => problem === "")
+    const { database } = host.engine ?? {};
+    const isDatabaseSound = !database || (database.reachable && database.leader !== "");
+    return isDatabaseSound &&
+      host.backupProblem === "" &&
+      host.indexes.every(({ problem }) => problem === "")
       ? 0
       : unhealthyExitCode;
   });
 }
+
+/** A host says what it knows itself while its database is away, or no other host leads. */
+const isWithoutLeader = ({ reason }: HostError) =>
+  reason === "LEADER_UNAVAILABLE" || reason === "DATABASE_UNAVAILABLE";
 
 /** Lists the policies besides the built-in one; none if the host or the token does not allow it. */
 async function declaredPolicies(session: Session, signal: AbortSignal): Promise<BackupPolicy[]> {
   const listed = await undefinedIf(
     session,
     listAllPolicies(session, signal),
-    ({ code, reason }) => code === "PERMISSION_DENIED" || reason === "NOT_SUPPORTED",
+    (error) =>
+      error.code === "PERMISSION_DENIED" ||
+      error.reason === "NOT_SUPPORTED" ||
+      isWithoutLeader(error),
   );
   return (listed ?? []).filter(({ status: known }) => known?.source !== PolicySource.BUILT_IN);
 }
@@ -121,9 +133,16 @@ function databaseLines({ engine }: Host): [string, string][] {
   if (!database) return [];
   const { name, schema, reachable, leader, serverVersion, synchronous, standbys } = database;
   const state = reachable ? `version ${serverVersion}` : "NOT REACHABLE";
-  const standbyText = standbys.map(
-    (one) => `${one.name} (${one.mode}, ${one.state}, ${formatBytes(one.lagBytes)} behind)`,
+  const standbyText = standbys.map(({ name: standby, mode, state: phase, lagBytes }) =>
+    lagBytes === undefined
+      ? `${standby} (its state is not visible: GRANT pg_monitor)`
+      : `${standby} (${mode}, ${phase}, ${formatBytes(lagBytes)} behind)`,
   );
+  const commits = !synchronous
+    ? "commits do not wait for a standby"
+    : standbys.length === 0
+      ? "COMMITS WAIT FOR ONE, so that writes do not end"
+      : "commits wait for a standby";
   return [
     [
       "database",
@@ -131,7 +150,7 @@ function databaseLines({ engine }: Host): [string, string][] {
     ],
     [
       "replication",
-      `${standbyText.join(", ") || "no standby"}; commits ${synchronous ? "wait for a standby" : "do not wait for a standby"}`,
+      reachable ? `${standbyText.join(", ") || "no standby"}; ${commits}` : "unknown",
     ],
   ];
 }

@@ -71,7 +71,7 @@ export class PostgresEngine implements Engine {
       retainedVersions,
       ...(ownClock && { nowMicros }),
     });
-    this.writes = createWriteQueue((writes) => this.writer.commit(writes));
+    this.writes = createWriteQueue((writes, sinceMs) => this.writer.commit(writes, sinceMs));
     this.copiers = new SegmentCopiers("engine/postgres/copy-worker", index.name);
     this.latest = new LatestReads(index);
     this.pages = new Pages(index, this.filters);

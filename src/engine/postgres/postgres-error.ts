@@ -13,6 +13,8 @@ const asServerError = (thrown: unknown): ServerError =>
 
 /** Whether the connection is lost, or the server is starting, stopping or failing over (classes 08 and 57P). */
 export function isConnectionLost(thrown: unknown): boolean {
+  // No server may be used at present, as during a failover.
+  if (thrown instanceof HostError) return thrown.reason === "DATABASE_UNAVAILABLE";
   const { code, message } = asServerError(thrown);
   if (code === undefined)
     return /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|Query read timeout)/i.test(
@@ -49,7 +51,7 @@ export const isDuplicate = (thrown: unknown) => asServerError(thrown).code === "
 const unavailable = (what: string, thrown: unknown) =>
   new HostError(
     "DATABASE_UNAVAILABLE",
-    `${what} failed: the database is unreachable or not ready (${asServerError(thrown).message}). The host tries again by itself. Check the server and its address.`,
+    `${what} failed: the database is unreachable or not ready (${asServerError(thrown).message}). A running host tries again by itself. Check the server and its address.`,
     { metadata: { retryAfterSeconds: "1" }, cause: thrown },
   );
 
@@ -64,6 +66,30 @@ export function fromPostgres(thrown: unknown, what: string): HostError {
       `${what} failed: the disk of the database is full. Nothing was changed. Free space there and try again.`,
       { cause: thrown },
     );
+  if (isLockTimeout(thrown))
+    return new HostError(
+      "DATABASE_UNAVAILABLE",
+      `${what} failed: another transaction held the lock for too long, as one does that waits for a synchronous standby. Nothing was changed. Check the replication, and try again.`,
+      { metadata: { retryAfterSeconds: "1" }, cause: thrown },
+    );
+  if (code === "57014")
+    return new HostError(
+      "DATABASE_UNAVAILABLE",
+      `${what} failed: the database cancelled the statement (${message}). Set statement_timeout to 0 for the user of the host.`,
+      { metadata: { retryAfterSeconds: "1" }, cause: thrown },
+    );
+  if (code === "3D000")
+    return new HostError(
+      "CONFIGURATION_INVALID",
+      `${what} failed: ${message}. Create it, or change --postgres-url.`,
+      { cause: thrown },
+    );
+  if (code === "" && /does not support SSL/.test(message))
+    return new HostError(
+      "CONFIGURATION_INVALID",
+      `${what} failed: the server has no TLS (${message}). Configure it there, or leave out sslmode and --postgres-ca-file.`,
+      { cause: thrown },
+    );
   if (/^53/.test(code) || isConflict(thrown))
     return new HostError(
       "DATABASE_UNAVAILABLE",
@@ -76,7 +102,7 @@ export function fromPostgres(thrown: unknown, what: string): HostError {
       `${what} failed: the certificates of this host and the database do not match (${code}). Check --postgres-ca-file, the names in the certificate of the server, and --postgres-cert-file.`,
       { cause: thrown },
     );
-  if (/^(28|3D|42501)/.test(code))
+  if (/^(28|42501)/.test(code))
     return new HostError(
       "CONFIGURATION_INVALID",
       `${what} failed: the database refuses this user (${message}). Check --postgres-url and the grants of the user.`,

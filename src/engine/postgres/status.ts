@@ -27,7 +27,7 @@ export function databaseStatus(address: PostgresAddress): Promise<DatabaseStatus
         name: one.name ?? "",
         mode: one.mode ?? "",
         state: one.state ?? "",
-        lagBytes: one.lag ?? 0,
+        ...(one.lag !== null && { lagBytes: one.lag }),
       })),
     };
   });

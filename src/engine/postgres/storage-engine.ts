@@ -108,7 +108,18 @@ export class PostgresStorageEngine implements StorageEngine {
 /** Checks a server, and the format of its tables if it has some. Changes nothing. CONFIGURATION_INVALID, DATABASE_UNAVAILABLE, FORMAT_TOO_NEW. */
 export const checkServer = (address: PostgresAddress, schema: string): Promise<void> =>
   withServer(address, async (client) => {
-    await formatOf(client, tablesOf(schema));
+    if ((await formatOf(client, tablesOf(schema))) > 0) return;
+    const { rows } = await client.query<{ create: boolean; user: string }>(
+      `SELECT has_database_privilege(current_database(), 'CREATE') OR EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1 AND has_schema_privilege(oid, 'CREATE')) AS create,
+         current_user AS user`,
+      [schema],
+    );
+    const [grants] = rows;
+    if (grants?.create) return;
+    throw new HostError(
+      "CONFIGURATION_INVALID",
+      `The user ${grants?.user} may not create the schema ${schema} in the database ${databaseName(address)}. Create it for the user: CREATE SCHEMA ${schema} AUTHORIZATION ${grants?.user}.`,
+    );
   });
 
 /** Runs work on a server that can be trusted. */
@@ -118,28 +129,19 @@ async function withServer(
 ): Promise<void> {
   const name = databaseName(address);
   await withClient(address, `Opening the database ${name}`, async (client) => {
-    await requireSafe(client, name);
+    await requireRelease(client, name);
     await work(client);
   });
 }
 
-/** CONFIGURATION_INVALID for a server that is too old, or that may lose or tear what it acknowledged. */
-async function requireSafe(client: Client, name: string): Promise<void> {
-  const { rows } = await client.query<{ version: number; fsync: string; pages: string }>(
-    `SELECT current_setting('server_version_num')::integer AS version, current_setting('fsync') AS fsync,
-       current_setting('full_page_writes') AS pages`,
+/** CONFIGURATION_INVALID for a server that is too old; `connect` refuses those that cannot be trusted. */
+async function requireRelease(client: Client, name: string): Promise<void> {
+  const { rows } = await client.query<{ version: number }>(
+    "SELECT current_setting('server_version_num')::integer AS version",
   );
-  const [settings] = rows;
-  const refuse = (problem: string) =>
-    new HostError("CONFIGURATION_INVALID", `The database ${name} cannot be trusted: ${problem}`);
-  if (!settings || settings.version < oldestServer)
-    throw refuse("it is older than PostgreSQL 15. Use a newer one.");
-  if (settings.fsync !== "on")
-    throw refuse(
-      "fsync is off, so that a power failure loses what it acknowledged. Set fsync = on.",
-    );
-  if (settings.pages !== "on")
-    throw refuse(
-      "full_page_writes is off, so that a power failure may damage pages. Set full_page_writes = on.",
-    );
+  if ((rows[0]?.version ?? 0) >= oldestServer) return;
+  throw new HostError(
+    "CONFIGURATION_INVALID",
+    `The database ${name} cannot be used: it is older than PostgreSQL 15. Use a newer one.`,
+  );
 }

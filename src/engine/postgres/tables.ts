@@ -102,7 +102,11 @@ export async function createTables(client: Client, tables: Tables): Promise<void
     ]);
     const found = await formatOf(client, tables);
     if (found === formatVersion) return;
-    if (found === 0) await client.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
+    // It needs a right that the owner of a schema that exists may not have.
+    const { rowCount } = await client.query("SELECT 1 FROM pg_namespace WHERE nspname = $1", [
+      schema,
+    ]);
+    if (rowCount === 0) await client.query(`CREATE SCHEMA "${schema}"`);
     for (const [format, statements] of tablesByFormat(tables))
       if (format > found) for (const statement of statements) await client.query(statement);
     if (found > 0 && found < 3) await addActivity(client, tables);

@@ -81,18 +81,27 @@ export class PostgresWriter {
     });
   }
 
-  /** Commits writes as one transaction. A refused write does not affect the others. INDEX_RESTORING. */
-  commit(writes: readonly DocumentWrite[]): Promise<WriteOutcome<LogRow>[]> {
-    return this.underLock("Writing to", writes.length, async (client, generation, locked) => {
-      const heads = this.heads(client, generation, writes);
-      const [{ last }, { rows }] = await both(locked, heads);
-      return this.apply({ client, generation, last }, writes, rows);
-    });
+  /**
+   * Commits writes as one transaction, of which the first arrived at `sinceMs` (performance.now). A refused write does
+   * not affect the others. INDEX_RESTORING.
+   */
+  commit(writes: readonly DocumentWrite[], sinceMs: number): Promise<WriteOutcome<LogRow>[]> {
+    return this.underLock(
+      "Writing to",
+      writes.length,
+      async (client, generation, locked) => {
+        const heads = this.heads(client, generation, writes);
+        const [{ last }, { rows }] = await both(locked, heads);
+        return this.apply({ client, generation, last }, writes, rows);
+      },
+      sinceMs,
+    );
   }
 
   /**
    * Runs a transaction under the lock of the index, which takes `count` update times; `locked` resolves when it has
-   * them. Repeats it after conflicts and lost connections until limits.databaseRetryMs. `what` names the activity.
+   * them. Repeats it after conflicts and lost connections, until limits.databaseRetryMs after `sinceMs`. `what` names
+   * the activity.
    * INDEX_RESTORING, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, STORAGE_FULL.
    */
   async underLock<T>(
@@ -103,8 +112,9 @@ export class PostgresWriter {
       generation: number,
       locked: Promise<{ last: number }>,
     ) => Promise<Sent<T>>,
+    sinceMs = performance.now(),
   ): Promise<T> {
-    const giveUpAt = performance.now() + limits.databaseRetryMs;
+    const giveUpAt = sinceMs + limits.databaseRetryMs;
     for (let attempt = 1; ; attempt += 1) {
       try {
         const ended = await this.alone((client) => this.attempt(client, count, work));
@@ -347,7 +357,7 @@ export class PostgresWriter {
         if (performance.now() > giveUpAt)
           throw new HostError(
             "OUTCOME_UNKNOWN",
-            `${what} ${this.index.name}: the connection was lost during the commit, and the database could not be asked since. Read the document before you write it again.`,
+            `${what} ${this.index.name}: the commit was not confirmed, and the database could not be asked since. A commit that waits for a synchronous standby is confirmed when one is back: check the replication. Read the document before you write it again.`,
             { cause: lost },
           );
         await sleep(Math.random() * Math.min(limits.databaseRetryMaxMs, 10 * 2 ** attempt));

@@ -1127,8 +1127,9 @@ type Standby struct {
 	Mode string `protobuf:"bytes,2,opt,name=mode,proto3" json:"mode,omitempty"`
 	// "streaming", "catchup" and so on.
 	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
-	// Log that it has not flushed yet.
-	LagBytes      int64 `protobuf:"varint,4,opt,name=lag_bytes,json=lagBytes,proto3" json:"lag_bytes,omitempty"`
+	// Log that it has not flushed yet. Absent if the user of the host may not see it: GRANT
+	// pg_monitor.
+	LagBytes      *int64 `protobuf:"varint,4,opt,name=lag_bytes,json=lagBytes,proto3,oneof" json:"lag_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1185,8 +1186,8 @@ func (x *Standby) GetState() string {
 }
 
 func (x *Standby) GetLagBytes() int64 {
-	if x != nil {
-		return x.LagBytes
+	if x != nil && x.LagBytes != nil {
+		return *x.LagBytes
 	}
 	return 0
 }
@@ -7768,12 +7769,14 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\bstandbys\x18\x06 \x03(\v2\x1f.holdfast.management.v1.StandbyR\bstandbys\x12\x16\n" +
 	"\x06leader\x18\a \x01(\tR\x06leader\x12\x12\n" +
 	"\x04term\x18\b \x01(\x03R\x04term\x126\n" +
-	"\x05peers\x18\t \x03(\v2 .holdfast.management.v1.PeerHostR\x05peers\"d\n" +
+	"\x05peers\x18\t \x03(\v2 .holdfast.management.v1.PeerHostR\x05peers\"w\n" +
 	"\aStandby\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04mode\x18\x02 \x01(\tR\x04mode\x12\x14\n" +
-	"\x05state\x18\x03 \x01(\tR\x05state\x12\x1b\n" +
-	"\tlag_bytes\x18\x04 \x01(\x03R\blagBytes\"\xe6\x01\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\x12 \n" +
+	"\tlag_bytes\x18\x04 \x01(\x03H\x00R\blagBytes\x88\x01\x01B\f\n" +
+	"\n" +
+	"_lag_bytes\"\xe6\x01\n" +
 	"\bPeerHost\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fhttp_address\x18\x02 \x01(\tR\vhttpAddress\x12!\n" +
@@ -8729,6 +8732,7 @@ func file_holdfast_management_v1_management_proto_init() {
 	if File_holdfast_management_v1_management_proto != nil {
 		return
 	}
+	file_holdfast_management_v1_management_proto_msgTypes[4].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[10].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[20].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[26].OneofWrappers = []any{}

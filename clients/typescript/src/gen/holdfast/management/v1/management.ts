@@ -731,8 +731,11 @@ export interface Standby {
   mode: string;
   /** "streaming", "catchup" and so on. */
   state: string;
-  /** Log that it has not flushed yet. */
-  lagBytes: bigint;
+  /**
+   * Log that it has not flushed yet. Absent if the user of the host may not see it: GRANT
+   * pg_monitor.
+   */
+  lagBytes?: bigint | undefined;
 }
 
 /** A host that shares a database. */
@@ -2895,7 +2898,7 @@ export const Database: MessageFns<Database> = {
 };
 
 function createBaseStandby(): Standby {
-  return { name: "", mode: "", state: "", lagBytes: 0n };
+  return { name: "", mode: "", state: "", lagBytes: undefined };
 }
 
 export const Standby: MessageFns<Standby> = {
@@ -2909,7 +2912,7 @@ export const Standby: MessageFns<Standby> = {
     if (message.state !== "") {
       writer.uint32(26).string(message.state);
     }
-    if (message.lagBytes !== 0n) {
+    if (message.lagBytes !== undefined) {
       if (BigInt.asIntN(64, message.lagBytes) !== message.lagBytes) {
         throw new globalThis.Error("value provided for field message.lagBytes of type int64 too large");
       }
@@ -2984,7 +2987,7 @@ export const Standby: MessageFns<Standby> = {
         ? BigInt(object.lagBytes)
         : isSet(object.lag_bytes)
         ? BigInt(object.lag_bytes)
-        : 0n,
+        : undefined,
     };
   },
 
@@ -2999,7 +3002,7 @@ export const Standby: MessageFns<Standby> = {
     if (message.state !== "") {
       obj.state = message.state;
     }
-    if (message.lagBytes !== 0n) {
+    if (message.lagBytes !== undefined) {
       obj.lagBytes = message.lagBytes.toString();
     }
     return obj;
@@ -3013,7 +3016,9 @@ export const Standby: MessageFns<Standby> = {
     message.name = object.name ?? "";
     message.mode = object.mode ?? "";
     message.state = object.state ?? "";
-    message.lagBytes = (object.lagBytes !== undefined && object.lagBytes !== null) ? BigInt(object.lagBytes) : 0n;
+    message.lagBytes = (object.lagBytes !== undefined && object.lagBytes !== null)
+      ? BigInt(object.lagBytes)
+      : undefined;
     return message;
   },
 };
