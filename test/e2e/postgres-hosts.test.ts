@@ -1,5 +1,5 @@
 import { createClient } from "@connectrpc/connect";
-import { writeFileSync } from "node:fs";
+import { cpSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -54,6 +54,20 @@ const leads = ({ host }: HostFixture) => {
       await hostFixture({ postgres, id: "b", ...more }, temporaryDirectory()),
     ];
   };
+
+  test("one with the id of another is refused, also on a copy of its data directory", async () => {
+    const [a] = await twoHosts();
+    const same = { postgres: { url: server.url, schema: `hosts_${schemas}` }, id: "a" };
+    const other = temporaryDirectory();
+    await expect(hostFixture(same, other)).rejects.toMatchObject({ reason: "HOST_ID_IN_USE" });
+    const copy = temporaryDirectory();
+    cpSync(a.root, copy, { recursive: true });
+    await expect(hostFixture(same, copy)).rejects.toMatchObject({ reason: "HOST_ID_IN_USE" });
+    expect(leads(a)).toBe(true);
+    // The same directory starts again at once.
+    await a.restart();
+    await a.put("x", {});
+  }, 60_000);
 
   test("each reads and writes all documents, and a restore and its undo are seen by all at once", async () => {
     const [a, b] = await twoHosts();
