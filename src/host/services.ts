@@ -245,10 +245,19 @@ async function describe(
     tls: options.tls !== undefined,
     indexes: await Promise.all([...storage.indexes.values()].map(describeIndex)).catch(unreadable),
     backups: backups?.records.all() ?? [],
-    backupHealth: (await backups?.health.check()) ?? { healthy: true, problem: "" },
+    backupHealth: backups
+      ? await backups.health.check().catch(healthUnknown)
+      : { healthy: true, problem: "" },
     backupMaxAgeMicros: (options.backupMaxAgeMs ?? 0) * 1000,
     engine: await describeEngine(storage, backups !== undefined),
   };
+}
+
+/** The health of backups whose index cannot be read because its database is away. */
+function healthUnknown(thrown: unknown): HostDescription["backupHealth"] {
+  const { reason, message } = HostError.from(thrown);
+  if (reason !== "DATABASE_UNAVAILABLE") throw thrown;
+  return { healthy: false, problem: message };
 }
 
 async function describeEngine(

@@ -100,6 +100,50 @@ const postgres = () => ({ url: server.url, schema: `host_${(schemas += 1)}` });
     if (typeof outcome === "number") expect(b).toBe('{"n":2}');
   });
 
+  test("config check refuses what serve would: no right to create the schema, another encoding, a malformed URL", async () => {
+    server.query("CREATE ROLE guest LOGIN");
+    server.query(
+      "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+    );
+    const check = async (url: string) => {
+      const flags = ["--engine", "postgres", "--data-dir", join(temporaryDirectory(), "data")];
+      const checked = await runToEnd(["config", "check", ...flags], {
+        env: { HOLDFAST_POSTGRES_URL: url },
+      });
+      expect(checked.code).toBe(78);
+      expect(checked.output + checked.log).not.toContain("S3cr3t");
+      return checked.log;
+    };
+    const at = `127.0.0.1:${server.port}`;
+    expect(await check(`postgres://guest@${at}/postgres`)).toMatch(/guest may not create/);
+    expect(await check(`postgres://holdfast@${at}/latin`)).toMatch(/its encoding is LATIN1/);
+    expect(await check(`postgres://holdfast:123/S3cr3t@${at}/postgres`)).toMatch(/percent-encoded/);
+    expect(await check(`postgres://holdfast@${at}/none`)).toMatch(/"none" does not exist. Create/);
+    expect(await check(`postgres://holdfast@${at}/postgres?sslmode=require`)).toMatch(/no TLS/);
+    // In a schema of its own, it needs no right to create others.
+    server.query("CREATE SCHEMA own AUTHORIZATION guest");
+    const url = `postgres://guest@${at}/postgres`;
+    const fixture = await hostFixture({ postgres: { url, schema: "own" } });
+    await fixture.put("a", {});
+  }, 60_000);
+
+  test("says what it knows while its database is away", async () => {
+    const own = await startPostgres();
+    const data = join(temporaryDirectory(), "data");
+    const host = await serve([
+      ...["--engine", "postgres", "--postgres-url", own.url, "--data-dir", data],
+    ]);
+    const status = () => runToEnd(["status"], { env: { HOLDFAST_ADDRESS: host.grpc } });
+    expect((await status()).code).toBe(0);
+    await own.kill();
+    const away = await status();
+    expect(away).toMatchObject({ code: 69, log: "" });
+    expect(away.output).toMatch(/database +postgres .*, NOT REACHABLE/);
+    await own.start();
+    await eventually(async () => (await status()).code === 0, { timeoutMs: 30_000 });
+    await host.stop();
+  }, 90_000);
+
   test("is served by the command, which shows no password and refuses what cannot be trusted", async () => {
     const root = temporaryDirectory();
     const url = server.url.replace("holdfast@", "holdfast:hunter2@");
