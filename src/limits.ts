@@ -229,6 +229,7 @@ export const limits = {
 
   /** Buckets of one answer. */
   activityBuckets: 2_000,
+  activityDefault: 100,
   /** Versions that an answer counts one by one; of more, only whole minutes are counted. */
   activityVersions: 200_000,
   /** Versions that one statement counts when the counts of an index are made anew. */

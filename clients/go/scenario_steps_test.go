@@ -206,6 +206,14 @@ var steps = map[string]func(*scenarioRun, step) (outcome, error){
 		}
 		return outcome{"count": enforced}, err
 	},
+	"getActivity": func(r *scenarioRun, s step) (outcome, error) {
+		found, err := r.Management.GetActivity(r.ctx, &managementv1.GetActivityRequest{Buckets: 1000})
+		created := int64(0)
+		for _, bucket := range found.GetBuckets() {
+			created += bucket.Created
+		}
+		return outcome{"count": created}, err
+	},
 	"copyBackup": func(r *scenarioRun, s step) (outcome, error) {
 		result, err := r.CopyBackup(r.ctx, &managementv1.CopyBackupRequest{Source: r.uri(s.Source), Destination: r.uri(s.Destination)})
 		return outcome{"documents": result.GetBackup().GetDocuments(), "segments": result.GetSegmentsWritten()}, err

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { productVersion } from "../host/product-version.js";
 import { addBackup } from "./commands/backup.js";
+import { addActivity } from "./commands/activity.js";
 import { addCheck } from "./commands/check.js";
 import { addCompletion } from "./commands/completion.js";
 import { addConfig } from "./commands/config.js";
@@ -47,6 +48,7 @@ export function createProgram(): Command {
         addTestRestore,
         addCopy,
         addCheck,
+        addActivity,
         addInspect,
         addList,
         addDiff,

@@ -28,6 +28,7 @@ const ownMethods: ReadonlySet<string> = new Set([
   "ConfigureRequestLogging",
   "ConfigureOperationTracing",
   "GetStats",
+  "GetActivity",
   "Shutdown",
   "SynchronizeWithPeers",
 ]);

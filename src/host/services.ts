@@ -145,6 +145,8 @@ export async function openServices(
       async () => (await storage.durableIndex.state()).positionMicros,
     ),
     stats,
+    indexOf: storage.indexOf,
+    nowMicros: options.platform.nowMicros,
     describeHost: () => describeHost(),
     shutDown: () => void lifecycle.close().catch(context.onInternalError),
   });

@@ -232,6 +232,10 @@ export const steps: Record<string, (world: World, step: Step) => Promise<Outcome
     });
     return { before: before[0]?.selfLink, after: after[0]?.selfLink, count: Number(versionsAfter) };
   },
+  async getActivity(world) {
+    const { buckets } = await world.client.management.getActivity({ buckets: 1000 });
+    return { count: buckets.reduce((sum, { created }) => sum + Number(created), 0) };
+  },
   async checkDestination(world, step) {
     const { features } = await world.client.management.checkDestination({
       uri: uriOf(world, step["uri"]),

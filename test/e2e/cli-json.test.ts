@@ -73,6 +73,7 @@ test("prints the documented message for every command, and the reason of an erro
     ["test-restore", backups],
     ["copy", backups, join(root, "copies")],
     ["check"],
+    ["activity"],
     ["inspect", backups],
     ["list", root],
     ["export", backups, "-o", join(root, "out.ndjson")],

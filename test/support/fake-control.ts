@@ -35,6 +35,7 @@ export function createFakeControl(): FakeControl {
     synchronizeWithPeers: () =>
       Promise.resolve([{ id: "host-1", positionMicros: 1, inAgreement: true }]),
     stats: () => Promise.resolve(stats.all()),
+    activity: () => Promise.reject(new Error("The dialect of Xenon has no activity.")),
     shutDown: () => void (fake.shutdowns += 1),
   };
   return fake;

@@ -69,6 +69,7 @@ const indexesByMethod: ReadonlyMap<string, IndexesOf> = new Map<string, IndexesO
   ...rpcs<IndexesOf>("holdfast.management.v1.ManagementService", {
     GetHost: () => [],
     GetStats: () => [],
+    GetActivity: byIndex,
     Backup: byIndex,
     Restore: byIndex,
     UndoRestore: byIndex,

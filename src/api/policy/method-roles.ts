@@ -52,6 +52,7 @@ const rolesByMethod: Readonly<Record<string, RequiredRoles>> = {
   "holdfast.management.v1.ManagementService.ConfigureOperationTracing": "admin",
   "holdfast.management.v1.ManagementService.SynchronizeWithPeers": "admin",
   "holdfast.management.v1.ManagementService.GetStats": "read",
+  "holdfast.management.v1.ManagementService.GetActivity": "read",
   "holdfast.management.v1.ManagementService.Shutdown": "admin",
   "holdfast.management.v1.ManagementService.StreamBackup": readers,
   "holdfast.management.v1.ManagementService.StreamRestore": "restore",

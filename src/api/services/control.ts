@@ -1,6 +1,7 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { ManagementService } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { HostControl } from "../../service/host/host-control.js";
+import { durableIndexLink } from "../../service/documents/factories.js";
 import type { NodeOutcome } from "../../service/host/node-group.js";
 import { toAutoBackup, toStat } from "../convert/control.js";
 import { toInt64 } from "../convert/numbers.js";
@@ -11,6 +12,7 @@ type ControlMethods =
   | "configureOperationTracing"
   | "synchronizeWithPeers"
   | "getStats"
+  | "getActivity"
   | "shutdown";
 
 /** Implements the methods of ManagementService for settings and statistics of the host. */
@@ -42,6 +44,24 @@ export function controlMethods(
       peers: (await control.synchronizeWithPeers(nodeSelectorPath)).map(toPeer),
     }),
     getStats: async () => ({ stats: (await control.stats()).map(toStat) }),
+    async getActivity({ indexLink, startTimeMicros, endTimeMicros, buckets }) {
+      const found = await control.activity(indexLink || durableIndexLink, {
+        ...(startTimeMicros > 0n && { startMicros: Number(startTimeMicros) }),
+        ...(endTimeMicros > 0n && { endMicros: Number(endTimeMicros) }),
+        ...(buckets > 0 && { buckets }),
+      });
+      return {
+        startTimeMicros: toInt64(found.startMicros),
+        endTimeMicros: toInt64(found.endMicros),
+        bucketMicros: toInt64(found.bucketMicros),
+        buckets: found.buckets.map(({ startMicros, created, updated, deleted }) => ({
+          startTimeMicros: toInt64(startMicros),
+          created: toInt64(created),
+          updated: toInt64(updated),
+          deleted: toInt64(deleted),
+        })),
+      };
+    },
     shutdown() {
       // Deferred, so that the response is sent first.
       setImmediate(control.shutDown);

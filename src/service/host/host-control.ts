@@ -4,6 +4,9 @@ import { HostError } from "../../errors.js";
 import type { NodeGroup, NodeOutcome } from "./node-group.js";
 import type { RequestLogging, Requests } from "./requests.js";
 import type { Stat, Stats } from "../../stats/stats.js";
+import type { Activity, ActivityQuery } from "../../engine/activity.js";
+import { limits } from "../../limits.js";
+import type { DocumentIndex } from "../../store/document-index.js";
 import type { HostDescription } from "./description.js";
 
 /** Settings and statistics of a running host. */
@@ -27,6 +30,11 @@ export interface HostControl {
   synchronizeWithPeers(nodeSelectorPath: string): Promise<NodeOutcome[]>;
   /** Returns all statistics. */
   stats(): Promise<Stat[]>;
+  /**
+   * Counts the versions of an index over time. Throws INDEX_NOT_FOUND, and REQUEST_INVALID for an
+   * end before the start.
+   */
+  activity(indexLink: string, query: Partial<ActivityQuery>): Promise<Activity>;
   /** Starts to shut down the host; running work is finished first. */
   shutDown(): void;
 }
@@ -46,6 +54,9 @@ export interface HostControlOptions {
   requests: Requests;
   nodeGroup: NodeGroup;
   stats: Stats;
+  /** Throws INDEX_NOT_FOUND. */
+  indexOf(link: string): Pick<DocumentIndex, "withEngine">;
+  nowMicros(): number;
   describeHost(): Promise<HostDescription>;
   shutDown(): void;
 }
@@ -60,6 +71,8 @@ export function createHostControl({
   requests,
   nodeGroup,
   stats,
+  indexOf,
+  nowMicros,
   describeHost,
   shutDown,
 }: HostControlOptions): HostControl {
@@ -100,6 +113,17 @@ export function createHostControl({
     async stats() {
       const { indexes } = await describeHost();
       return [...stats.all(), ...indexes.flatMap(indexStats)];
+    },
+    activity(
+      indexLink,
+      { startMicros, endMicros = nowMicros(), buckets = limits.activityDefault },
+    ) {
+      if (startMicros !== undefined && startMicros > endMicros)
+        throw new HostError("REQUEST_INVALID", "The start of the activity is after its end.", {
+          metadata: { field: "start_time_micros" },
+        });
+      const query = { endMicros, buckets, ...(startMicros !== undefined && { startMicros }) };
+      return indexOf(indexLink).withEngine((engine) => engine.activity(query));
     },
     shutDown,
   };

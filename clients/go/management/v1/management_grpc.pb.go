@@ -33,6 +33,7 @@ const (
 	ManagementService_DiffBackups_FullMethodName               = "/holdfast.management.v1.ManagementService/DiffBackups"
 	ManagementService_ExportBackup_FullMethodName              = "/holdfast.management.v1.ManagementService/ExportBackup"
 	ManagementService_DescribePointInTime_FullMethodName       = "/holdfast.management.v1.ManagementService/DescribePointInTime"
+	ManagementService_GetActivity_FullMethodName               = "/holdfast.management.v1.ManagementService/GetActivity"
 	ManagementService_PruneBackups_FullMethodName              = "/holdfast.management.v1.ManagementService/PruneBackups"
 	ManagementService_PinBackup_FullMethodName                 = "/holdfast.management.v1.ManagementService/PinBackup"
 	ManagementService_UnpinBackup_FullMethodName               = "/holdfast.management.v1.ManagementService/UnpinBackup"
@@ -94,6 +95,9 @@ type ManagementServiceClient interface {
 	// ones that a restore to that time keeps, and the first ones that it discards. OUT_OF_RANGE if
 	// the point in time is outside the restorable window.
 	DescribePointInTime(ctx context.Context, in *DescribePointInTimeRequest, opts ...grpc.CallOption) (*DescribePointInTimeResponse, error)
+	// Counts the versions of a live index over time: creations, updates and deletions. Any of the
+	// hosts that share a database answers.
+	GetActivity(ctx context.Context, in *GetActivityRequest, opts ...grpc.CallOption) (*Activity, error)
 	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
 	// effect, if one of the names does not exist.
 	PruneBackups(ctx context.Context, in *PruneBackupsRequest, opts ...grpc.CallOption) (*PruneBackupsResponse, error)
@@ -276,6 +280,16 @@ func (c *managementServiceClient) DescribePointInTime(ctx context.Context, in *D
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DescribePointInTimeResponse)
 	err := c.cc.Invoke(ctx, ManagementService_DescribePointInTime_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) GetActivity(ctx context.Context, in *GetActivityRequest, opts ...grpc.CallOption) (*Activity, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Activity)
+	err := c.cc.Invoke(ctx, ManagementService_GetActivity_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -515,6 +529,9 @@ type ManagementServiceServer interface {
 	// ones that a restore to that time keeps, and the first ones that it discards. OUT_OF_RANGE if
 	// the point in time is outside the restorable window.
 	DescribePointInTime(context.Context, *DescribePointInTimeRequest) (*DescribePointInTimeResponse, error)
+	// Counts the versions of a live index over time: creations, updates and deletions. Any of the
+	// hosts that share a database answers.
+	GetActivity(context.Context, *GetActivityRequest) (*Activity, error)
 	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
 	// effect, if one of the names does not exist.
 	PruneBackups(context.Context, *PruneBackupsRequest) (*PruneBackupsResponse, error)
@@ -607,6 +624,9 @@ func (UnimplementedManagementServiceServer) ExportBackup(*ExportBackupRequest, g
 }
 func (UnimplementedManagementServiceServer) DescribePointInTime(context.Context, *DescribePointInTimeRequest) (*DescribePointInTimeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DescribePointInTime not implemented")
+}
+func (UnimplementedManagementServiceServer) GetActivity(context.Context, *GetActivityRequest) (*Activity, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetActivity not implemented")
 }
 func (UnimplementedManagementServiceServer) PruneBackups(context.Context, *PruneBackupsRequest) (*PruneBackupsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PruneBackups not implemented")
@@ -860,6 +880,24 @@ func _ManagementService_DescribePointInTime_Handler(srv interface{}, ctx context
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ManagementServiceServer).DescribePointInTime(ctx, req.(*DescribePointInTimeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_GetActivity_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetActivityRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).GetActivity(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_GetActivity_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).GetActivity(ctx, req.(*GetActivityRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1187,6 +1225,10 @@ var ManagementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DescribePointInTime",
 			Handler:    _ManagementService_DescribePointInTime_Handler,
+		},
+		{
+			MethodName: "GetActivity",
+			Handler:    _ManagementService_GetActivity_Handler,
 		},
 		{
 			MethodName: "PruneBackups",

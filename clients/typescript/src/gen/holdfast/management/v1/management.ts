@@ -1419,6 +1419,48 @@ export interface LogEntry {
   kind: string;
 }
 
+/** Request of GetActivity. */
+export interface GetActivityRequest {
+  /** Link of the index. Default: /core/document-index. */
+  indexLink: string;
+  /** Start, in microseconds since 1970. 0: the first version. */
+  startTimeMicros: bigint;
+  /** End, in microseconds since 1970. 0: now. */
+  endTimeMicros: bigint;
+  /** Greatest number of buckets, up to 2000. 0: 100. */
+  buckets: number;
+}
+
+/**
+ * How many versions of an index were written over time. Versions that were compacted since are not
+ * counted; after a restore, those of the restored index are.
+ */
+export interface Activity {
+  /** Start of the first bucket, at or before the requested start. */
+  startTimeMicros: bigint;
+  /** End of the last bucket, exclusive, at or after the requested end. */
+  endTimeMicros: bigint;
+  /**
+   * Width of a bucket: a round number, of a minute or more where a range has many versions. Buckets
+   * begin at multiples of it since 1970.
+   */
+  bucketMicros: bigint;
+  /** The buckets that have versions, in order. */
+  buckets: ActivityBucket[];
+}
+
+/** Versions written in an interval of time. */
+export interface ActivityBucket {
+  /** Start of the interval. */
+  startTimeMicros: bigint;
+  /** Documents created, and deleted documents created again (POST). */
+  created: bigint;
+  /** Documents changed (PATCH and PUT). */
+  updated: bigint;
+  /** Documents deleted, those that expired included. */
+  deleted: bigint;
+}
+
 /** Request of DescribeBackup. */
 export interface DescribeBackupRequest {
   /** URI of the backup. Required. */
@@ -8810,6 +8852,426 @@ export const LogEntry: MessageFns<LogEntry> = {
   },
 };
 
+function createBaseGetActivityRequest(): GetActivityRequest {
+  return { indexLink: "", startTimeMicros: 0n, endTimeMicros: 0n, buckets: 0 };
+}
+
+export const GetActivityRequest: MessageFns<GetActivityRequest> = {
+  encode(message: GetActivityRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.indexLink !== "") {
+      writer.uint32(10).string(message.indexLink);
+    }
+    if (message.startTimeMicros !== 0n) {
+      if (BigInt.asIntN(64, message.startTimeMicros) !== message.startTimeMicros) {
+        throw new globalThis.Error("value provided for field message.startTimeMicros of type int64 too large");
+      }
+      writer.uint32(16).int64(message.startTimeMicros);
+    }
+    if (message.endTimeMicros !== 0n) {
+      if (BigInt.asIntN(64, message.endTimeMicros) !== message.endTimeMicros) {
+        throw new globalThis.Error("value provided for field message.endTimeMicros of type int64 too large");
+      }
+      writer.uint32(24).int64(message.endTimeMicros);
+    }
+    if (message.buckets !== 0) {
+      writer.uint32(32).int32(message.buckets);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetActivityRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetActivityRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.indexLink = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.startTimeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.endTimeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.buckets = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetActivityRequest {
+    return {
+      indexLink: isSet(object.indexLink)
+        ? globalThis.String(object.indexLink)
+        : isSet(object.index_link)
+        ? globalThis.String(object.index_link)
+        : "",
+      startTimeMicros: isSet(object.startTimeMicros)
+        ? BigInt(object.startTimeMicros)
+        : isSet(object.start_time_micros)
+        ? BigInt(object.start_time_micros)
+        : 0n,
+      endTimeMicros: isSet(object.endTimeMicros)
+        ? BigInt(object.endTimeMicros)
+        : isSet(object.end_time_micros)
+        ? BigInt(object.end_time_micros)
+        : 0n,
+      buckets: isSet(object.buckets) ? globalThis.Number(object.buckets) : 0,
+    };
+  },
+
+  toJSON(message: GetActivityRequest): unknown {
+    const obj: any = {};
+    if (message.indexLink !== "") {
+      obj.indexLink = message.indexLink;
+    }
+    if (message.startTimeMicros !== 0n) {
+      obj.startTimeMicros = message.startTimeMicros.toString();
+    }
+    if (message.endTimeMicros !== 0n) {
+      obj.endTimeMicros = message.endTimeMicros.toString();
+    }
+    if (message.buckets !== 0) {
+      obj.buckets = Math.round(message.buckets);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetActivityRequest>): GetActivityRequest {
+    return GetActivityRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetActivityRequest>): GetActivityRequest {
+    const message = createBaseGetActivityRequest();
+    message.indexLink = object.indexLink ?? "";
+    message.startTimeMicros = (object.startTimeMicros !== undefined && object.startTimeMicros !== null)
+      ? BigInt(object.startTimeMicros)
+      : 0n;
+    message.endTimeMicros = (object.endTimeMicros !== undefined && object.endTimeMicros !== null)
+      ? BigInt(object.endTimeMicros)
+      : 0n;
+    message.buckets = object.buckets ?? 0;
+    return message;
+  },
+};
+
+function createBaseActivity(): Activity {
+  return { startTimeMicros: 0n, endTimeMicros: 0n, bucketMicros: 0n, buckets: [] };
+}
+
+export const Activity: MessageFns<Activity> = {
+  encode(message: Activity, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.startTimeMicros !== 0n) {
+      if (BigInt.asIntN(64, message.startTimeMicros) !== message.startTimeMicros) {
+        throw new globalThis.Error("value provided for field message.startTimeMicros of type int64 too large");
+      }
+      writer.uint32(8).int64(message.startTimeMicros);
+    }
+    if (message.endTimeMicros !== 0n) {
+      if (BigInt.asIntN(64, message.endTimeMicros) !== message.endTimeMicros) {
+        throw new globalThis.Error("value provided for field message.endTimeMicros of type int64 too large");
+      }
+      writer.uint32(16).int64(message.endTimeMicros);
+    }
+    if (message.bucketMicros !== 0n) {
+      if (BigInt.asIntN(64, message.bucketMicros) !== message.bucketMicros) {
+        throw new globalThis.Error("value provided for field message.bucketMicros of type int64 too large");
+      }
+      writer.uint32(24).int64(message.bucketMicros);
+    }
+    for (const v of message.buckets) {
+      ActivityBucket.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Activity {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseActivity();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.startTimeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.endTimeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bucketMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.buckets.push(ActivityBucket.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Activity {
+    return {
+      startTimeMicros: isSet(object.startTimeMicros)
+        ? BigInt(object.startTimeMicros)
+        : isSet(object.start_time_micros)
+        ? BigInt(object.start_time_micros)
+        : 0n,
+      endTimeMicros: isSet(object.endTimeMicros)
+        ? BigInt(object.endTimeMicros)
+        : isSet(object.end_time_micros)
+        ? BigInt(object.end_time_micros)
+        : 0n,
+      bucketMicros: isSet(object.bucketMicros)
+        ? BigInt(object.bucketMicros)
+        : isSet(object.bucket_micros)
+        ? BigInt(object.bucket_micros)
+        : 0n,
+      buckets: globalThis.Array.isArray(object?.buckets)
+        ? object.buckets.map((e: any) => ActivityBucket.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: Activity): unknown {
+    const obj: any = {};
+    if (message.startTimeMicros !== 0n) {
+      obj.startTimeMicros = message.startTimeMicros.toString();
+    }
+    if (message.endTimeMicros !== 0n) {
+      obj.endTimeMicros = message.endTimeMicros.toString();
+    }
+    if (message.bucketMicros !== 0n) {
+      obj.bucketMicros = message.bucketMicros.toString();
+    }
+    if (message.buckets?.length) {
+      obj.buckets = message.buckets.map((e) => ActivityBucket.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Activity>): Activity {
+    return Activity.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Activity>): Activity {
+    const message = createBaseActivity();
+    message.startTimeMicros = (object.startTimeMicros !== undefined && object.startTimeMicros !== null)
+      ? BigInt(object.startTimeMicros)
+      : 0n;
+    message.endTimeMicros = (object.endTimeMicros !== undefined && object.endTimeMicros !== null)
+      ? BigInt(object.endTimeMicros)
+      : 0n;
+    message.bucketMicros = (object.bucketMicros !== undefined && object.bucketMicros !== null)
+      ? BigInt(object.bucketMicros)
+      : 0n;
+    message.buckets = object.buckets?.map((e) => ActivityBucket.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseActivityBucket(): ActivityBucket {
+  return { startTimeMicros: 0n, created: 0n, updated: 0n, deleted: 0n };
+}
+
+export const ActivityBucket: MessageFns<ActivityBucket> = {
+  encode(message: ActivityBucket, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.startTimeMicros !== 0n) {
+      if (BigInt.asIntN(64, message.startTimeMicros) !== message.startTimeMicros) {
+        throw new globalThis.Error("value provided for field message.startTimeMicros of type int64 too large");
+      }
+      writer.uint32(8).int64(message.startTimeMicros);
+    }
+    if (message.created !== 0n) {
+      if (BigInt.asIntN(64, message.created) !== message.created) {
+        throw new globalThis.Error("value provided for field message.created of type int64 too large");
+      }
+      writer.uint32(16).int64(message.created);
+    }
+    if (message.updated !== 0n) {
+      if (BigInt.asIntN(64, message.updated) !== message.updated) {
+        throw new globalThis.Error("value provided for field message.updated of type int64 too large");
+      }
+      writer.uint32(24).int64(message.updated);
+    }
+    if (message.deleted !== 0n) {
+      if (BigInt.asIntN(64, message.deleted) !== message.deleted) {
+        throw new globalThis.Error("value provided for field message.deleted of type int64 too large");
+      }
+      writer.uint32(32).int64(message.deleted);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ActivityBucket {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseActivityBucket();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.startTimeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.created = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.updated = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.deleted = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ActivityBucket {
+    return {
+      startTimeMicros: isSet(object.startTimeMicros)
+        ? BigInt(object.startTimeMicros)
+        : isSet(object.start_time_micros)
+        ? BigInt(object.start_time_micros)
+        : 0n,
+      created: isSet(object.created) ? BigInt(object.created) : 0n,
+      updated: isSet(object.updated) ? BigInt(object.updated) : 0n,
+      deleted: isSet(object.deleted) ? BigInt(object.deleted) : 0n,
+    };
+  },
+
+  toJSON(message: ActivityBucket): unknown {
+    const obj: any = {};
+    if (message.startTimeMicros !== 0n) {
+      obj.startTimeMicros = message.startTimeMicros.toString();
+    }
+    if (message.created !== 0n) {
+      obj.created = message.created.toString();
+    }
+    if (message.updated !== 0n) {
+      obj.updated = message.updated.toString();
+    }
+    if (message.deleted !== 0n) {
+      obj.deleted = message.deleted.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ActivityBucket>): ActivityBucket {
+    return ActivityBucket.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ActivityBucket>): ActivityBucket {
+    const message = createBaseActivityBucket();
+    message.startTimeMicros = (object.startTimeMicros !== undefined && object.startTimeMicros !== null)
+      ? BigInt(object.startTimeMicros)
+      : 0n;
+    message.created = (object.created !== undefined && object.created !== null) ? BigInt(object.created) : 0n;
+    message.updated = (object.updated !== undefined && object.updated !== null) ? BigInt(object.updated) : 0n;
+    message.deleted = (object.deleted !== undefined && object.deleted !== null) ? BigInt(object.deleted) : 0n;
+    return message;
+  },
+};
+
 function createBaseDescribeBackupRequest(): DescribeBackupRequest {
   return { uri: "", backupName: "", decryption: undefined };
 }
@@ -14964,6 +15426,18 @@ export const ManagementServiceDefinition = {
       options: {},
     },
     /**
+     * Counts the versions of a live index over time: creations, updates and deletions. Any of the
+     * hosts that share a database answers.
+     */
+    getActivity: {
+      name: "GetActivity",
+      requestType: GetActivityRequest as typeof GetActivityRequest,
+      requestStream: false,
+      responseType: Activity as typeof Activity,
+      responseStream: false,
+      options: {},
+    },
+    /**
      * Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
      * effect, if one of the names does not exist.
      */
@@ -15307,6 +15781,19 @@ export const ManagementServiceService = {
     responseDeserialize: (value: Buffer): DescribePointInTimeResponse => DescribePointInTimeResponse.decode(value),
   },
   /**
+   * Counts the versions of a live index over time: creations, updates and deletions. Any of the
+   * hosts that share a database answers.
+   */
+  getActivity: {
+    path: "/holdfast.management.v1.ManagementService/GetActivity" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetActivityRequest): Buffer => Buffer.from(GetActivityRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetActivityRequest => GetActivityRequest.decode(value),
+    responseSerialize: (value: Activity): Buffer => Buffer.from(Activity.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Activity => Activity.decode(value),
+  },
+  /**
    * Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
    * effect, if one of the names does not exist.
    */
@@ -15583,6 +16070,11 @@ export interface ManagementServiceServer extends UntypedServiceImplementation {
    */
   describePointInTime: handleUnaryCall<DescribePointInTimeRequest, DescribePointInTimeResponse>;
   /**
+   * Counts the versions of a live index over time: creations, updates and deletions. Any of the
+   * hosts that share a database answers.
+   */
+  getActivity: handleUnaryCall<GetActivityRequest, Activity>;
+  /**
    * Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
    * effect, if one of the names does not exist.
    */
@@ -15839,6 +16331,25 @@ export interface ManagementServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DescribePointInTimeResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Counts the versions of a live index over time: creations, updates and deletions. Any of the
+   * hosts that share a database answers.
+   */
+  getActivity(
+    request: GetActivityRequest,
+    callback: (error: ServiceError | null, response: Activity) => void,
+  ): ClientUnaryCall;
+  getActivity(
+    request: GetActivityRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Activity) => void,
+  ): ClientUnaryCall;
+  getActivity(
+    request: GetActivityRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Activity) => void,
   ): ClientUnaryCall;
   /**
    * Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
