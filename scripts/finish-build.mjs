@@ -4,6 +4,7 @@
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { buildConsole } from "./build-console.mjs";
 
 const { dependencies, engines } = JSON.parse(readFileSync("package.json", "utf8"));
 // In chunks only what is ES modules: import() of a CommonJS package would give the chunk's default alone, and none of its names.
@@ -64,7 +65,10 @@ const whole = await build({
 
 writeFileSync(
   "dist/licenses.txt",
-  licensesOf([shared, whole].flatMap(({ metafile }) => Object.keys(metafile.inputs))),
+  licensesOf([
+    ...[shared, whole].flatMap(({ metafile }) => Object.keys(metafile.inputs)),
+    ...(await buildConsole()),
+  ]),
 );
 
 /** The licenses of the packages that the files are of: their own texts, the notices in their sources, and what those refer to. */

@@ -235,6 +235,9 @@ export const limits = {
   /** Versions that one statement counts when the counts of an index are made anew. */
   activityRows: 50_000,
 
+  /** Console: one of its files. */
+  consoleFileBytes: 1 * MiB,
+
   // Backups
 
   /** Rows that one statement copies into a segment, in a short transaction of its own. */

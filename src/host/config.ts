@@ -203,6 +203,7 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
   const autoBackupDestination = text("auto-backup-destination");
   const options: { [K in keyof HostOptions]: HostOptions[K] | undefined } = {
     dataDirectory: resolve(text("data-dir") ?? "data"),
+    console: readConsole(text("console")),
     postgres: readPostgres(text("engine"), {
       url: text("postgres-url"),
       schema: text("postgres-schema"),
@@ -272,6 +273,13 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
   return Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as unknown as HostOptions;
+}
+
+function readConsole(given: string | undefined): boolean | undefined {
+  if (given === undefined) return undefined;
+  if (given !== "on" && given !== "off")
+    throw invalid(`console must be on or off, not ${JSON.stringify(given)}.`);
+  return given === "on";
 }
 
 function readPostgres(

@@ -106,6 +106,8 @@ export interface HostOptions {
    * Default: none.
    */
   corsOrigins?: string[];
+  /** Whether the web console is served at /console/. Default: true. */
+  console?: boolean;
   /** Names that clients may use for this host, in addition to its addresses. Default: none. */
   hostNames?: string[];
   /** Maximum number, total size and idle time of streamed archives. Default: see limits.ts. */
@@ -258,6 +260,7 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
     s3: {},
     destinations: {},
     corsOrigins: [],
+    console: true,
     logger: silent,
     platform: systemPlatform,
     ...(Object.fromEntries(

@@ -209,6 +209,11 @@ export const settings: readonly Setting[] = [
     help: "how long an unused streamed archive is kept (default: 1h)",
   },
   {
+    name: "console",
+    placeholder: "on|off",
+    help: "web console at /console/; --no-console turns it off (default: on)",
+  },
+  {
     name: "cors-origin",
     placeholder: "ORIGIN",
     help: "origin allowed to call this host from a browser; * for all, requires tokens; repeatable (default: none)",

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { messageRegistry } from "../api/call/message-registry.js";
 import type { BoundService } from "../api/call/bound-service.js";
 import type { IsLimited } from "../api/convert/operation.js";
@@ -27,6 +28,7 @@ import { createConnectHandler } from "../transport/connect/handler.js";
 import { connectionLimits } from "../transport/connections.js";
 import { startGrpcServer } from "../transport/grpc/server.js";
 import { callerOf } from "../transport/http/caller.js";
+import { createConsole } from "../transport/http/console.js";
 import { createCors } from "../transport/http/cors.js";
 import { createHealthCheck } from "../transport/http/health-check.js";
 import { createMetricsHandler } from "../transport/http/metrics.js";
@@ -43,7 +45,7 @@ import { sendError } from "../xenon/dialect/error-response.js";
 import { localFilePrefix } from "../xenon/dialect/local-file-routes.js";
 import type { HostContext } from "./context.js";
 import { advertisedName } from "./options.js";
-import { productVersion } from "./product-version.js";
+import { packageDirectory, productVersion } from "./product-version.js";
 import type { Addresses, HostServices } from "./services.js";
 import type { Storage } from "./storage.js";
 
@@ -261,6 +263,9 @@ function createHttpPort(
         identify: admission.identify,
         auditor,
       }),
+      ...(options.console
+        ? [createConsole(options.platform.files, join(packageDirectory, "dist", "console"))]
+        : []),
       createHealthCheck(health),
       createMetricsHandler({ exposition: services.exposition, access }),
       createConnectHandler({ ...policy, services: [...bound, health.service] }),

@@ -45,10 +45,11 @@ async function startProxy(port: number) {
     let follows = false;
     client.on("data", (bytes: Buffer) => {
       if (isCut) return;
-      follows ||= bytes.includes(proxy.following);
+      follows ||= proxy.following !== "" && bytes.includes(proxy.following);
+      const isMeant = follows || proxy.following === "";
       if (
         proxy.cut !== undefined &&
-        follows &&
+        isMeant &&
         bytes.includes("COMMIT\0") &&
         (proxy.after -= 1) < 0
       ) {

@@ -33,6 +33,7 @@ export function addSettings(command: Command): void {
     if (many) command.option(`--${name} <${placeholder}>`, help, collect);
     else command.option(`--${name} <${placeholder}>`, help);
   }
+  command.option("--no-console", "the same as --console off");
   command.option(
     "--config <FILE>",
     "YAML configuration file with these names as keys (default: none)",
@@ -41,7 +42,13 @@ export function addSettings(command: Command): void {
 
 /** Returns the given settings by name. */
 function settingFlags(command: Command): SettingFlags {
-  const given = command.opts<SettingFlags>();
+  const { console: wanted, ...others } = command.opts<
+    SettingFlags & { console?: string | false }
+  >();
+  const given: SettingFlags = {
+    ...others,
+    ...(wanted !== undefined && { console: wanted === false ? "off" : wanted }),
+  };
   const names = new Set([...settings.map(({ name }) => name), "config"]);
   return Object.fromEntries(
     command.options

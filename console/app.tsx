@@ -1,0 +1,85 @@
+import { signal } from "@preact/signals";
+import { getHost, listOperations, metadataOf } from "./api/host.js";
+import { usePolled } from "./api/polled.js";
+import { isSignedOut, signOut, token } from "./api/session.js";
+import { Login } from "./components/login.js";
+import { Notice } from "./components/notice.js";
+import { Operations } from "./screens/operations.js";
+import { Overview } from "./screens/overview.js";
+import { Timeline } from "./screens/timeline.js";
+import { durableIndex } from "./text/names.js";
+
+const screens = [
+  ["overview", "Overview"],
+  ["timeline", "Timeline"],
+  ["operations", "Operations"],
+] as const;
+
+const location = signal(window.location.hash);
+window.addEventListener("hashchange", () => (location.value = window.location.hash));
+
+const hostIntervalMs = 5_000;
+const operationsIntervalMs = 2_000;
+
+/** The frame of all screens: where one is, whether one is protected, and what is under way. */
+export function App() {
+  const wanted = /^#\/(\w+)/.exec(location.value)?.[1] ?? "overview";
+  const host = usePolled(getHost, hostIntervalMs, [token.value]);
+  const operations = usePolled(listOperations, operationsIntervalMs, [token.value]);
+  if (isSignedOut.value) return <Login />;
+  const running = (operations.answer?.operations ?? []).filter(({ done }) => !done);
+  const restoring = running
+    .map(metadataOf)
+    .find(
+      ({ kind }) => kind === "OPERATION_KIND_RESTORE" || kind === "OPERATION_KIND_UNDO_RESTORE",
+    );
+  return (
+    <>
+      <a class="skip" href="#content">
+        Skip to the content
+      </a>
+      <header>
+        <strong class="brand">Holdfast</strong>
+        <nav aria-label="Screens">
+          {screens.map(([name, title]) => (
+            <a key={name} href={`#/${name}`} aria-current={name === wanted ? "page" : undefined}>
+              {title}
+            </a>
+          ))}
+        </nav>
+        {host.answer && <Health healthy={host.answer.backupsHealthy ?? false} />}
+        {token.value !== undefined && (
+          <button type="button" class="plain" onClick={signOut}>
+            Sign out
+          </button>
+        )}
+      </header>
+      <main id="content" tabIndex={-1}>
+        {host.error && (
+          <Notice kind="bad">
+            {host.error.message} {host.answer && "What is shown is older."}
+          </Notice>
+        )}
+        {restoring && wanted !== "timeline" && (
+          <Notice kind="warn">
+            {restoring.indexLink ?? durableIndex} is being restored: {restoring.stage}.{" "}
+            <a href="#/operations">Look</a>
+          </Notice>
+        )}
+        {host.answer && wanted === "overview" && (
+          <Overview host={host.answer} running={running.length} />
+        )}
+        {host.answer && wanted === "timeline" && <Timeline host={host.answer} running={running} />}
+        {wanted === "operations" && <Operations {...operations} />}
+      </main>
+    </>
+  );
+}
+
+function Health({ healthy }: { healthy: boolean }) {
+  return (
+    <span class={healthy ? "pill good" : "pill bad"} role="status">
+      {healthy ? "protected" : "needs attention"}
+    </span>
+  );
+}

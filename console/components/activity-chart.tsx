@@ -1,0 +1,165 @@
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import type { ActivityJson } from "../../gen/ts/holdfast/management/v1/management_pb.js";
+import { count } from "../text/format.js";
+
+const height = 220;
+
+/** A moment that is marked below the bars. */
+export interface Mark {
+  timeMicros: number;
+  title: string;
+}
+
+/** Writes and deletions over time; a click chooses a time, a drag a range. */
+export function ActivityChart({
+  activity,
+  target,
+  marks,
+  onPick,
+  onRange,
+}: {
+  activity: ActivityJson;
+  target: number | undefined;
+  marks: Mark[];
+  onPick: (timeMicros: number) => void;
+  onRange: (fromMicros: number, toMicros: number) => void;
+}) {
+  const box = useRef<HTMLDivElement>(null);
+  // The chart outlives renders; it looks here for what changes.
+  const shown = useRef({ target, marks, onPick, onRange });
+  shown.current = { target, marks, onPick, onRange };
+  const plot = useRef<uPlot>(undefined);
+
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const chart = new uPlot(
+      optionsOf(activity, element.clientWidth, () => shown.current),
+      columnsOf(activity),
+      element,
+    );
+    plot.current = chart;
+    const resized = new ResizeObserver(() => {
+      if (element.clientWidth > 0) chart.setSize({ width: element.clientWidth, height });
+    });
+    resized.observe(element);
+    return () => {
+      resized.disconnect();
+      chart.destroy();
+    };
+  }, [activity]);
+  useEffect(() => plot.current?.redraw(false), [target, marks]);
+
+  return (
+    <figure class="chart">
+      <div ref={box} aria-hidden="true" />
+      <figcaption>
+        <span class="key writes" /> created and changed <span class="key deletes" /> deleted{" "}
+        <span class="key backup" /> backup. {summaryOf(activity)}
+      </figcaption>
+    </figure>
+  );
+}
+
+const summaryOf = ({ buckets = [] }: ActivityJson) => {
+  const sum = (of: "created" | "updated" | "deleted") =>
+    buckets.reduce((total, one) => total + Number(one[of] ?? 0), 0);
+  return `${count(sum("created"))} created, ${count(sum("updated"))} changed, ${count(sum("deleted"))} deleted.`;
+};
+
+/** Seconds of the middle of each bucket, writes and deletions by the square root; empty ones included. */
+function columnsOf(activity: ActivityJson): uPlot.AlignedData {
+  const start = Number(activity.startTimeMicros ?? 0);
+  const width = Number(activity.bucketMicros ?? 1);
+  const size = Math.max(1, Math.round((Number(activity.endTimeMicros ?? 0) - start) / width));
+  const times = Array.from({ length: size }, (_, at) => (start + (at + 0.5) * width) / 1e6);
+  const writes = new Array<number>(size).fill(0);
+  const deletes = new Array<number>(size).fill(0);
+  for (const bucket of activity.buckets ?? []) {
+    const at = Math.round((Number(bucket.startTimeMicros) - start) / width);
+    writes[at] = Number(bucket.created ?? 0) + Number(bucket.updated ?? 0);
+    deletes[at] = Number(bucket.deleted ?? 0);
+  }
+  // Deletions stand on the writes.
+  const total = writes.map((value, at) => Math.sqrt(value + (deletes[at] ?? 0)));
+  return [times, total, writes.map(Math.sqrt)];
+}
+
+type Shown = Pick<Parameters<typeof ActivityChart>[0], "target" | "marks" | "onPick" | "onRange">;
+
+function optionsOf(activity: ActivityJson, width: number, shown: () => Shown): uPlot.Options {
+  const css = getComputedStyle(document.documentElement);
+  const color = (name: string) => css.getPropertyValue(`--${name}`).trim();
+  const bars = uPlot.paths.bars?.({ size: [0.9, 40, 1] });
+  const series = (name: string): uPlot.Series => ({
+    ...(bars && { paths: bars }),
+    fill: color(name),
+    points: { show: false },
+  });
+  const axis = { stroke: color("muted"), grid: { stroke: color("line"), width: 1 } };
+  return {
+    width,
+    height,
+    legend: { show: false },
+    cursor: { y: false, drag: { x: true, y: false, setScale: false } },
+    scales: {
+      x: {
+        range: [Number(activity.startTimeMicros) / 1e6, Number(activity.endTimeMicros) / 1e6],
+      },
+      y: { range: (_, __, max) => [0, Math.max(1, max) * 1.1] },
+    },
+    axes: [
+      axis,
+      {
+        ...axis,
+        size: 60,
+        values: (_, ticks) => ticks.map((tick) => count(Math.round(tick * tick))),
+      },
+    ],
+    series: [{}, series("bad"), series("accent")],
+    hooks: {
+      draw: [(chart) => drawOver(chart, shown(), color)],
+      setSelect: [
+        (chart) => {
+          const at = (pixel: number) => Math.round(chart.posToVal(pixel, "x") * 1e6);
+          const { left, width: selected } = chart.select;
+          if (selected >= 5) shown().onRange(at(left), at(left + selected));
+          else if (chart.cursor.left !== undefined && chart.cursor.left >= 0)
+            shown().onPick(at(chart.cursor.left));
+          if (selected > 0) chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+        },
+      ],
+    },
+  };
+}
+
+/** Shades what a restore discards, and marks the target and the backups. */
+function drawOver(
+  chart: uPlot,
+  { target, marks }: Pick<Shown, "target" | "marks">,
+  color: (name: string) => string,
+): void {
+  const { ctx, bbox } = chart;
+  const xOf = (micros: number) => chart.valToPos(micros / 1e6, "x", true);
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  ctx.fillStyle = color("good");
+  for (const { timeMicros } of marks) {
+    ctx.beginPath();
+    ctx.arc(xOf(timeMicros), bbox.top + bbox.height - 6, 5, 0, 2 * Math.PI);
+    ctx.fill();
+  }
+  if (target !== undefined) {
+    const x = xOf(target);
+    ctx.globalAlpha = 0.35;
+    ctx.fillStyle = color("shade");
+    ctx.fillRect(x, bbox.top, bbox.left + bbox.width - x, bbox.height);
+    ctx.globalAlpha = 1;
+    ctx.fillStyle = color("mark");
+    ctx.fillRect(x - 1, bbox.top, 3, bbox.height);
+  }
+  ctx.restore();
+}

@@ -1,0 +1,69 @@
+import { useEffect, useState } from "preact/hooks";
+import type {
+  DiffBackupsResponseJson,
+  DocumentDifferenceJson,
+} from "../../gen/ts/holdfast/management/v1/management_pb.js";
+import { previewRestore } from "../api/host.js";
+import type { ApiError } from "../api/request.js";
+import { count } from "../text/format.js";
+import { Notice } from "./notice.js";
+
+const shown = 5;
+
+const groups = [
+  ["DOCUMENT_CHANGE_CREATED", "created", "come back"],
+  ["DOCUMENT_CHANGE_DELETED", "deleted", "go"],
+  ["DOCUMENT_CHANGE_CHANGED", "changed", "change back"],
+] as const;
+
+interface Found {
+  first: Partial<Record<string, DocumentDifferenceJson[]>>;
+  summary?: DiffBackupsResponseJson["summary"];
+  progress?: DiffBackupsResponseJson["progress"];
+}
+
+/** What a restore of the whole index would change. */
+export function Preview({ indexLink, timeMicros }: { indexLink: string; timeMicros: number }) {
+  const [found, setFound] = useState<Found>({ first: {} });
+  const [error, setError] = useState<ApiError>();
+  useEffect(() => {
+    const abort = new AbortController();
+    const run = async () => {
+      const first: Found["first"] = {};
+      for await (const message of previewRestore(indexLink, timeMicros, abort.signal)) {
+        for (const one of message.differences ?? []) {
+          const group = (first[one.change ?? ""] ??= []);
+          if (group.length < shown) group.push(one);
+        }
+        setFound({ first, summary: message.summary, progress: message.progress });
+      }
+    };
+    run().catch((thrown: unknown) => {
+      if (!abort.signal.aborted) setError(thrown as ApiError);
+    });
+    return () => abort.abort();
+  }, []);
+  const { first, summary, progress } = found;
+  return (
+    <section class="card" aria-busy={!summary && !error}>
+      <h2>What changes</h2>
+      {error && <Notice kind="bad">{error.message}</Notice>}
+      {!summary && !error && (
+        <p>Comparing… {progress?.recordsDone ? `${count(progress.recordsDone)} documents` : ""}</p>
+      )}
+      {summary &&
+        groups.map(([change, field, text]) => (
+          <details key={change} open={Number(summary[field] ?? 0) > 0}>
+            <summary>
+              <strong>{count(summary[field])}</strong> documents {text}
+            </summary>
+            <ul class="links">
+              {(first[change] ?? []).map(({ selfLink }) => (
+                <li key={selfLink}>{selfLink}</li>
+              ))}
+            </ul>
+          </details>
+        ))}
+    </section>
+  );
+}

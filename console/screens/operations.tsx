@@ -1,0 +1,73 @@
+import type {
+  ListOperationsResponseJson,
+  OperationJson,
+} from "../../gen/ts/google/longrunning/operations_pb.js";
+import { cancelOperation, metadataOf } from "../api/host.js";
+import type { Polled } from "../api/polled.js";
+import { Notice } from "../components/notice.js";
+import { OperationProgress } from "../components/operation-progress.js";
+import { duration, localTime } from "../text/format.js";
+import { nameOf } from "../text/names.js";
+
+const kindOf = (operation: OperationJson) => nameOf(metadataOf(operation).kind, "OPERATION_KIND_");
+
+/** What is under way, and what has ended. */
+export function Operations({ answer, error }: Polled<ListOperationsResponseJson>) {
+  const all = answer?.operations ?? [];
+  const running = all.filter(({ done }) => !done);
+  const ended = all.filter(({ done }) => done);
+  return (
+    <>
+      <h1>Operations</h1>
+      {error && <Notice kind="bad">{error.message}</Notice>}
+      {running.map((operation) => (
+        <section key={operation.name} class="card">
+          <OperationProgress
+            what={`${kindOf(operation)} ${metadataOf(operation).target ?? ""}`}
+            operation={operation}
+          />
+          <button type="button" onClick={() => void cancelOperation(operation.name ?? "")}>
+            Cancel
+          </button>
+        </section>
+      ))}
+      {answer && running.length === 0 && <p>Nothing is under way.</p>}
+      {ended.length > 0 && (
+        <div class="scroll">
+          <table>
+            <thead>
+              <tr>
+                <th>Began</th>
+                <th>Operation</th>
+                <th>Took</th>
+                <th>Result</th>
+              </tr>
+            </thead>
+            <tbody>
+              {ended.map((operation) => (
+                <Ended key={operation.name} operation={operation} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </>
+  );
+}
+
+function Ended({ operation }: { operation: OperationJson }) {
+  const { startTimeMicros, endTimeMicros, target } = metadataOf(operation);
+  const began = Number(startTimeMicros ?? 0);
+  return (
+    <tr>
+      <td>{localTime(began).slice(0, 19)}</td>
+      <td>
+        {kindOf(operation)} <span class="muted">{target}</span>
+      </td>
+      <td>{duration(Number(endTimeMicros ?? began) - began)}</td>
+      <td class={operation.error ? "bad" : "good"}>
+        {operation.error ? operation.error.message : "done"}
+      </td>
+    </tr>
+  );
+}

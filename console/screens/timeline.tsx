@@ -1,0 +1,173 @@
+import { useEffect, useState } from "preact/hooks";
+import type { OperationJson } from "../../gen/ts/google/longrunning/operations_pb.js";
+import type {
+  ActivityJson,
+  DescribePointInTimeResponseJson,
+  HostJson,
+} from "../../gen/ts/holdfast/management/v1/management_pb.js";
+import { findBurst } from "../api/find-burst.js";
+import { describePointInTime, getActivity } from "../api/host.js";
+import { usePolled } from "../api/polled.js";
+import { ActivityChart } from "../components/activity-chart.js";
+import { ChangesAround } from "../components/changes-around.js";
+import { Notice } from "../components/notice.js";
+import { Preview } from "../components/preview.js";
+import { RestorePanel } from "../components/restore-panel.js";
+import { localTime, parseTime, utcTime } from "../text/format.js";
+import { durableIndex } from "../text/names.js";
+
+const activityIntervalMs = 5_000;
+const buckets = 300;
+const changesAround = 5;
+
+interface Range {
+  from?: number;
+  to?: number;
+}
+
+const spans: [title: string, micros: number | undefined][] = [
+  ["15 min", 900e6],
+  ["1 h", 3_600e6],
+  ["24 h", 86_400e6],
+  ["7 d", 7 * 86_400e6],
+  ["All", undefined],
+];
+
+/** Finds the moment before an accident, shows what a restore to it would change, and restores. */
+export function Timeline({ host, running }: { host: HostJson; running: OperationJson[] }) {
+  const indexLink = durableIndex;
+  const [range, setRange] = useState<Range>({});
+  const [target, setTarget] = useState<number>();
+  const [problem, setProblem] = useState("");
+  const { answer: activity, error } = usePolled<ActivityJson>(
+    (signal) => getActivity({ indexLink, buckets, ...range }, signal),
+    activityIntervalMs,
+    [range.from, range.to],
+  );
+  const around = useAround(indexLink, target);
+  const marks = (host.backups ?? [])
+    .filter((one) => one.indexLink === indexLink && Number(one.positionMicros ?? 0) > 0)
+    .map((one) => ({ timeMicros: Number(one.positionMicros), title: one.backupName ?? "" }));
+  const pick = (timeMicros: number) => {
+    setProblem("");
+    setTarget(timeMicros);
+  };
+  const beforeBurst = async () => {
+    const found = await findBurst(indexLink, range, new AbortController().signal);
+    if (found === undefined) setProblem("Nothing was deleted in this time.");
+    else pick(found);
+  };
+  const step = (direction: "before" | "after") => {
+    // At the time of a change, the change is kept; just before it, it is not.
+    const [entry] = around?.[direction] ?? [];
+    if (entry)
+      pick(direction === "after" ? Number(entry.timeMicros) : Number(entry.timeMicros) - 1);
+  };
+  return (
+    <>
+      <h1>
+        Timeline <small>{indexLink}</small>
+      </h1>
+      <div class="row" role="group" aria-label="Time shown">
+        {spans.map(([title, micros]) => (
+          <button
+            key={title}
+            type="button"
+            onClick={() =>
+              setRange(micros === undefined ? {} : { from: Date.now() * 1000 - micros })
+            }
+          >
+            {title}
+          </button>
+        ))}
+      </div>
+      {error && <Notice kind="bad">{error.message}</Notice>}
+      {activity && (
+        <ActivityChart
+          activity={activity}
+          target={target}
+          marks={marks}
+          onPick={pick}
+          onRange={(from, to) => setRange({ from, to })}
+        />
+      )}
+      <div class="columns">
+        <section class="card">
+          <h2>Restore to</h2>
+          <TimeField target={target} onPick={pick} onProblem={setProblem} />
+          <div class="row">
+            <button type="button" onClick={() => void beforeBurst()}>
+              Before the burst of deletions
+            </button>
+            <button type="button" disabled={!around?.before?.length} onClick={() => step("before")}>
+              ◀ One change
+            </button>
+            <button type="button" disabled={!around?.after?.length} onClick={() => step("after")}>
+              One change ▶
+            </button>
+          </div>
+          {problem !== "" && <Notice kind="warn">{problem}</Notice>}
+          {target === undefined ? (
+            <p>
+              Click on the chart, type a time, or go to the moment before the deletions. Nothing
+              changes until you confirm.
+            </p>
+          ) : (
+            <p class="muted">{utcTime(target)}</p>
+          )}
+        </section>
+        {target !== undefined && around && <ChangesAround around={around} />}
+        {target !== undefined && <Preview key={target} indexLink={indexLink} timeMicros={target} />}
+      </div>
+      <RestorePanel host={host} indexLink={indexLink} timeMicros={target} running={running} />
+    </>
+  );
+}
+
+function useAround(indexLink: string, target: number | undefined) {
+  const [around, setAround] = useState<DescribePointInTimeResponseJson>();
+  useEffect(() => {
+    if (target === undefined) return;
+    const abort = new AbortController();
+    describePointInTime(indexLink, target, changesAround, abort.signal)
+      .then(setAround)
+      .catch(() => setAround(undefined));
+    return () => abort.abort();
+  }, [indexLink, target]);
+  return around;
+}
+
+function TimeField({
+  target,
+  onPick,
+  onProblem,
+}: {
+  target: number | undefined;
+  onPick: (timeMicros: number) => void;
+  onProblem: (problem: string) => void;
+}) {
+  const [text, setText] = useState("");
+  useEffect(() => setText(target === undefined ? "" : localTime(target)), [target]);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const time = parseTime(text);
+    if (time === undefined)
+      onProblem("Type a time like 2026-11-27 19:36:00, or with a zone at its end.");
+    else onPick(time);
+  };
+  return (
+    <form class="row" onSubmit={submit}>
+      <label class="hidden" for="target">
+        Time, in the zone of this browser
+      </label>
+      <input
+        id="target"
+        class="time"
+        placeholder="2026-11-27 19:36:00"
+        value={text}
+        onInput={(event) => setText(event.currentTarget.value)}
+      />
+      <button type="submit">Set</button>
+    </form>
+  );
+}

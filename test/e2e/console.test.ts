@@ -1,0 +1,255 @@
+import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { createRequire } from "node:module";
+import type { Page } from "playwright-core";
+import { haveBrowser, openPage } from "../support/browser.js";
+import { eventually } from "../support/eventually.js";
+import { ask, serve, type ServedHost } from "../support/served-host.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+
+/** The web console, in a real browser, on a host of its own. */
+
+const axe = createRequire(resolve("package.json")).resolve("axe-core/axe.min.js");
+const screenshots = ".cache/screenshots";
+const index = "/core/document-index";
+
+const put = async (host: ServedHost, name: string, headers: Record<string, string> = {}) =>
+  expect(
+    (await ask(`${host.url}/core/examples`, "POST", { documentSelfLink: name, name }, headers))
+      .status,
+  ).toBe(200);
+const links = async (host: ServedHost) =>
+  (await ask(`${host.url}/core/examples`)).body["documentLinks"] as string[];
+
+/** Documents, a backup, and a deletion of many of them, after which somebody wrote on. */
+async function accident(host: ServedHost): Promise<string[]> {
+  for (let n = 0; n < 40; n += 1) await put(host, `doc-${n}`);
+  const destination = `file://${join(temporaryDirectory(), "backups")}`;
+  const backup = { destination, container: "CONTAINER_DIRECTORY" };
+  const { body } = await ask(`${host.url}/v1/backups`, "POST", backup);
+  await eventually(async () => (await ask(`${host.url}/v1/${String(body["name"])}`)).body["done"]);
+  const before = await links(host);
+  for (let n = 0; n < 30; n += 1) await ask(`${host.url}/core/examples/doc-${n}`, "DELETE");
+  await put(host, "written-after");
+  return before.sort();
+}
+
+/** Follows a link of the navigation. */
+const goTo = (page: Page, screen: string) => page.getByRole("link", { name: screen }).click();
+
+async function violations(page: Page): Promise<string[]> {
+  await page.addScriptTag({ path: axe });
+  const found = await page.evaluate(
+    `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join(" ")))`,
+  );
+  return found as string[];
+}
+
+(haveBrowser ? describe : describe.skip)("the console", () => {
+  let host: ServedHost;
+  beforeEach(async () => {
+    host = await serve(["--data-dir", join(temporaryDirectory(), "data")]);
+  });
+  afterEach(() => host.stop());
+
+  test("undoes an accident: finds the moment before it, shows what changes, restores, and undoes", async () => {
+    const before = await accident(host);
+    const { page, problems } = await openPage();
+    await page.goto(host.url);
+    await page.getByText("Loss if this disk died now").waitFor();
+    await goTo(page, "Timeline");
+    await page.getByRole("button", { name: "Before the burst of deletions" }).click();
+    await page.getByText("30 documents come back").waitFor();
+    await page.getByText("1 documents go").waitFor();
+    const restore = page.getByRole("button", { name: "Restore", exact: true });
+    expect(await restore.isDisabled()).toBe(true);
+    await page.getByRole("button", { name: "Try without changing anything" }).click();
+    await page.getByText("Nothing was changed.").waitFor();
+    expect((await links(host)).length).toBe(11);
+    await page.getByLabel("to restore").fill(index);
+    await restore.click();
+    await page.getByText(/Restored in .*: 40 documents/).waitFor();
+    expect((await links(host)).sort()).toEqual(before);
+    await page.getByRole("button", { name: "Undo" }).click();
+    await page.getByText("Undone").waitFor();
+    expect((await links(host)).length).toBe(11);
+    await goTo(page, "Operations");
+    await page.getByRole("cell", { name: /^undo restore/ }).waitFor();
+    expect(problems).toEqual([]);
+  }, 60_000);
+
+  test("restores only documents below a path, at a time that is typed", async () => {
+    await put(host, "kept");
+    await accident(host);
+    const { page, problems } = await openPage({ timezoneId: "America/New_York" });
+    await page.goto(`${host.url}/console/#/timeline`);
+    await page.getByRole("button", { name: "Before the burst of deletions" }).click();
+    await page.getByText("30 documents come back").waitFor();
+    const utc = await page.getByText(/^\d{4}-.*Z$/).textContent();
+    const time = page.getByRole("textbox", { name: "Time, in the zone" });
+    await time.fill("nonsense");
+    await page.getByRole("button", { name: "Set" }).click();
+    await page.getByText(/Type a time like/).waitFor();
+    await time.fill(utc ?? "");
+    await page.getByRole("button", { name: "Set" }).click();
+    await page.getByText("30 documents come back").waitFor();
+    await page.getByLabel("Only documents whose links begin with").check();
+    await page.getByLabel("Beginning of the links").fill("/core/examples/doc-1");
+    await page.getByLabel("to restore").fill(index);
+    await page.getByRole("button", { name: "Restore", exact: true }).click();
+    await page.getByText(/Restored in/).waitFor();
+    // doc-1 and doc-10 to doc-19.
+    expect(await links(host)).toHaveLength(12 + 11);
+    expect(problems).toEqual([]);
+  }, 60_000);
+
+  test.each([
+    [1280, "light"],
+    [1280, "dark"],
+    [360, "light"],
+    [360, "dark"],
+  ] as const)(
+    "every screen can be read and used at %i px, %s",
+    async (width, colorScheme) => {
+      await accident(host);
+      const { page, problems } = await openPage({
+        viewport: { width, height: 800 },
+        colorScheme,
+        // The pages of tests may add a script, which the policy of the console refuses.
+        bypassCSP: true,
+      });
+      mkdirSync(screenshots, { recursive: true });
+      for (const screen of ["Overview", "Timeline", "Operations"]) {
+        await page.goto(`${host.url}/console/#/${screen.toLowerCase()}`);
+        await page.getByRole("heading", { name: screen }).waitFor();
+        if (screen === "Timeline") {
+          await page.getByRole("button", { name: "Before the burst of deletions" }).click();
+          await page.getByText("30 documents come back").waitFor();
+        }
+        const path = join(screenshots, `${screen.toLowerCase()}-${width}-${colorScheme}.png`);
+        await page.screenshot({ path, fullPage: true });
+        expect(await violations(page)).toEqual([]);
+        const wide = await page.evaluate("document.documentElement.scrollWidth");
+        expect(wide).toBeLessThanOrEqual(width);
+      }
+      expect(problems).toEqual([]);
+    },
+    60_000,
+  );
+
+  test("is usable by keyboard alone", async () => {
+    await accident(host);
+    const { page } = await openPage();
+    await page.goto(`${host.url}/console/#/timeline`);
+    const pressUntil = async (name: string) => {
+      for (let presses = 0; presses < 40; presses += 1) {
+        await page.keyboard.press("Tab");
+        const text = await page.evaluate(
+          `document.activeElement.textContent + " " + document.activeElement.id`,
+        );
+        if (String(text).includes(name)) return;
+      }
+      throw new Error(`No way by Tab to ${name}.`);
+    };
+    await page.getByRole("heading", { name: "Timeline" }).waitFor();
+    await pressUntil("Before the burst");
+    await page.keyboard.press("Enter");
+    await page.getByText("30 documents come back").waitFor();
+    await pressUntil("confirm");
+    await page.keyboard.type(index);
+    await pressUntil("Restore");
+    await page.keyboard.press("Enter");
+    await page.getByText(/Restored in/).waitFor();
+  }, 60_000);
+
+  test("shows hostile names as text", async () => {
+    const hostile = "<img src=x onerror=alert(1)>";
+    await ask(`${host.url}/core/examples`, "POST", { documentSelfLink: "a", name: hostile });
+    const destination = `file://${join(temporaryDirectory(), hostile)}`;
+    await ask(`${host.url}/v1/backups`, "POST", { destination, container: "CONTAINER_DIRECTORY" });
+    const { page, problems } = await openPage();
+    for (const screen of ["overview", "operations", `timeline/${encodeURIComponent(hostile)}`]) {
+      await page.goto(`${host.url}/console/#/${screen}`);
+      await page.getByRole("heading", { level: 1 }).waitFor();
+    }
+    await page.goto(`${host.url}/console/#/operations`);
+    await page.getByText("onerror").first().waitFor();
+    expect(await page.locator("img").count()).toBe(0);
+    expect(problems).toEqual([]);
+  }, 60_000);
+
+  test("says that the host does not answer, and goes on when it does", async () => {
+    await put(host, "a");
+    const { page } = await openPage();
+    await page.goto(host.url);
+    await page.getByRole("heading", { name: "Overview" }).waitFor();
+    await page.route("**/v1/**", (route) => route.abort());
+    await page.getByText("The host does not answer.").waitFor({ timeout: 20_000 });
+    await page.getByText("What is shown is older.").waitFor();
+    await page.unroute("**/v1/**");
+    await page.getByText("The host does not answer.").waitFor({ state: "hidden", timeout: 20_000 });
+  }, 60_000);
+
+  test("asks for no more than 80 KB, and nothing of other hosts", async () => {
+    const sizes = readdirSync("dist/console")
+      .filter((name) => name.endsWith(".gz"))
+      .map((name) => statSync(join("dist/console", name)).size);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(80 * 1024);
+    const { page } = await openPage();
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(request.url()));
+    await page.goto(host.url);
+    await goTo(page, "Timeline");
+    await page.locator("canvas").waitFor();
+    expect(asked.filter((url) => !url.startsWith(host.url))).toEqual([]);
+  }, 30_000);
+});
+
+(haveBrowser ? describe : describe.skip)("the console of a host with tokens", () => {
+  test("asks for a token, keeps it out of addresses and storage, and forgets it", async () => {
+    const root = temporaryDirectory();
+    const tokenFile = join(root, "tokens");
+    const { writeFileSync } = await import("node:fs");
+    writeFileSync(tokenFile, "the-secret-token admin\n", { mode: 0o600 });
+    const host = await serve(["--data-dir", join(root, "data"), "--token-file", tokenFile]);
+    const { page, problems } = await openPage();
+    await page.goto(host.url);
+    await page.getByLabel("Token").fill("wrong");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("alert").waitFor();
+    await page.getByLabel("Token").fill("the-secret-token");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("heading", { name: "Overview" }).waitFor();
+    const stored = "JSON.stringify([{ ...sessionStorage }, { ...localStorage }, document.cookie])";
+    expect(await page.evaluate(stored)).toBe('[{},{},""]');
+    expect(page.url()).not.toContain("secret");
+    await page.reload();
+    await page.getByLabel("Token").fill("the-secret-token");
+    await page.getByLabel(/Remember/).check();
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("heading", { name: "Overview" }).waitFor();
+    await page.reload();
+    await page.getByRole("heading", { name: "Overview" }).waitFor();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByLabel("Token").waitFor();
+    expect(await page.evaluate(stored)).toBe('[{},{},""]');
+    expect(problems).toEqual([]);
+    await host.stop();
+  }, 60_000);
+});
+
+test("--no-console turns it off, and programs find the API at / otherwise", async () => {
+  const on = await serve(["--data-dir", join(temporaryDirectory(), "data")]);
+  expect(await ask(`${on.url}/`)).toMatchObject({
+    status: 200,
+    body: { api: "/v1/openapi.json", console: "/console/" },
+  });
+  for (const path of ["/console/../package.json", "/console/%2e%2e/x.js", "/console/none.js"])
+    expect((await ask(`${on.url}${path}`)).status).toBe(404);
+  expect((await ask(`${on.url}/console/`, "POST", {})).status).toBe(405);
+  await on.stop();
+  const off = await serve(["--data-dir", join(temporaryDirectory(), "data"), "--no-console"]);
+  expect((await ask(`${off.url}/console/`)).status).toBe(404);
+  expect((await ask(`${off.url}/`)).status).toBe(404);
+  await off.stop();
+}, 30_000);
