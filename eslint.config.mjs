@@ -16,6 +16,13 @@ export default tseslint.config(
   },
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   {
+    files: ["console/**"],
+    rules: {
+      // The console knows the host by its API alone.
+      "no-restricted-imports": ["error", { patterns: ["**/src/**"] }],
+    },
+  },
+  {
     files: ["**/*.{ts,tsx}"],
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: {

@@ -127,6 +127,7 @@ describe("precedence of settings", () => {
       "transfer-space": "5GiB",
       "transfer-count": "3",
       "transfer-lease": "10m",
+      console: "off",
       "cors-origin": "https://c.example",
       "tls-cert": tokens,
       "tls-key": tokens,
@@ -170,6 +171,7 @@ describe("precedence of settings", () => {
       clientTls: { ca: "t read\n", certificate: "t read\n", key: "t read\n" },
       s3: { endpoint: "https://minio:9000", region: "eu-1", addressing: "virtual" },
       transfers: { maxBytes: 5 * 2 ** 30, maxCount: 3, leaseMs: 600_000 },
+      console: false,
       corsOrigins: ["https://c.example"],
       tls: { certificate: "t read\n", key: "t read\n", clientCa: "t read\n" },
     };
