@@ -14,7 +14,7 @@ import {
   type MinuteCounts,
 } from "../activity.js";
 
-const add = `INSERT INTO activity (${minuteColumns}) VALUES (?, ?, ?, ?) ON CONFLICT (minute) DO UPDATE SET
+const adding = `ON CONFLICT (minute) DO UPDATE SET
   created = created + excluded.created, updated = updated + excluded.updated, deleted = deleted + excluded.deleted`;
 
 /** Creates the table that counts the versions of each minute. */
@@ -26,7 +26,9 @@ export function createActivityTable(db: Database.Database): void {
 
 /** Returns a function that adds counts to the table, in the transaction of the caller. */
 export function addsActivity(db: Database.Database): (counts: readonly MinuteCounts[]) => void {
-  const statement = db.prepare(add);
+  const statement = db.prepare(
+    `INSERT INTO activity (${minuteColumns}) VALUES (?, ?, ?, ?) ${adding}`,
+  );
   return (counts) => {
     for (const one of counts) statement.run(one);
   };
@@ -41,8 +43,7 @@ export function countActivity(db: Database.Database): void {
     )
     .pluck();
   const count = db.prepare(
-    `INSERT INTO activity (${minuteColumns}) SELECT time / ${minuteMicros}, ${countedActions} FROM log WHERE time > ? AND time <= ? GROUP BY 1
-     ON CONFLICT (minute) DO UPDATE SET created = created + excluded.created, updated = updated + excluded.updated, deleted = deleted + excluded.deleted`,
+    `INSERT INTO activity (${minuteColumns}) SELECT time / ${minuteMicros}, ${countedActions} FROM log WHERE time > ? AND time <= ? GROUP BY 1 ${adding}`,
   );
   for (let after = 0; ;) {
     const upTo = end.get(after, limits.activityRows);
