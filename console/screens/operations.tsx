@@ -1,3 +1,4 @@
+import { useState } from "preact/hooks";
 import type {
   ListOperationsResponseJson,
   OperationJson,
@@ -13,6 +14,12 @@ const kindOf = (operation: OperationJson) => nameOf(metadataOf(operation).kind, 
 
 /** What is under way, and what has ended. */
 export function Operations({ answer, error }: Polled<ListOperationsResponseJson>) {
+  const [problem, setProblem] = useState("");
+  const cancel = (name = "") =>
+    cancelOperation(name).then(
+      () => setProblem(""),
+      (thrown: unknown) => setProblem((thrown as Error).message),
+    );
   const all = answer?.operations ?? [];
   const running = all.filter(({ done }) => !done);
   const ended = all.filter(({ done }) => done);
@@ -20,13 +27,14 @@ export function Operations({ answer, error }: Polled<ListOperationsResponseJson>
     <>
       <h1>Operations</h1>
       {error && <Notice kind="bad">{error.message}</Notice>}
+      {problem !== "" && <Notice kind="bad">{problem}</Notice>}
       {running.map((operation) => (
         <section key={operation.name} class="card">
           <OperationProgress
             what={`${kindOf(operation)} ${metadataOf(operation).target ?? ""}`}
             operation={operation}
           />
-          <button type="button" onClick={() => void cancelOperation(operation.name ?? "")}>
+          <button type="button" onClick={() => void cancel(operation.name)}>
             Cancel
           </button>
         </section>

@@ -53,9 +53,13 @@ export function Timeline({ host, running }: { host: HostJson; running: Operation
     setTarget(timeMicros);
   };
   const beforeBurst = async () => {
-    const found = await findBurst(indexLink, range, new AbortController().signal);
-    if (found === undefined) setProblem("Nothing was deleted in this time.");
-    else pick(found);
+    try {
+      const found = await findBurst(indexLink, range, new AbortController().signal);
+      if (found === undefined) setProblem("Nothing was deleted in this time.");
+      else pick(found);
+    } catch (thrown) {
+      setProblem((thrown as Error).message);
+    }
   };
   const step = (direction: "before" | "after") => {
     // At the time of a change, the change is kept; just before it, it is not.
