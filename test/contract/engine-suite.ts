@@ -789,6 +789,18 @@ export function engineContract(name: string, openStorageEngine: OpenStorageEngin
       expect(Object.keys(await contents(engine))).toEqual([`${prefix}a`, `${prefix}b`]);
     });
 
+    test("takes a snapshot at once when a fence is lifted", async () => {
+      const { engine } = await engineFixture(openStorageEngine);
+      for (let round = 0; round < 20; round += 1) {
+        await engine.fence();
+        // Whatever the end of the fence waits for, what follows it does not see the fence any more.
+        const reads = Array.from({ length: 200 }, () => engine.state());
+        engine.unfence();
+        await (await engine.snapshot()).release();
+        await Promise.all(reads);
+      }
+    });
+
     test("returns to the previous generation under a new identity, and forward again", async () => {
       const fixture = await engineFixture(openStorageEngine);
       expect(await fixture.storage.previous()).toBeUndefined();

@@ -132,7 +132,7 @@ export class PostgresEngine implements Engine {
   }
 
   async snapshot(): Promise<Snapshot> {
-    const pin = await this.pins.add();
+    const pin = await this.fenced.during(() => this.pins.add());
     try {
       const state = await readState(this.index, this.options.indexId, pin.wallTimeMicros);
       return {
