@@ -39,6 +39,7 @@ test("audits every method except reads and writes of single documents", () => {
     ...[
       "CreateDocument",
       "ExportDocuments",
+      "GetActivity",
       "GetDocument",
       "GetDocumentVersion",
       "GetHost",
