@@ -12,7 +12,7 @@ import { DocumentService } from "../../gen/ts/holdfast/document/v1/document_pb.j
 import { ManagementService } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import { createHost, type Host } from "../../src/host/start.js";
 import { eventually } from "../support/eventually.js";
-import { temporaryDirectory } from "../support/temporary-directory.js";
+import { beforeRemoval, temporaryDirectory } from "../support/temporary-directory.js";
 
 const root = temporaryDirectory();
 const dataDirectory = join(root, "data");
@@ -29,7 +29,7 @@ beforeAll(async () => {
   url = `http://127.0.0.1:${host.httpAddress.port}`;
   sessions = new Http2SessionManager(`http://127.0.0.1:${host.grpcAddress.port}`);
 });
-afterAll(async () => {
+beforeRemoval(async () => {
   sessions.abort();
   await host.close();
 });

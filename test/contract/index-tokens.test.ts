@@ -13,7 +13,7 @@ import { ManagementService } from "../../gen/ts/holdfast/management/v1/managemen
 import { createHost, type Host } from "../../src/host/start.js";
 import { hostServices } from "../../src/api/host-services.js";
 import { indexScopedMethods } from "../../src/api/policy/method-indexes.js";
-import { temporaryDirectory } from "../support/temporary-directory.js";
+import { beforeRemoval, temporaryDirectory } from "../support/temporary-directory.js";
 
 const root = temporaryDirectory();
 const destination = pathToFileURL(join(root, "backups")).href;
@@ -45,7 +45,7 @@ beforeAll(async () => {
   await host.documents.create("/core/examples", '{"name":"secret","documentSelfLink":"s"}');
   await host.documents.create("/core/in-memory-examples", '{"name":"mine","documentSelfLink":"m"}');
 });
-afterAll(async () => {
+beforeRemoval(async () => {
   sessions.abort();
   await host.close();
 });
