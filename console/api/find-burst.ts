@@ -7,6 +7,8 @@ const share = 0.05;
 /** Buckets without such a share that a burst may have in between. */
 const gaps = 3;
 const entries = 100;
+/** Deletions that follow each other within this time, and nothing in between, are of one burst. */
+const longestGapMicros = 1_000_000;
 
 /** Returns the last moment before the greatest burst of deletions in a range; undefined if nothing was deleted. */
 export async function findBurst(
@@ -30,15 +32,29 @@ export async function findBurst(
     const found = startOfBurst(activity.buckets ?? [], width, look > 0);
     if (found === undefined) break;
     start = found;
+    // A burst may begin with a few deletions at the end of the bucket before.
+    const isBeforeToo = (activity.buckets ?? []).some(
+      (one) => Number(one.startTimeMicros) === found - width && Number(one.deleted ?? 0) > 0,
+    );
     const isFinest = from !== undefined && to !== undefined && to - from <= 3 * width;
     if (isFinest || width <= 1_000) break;
-    [from, to] = [start, start + width];
+    [from, to] = [isBeforeToo ? start - width : start, start + width];
   }
   if (start === undefined) return undefined;
   // The last change that is kept is the one before the first deletion.
-  const { after = [] } = await describePointInTime(indexLink, start - 1, entries, signal);
-  const deletion = after.find(({ action }) => action === "DELETE");
-  return deletion ? Number(deletion.timeMicros) - 1 : start - 1;
+  const { before = [], after = [] } = await describePointInTime(
+    indexLink,
+    start - 1,
+    entries,
+    signal,
+  );
+  let first = after.find(({ action }) => action === "DELETE");
+  for (const entry of before) {
+    const gap = Number(first?.timeMicros ?? start) - Number(entry.timeMicros);
+    if (entry.action !== "DELETE" || gap > longestGapMicros) break;
+    first = entry;
+  }
+  return first ? Number(first.timeMicros) - 1 : start - 1;
 }
 
 /** The first bucket of the worst burst; with `isPart`, all buckets are of one burst. */
