@@ -99,7 +99,7 @@ async function databaseOf(
   { options, hostId, directory, onInternalError }: HostContext,
 ): Promise<DatabaseOptions> {
   return {
-    address: { ...addressOf(postgres), learned: { timeline: 0, system: "" } },
+    address: addressOf(postgres),
     schema: postgres.schema ?? defaultSchema,
     hostId,
     installation: await findInstallation(options.platform, directory),

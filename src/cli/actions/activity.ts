@@ -3,6 +3,7 @@ import {
   type Activity,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
 import type { CommandContext } from "../command-context.js";
 import { withHost } from "../connect/session.js";
 import type { HostFlags } from "../flags.js";
@@ -11,7 +12,6 @@ import { table } from "../output/table.js";
 import { nowMicros, parseTime } from "../time.js";
 
 const defaultRows = 30;
-const maxRows = 2000;
 const barWidth = 30;
 
 /** Flags of holdfast activity. */
@@ -41,10 +41,10 @@ export async function activity(context: CommandContext, flags: ActivityFlags): P
 function rowsOf(given: string | undefined): number {
   if (given === undefined) return defaultRows;
   const rows = Number(given);
-  if (/^\d+$/.test(given) && rows >= 1 && rows <= maxRows) return rows;
+  if (/^\d+$/.test(given) && rows >= 1 && rows <= limits.activityBuckets) return rows;
   throw new HostError(
     "REQUEST_INVALID",
-    `Invalid --rows ${JSON.stringify(given)}: must be a number from 1 to ${maxRows}.`,
+    `Invalid --rows ${JSON.stringify(given)}: must be a number from 1 to ${limits.activityBuckets}.`,
   );
 }
 

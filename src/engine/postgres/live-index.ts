@@ -28,6 +28,8 @@ export class LiveIndex {
   private prepares = true;
   /** By name and generation. */
   private readonly statements = new Map<string, { name: string; text: string }>();
+  /** For messages. */
+  readonly name: string;
   private readonly readers: Lane[];
   private readonly scanners: Lane[];
 
@@ -42,6 +44,7 @@ export class LiveIndex {
     /** Its lineage. */
     public lineage: string,
   ) {
+    this.name = `${link} in ${databaseName(address)}`;
     const deadlineMs = limits.databaseDeadlineMs;
     this.readers = Array.from(
       { length: limits.databaseReaders },
@@ -52,11 +55,6 @@ export class LiveIndex {
       { length: limits.databaseScanners },
       () => new Lane(address, { pipeline: true }),
     );
-  }
-
-  /** For messages. */
-  get name(): string {
-    return `${this.link} in ${databaseName(this.address)}`;
   }
 
   /**

@@ -46,14 +46,19 @@ export class PostgresStorageEngine implements StorageEngine {
   private readonly stateLane: Lane;
   shared: SharedDatabase | undefined;
 
+  private readonly options: PostgresStorageOptions;
+
   constructor(
     private readonly platform: Pick<Platform, "randomId">,
-    private readonly options: PostgresStorageOptions,
+    options: PostgresStorageOptions,
     /** Builds temporary indexes, which need not be in the database. */
     private readonly temporary: Pick<StorageEngine, "openTemporary">,
   ) {
+    // All connections of the host learn of a promotion from each other.
+    const address = { ...options.address, learned: { timeline: 0, system: "" } };
+    this.options = { ...options, address };
     this.tables = tablesOf(options.schema);
-    this.stateLane = new Lane(options.address, {
+    this.stateLane = new Lane(address, {
       pipeline: true,
       deadlineMs: limits.databaseDeadlineMs,
     });

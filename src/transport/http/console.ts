@@ -5,6 +5,7 @@ import type { FileSystem } from "../../io/file-system.js";
 import { readSmallFile } from "../../io/read-file.js";
 import { limits } from "../../limits.js";
 import type { HttpHandler } from "./handler.js";
+import { requireGet } from "./require-get.js";
 import { noSniff, sendJson } from "./respond.js";
 
 const prefix = "/console/";
@@ -45,10 +46,7 @@ export function createConsole(files: FileSystem, directory: string): HttpHandler
   return async (request, response) => {
     const [path = ""] = (request.url ?? "").split("?", 1);
     if (path !== "/" && `${path}/` !== prefix && !path.startsWith(prefix)) return false;
-    if (request.method !== "GET" && request.method !== "HEAD")
-      throw new HostError("METHOD_NOT_ALLOWED", `${path} does not support ${request.method}.`, {
-        metadata: { allow: "GET" },
-      });
+    requireGet(request, path);
     if (path === "/" && !acceptsHtml(request)) sendJson(response, 200, apiIndex);
     else if (!path.startsWith(prefix)) redirect(response);
     else await sendFile(request, response, files, directory, path.slice(prefix.length));

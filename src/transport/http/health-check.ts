@@ -1,7 +1,7 @@
-import { HostError } from "../../errors.js";
 import type { HealthRegistry } from "../../api/health.js";
 import { sendText } from "./respond.js";
 import type { HttpHandler } from "./handler.js";
+import { requireGet } from "./require-get.js";
 
 /** Path of the health check. */
 export const healthPath = "/healthz";
@@ -15,14 +15,7 @@ export function createHealthCheck({ serves }: Pick<HealthRegistry, "serves">): H
   return async (request, response) => {
     const [path, query = ""] = (request.url ?? "").split("?", 2);
     if (path !== healthPath) return false;
-    if (request.method !== "GET" && request.method !== "HEAD")
-      throw new HostError(
-        "METHOD_NOT_ALLOWED",
-        `${healthPath} does not support ${request.method}; use GET.`,
-        {
-          metadata: { allow: "GET" },
-        },
-      );
+    requireGet(request, healthPath);
     const serving = serves(new URLSearchParams(query).get("service") ?? "");
     const [status, text] =
       serving === undefined ? [404, "UNKNOWN"] : serving ? [200, "SERVING"] : [503, "NOT_SERVING"];

@@ -1,8 +1,8 @@
-import { HostError } from "../../errors.js";
 import type { Access } from "../../security/access.js";
 import { callerOf } from "./caller.js";
 import { sendText } from "./respond.js";
 import type { HttpHandler } from "./handler.js";
+import { requireGet } from "./require-get.js";
 
 /** Options of createMetricsHandler. */
 export interface MetricsHandlerOptions {
@@ -19,12 +19,7 @@ export const metricsPath = "/metrics";
 export function createMetricsHandler({ exposition, access }: MetricsHandlerOptions): HttpHandler {
   return async (request, response) => {
     if (request.url !== metricsPath && !request.url?.startsWith(`${metricsPath}?`)) return false;
-    if (request.method !== "GET" && request.method !== "HEAD")
-      throw new HostError(
-        "METHOD_NOT_ALLOWED",
-        `${metricsPath} does not support ${request.method}; use GET.`,
-        { metadata: { allow: "GET" } },
-      );
+    requireGet(request, metricsPath);
     access?.requireRole(callerOf(request, "other"), "GET /metrics", "read");
     const { contentType, text } = await exposition();
     sendText(response, 200, contentType, text);

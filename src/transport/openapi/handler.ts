@@ -6,6 +6,7 @@ import type { BoundService } from "../../api/call/bound-service.js";
 import { callerOf } from "../http/caller.js";
 import { sendJson } from "../http/respond.js";
 import type { HttpHandler } from "../http/handler.js";
+import { requireGet } from "../http/require-get.js";
 import { sendError } from "../rest/answer.js";
 import { operationRules } from "../rest/operation-rules.js";
 import { openApiDocument } from "./document.js";
@@ -27,14 +28,7 @@ export function createOpenApiHandler({ services, access, version }: OpenApiOptio
   return async (request, response) => {
     if (request.url !== path && !request.url?.startsWith(`${path}?`)) return false;
     try {
-      if (request.method !== "GET" && request.method !== "HEAD")
-        throw new HostError(
-          "METHOD_NOT_ALLOWED",
-          `${path} does not support ${request.method}; use GET.`,
-          {
-            metadata: { allow: "GET" },
-          },
-        );
+      requireGet(request, path);
       access?.requireRole(callerOf(request, "rest"), "GET /v1/openapi.json", "read");
       text ??= JSON.stringify(
         openApiDocument({
