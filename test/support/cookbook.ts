@@ -18,6 +18,7 @@ function comparable(text: string): string {
   return normalise(text)
     .replace(/\b[0-9a-f]{64}\b/g, "<sha256>")
     .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "<time>")
+    .replace(/\b(hourly|daily|weekly|monthly|yearly) \d{4}[-+:TW\d]*/g, "$1 <period>")
     .replace(/\b\d+(\.\d+)? [kMGT]?B\b(\/s)?/g, "<bytes>")
     .replace(/\b[\d,]+ records\/s/g, "<rate>")
     .replace(/\b(\d+[dhm] )+\d+[hms]\b/g, "<seconds>")
