@@ -49,11 +49,12 @@ const arrows = {
       "destination",
       "segment",
       "stats",
+      "store",
       "document",
       "security",
       "io",
     ],
-    types: ["encoding", "engine", "store"],
+    types: ["encoding", "engine"],
   },
   metrics: { parts: ["service"], types: ["operation", "policy", "backup", "stats", "engine"] },
   api: {

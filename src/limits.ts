@@ -474,6 +474,20 @@ export const limits = {
   restoreSamples: 100,
   /** Scratch indexes for comparing and exporting. Each takes as much space as its index. */
   scratchIndexes: 4,
+  /** Backups that are open as indexes at the same time. Each takes as much space as its index, and a few threads. */
+  openedIndexes: 8,
+  /** Total size of opened indexes. */
+  openedBytes: 64 * 1024 * MiB,
+  /** Free space that remains on the disk of the indexes when a backup is opened. */
+  openedReserveBytes: 256 * MiB,
+  /** Time after which an opened index is closed, in microseconds. */
+  openedLifetimeMicros: 72 * 3600_000_000,
+  /** How often the host looks for opened indexes whose time is over. */
+  openedExpiryCheckMs: 1_000,
+  /** Fields that a comparison of two versions of a document names. */
+  fieldDifferences: 10_000,
+  /** Characters of the value of such a field. */
+  fieldDifferenceChars: 4_096,
   /** Versions before and after a point in time that its description lists. */
   versionsAround: 3,
   /** Share of the rows that a sample checks, in percent. */

@@ -5,9 +5,9 @@ import { ManagementService as ManagementServiceDescriptor } from "../../gen/ts/h
 import { PolicyService as PolicyServiceDescriptor } from "../../gen/ts/holdfast/management/v1/policy_pb.js";
 import type { DocumentService } from "../service/documents/document-service.js";
 import { byteStreamImpl } from "./services/byte-stream.js";
-import type { IsLimited } from "./convert/operation.js";
+import { openGrant } from "../security/access.js";
 import { documentServiceImpl } from "./services/document-service.js";
-import { managementServiceImpl } from "./services/management-service.js";
+import { managementServiceImpl, type GrantOf } from "./services/management-service.js";
 import { operationsImpl } from "./services/operations.js";
 import type { HostControl } from "../service/host/host-control.js";
 import type { ManagementService } from "../service/backups/management-service.js";
@@ -28,8 +28,8 @@ export interface HostParts {
   control: HostControl;
   /** Current time in microseconds since 1970. */
   nowMicros: () => number;
-  /** Default: no caller is limited to certain indexes. */
-  isLimited?: IsLimited;
+  /** What the caller with these headers may do. Default: everything. */
+  grantOf?: GrantOf;
 }
 
 /** Binds the services of a host for use by the transports. */
@@ -41,14 +41,14 @@ export function hostServices({
   streams,
   control,
   nowMicros,
-  isLimited = () => false,
+  grantOf = () => openGrant,
 }: HostParts): BoundService[] {
   const conversion = { statusOf, nowMicros };
   return [
     bindService(DocumentServiceDescriptor, documentServiceImpl(documents, streams.idleMs)),
     bindService(
       ManagementServiceDescriptor,
-      managementServiceImpl({ management, operations, streams, control }, conversion, isLimited),
+      managementServiceImpl({ management, operations, streams, control }, conversion, grantOf),
     ),
     bindService(PolicyServiceDescriptor, policyServiceImpl(policies)),
     bindService(ByteStream, byteStreamImpl(streams)),

@@ -157,10 +157,8 @@ export interface SegmentContent {
 /** Runs one slice of a long read when the scheduler grants it a slot. */
 export type RunInSlot = <T>(slice: () => Promise<T>) => Promise<T>;
 
-/** Reads and writes the documents of one index. */
-export interface DocumentStore {
-  /** Writes one version, durable when the promise resolves. Undefined: a DELETE of a deleted document, which changes nothing. */
-  write(write: DocumentWrite): Promise<DocumentVersion | undefined>;
+/** Reads the documents of one index. */
+export interface DocumentReader {
   /**
    * Returns the latest version, which may be a deletion; or the given version; or the latest one at or before a point
    * in time (TARGET_TIME_OUT_OF_RANGE if that one was compacted). Undefined: no such version.
@@ -178,6 +176,12 @@ export interface DocumentStore {
   /** Lists versions of one link, newest first, below `beforeVersion` if given; ends early at limits.pageBytes of bodies. */
   versions(link: string, limit: number, beforeVersion?: number): Promise<DocumentVersion[]>;
   state(): Promise<IndexState>;
+}
+
+/** Reads and writes the documents of one index. */
+export interface DocumentStore extends DocumentReader {
+  /** Writes one version, durable when the promise resolves. Undefined: a DELETE of a deleted document, which changes nothing. */
+  write(write: DocumentWrite): Promise<DocumentVersion | undefined>;
 }
 
 /** Keeps the newest documents of a constant stream; each has one version, and the oldest are dropped without a deletion. */

@@ -10,6 +10,7 @@ import { HostSchema, type Host } from "../../gen/ts/holdfast/management/v1/manag
 import type { BoundService } from "../api/call/bound-service.js";
 import { one, onlyMessage } from "../api/call/invoke.js";
 import { connectToHost, type Connection } from "../client/connect-to-host.js";
+import { mayReadOpened, readsOpened } from "../api/policy/reads-opened.js";
 import { parseAddress } from "../client/host-address.js";
 import { hostErrorOfCall } from "../client/host-error.js";
 import type { Member } from "../engine/engine.js";
@@ -56,7 +57,7 @@ export class ForwardedCalls {
   bind({ service, methods }: BoundService): BoundService {
     const bound = Object.entries(methods).map(([name, spec]) => [
       name,
-      isOfLeader(spec.method) ? this.forwarding(spec) : spec,
+      isOfLeader(spec.method) || mayReadOpened(spec.method) ? this.forwarding(spec) : spec,
     ]);
     return { service, methods: Object.fromEntries(bound) as BoundService["methods"] };
   }
@@ -94,7 +95,7 @@ export class ForwardedCalls {
         return {
           ...spec,
           impl: async (request: Message, context: HandlerContext) => {
-            const member = to(context);
+            const member = isOfLeader(method) || readsOpened(request) ? to(context) : undefined;
             if (!member) return impl(request, context);
             if (method.output.typeName !== HostSchema.typeName)
               return this.unary(member, spec, request, context);
@@ -212,6 +213,7 @@ function withLeader(own: Host, leader: Message | HostError): Host {
     backupRoots: of.backupRoots,
     autoBackupDestination: of.autoBackupDestination,
     backups: of.backups,
+    openedIndexes: of.openedIndexes,
     backupsHealthy: of.backupsHealthy,
     backupProblem: of.backupProblem,
     backupMaxAgeMicros: of.backupMaxAgeMicros,

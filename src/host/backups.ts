@@ -25,13 +25,14 @@ import { describeManifest } from "../segment/description.js";
 import { isLoopback } from "../security/hosts.js";
 import { BackupRecords } from "../service/backups/backup-records.js";
 import { IndexStates } from "../service/backups/index-states.js";
+import { OpenedIndexes } from "../service/backups/opened-indexes.js";
 import { startAutoBackup } from "../service/backups/start-auto-backup.js";
 import {
   openStreamedManifests,
   type StreamedManifests,
 } from "../service/backups/streamed-manifests.js";
 import { openVerifications, type Verifications } from "../service/backups/verifications.js";
-import { durableIndexLink } from "../service/documents/factories.js";
+import { durableIndexLink, isOpenedLink } from "../service/documents/factories.js";
 import { watchBackupHealth, type BackupHealthWatch } from "../service/host/backup-health.js";
 import type { Stats } from "../stats/stats.js";
 import type { HostContext } from "./context.js";
@@ -72,6 +73,7 @@ export interface Backups {
   /** How this host reaches others. */
   readonly network: Network;
   readonly states: IndexStates;
+  readonly opened: OpenedIndexes;
   readonly operations: Operations;
   readonly streamed: StreamedManifests;
   readonly verifications: Verifications;
@@ -127,15 +129,24 @@ export async function openBackups(
   const registry = createRegistry(context, paths, network, transfers, streamed);
   const signing = await openSigning(context);
   const { sign, trust } = signing;
-  const states = new IndexStates({
+  const states: IndexStates = new IndexStates({
     platform,
     registry,
     storageEngine: storage.storageEngine,
-    indexOf: storage.indexOf,
+    indexOf: (link) => (isOpenedLink(link) ? opened.indexOf(link) : storage.indexOf(link)),
     ownIndexIds: storage.ownIndexIds,
     temporaryDirectory: directory.temporary,
     trust,
   });
+  const opened = new OpenedIndexes({
+    platform,
+    states,
+    maxBytes: options.openedBytes,
+    directory: directory.temporary,
+    onBackgroundError: onInternalError,
+  });
+  // Closes after the states, which use it.
+  lifecycle.onClose(() => opened.close());
   // Opened before operations, which use them, so that they close later.
   lifecycle.onClose(() => states.close());
   const operations = await openHostOperations(context, state);
@@ -167,7 +178,7 @@ export async function openBackups(
     trust,
   };
   const automatic = await startAutomaticBackups(context, storage, stats, shared);
-  return { ...shared, ...automatic, network, transfers, states, operations, streamed };
+  return { ...shared, ...automatic, network, transfers, states, opened, operations, streamed };
 }
 
 /** Throws RECIPIENT_INVALID for an invalid recipient of the configuration. */

@@ -200,6 +200,7 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
   const hasTls = ca !== undefined || certificate !== undefined || key !== undefined;
   const history = text("history");
   const backupMaxAge = text("backup-max-age");
+  const openedSpace = text("opened-space");
   const autoBackupDestination = text("auto-backup-destination");
   const options: { [K in keyof HostOptions]: HostOptions[K] | undefined } = {
     dataDirectory: resolve(text("data-dir") ?? "data"),
@@ -267,6 +268,7 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
       number("transfer-count"),
       text("transfer-lease"),
     ),
+    openedBytes: openedSpace === undefined ? undefined : parseSize(openedSpace),
     corsOrigins: list("cors-origin"),
     tls: readTls(text("tls-cert"), text("tls-key"), text("tls-client-ca")),
   };

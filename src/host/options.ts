@@ -12,6 +12,7 @@ import {
   defaultFactories,
   durableIndexLink,
   inMemoryIndexLink,
+  openedIndexPath,
 } from "../service/documents/factories.js";
 
 /** A PostgreSQL database. */
@@ -112,6 +113,8 @@ export interface HostOptions {
   hostNames?: string[];
   /** Maximum number, total size and idle time of streamed archives. Default: see limits.ts. */
   transfers?: Partial<TransferLimits>;
+  /** Maximum total size of opened backups, in bytes. Default: 64 GiB. */
+  openedBytes?: number;
   /** Idle time after which a stream is aborted, in milliseconds. Default: 2 min. */
   streamIdleMs?: number;
   /**
@@ -227,6 +230,7 @@ const hostPaths = [
   "/v1",
   "/core/management",
   "/core/operation-index",
+  openedIndexPath,
   "/core/query-tasks",
   "/core/query-page",
   "/local-files",
@@ -261,6 +265,7 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
     destinations: {},
     corsOrigins: [],
     console: true,
+    openedBytes: limits.openedBytes,
     logger: silent,
     platform: systemPlatform,
     ...(Object.fromEntries(

@@ -1,5 +1,6 @@
 import { HostError } from "../errors.js";
 import { openTraceBuffer } from "../engine/sqlite/trace-buffer.js";
+import type { DocumentReader } from "../engine/engine.js";
 import type { AutoBackupStatus } from "../backup/schedule/status.js";
 import { limits } from "../limits.js";
 import { createMetrics, type Exposition } from "../metrics/metrics.js";
@@ -22,9 +23,10 @@ import {
 import { recordOperation } from "../service/host/record-stats.js";
 import { createRequests, type Requests } from "../service/host/requests.js";
 import { createStats, type Stats } from "../stats/stats.js";
-import { durableIndexLink } from "../service/documents/factories.js";
+import { durableIndexLink, isOpenedLink } from "../service/documents/factories.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import type { FileStore } from "../xenon/local-files/file-store.js";
+import type { QueriedIndex } from "../xenon/query/query.js";
 import { QueryTasks } from "../xenon/query/query-tasks.js";
 import type { OperationService } from "../operation/operation.js";
 import type { PolicyService } from "../service/policies/policy-service.js";
@@ -117,7 +119,6 @@ export async function openServices(
     recordOperation(stats, view);
     metrics.noteOperation(view);
   });
-  const { documents, queries, trace } = openDocuments(context, storage);
   const describeHost = (backups = leadership?.services?.backups) =>
     describe(context, storage, backups, addresses);
   let leadership: Leadership | undefined = undefined;
@@ -128,6 +129,8 @@ export async function openServices(
       openLeaderServices(inner, { ...storage, state: storage.stateOf(lease) }, stats, describeHost),
   );
   const leader = leadership;
+  const openedIndexOf = (link: string) => leader.require().backups.opened.indexOf(link);
+  const { documents, queries, trace } = openDocuments(context, storage, openedIndexOf);
   const requests = createRequests({
     counter: metrics.requests,
     log: (request) => logger.info(request, "request"),
@@ -145,7 +148,7 @@ export async function openServices(
       async () => (await storage.durableIndex.state()).positionMicros,
     ),
     stats,
-    indexOf: storage.indexOf,
+    indexOf: (link) => (isOpenedLink(link) ? openedIndexOf(link) : storage.indexOf(link)),
     nowMicros: options.platform.nowMicros,
     describeHost: () => describeHost(),
     shutDown: () => void lifecycle.close().catch(context.onInternalError),
@@ -178,6 +181,7 @@ export async function openServices(
 function openDocuments(
   { options, hostId, lifecycle, onInternalError }: HostContext,
   { indexOf }: Storage,
+  openedIndexOf: (link: string) => QueriedIndex & DocumentReader,
 ) {
   const { platform } = options;
   const traces = openTraceBuffer({
@@ -189,6 +193,9 @@ function openDocuments(
   lifecycle.onClose(() => traces.close());
   const isTraces = (link: string) => link === operationIndexLink;
   const trace = createOperationTrace({ ring: traces, hostId, onError: onInternalError });
+  const tracesReader = { ...traces, lineage: () => operationIndexLink };
+  const readerOf = (link: string) =>
+    isTraces(link) ? tracesReader : isOpenedLink(link) ? openedIndexOf(link) : indexOf(link);
   const bodies = createBodyReader();
   lifecycle.onClose(() => bodies.close());
   const documents = new Documents({
@@ -197,13 +204,13 @@ function openDocuments(
       { path: operationIndexLink, kind: operationKind, indexLink: operationIndexLink },
     ],
     indexOf: (link) => (isTraces(link) ? traces : indexOf(link)),
-    lineageOf: (link) => (isTraces(link) ? link : indexOf(link).lineage()),
+    readerOf,
     hostId,
     newId: platform.randomId,
     readBody: bodies.read,
   });
   const queries = new QueryTasks({
-    storeOf: (link) => (isTraces(link) ? { ...traces, lineage: () => link } : indexOf(link)),
+    storeOf: readerOf,
     nowMicros: platform.nowMicros,
     newId: platform.randomId,
     onInternalError,
@@ -246,6 +253,7 @@ async function describe(
     grpcAddress: textOf(addresses.grpc),
     tls: options.tls !== undefined,
     indexes: await Promise.all([...storage.indexes.values()].map(describeIndex)).catch(unreadable),
+    opened: backups?.opened.list() ?? [],
     backups: backups?.records.all() ?? [],
     backupHealth: backups
       ? await backups.health.check().catch(healthUnknown)

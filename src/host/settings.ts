@@ -209,6 +209,11 @@ export const settings: readonly Setting[] = [
     help: "how long an unused streamed archive is kept (default: 1h)",
   },
   {
+    name: "opened-space",
+    placeholder: "SIZE",
+    help: "maximum total size of opened backups in the data directory (default: 64GiB)",
+  },
+  {
     name: "console",
     placeholder: "on|off",
     help: "web console at /console/; --no-console turns it off (default: on)",

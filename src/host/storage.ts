@@ -5,7 +5,11 @@ import { memoryParent, openMemoryDirectory } from "../engine/sqlite/memory-direc
 import { HostError } from "../errors.js";
 import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
-import { durableIndexLink, inMemoryIndexLink } from "../service/documents/factories.js";
+import {
+  durableIndexLink,
+  inMemoryIndexLink,
+  isOpenedLink,
+} from "../service/documents/factories.js";
 import { DocumentIndex } from "../store/document-index.js";
 import type { HostContext } from "./context.js";
 import { DataDirectory, findInstallation } from "./data-directory.js";
@@ -52,7 +56,13 @@ export async function openStorage(context: HostContext): Promise<Storage> {
   const indexOf = (link: string): DocumentIndex => {
     const index = indexes.get(link);
     if (index) return index;
-    throw new HostError("INDEX_NOT_FOUND", `Index ${link} not found`, { metadata: { link } });
+    throw new HostError(
+      "INDEX_NOT_FOUND",
+      isOpenedLink(link)
+        ? `${link} is open for reading only. Name an index of the host, for example ${durableIndexLink}.`
+        : `Index ${link} not found`,
+      { metadata: { link } },
+    );
   };
   const { shared } = storageEngine;
   const leads = () => shared === undefined || shared.membership.term() !== undefined;

@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { messageRegistry } from "../api/call/message-registry.js";
 import type { BoundService } from "../api/call/bound-service.js";
-import type { IsLimited } from "../api/convert/operation.js";
 import { createHealth, type HealthRegistry } from "../api/health.js";
 import { hostServices } from "../api/host-services.js";
 import { auditInterceptor } from "../api/policy/audit.js";
@@ -139,15 +138,15 @@ function bindServices(
   { documents, management, policies, operations, streams, control }: HostServices,
   access: Access,
 ): BoundService[] {
-  const isLimited: IsLimited = (header) =>
-    access.indexesOf({
+  const grantOf = (header: Headers) =>
+    access.grantOf({
       via: "other",
       address: undefined,
       bearerToken: bearerTokenOf(header.get("authorization")),
-    }) !== undefined;
+    });
   const { nowMicros } = options.platform;
   return hostServices({
-    isLimited,
+    grantOf,
     documents,
     management,
     policies,

@@ -111,6 +111,7 @@ export async function openOffline({
     ...reading,
     operations,
     streamed: { find: noHost },
+    opened: { open: noHost, closeIndex: noHost },
     states,
     written: {
       find: () => undefined,

@@ -1,5 +1,6 @@
 import type { CopyResult } from "../backup/copy.js";
 import type { BackupResult } from "../backup/backup-request.js";
+import type { OpenedDescription } from "../backup/opened-description.js";
 import type { OperationProgress } from "../backup/progress.js";
 import type { RestoreResult } from "../backup/restore-request.js";
 import type { VerifyResult } from "../backup/verification.js";
@@ -16,11 +17,17 @@ export interface CheckIndexResult {
 
 /** Kind of an operation. */
 export type OperationKind =
-  "backup" | "restore" | "undo-restore" | "verify-backup" | "check-index" | "copy-backup";
+  | "backup"
+  | "restore"
+  | "undo-restore"
+  | "verify-backup"
+  | "check-index"
+  | "copy-backup"
+  | "open-backup";
 
 /** Result of a successful operation. */
 export type OperationOutcome =
-  BackupResult | RestoreResult | VerifyResult | CheckIndexResult | CopyResult;
+  BackupResult | RestoreResult | VerifyResult | CheckIndexResult | CopyResult | OpenedDescription;
 
 /** State of a long-running operation, which continues when its client disconnects. */
 export interface OperationView {

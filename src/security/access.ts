@@ -1,8 +1,20 @@
 import { HostError } from "../errors.js";
 import type { Caller } from "./caller.js";
 import { authorize } from "./authorize.js";
-import type { RequiredRoles } from "./roles.js";
+import type { RequiredRoles, Role } from "./roles.js";
 import type { TokenTable } from "./tokens.js";
+
+/** What a caller may do. */
+export interface Grant {
+  /** Name of the token. Empty: the host has no tokens. */
+  tokenName: string;
+  roles: readonly Role[];
+  /** Indexes that the token is limited to. Absent: all. */
+  indexes?: ReadonlySet<string>;
+}
+
+/** The grant of a host without tokens. */
+export const openGrant: Grant = { tokenName: "", roles: ["admin"] };
 
 /** Authorization of callers. `action` is the name of the action in the audit log. */
 export interface Access {
@@ -23,6 +35,8 @@ export interface Access {
   limitsIndexes(): boolean;
   /** Returns the indexes the caller's token is limited to, or undefined if it is valid for all. */
   indexesOf(caller: Caller): ReadonlySet<string> | undefined;
+  /** Returns what the caller's token grants; nothing if it is unknown or expired. */
+  grantOf(caller: Caller): Grant;
 }
 
 /**
@@ -83,6 +97,12 @@ export function createAccess(
     },
     limitsIndexes: () => tokens.limitsIndexes(),
     indexesOf,
+    grantOf({ bearerToken }) {
+      const token = bearerToken === undefined ? undefined : tokens.find(bearerToken);
+      if (token === undefined || token.expired) return { tokenName: "", roles: [] };
+      const { name, roles, indexes } = token;
+      return { tokenName: name, roles: [...roles], ...(indexes && { indexes }) };
+    },
   };
 }
 
@@ -96,4 +116,5 @@ const openAccess: Access = {
   requireIndexes: () => undefined,
   limitsIndexes: () => false,
   indexesOf: () => undefined,
+  grantOf: () => openGrant,
 };

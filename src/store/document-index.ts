@@ -18,6 +18,7 @@ import type {
 import { HostError } from "../errors.js";
 import { formatTime } from "../io/time.js";
 import type { Platform } from "../io/platform.js";
+import { HeldEngine } from "./held-engine.js";
 
 /** A restore in preparation, beside the live generation. Ends with one call of `commit`, `undo` or `abandon`. */
 export interface Replacement {
@@ -53,14 +54,12 @@ export interface DocumentIndexOptions extends OpenIndexOptions {
   onCommit?: () => void;
 }
 
-/** The live generation, and how many calls use it. */
+/** The live generation. */
 interface Live {
-  engine: Engine;
+  held: HeldEngine;
   lineage: string;
   /** Damage that the last check of this generation found. */
   problem?: string | undefined;
-  users: number;
-  idle: (() => void) | undefined;
 }
 
 /** One index as the host serves it: reads and writes go to the live generation, which a restore switches. */
@@ -93,7 +92,10 @@ export class DocumentIndex implements DocumentStore {
     try {
       const { lineage } = await engine.state();
       await storage.removeLeftovers();
-      return new DocumentIndex(platform, options, storage, toLive(engine, lineage));
+      return new DocumentIndex(platform, options, storage, {
+        held: new HeldEngine(engine),
+        lineage,
+      });
     } catch (error) {
       await engine.close();
       throw error;
@@ -111,7 +113,7 @@ export class DocumentIndex implements DocumentStore {
 
   /** Identifies the history of documents; each restore begins a new one. */
   lineage(): string {
-    return this.live.engine.lineage?.() ?? this.live.lineage;
+    return this.live.held.engine.lineage?.() ?? this.live.lineage;
   }
 
   indexId(): string {
@@ -125,7 +127,7 @@ export class DocumentIndex implements DocumentStore {
 
   /** Whether the live generation had been closed properly before it was opened. */
   wasClosed(): boolean {
-    return this.live.engine.wasClosed;
+    return this.live.held.engine.wasClosed;
   }
 
   async write(write: DocumentWrite): Promise<DocumentVersion | undefined> {
@@ -171,16 +173,8 @@ export class DocumentIndex implements DocumentStore {
   }
 
   /** Runs work on the live generation, which stays open until the work ends. SHUTTING_DOWN. */
-  async withEngine<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
-    if (this.closed) throw shuttingDown();
-    const used = this.live;
-    used.users += 1;
-    try {
-      return await work(used.engine);
-    } finally {
-      used.users -= 1;
-      if (used.users === 0) used.idle?.();
-    }
+  withEngine<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
+    return this.closed ? Promise.reject(shuttingDown()) : this.live.held.use(work);
   }
 
   /** Reports the changes of other hosts since the last call, as `onCommit` does those of this one. */
@@ -250,7 +244,8 @@ export class DocumentIndex implements DocumentStore {
       });
     const abandon = async () => {
       // Of an index that others may switch, the storage is asked with each read.
-      if (!uncertain || this.live.engine.lineage) this.live.engine.unfence();
+      const { engine } = this.live.held;
+      if (!uncertain || engine.lineage) engine.unfence();
       this.endReplacement();
       // Its failure must not hide why the restore ended: a restart removes what is left over.
       if (built !== undefined)
@@ -273,7 +268,7 @@ export class DocumentIndex implements DocumentStore {
       },
       commit: async (ifPositionMicros) => {
         if (built === undefined) throw new HostError("INTERNAL", "No generation was built.");
-        const { positionMicros, lastTimeMicros } = await this.live.engine.fence();
+        const { positionMicros, lastTimeMicros } = await this.live.held.engine.fence();
         if (ifPositionMicros !== undefined && ifPositionMicros !== positionMicros) {
           throw new HostError(
             "INDEX_CHANGED",
@@ -290,7 +285,7 @@ export class DocumentIndex implements DocumentStore {
         const next = await identityAfter(identity);
         await this.storage.relabel(ref, next);
         await this.platform.failpoint("undo:identity-written");
-        const { lastTimeMicros } = await this.live.engine.fence();
+        const { lastTimeMicros } = await this.live.held.engine.fence();
         await switchLive(ref, lastTimeMicros, next.lineage);
         this.endReplacement();
         return next;
@@ -302,7 +297,7 @@ export class DocumentIndex implements DocumentStore {
   /** Waits for the calls under way, then closes the index. */
   async close(): Promise<void> {
     this.closed = true;
-    await retire(this.live);
+    await this.live.held.retire();
     await this.retirement;
   }
 
@@ -320,11 +315,11 @@ export class DocumentIndex implements DocumentStore {
     const old = this.live;
     const engine = await this.storage.switchTo(ref, minTimeMicros);
     await this.platform.failpoint("restore:pointer-written");
-    this.live = toLive(engine, lineage);
+    this.live = { held: new HeldEngine(engine), lineage };
     this.reportCommit();
     await this.platform.failpoint("restore:switched");
     this.retirement = this.retirement
-      .then(() => retire(old))
+      .then(() => old.held.retire())
       .then(() => this.storage.discardReplaced())
       .catch((error: unknown) => this.options.onBackgroundError(error));
   }
@@ -339,16 +334,6 @@ export class DocumentIndex implements DocumentStore {
       onCommit();
     });
   }
-}
-
-function toLive(engine: Engine, lineage: string): Live {
-  return { engine, lineage, users: 0, idle: undefined };
-}
-
-/** Waits for the last user of a generation, then closes it. */
-async function retire(live: Live): Promise<void> {
-  if (live.users > 0) await new Promise<void>((resolve) => (live.idle = resolve));
-  await live.engine.close();
 }
 
 function withResolvers(): { promise: Promise<void>; resolve: () => void } {

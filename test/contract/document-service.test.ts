@@ -22,7 +22,7 @@ function start() {
         throw new HostError("INDEX_NOT_FOUND", `Index ${link} not found`, { metadata: { link } });
       return store;
     },
-    lineageOf: () => state.lineage,
+    readerOf: () => ({ ...store, lineage: () => state.lineage }),
     hostId: "host-1",
     newId: () => `id-${(state.ids += 1)}`,
     readBody: createBodyReader().read,

@@ -56,11 +56,15 @@ export async function startDialectHost(
     if (link === inMemoryIndexLink) return memoryStore;
     throw new HostError("INDEX_NOT_FOUND", `Index ${link} not found`, { metadata: { link } });
   };
+  const readerOf = (link: string) => ({
+    ...indexOf(link),
+    lineage: () => lineages.get(link) ?? "",
+  });
   const bodies = createBodyReader();
   const documents = new Documents({
     factories: [...defaultFactories, kinds],
     indexOf,
-    lineageOf: (link) => lineages.get(link) ?? "",
+    readerOf,
     hostId: "host-1",
     newId: () => `made-up-${(made += 1)}`,
     readBody: bodies.read,
@@ -69,7 +73,7 @@ export async function startDialectHost(
   const internal: unknown[] = [];
   const clock = { micros: 1_795_348_100_000_000 };
   const queries = new QueryTasks({
-    storeOf: (link) => ({ ...indexOf(link), lineage: () => lineages.get(link) ?? "" }),
+    storeOf: readerOf,
     nowMicros: () => clock.micros,
     newId: () => `query-${(made += 1)}`,
     onInternalError: (thrown) => internal.push(thrown),

@@ -11,12 +11,14 @@ import {
   type StorageEngineSchema,
   type IndexSchema,
   type ListedBackupSchema,
+  type OpenedIndexSchema,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type {
   BackupDescription,
   ContainerKind,
   SegmentDescription,
 } from "../../segment/description.js";
+import type { OpenedDescription } from "../../backup/opened-description.js";
 import type { BackupListing } from "../../backup/listing.js";
 import type { BackupRecord, HostDescription } from "../../service/host/description.js";
 import type { Verification } from "../../backup/verification.js";
@@ -121,11 +123,12 @@ export function toVerification({
 export function toHost(host: HostDescription): MessageInitShape<typeof HostSchema> {
   const { startTimeMicros, indexes, disk, backups, backupHealth, backupMaxAgeMicros, ...others } =
     host;
-  const { engine, ...same } = others;
+  const { engine, opened, ...same } = others;
   return {
     ...same,
     startTimeMicros: toInt64(startTimeMicros),
     indexes: indexes.map(toIndex),
+    openedIndexes: opened.map(toOpenedIndex),
     backups: backups.map(toBackupRecord),
     engine: toEngine(engine),
     backupsHealthy: backupHealth.healthy,
@@ -134,6 +137,24 @@ export function toHost(host: HostDescription): MessageInitShape<typeof HostSchem
     freeBytes: toInt64(disk.freeBytes),
   };
 }
+
+/** Converts the description of an opened index. */
+export const toOpenedIndex = ({
+  source,
+  ...opened
+}: OpenedDescription): MessageInitShape<typeof OpenedIndexSchema> => ({
+  indexLink: opened.link,
+  source: source?.uri ?? "",
+  backupName: source?.name ?? "",
+  sourceIndexLink: opened.sourceIndexLink,
+  targetTimeMicros: toInt64(opened.targetTimeMicros),
+  documents: toInt64(opened.documents),
+  versions: toInt64(opened.versions),
+  sizeBytes: toInt64(opened.sizeBytes),
+  openTimeMicros: toInt64(opened.openTimeMicros),
+  expireTimeMicros: toInt64(opened.expireTimeMicros),
+  warnings: opened.warnings,
+});
 
 function toEngine({
   name,

@@ -2,9 +2,12 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   AutoBackupState,
   AutoBackupSchema,
+  CallerSchema,
+  type Caller,
   type AutoBackup,
   type StatSchema,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { Grant } from "../../security/access.js";
 import type { AutoBackupStatus } from "../../backup/schedule/status.js";
 import type { Stat } from "../../stats/stats.js";
 import { toInt64 } from "./numbers.js";
@@ -26,6 +29,10 @@ export function toAutoBackup(status: AutoBackupStatus): AutoBackup {
     otherBackups: status.otherBackups ?? 0,
   });
 }
+
+/** Converts what a caller may do. */
+export const toCaller = ({ tokenName, roles, indexes = new Set() }: Grant): Caller =>
+  create(CallerSchema, { tokenName, roles: [...roles], indexLinks: [...indexes] });
 
 /** Converts a statistic. */
 export function toStat({

@@ -1,4 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { FieldDifference } from "../../document/compare.js";
 import type { Action, DocumentVersion } from "../../document/document.js";
 import { bodyLine } from "../../document/render.js";
 import { HostError } from "../../errors.js";
@@ -7,6 +8,7 @@ import {
   BodyFormat,
   DocumentAction,
   type DocumentSchema,
+  type FieldDifferenceSchema,
 } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { structOf, type RequestBody } from "../services/document-body.js";
 import { toInt64 } from "./numbers.js";
@@ -54,6 +56,17 @@ export function writtenDocument(
     format === BodyFormat.UNSPECIFIED && request === "fields" ? BodyFormat.FIELDS : format;
   return { ...headOf(version), body: bodyOf(version, effectiveFormat) ?? jsonOf(version) };
 }
+
+/** Converts the difference of a field. */
+export const toFieldDifference = ({
+  path,
+  from,
+  to,
+}: FieldDifference): MessageInitShape<typeof FieldDifferenceSchema> => ({
+  path,
+  ...(from !== undefined && { fromJson: from }),
+  ...(to !== undefined && { toJson: to }),
+});
 
 function headOf(version: DocumentVersion) {
   return {

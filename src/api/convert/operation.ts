@@ -10,6 +10,7 @@ import {
   CheckIndexResultSchema,
   CopyBackupResultSchema,
   OperationKind as KindEnum,
+  OpenedIndexSchema,
   OperationMetadataSchema,
   RestoreResultSchema,
   VerifyLevel,
@@ -17,6 +18,7 @@ import {
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { HostError } from "../../errors.js";
 import type { BackupResult } from "../../backup/backup-request.js";
+import type { OpenedDescription } from "../../backup/opened-description.js";
 import type { CopyResult } from "../../backup/copy.js";
 import type {
   CheckIndexResult,
@@ -26,7 +28,7 @@ import type {
 } from "../../operation/operation.js";
 import type { RestoreResult } from "../../backup/restore-request.js";
 import type { VerifyResult } from "../../backup/verification.js";
-import { toBackup } from "./backup.js";
+import { toBackup, toOpenedIndex } from "./backup.js";
 import { toBackupPlan, toRestorePlan, toSelectionResult } from "./inspection.js";
 import { optionalToInt64, toInt64 } from "./numbers.js";
 
@@ -37,6 +39,7 @@ const kinds: Record<OperationKind, KindEnum> = {
   "verify-backup": KindEnum.VERIFY_BACKUP,
   "check-index": KindEnum.CHECK_INDEX,
   "copy-backup": KindEnum.COPY_BACKUP,
+  "open-backup": KindEnum.OPEN_BACKUP,
 };
 
 /** Functions needed to convert operations. */
@@ -46,12 +49,6 @@ export interface OperationConversion {
   /** Current time in microseconds since 1970. */
   nowMicros: () => number;
 }
-
-/**
- * Whether the token in the headers is limited to certain indexes and so must not restore a backup
- * of one index into another.
- */
-export type IsLimited = (header: Headers) => boolean;
 
 /** Converts an operation with its metadata and result. */
 export function toOperation(
@@ -119,6 +116,8 @@ function outcomeOf(kind: OperationKind, outcome: OperationOutcome) {
       return pack(CheckIndexResultSchema, toCheckIndexResult(outcome as CheckIndexResult));
     case "copy-backup":
       return pack(CopyBackupResultSchema, toCopyResult(outcome as CopyResult));
+    case "open-backup":
+      return pack(OpenedIndexSchema, toOpenedIndex(outcome as OpenedDescription));
   }
 }
 

@@ -18,6 +18,7 @@ export const auditedMethods: ReadonlySet<string> = new Set([
   ...[
     ...["Backup", "Restore", "UndoRestore", "VerifyBackup", "CheckIndex", "PruneBackups"],
     ...["CheckDestination", "CopyBackup", "PinBackup", "UnpinBackup"],
+    ...["OpenBackup", "CloseBackup"],
     ...[
       "DescribeBackup",
       "ListBackups",

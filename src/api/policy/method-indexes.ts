@@ -2,6 +2,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Interceptor } from "@connectrpc/connect";
 import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import type {
+  CompareDocumentVersionsRequest,
   ExportDocumentsRequest,
   GetDocumentVersionRequest,
   ImportDocumentsRequest,
@@ -52,14 +53,20 @@ const indexesByMethod: ReadonlyMap<string, IndexesOf> = new Map<string, IndexesO
     PatchDocument: byLink,
     ReplaceDocument: byLink,
     DeleteDocument: byLink,
-    ListDocuments: byLink,
-    ListDocumentVersions: byLink,
+    ListDocuments: byGivenIndexOrLink,
+    ListDocumentVersions: byGivenIndexOrLink,
     ExportDocuments: byLink,
     // Documents without a factory can be read too, so the index is not derived from the factory
     // alone.
     GetDocumentVersion: (message, { documents }) => {
       const { selfLink, indexLink } = message as GetDocumentVersionRequest;
       return [indexOfVersion(documents, toLink(selfLink), indexLink)];
+    },
+    CompareDocumentVersions: (message, { documents }) => {
+      const { selfLink, from, to } = message as CompareDocumentVersionsRequest;
+      return [from, to].map((one) =>
+        indexOfVersion(documents, toLink(selfLink), one?.indexLink ?? ""),
+      );
     },
     ImportDocuments: (message, lookup) => {
       const { message: part } = message as ImportDocumentsRequest;
@@ -112,6 +119,12 @@ function byLink(message: Message, { documents }: IndexLookup): string[] {
       : documents.factoryOfDocument(toLink(selfLink))
   )?.indexLink;
   return index === undefined ? [] : [index];
+}
+
+/** The index that a request names; otherwise that of its link. */
+function byGivenIndexOrLink(message: Message, lookup: IndexLookup): string[] {
+  const { indexLink } = message as Message & Pick<BackupRequest, "indexLink">;
+  return indexLink === "" ? byLink(message, lookup) : [toLink(indexLink)];
 }
 
 function byIndex(message: Message): string[] {

@@ -2,12 +2,17 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import { limits } from "../../limits.js";
 import {
   BodyFormat,
+  type DocumentVersionSelector,
   type DocumentService as DocumentServiceDescriptor,
 } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { durableIndexLink } from "../../service/documents/factories.js";
-import type { DocumentService, WriteOptions } from "../../service/documents/document-service.js";
+import type {
+  DocumentService,
+  VersionSelector,
+  WriteOptions,
+} from "../../service/documents/document-service.js";
 import { bodyText, toLink } from "./document-body.js";
-import { readDocument, writtenDocument } from "../convert/document.js";
+import { readDocument, toFieldDifference, writtenDocument } from "../convert/document.js";
 import { exportStream, importStream } from "./document-streams.js";
 import { optionalFromInt64 } from "../convert/numbers.js";
 import { badPageToken, readPageToken, writePageToken } from "../convert/page-token.js";
@@ -77,6 +82,8 @@ export function documentServiceImpl(
           ...(request.filter !== "" && { filter: request.filter }),
           ...(request.orderBy !== "" && { orderBy: request.orderBy }),
           ...(request.pageToken !== "" && { pageToken: request.pageToken }),
+          ...(request.indexLink !== "" && { indexLink: toLink(request.indexLink) }),
+          ...at(request.timeMicros),
         },
         signal,
       );
@@ -89,15 +96,26 @@ export function documentServiceImpl(
     exportDocuments: (request, { signal }) => exportStream(documents, request, signal),
     async getDocumentVersion(request) {
       const link = toLink(request.selfLink);
-      const version = optionalFromInt64(request.version);
-      return readDocument(
-        await documents.getVersion(
-          indexOfVersion(documents, link, request.indexLink),
-          link,
-          version,
-        ),
-        request.bodyFormat,
+      const { indexLink, version, atMicros } = selectorOf(documents, link, request);
+      const found =
+        atMicros === undefined
+          ? await documents.getVersion(indexLink, link, version)
+          : await documents.getAt(indexLink, link, atMicros);
+      return readDocument(found, request.bodyFormat);
+    },
+    async compareDocumentVersions(request) {
+      const link = toLink(request.selfLink);
+      const { from, to, differences, truncated } = await documents.compareVersions(
+        link,
+        request.from && selectorOf(documents, link, request.from),
+        selectorOf(documents, link, request.to ?? { indexLink: "" }),
       );
+      return {
+        ...(from && { from: readDocument(from, BodyFormat.NONE) }),
+        to: readDocument(to, BodyFormat.NONE),
+        differences: differences.map(toFieldDifference),
+        truncated,
+      };
     },
     async listDocumentVersions(request) {
       const after = readPageToken(versionsListing, request.pageToken);
@@ -107,6 +125,7 @@ export function documentServiceImpl(
         toLink(request.selfLink),
         limit,
         after === undefined ? undefined : Number(after),
+        request.indexLink === "" ? undefined : toLink(request.indexLink),
       );
       const page = withinBytes(
         found,
@@ -133,6 +152,22 @@ function condition(expectedVersion: bigint | undefined): WriteOptions {
 function expiration(micros: bigint | undefined): { documentExpirationTimeMicros?: number } {
   const expires = optionalFromInt64(micros);
   return expires === undefined ? {} : { documentExpirationTimeMicros: expires };
+}
+
+const at = (micros: bigint | undefined) =>
+  micros === undefined ? {} : { atMicros: Number(micros) };
+
+/** Converts the selection of a version. */
+function selectorOf(
+  documents: Pick<DocumentService, "factoryOfDocument">,
+  link: string,
+  { indexLink, version, timeMicros }: Omit<DocumentVersionSelector, "$typeName">,
+): VersionSelector {
+  return {
+    indexLink: indexOfVersion(documents, link, indexLink),
+    ...(version !== undefined && { version: Number(version) }),
+    ...at(timeMicros),
+  };
 }
 
 /**

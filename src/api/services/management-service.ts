@@ -10,7 +10,9 @@ import type { OperationService } from "../../operation/operation.js";
 import type { PruneResult } from "../../backup/listing.js";
 import { toHost } from "../convert/backup.js";
 import { controlMethods } from "./control.js";
-import { toAutoBackup } from "../convert/control.js";
+import { toAutoBackup, toCaller } from "../convert/control.js";
+import type { Grant } from "../../security/access.js";
+import { toLink } from "./document-body.js";
 import { inspectionMethods } from "./inspection.js";
 import { startMethods } from "./start.js";
 import type { HostControl } from "../../service/host/host-control.js";
@@ -19,9 +21,12 @@ import { streamRestore } from "./stream-restore.js";
 import { toTransfer, transferName } from "../convert/transfer.js";
 import { watchOperation } from "./watch-operation.js";
 import type { StreamService } from "../../service/backups/streams.js";
-import type { IsLimited, OperationConversion } from "../convert/operation.js";
+import type { OperationConversion } from "../convert/operation.js";
 import { toInt64 } from "../convert/numbers.js";
 import { rememberRequests } from "./remembered-requests.js";
+
+/** Returns what the caller with these headers may do. */
+export type GrantOf = (header: Headers) => Grant;
 
 /** Host services used by the management service. */
 export interface ManagementParts {
@@ -35,19 +40,25 @@ export interface ManagementParts {
 export function managementServiceImpl(
   { management, operations, streams, control }: ManagementParts,
   conversion: OperationConversion,
-  isLimited: IsLimited,
+  grantOf: GrantOf,
 ): ServiceImpl<typeof ManagementServiceDescriptor> {
+  const isLimited = (header: Headers) => grantOf(header).indexes !== undefined;
   const pruneOnce = rememberRequests<PruneResult>();
   return {
     ...controlMethods(control),
     ...startMethods(management, conversion, isLimited),
     ...inspectionMethods(management, conversion),
-    getHost: async () => ({
+    getHost: async (_request, { requestHeader }) => ({
       ...toHost(await management.host()),
+      caller: toCaller(grantOf(requestHeader)),
       autoBackup: toAutoBackup(control.autoBackup()),
       requestLogging: create(RequestLoggingSchema, control.requestLogging()),
       operationTracing: create(OperationTracingSchema, control.operationTracing()),
     }),
+    async closeBackup({ indexLink }) {
+      await management.closeBackup(toLink(indexLink));
+      return {};
+    },
     async pruneBackups({ uri, names, validateOnly, requestId }) {
       const prune = () => management.pruneBackups(uri, names, validateOnly);
       // Makes retries safe: pruning a backup that no longer exists is an error.

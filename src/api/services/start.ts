@@ -5,15 +5,16 @@ import {
   type ManagementService as ManagementServiceDescriptor,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Retention } from "../../destination/destination.js";
+import { limits } from "../../limits.js";
 import { HostError } from "../../errors.js";
 import { durableIndexLink } from "../../service/documents/factories.js";
 import type { ManagementService } from "../../service/backups/management-service.js";
 import { containerKind } from "../convert/backup.js";
 import { fromCompression, fromDecryption, fromEncryption } from "../convert/encryption.js";
-import { fromSelection } from "../convert/inspection.js";
-import { toOperation, type IsLimited, type OperationConversion } from "../convert/operation.js";
+import { fromPointInTime, fromSelection } from "../convert/inspection.js";
+import { toOperation, type OperationConversion } from "../convert/operation.js";
 
-type StartMethod = "backup" | "restore" | "undoRestore" | "checkIndex";
+type StartMethod = "backup" | "restore" | "undoRestore" | "checkIndex" | "openBackup";
 
 /** Throws REQUEST_INVALID for a mode without a time. */
 function retentionOf({
@@ -35,7 +36,7 @@ function retentionOf({
 export function startMethods(
   management: ManagementService,
   conversion: OperationConversion,
-  isLimited: IsLimited,
+  isLimited: (header: Headers) => boolean,
 ): Pick<ServiceImpl<typeof ManagementServiceDescriptor>, StartMethod> {
   return {
     async backup(request) {
@@ -79,6 +80,14 @@ export function startMethods(
         }),
         ...(request.baseSources.length > 0 && { baseSources: request.baseSources }),
         ...(request.requestId !== "" && { requestId: request.requestId }),
+      });
+      return toOperation(view, conversion);
+    },
+    async openBackup({ pointInTime, lifetimeMicros, requestId }) {
+      const view = await management.openBackup({
+        pointInTime: fromPointInTime(pointInTime),
+        lifetimeMicros: Number(lifetimeMicros) || limits.openedLifetimeMicros,
+        ...(requestId !== "" && { requestId }),
       });
       return toOperation(view, conversion);
     },

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { segmentsAround } from "../../segment/checks.js";
 import { documentState, type DocumentState } from "../../backup/document-state.js";
 import { withManifest } from "../../backup/inspect.js";
@@ -16,6 +17,7 @@ import type { ManifestTrust } from "../../container/container.js";
 import { resolveSource } from "../../container/resolve.js";
 import type { DestinationRegistry } from "../../destination/registry.js";
 import { HostError } from "../../errors.js";
+import { temporaryPrefix } from "../../io/durable-file.js";
 import type { Platform } from "../../io/platform.js";
 import type { Manifest } from "../../segment/manifest.js";
 import { limits } from "../../limits.js";
@@ -32,11 +34,24 @@ export interface OpenState extends DocumentState {
   close(): Promise<void>;
 }
 
+/** A temporary index, with what it was built of. */
+export interface BuiltState {
+  index: TemporaryIndex;
+  /** Absent: of the live index. */
+  source?: { uri: string; name: string };
+  /** Index whose documents it contains. */
+  indexLink: string;
+  /** Last point in time that it shows. */
+  targetTimeMicros: number;
+  warnings: string[];
+}
+
 /** Options of IndexStates. */
 export interface IndexStatesOptions {
   platform: Platform;
   storageEngine: StorageEngine;
-  indexOf(link: string): DocumentIndex;
+  /** INDEX_NOT_FOUND. */
+  indexOf(link: string): Pick<DocumentIndex, "withEngine">;
   registry: DestinationRegistry;
   temporaryDirectory: string;
   /** Manifests that it refuses are not used. Default: all are used. */
@@ -65,6 +80,23 @@ export class IndexStates {
         ? this.openLive(pointInTime)
         : this.openBackup(pointInTime, signal, report, check)),
     );
+  }
+
+  /**
+   * Builds a temporary index of a state: of a backup, or of the live index, which does not hold anything of it. The
+   * caller closes it. `admit` receives the space that it takes about, in bytes, and may throw to refuse it.
+   */
+  build(
+    pointInTime: IndexPointInTime,
+    signal: AbortSignal,
+    report: Report,
+    admit: (bytes: number) => void,
+  ): Promise<BuiltState> {
+    return pointInTime.uri === undefined
+      ? this.buildLive(pointInTime, signal, report, admit)
+      : this.buildBackup(pointInTime, signal, report, ({ segments }) =>
+          admit(indexBytes(segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))),
+        );
   }
 
   /** Returns the versions written around a time. */
@@ -143,44 +175,93 @@ export class IndexStates {
       );
     this.scratches += 1;
     try {
-      const { scratch, warnings } = await this.buildScratch(pointInTime, signal, report, check);
+      const { index, warnings } = await this.buildBackup(pointInTime, signal, report, check);
       const close = async () => {
         this.scratches -= 1;
-        await scratch.close();
+        await index.close();
       };
-      return {
-        ...documentState(scratch.engine),
-        documentCount: scratch.documents,
-        warnings,
-        close,
-      };
+      return { ...documentState(index.engine), documentCount: index.documents, warnings, close };
     } catch (error) {
       this.scratches -= 1;
       throw error;
     }
   }
 
-  private async buildScratch(
+  private async buildLive(
+    { indexLink, targetTimeMicros }: IndexPointInTime,
+    signal: AbortSignal,
+    report: Report,
+    admit: (bytes: number) => void,
+  ): Promise<BuiltState> {
+    const { platform, storageEngine, temporaryDirectory } = this.options;
+    const { files, randomHex } = platform;
+    const directory = join(temporaryDirectory, `${temporaryPrefix}export-${randomHex(8)}`);
+    return this.options.indexOf(indexLink).withEngine(async (engine) => {
+      const snapshot = await engine.snapshot();
+      try {
+        const target = resolveTargetTime(targetTimeMicros, snapshot.window, false);
+        admit(indexBytes(snapshot.sizeBytes));
+        await files.makeDirectory(directory);
+        const path = join(directory, "base.sqlite");
+        const { indexId, lineage, parents, versions, positionMicros } = snapshot;
+        const content = await engine.exportSegment({
+          snapshot,
+          kind: "base",
+          afterMicros: 0,
+          path,
+          signal,
+          onProgress: (rows) =>
+            report({ stage: "exporting", documentsDone: rows, documentsTotal: versions }),
+        });
+        const index = await storageEngine.openTemporary({
+          directory: temporaryDirectory,
+          segments: [{ ...content, path }],
+          identity: { indexId, lineage, parents },
+          signal,
+          ...target,
+          onProgress: (stage, rows) =>
+            report({ stage, ...(stage === "loading" && { documentsDone: rows }) }),
+        });
+        return {
+          index,
+          indexLink,
+          targetTimeMicros: target.targetTimeMicros ?? positionMicros,
+          warnings: [],
+        };
+      } finally {
+        await snapshot.release();
+        await files.removeTree(directory).catch(() => {});
+      }
+    });
+  }
+
+  private async buildBackup(
     { uri = "", manifest: name, targetTimeMicros, indexLink, ...access }: IndexPointInTime,
     signal: AbortSignal,
     report: Report,
     check: (manifest: Manifest) => void,
-  ): Promise<{ scratch: TemporaryIndex; warnings: string[] }> {
+  ): Promise<BuiltState> {
     const { platform, storageEngine, temporaryDirectory, ownIndexIds } = this.options;
     const source = await resolveSource(this.options, uri, access);
     const wanted = { name, indexLink, indexIds: ownIndexIds() };
     return withSource(source, signal, report, (reader) =>
-      withManifest(reader, wanted, signal, async ({ manifest, warnings }) => {
+      withManifest(reader, wanted, signal, async ({ name: found, manifest, warnings }) => {
         check(manifest);
         const target = resolveTargetTime(targetTimeMicros, manifest.window, false);
-        const scratch = await openScratchIndex(
+        const index = await openScratchIndex(
           platform,
           storageEngine,
           { reader, manifest, temporaryDirectory, ...target },
           signal,
           report,
         );
-        return { scratch, warnings };
+        return {
+          index,
+          source: { uri: source.uri, name: found },
+          indexLink: manifest.indexLink,
+          targetTimeMicros: target.targetTimeMicros ?? manifest.positionMicros,
+          warnings,
+        };
       }),
     );
   }
@@ -211,8 +292,13 @@ export class IndexStates {
   }
 }
 
+/** The space of an index that is built of so many bytes of segments or of another index, its keys included. */
+const indexBytes = (bytes: number) => Math.ceil(bytes * 1.5);
+
 /** Holds the live engine until it is released. */
-function holdEngine(index: DocumentIndex): Promise<{ engine: Engine; release: () => void }> {
+function holdEngine(
+  index: Pick<DocumentIndex, "withEngine">,
+): Promise<{ engine: Engine; release: () => void }> {
   return new Promise((resolve, reject) => {
     index
       .withEngine((engine) => new Promise<void>((release) => resolve({ engine, release })))

@@ -7,6 +7,7 @@ import type { StorageEngine } from "../../engine/engine.js";
 import type { Platform } from "../../io/platform.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import type { IndexStates } from "./index-states.js";
+import type { OpenedIndexes } from "./opened-indexes.js";
 import type { StreamedManifests } from "./streamed-manifests.js";
 import type { Verifications } from "./verifications.js";
 import type { HostDescription } from "../host/description.js";
@@ -20,6 +21,7 @@ export interface ManagementOptions {
   indexOf(link: string): DocumentIndex;
   registry: DestinationRegistry;
   states: IndexStates;
+  opened: Pick<OpenedIndexes, "open" | "closeIndex">;
   verifications: Verifications;
   written: WrittenManifests;
   /** Signs manifests. Returns the text of a signature file. Default: they are not signed. */

@@ -7,6 +7,7 @@ import type { OperationView } from "../../operation/operation.js";
 import type { RestoreRequest, UndoRequest } from "../../backup/restore-request.js";
 import type { VerifyDepth } from "../../backup/verification.js";
 
+import type { OpenRequest } from "./start-open.js";
 import type { CopyRequest } from "./start-copy.js";
 import type { InspectionService } from "./inspection.js";
 
@@ -18,6 +19,10 @@ export interface ManagementService {
   restore(request: RestoreRequest): Promise<OperationView>;
   /** Reverts the last restore of an index. Throws UNDO_NOT_LAST. */
   undoRestore(request: UndoRequest): Promise<OperationView>;
+  /** Opens a backup or a point in time as a read-only index. Resolves when the operation has started. */
+  openBackup(request: OpenRequest): Promise<OperationView>;
+  /** Closes an index that openBackup has opened. Throws INDEX_NOT_FOUND. */
+  closeBackup(indexLink: string): Promise<void>;
   /** Checks a live index while it is in use. Throws INDEX_DAMAGED. */
   checkIndex(indexLink: string): Promise<OperationView>;
   /** Verifies a backup. Default level: FULL. */

@@ -8,6 +8,7 @@ import { BackupChecks } from "./backup-checks.js";
 import { createInspectionService } from "./inspection.js";
 import type { ManagementService } from "./management-service.js";
 import { BackupStarter } from "./start-backup.js";
+import { startOpen } from "./start-open.js";
 import { startCopy } from "./start-copy.js";
 import { RestoreStarter } from "./start-restore.js";
 
@@ -22,6 +23,8 @@ export function createManagementService(options: ManagementOptions): ManagementS
     backup: (request) => backups.start(request),
     restore: (request) => restores.restore(request),
     undoRestore: (request) => restores.undoRestore(request),
+    openBackup: (request) => startOpen(options, request),
+    closeBackup: (link) => options.opened.closeIndex(link),
     checkIndex: createIndexCheck(options),
     verifyBackup: (uri, manifest, depth) => checks.verifyBackup(uri, manifest, depth),
     describeBackup: (uri, manifest, access) => checks.describeBackup(uri, manifest, access),

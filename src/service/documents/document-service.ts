@@ -1,3 +1,4 @@
+import type { FieldDifference } from "../../document/compare.js";
 import type { BodyContext } from "./document-body.js";
 import type { DocumentVersion } from "../../document/document.js";
 
@@ -27,7 +28,8 @@ export interface ListRequest {
   pageBytes?: number;
   /** Position of the log to list. Default: current. Page tokens contain their own. */
   atMicros?: number;
-
+  /** Index to read. Default: that of the factory. */
+  indexLink?: string;
   /** Whether to return bodies. */
   expand: boolean;
 }
@@ -76,8 +78,22 @@ export interface DocumentService {
    * not exist yet, and TARGET_TIME_OUT_OF_RANGE if the version was pruned.
    */
   getAt(indexLink: string, link: string, atMicros: number): Promise<DocumentVersion>;
-  /** Lists versions, newest first. */
-  listVersions(link: string, limit: number, beforeVersion?: number): Promise<DocumentVersion[]>;
+  /** Lists versions, newest first. Default index: that of the document's factory. */
+  listVersions(
+    link: string,
+    limit: number,
+    beforeVersion?: number,
+    indexLink?: string,
+  ): Promise<DocumentVersion[]>;
+  /**
+   * Compares two versions field by field. Default of the first: the version before the second. Throws
+   * VERSION_NOT_FOUND, and TARGET_TIME_OUT_OF_RANGE if a version was compacted.
+   */
+  compareVersions(
+    link: string,
+    from: VersionSelector | undefined,
+    to: VersionSelector,
+  ): Promise<VersionComparison>;
   /** Merges fields into a document. */
   patch(link: string, body: string, options?: WriteOptions): Promise<DocumentVersion>;
   /** Replaces the body of a document. */
@@ -105,6 +121,23 @@ export interface DocumentService {
     signal?: AbortSignal,
     atMicros?: number,
   ): Promise<number>;
+}
+
+/** Selects a version of a document: by its number, or that of a point in time. Default: the latest. */
+export interface VersionSelector {
+  indexLink: string;
+  version?: number;
+  atMicros?: number;
+}
+
+/** How two versions of a document differ. */
+export interface VersionComparison {
+  /** Absent: there is no version before the second one. */
+  from?: DocumentVersion;
+  to: DocumentVersion;
+  /** At most limits.fieldDifferences. */
+  differences: FieldDifference[];
+  truncated: boolean;
 }
 
 /** Result of an upsert. */

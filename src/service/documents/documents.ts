@@ -1,7 +1,8 @@
 import type { DocumentVersion, DocumentWrite } from "../../document/document.js";
 import { checkLink, createLink } from "../../document/link.js";
+import { compareBodies, type FieldDifference } from "../../document/compare.js";
 import { parseFilter, parseOrderBy } from "../../document/odata.js";
-import type { DocumentStore, PageQuery } from "../../engine/engine.js";
+import type { DocumentReader, DocumentStore, PageQuery } from "../../engine/engine.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { kindTable, type ReadBody } from "./document-body.js";
@@ -13,19 +14,27 @@ import type {
   ListRequest,
   ListResult,
   Upserted,
+  VersionComparison,
+  VersionSelector,
   WriteOptions,
 } from "./document-service.js";
 import { exportDocuments } from "./export-documents.js";
 import { factoryTable } from "./factories.js";
 import { decodePageToken, encodePageToken } from "./page-token.js";
 
+/** An index to read from. */
+export interface IndexReader extends DocumentReader {
+  /** Identifies the history of documents, and changes together with what is read. */
+  lineage(): string;
+}
+
 /** Dependencies of Documents. */
 export interface DocumentServiceOptions {
   factories: readonly FactoryDescription[];
-  /** Returns the index currently open under a link. Throws INDEX_NOT_FOUND. */
+  /** Returns the index to write to. Throws INDEX_NOT_FOUND. */
   indexOf: (indexLink: string) => DocumentStore;
-  /** Returns the lineage of that index. Both change atomically. */
-  lineageOf: (indexLink: string) => string;
+  /** Returns the index to read from, which may be an opened backup. Throws INDEX_NOT_FOUND. */
+  readerOf: (indexLink: string) => IndexReader;
   /** documentOwner of written versions. */
   hostId: string;
   /** Generates a unique name for a document without one. */
@@ -84,7 +93,7 @@ export class Documents implements DocumentService {
 
   async get(link: string): Promise<DocumentVersion> {
     const factory = this.requireFactoryOf(link);
-    const document = await this.options.indexOf(factory.indexLink).read(link);
+    const document = await this.options.readerOf(factory.indexLink).read(link);
     if (document === undefined) throw notFound(link);
     if (document.action === "DELETE")
       throw new HostError("DOCUMENT_DELETED", `Document ${link} not found: deleted`, {
@@ -95,7 +104,7 @@ export class Documents implements DocumentService {
 
   async getVersion(indexLink: string, link: string, version?: number): Promise<DocumentVersion> {
     checkLink(link);
-    const index = this.options.indexOf(indexLink);
+    const index = this.options.readerOf(indexLink);
     const document = await index.read(link, version === undefined ? undefined : { version });
     if (document !== undefined) return document;
     if (version === undefined || (await index.read(link)) === undefined) throw notFound(link);
@@ -108,7 +117,7 @@ export class Documents implements DocumentService {
 
   async getAt(indexLink: string, link: string, atMicros: number): Promise<DocumentVersion> {
     checkLink(link);
-    const document = await this.options.indexOf(indexLink).read(link, { atMicros });
+    const document = await this.options.readerOf(indexLink).read(link, { atMicros });
     if (document === undefined) throw notFound(link);
     return document;
   }
@@ -117,12 +126,39 @@ export class Documents implements DocumentService {
     link: string,
     limit: number,
     beforeVersion?: number,
+    indexLink = this.requireFactoryOf(link).indexLink,
   ): Promise<DocumentVersion[]> {
-    const { indexLink } = this.requireFactoryOf(link);
+    checkLink(link);
     const bounded = Math.min(Math.max(limit, 1), limits.pageRowsMax);
-    const versions = await this.options.indexOf(indexLink).versions(link, bounded, beforeVersion);
+    const versions = await this.options.readerOf(indexLink).versions(link, bounded, beforeVersion);
     if (versions.length === 0 && beforeVersion === undefined) throw notFound(link);
     return versions;
+  }
+
+  async compareVersions(
+    link: string,
+    from: VersionSelector | undefined,
+    to: VersionSelector,
+  ): Promise<VersionComparison> {
+    const second = await this.select(link, to);
+    const before = { indexLink: to.indexLink, version: second.version - 1 };
+    const first = from || second.version > 0 ? await this.select(link, from ?? before) : undefined;
+    const differences: FieldDifference[] = [];
+    for (const difference of compareBodies(first?.body ?? "", second.body)) {
+      if (differences.length === limits.fieldDifferences)
+        return { ...(first && { from: first }), to: second, differences, truncated: true };
+      differences.push(difference);
+    }
+    return { ...(first && { from: first }), to: second, differences, truncated: false };
+  }
+
+  private select(
+    link: string,
+    { indexLink, version, atMicros }: VersionSelector,
+  ): Promise<DocumentVersion> {
+    return atMicros === undefined
+      ? this.getVersion(indexLink, link, version)
+      : this.getAt(indexLink, link, atMicros);
   }
 
   patch(link: string, body: string, writeOptions?: WriteOptions): Promise<DocumentVersion> {
@@ -185,11 +221,12 @@ export class Documents implements DocumentService {
   async list(request: ListRequest, signal?: AbortSignal): Promise<ListResult> {
     const factory = this.requireFactory(request.factoryPath);
     // Read synchronously: a switch in between would pair a cursor with the wrong lineage.
-    const lineage = this.options.lineageOf(factory.indexLink);
-    const index = this.options.indexOf(factory.indexLink);
+    const indexLink = request.indexLink ?? factory.indexLink;
+    const index = this.options.readerOf(indexLink);
+    const lineage = index.lineage();
     const page = await index.page(pageQuery(factory, request, lineage), signal);
     // Another host switched the index, which shows with the read: a token of before is refused now.
-    if (this.options.lineageOf(factory.indexLink) !== lineage) return this.list(request, signal);
+    if (index.lineage() !== lineage) return this.list(request, signal);
     if (page.cursor === undefined) return { documents: page.documents };
     return {
       documents: page.documents,
@@ -214,7 +251,7 @@ export class Documents implements DocumentService {
 
   async position(factoryPath: string): Promise<number> {
     const { indexLink } = this.requireFactory(factoryPath);
-    return (await this.options.indexOf(indexLink).state()).positionMicros;
+    return (await this.options.readerOf(indexLink).state()).positionMicros;
   }
 
   async count(
@@ -229,7 +266,7 @@ export class Documents implements DocumentService {
       ...(filter !== undefined && { filter: parseFilter(filter) }),
       ...(atMicros !== undefined && { atMicros }),
     };
-    return this.options.indexOf(factory.indexLink).count(query, signal);
+    return this.options.readerOf(factory.indexLink).count(query, signal);
   }
 
   private requireFactory(path: string): FactoryDescription {

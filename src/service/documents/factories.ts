@@ -6,6 +6,12 @@ export const durableIndexLink = "/core/document-index";
 /** Link of the in-memory index. */
 export const inMemoryIndexLink = "/core/in-memory-document-index";
 
+/** Path below which OpenBackup opens indexes. */
+export const openedIndexPath = "/core/opened-indexes";
+
+/** Whether a link is one of an index that OpenBackup opens. */
+export const isOpenedLink = (link: string) => link.startsWith(`${openedIndexPath}/`);
+
 /** Default factories: Xenon's example factories. */
 export const defaultFactories: readonly FactoryDescription[] = [
   { path: "/core/examples", kind: exampleKind, indexLink: durableIndexLink },

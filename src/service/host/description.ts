@@ -1,3 +1,4 @@
+import type { OpenedDescription } from "../../backup/opened-description.js";
 import type { DatabaseStatus, IndexState, Member, RestorableWindow } from "../../engine/engine.js";
 
 /** Outcome of the last backups of one index to one destination. Times in microseconds since 1970, 0: never. */
@@ -55,6 +56,8 @@ export interface HostDescription {
     /** Damage that the last check of the index found. */
     problem?: string;
   })[];
+  /** Backups that are open for reading. */
+  opened: readonly OpenedDescription[];
   /** The last backups, one for each index and destination. */
   backups: readonly BackupRecord[];
   backupHealth: BackupHealth;

@@ -872,7 +872,13 @@ type ListDocumentsRequest struct {
 	// first page.
 	PageToken string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Format of the bodies in the response.
-	BodyFormat    BodyFormat `protobuf:"varint,6,opt,name=body_format,json=bodyFormat,proto3,enum=holdfast.document.v1.BodyFormat" json:"body_format,omitempty"`
+	BodyFormat BodyFormat `protobuf:"varint,6,opt,name=body_format,json=bodyFormat,proto3,enum=holdfast.document.v1.BodyFormat" json:"body_format,omitempty"`
+	// Link of the index, for example of one that OpenBackup has opened. Default: the index of the
+	// factory.
+	IndexLink string `protobuf:"bytes,7,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
+	// Lists the documents as of a point in time, in microseconds since 1970. OUT_OF_RANGE if versions
+	// of that time were compacted. Default: now.
+	TimeMicros    *int64 `protobuf:"varint,8,opt,name=time_micros,json=timeMicros,proto3,oneof" json:"time_micros,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -949,6 +955,20 @@ func (x *ListDocumentsRequest) GetBodyFormat() BodyFormat {
 	return BodyFormat_BODY_FORMAT_UNSPECIFIED
 }
 
+func (x *ListDocumentsRequest) GetIndexLink() string {
+	if x != nil {
+		return x.IndexLink
+	}
+	return ""
+}
+
+func (x *ListDocumentsRequest) GetTimeMicros() int64 {
+	if x != nil && x.TimeMicros != nil {
+		return *x.TimeMicros
+	}
+	return 0
+}
+
 // A page of documents.
 type ListDocumentsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1011,10 +1031,14 @@ type GetDocumentVersionRequest struct {
 	SelfLink string `protobuf:"bytes,1,opt,name=self_link,json=selfLink,proto3" json:"self_link,omitempty"`
 	// Version number. Default: the latest version, including a deletion.
 	Version *int64 `protobuf:"varint,2,opt,name=version,proto3,oneof" json:"version,omitempty"`
-	// Link of the index. Default: the index of the document's factory.
+	// Link of the index, for example of one that OpenBackup has opened. Default: the index of the
+	// document's factory.
 	IndexLink string `protobuf:"bytes,3,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
 	// Format of the body in the response.
-	BodyFormat    BodyFormat `protobuf:"varint,4,opt,name=body_format,json=bodyFormat,proto3,enum=holdfast.document.v1.BodyFormat" json:"body_format,omitempty"`
+	BodyFormat BodyFormat `protobuf:"varint,4,opt,name=body_format,json=bodyFormat,proto3,enum=holdfast.document.v1.BodyFormat" json:"body_format,omitempty"`
+	// Returns the version of a point in time, in microseconds since 1970, instead of one by its
+	// number. OUT_OF_RANGE if it was compacted.
+	TimeMicros    *int64 `protobuf:"varint,5,opt,name=time_micros,json=timeMicros,proto3,oneof" json:"time_micros,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1077,6 +1101,13 @@ func (x *GetDocumentVersionRequest) GetBodyFormat() BodyFormat {
 	return BodyFormat_BODY_FORMAT_UNSPECIFIED
 }
 
+func (x *GetDocumentVersionRequest) GetTimeMicros() int64 {
+	if x != nil && x.TimeMicros != nil {
+		return *x.TimeMicros
+	}
+	return 0
+}
+
 // Request of ListDocumentVersions.
 type ListDocumentVersionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1087,7 +1118,10 @@ type ListDocumentVersionsRequest struct {
 	// Value of `next_page_token` of the previous page. Empty: the first page.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Format of the bodies in the response.
-	BodyFormat    BodyFormat `protobuf:"varint,4,opt,name=body_format,json=bodyFormat,proto3,enum=holdfast.document.v1.BodyFormat" json:"body_format,omitempty"`
+	BodyFormat BodyFormat `protobuf:"varint,4,opt,name=body_format,json=bodyFormat,proto3,enum=holdfast.document.v1.BodyFormat" json:"body_format,omitempty"`
+	// Link of the index, for example of one that OpenBackup has opened. Default: the index of the
+	// document's factory.
+	IndexLink     string `protobuf:"bytes,5,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1150,6 +1184,13 @@ func (x *ListDocumentVersionsRequest) GetBodyFormat() BodyFormat {
 	return BodyFormat_BODY_FORMAT_UNSPECIFIED
 }
 
+func (x *ListDocumentVersionsRequest) GetIndexLink() string {
+	if x != nil {
+		return x.IndexLink
+	}
+	return ""
+}
+
 // A page of versions.
 type ListDocumentVersionsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1205,6 +1246,275 @@ func (x *ListDocumentVersionsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// Selects a version of a document.
+type DocumentVersionSelector struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version number.
+	Version *int64 `protobuf:"varint,1,opt,name=version,proto3,oneof" json:"version,omitempty"`
+	// The version of a point in time, in microseconds since 1970.
+	TimeMicros *int64 `protobuf:"varint,2,opt,name=time_micros,json=timeMicros,proto3,oneof" json:"time_micros,omitempty"`
+	// Link of the index, for example of one that OpenBackup has opened. Default: the index of the
+	// document's factory.
+	IndexLink     string `protobuf:"bytes,3,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DocumentVersionSelector) Reset() {
+	*x = DocumentVersionSelector{}
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DocumentVersionSelector) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DocumentVersionSelector) ProtoMessage() {}
+
+func (x *DocumentVersionSelector) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DocumentVersionSelector.ProtoReflect.Descriptor instead.
+func (*DocumentVersionSelector) Descriptor() ([]byte, []int) {
+	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *DocumentVersionSelector) GetVersion() int64 {
+	if x != nil && x.Version != nil {
+		return *x.Version
+	}
+	return 0
+}
+
+func (x *DocumentVersionSelector) GetTimeMicros() int64 {
+	if x != nil && x.TimeMicros != nil {
+		return *x.TimeMicros
+	}
+	return 0
+}
+
+func (x *DocumentVersionSelector) GetIndexLink() string {
+	if x != nil {
+		return x.IndexLink
+	}
+	return ""
+}
+
+// Request of CompareDocumentVersions.
+type CompareDocumentVersionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Link of the document. Required.
+	SelfLink string `protobuf:"bytes,1,opt,name=self_link,json=selfLink,proto3" json:"self_link,omitempty"`
+	// First version. Default: the version before the second one.
+	From *DocumentVersionSelector `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// Second version. Default: the latest version.
+	To            *DocumentVersionSelector `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareDocumentVersionsRequest) Reset() {
+	*x = CompareDocumentVersionsRequest{}
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareDocumentVersionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareDocumentVersionsRequest) ProtoMessage() {}
+
+func (x *CompareDocumentVersionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareDocumentVersionsRequest.ProtoReflect.Descriptor instead.
+func (*CompareDocumentVersionsRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *CompareDocumentVersionsRequest) GetSelfLink() string {
+	if x != nil {
+		return x.SelfLink
+	}
+	return ""
+}
+
+func (x *CompareDocumentVersionsRequest) GetFrom() *DocumentVersionSelector {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *CompareDocumentVersionsRequest) GetTo() *DocumentVersionSelector {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+// Differences of two versions of a document.
+type CompareDocumentVersionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// First version, without its body. Absent if the second one is the first version of all.
+	From *Document `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// Second version, without its body.
+	To *Document `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// Fields that differ, in the order of their paths. A deleted version has no fields. At most
+	// 10,000.
+	Differences []*FieldDifference `protobuf:"bytes,3,rep,name=differences,proto3" json:"differences,omitempty"`
+	// Whether there are more differences.
+	Truncated     bool `protobuf:"varint,4,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareDocumentVersionsResponse) Reset() {
+	*x = CompareDocumentVersionsResponse{}
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareDocumentVersionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareDocumentVersionsResponse) ProtoMessage() {}
+
+func (x *CompareDocumentVersionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareDocumentVersionsResponse.ProtoReflect.Descriptor instead.
+func (*CompareDocumentVersionsResponse) Descriptor() ([]byte, []int) {
+	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CompareDocumentVersionsResponse) GetFrom() *Document {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *CompareDocumentVersionsResponse) GetTo() *Document {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *CompareDocumentVersionsResponse) GetDifferences() []*FieldDifference {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+func (x *CompareDocumentVersionsResponse) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+// A field that differs between two versions.
+type FieldDifference struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// JSON Pointer (RFC 6901) of the field, for example /address/city. Objects are compared field by
+	// field, arrays as a whole.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// JSON of the first version, as written, at most the first 4096 characters. Absent: it has no such
+	// field.
+	FromJson *string `protobuf:"bytes,2,opt,name=from_json,json=fromJson,proto3,oneof" json:"from_json,omitempty"`
+	// JSON of the second version, in the same way.
+	ToJson        *string `protobuf:"bytes,3,opt,name=to_json,json=toJson,proto3,oneof" json:"to_json,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FieldDifference) Reset() {
+	*x = FieldDifference{}
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FieldDifference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FieldDifference) ProtoMessage() {}
+
+func (x *FieldDifference) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FieldDifference.ProtoReflect.Descriptor instead.
+func (*FieldDifference) Descriptor() ([]byte, []int) {
+	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *FieldDifference) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *FieldDifference) GetFromJson() string {
+	if x != nil && x.FromJson != nil {
+		return *x.FromJson
+	}
+	return ""
+}
+
+func (x *FieldDifference) GetToJson() string {
+	if x != nil && x.ToJson != nil {
+		return *x.ToJson
+	}
+	return ""
+}
+
 // A message of an import: first the header, then one message per document.
 type ImportDocumentsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1221,7 +1531,7 @@ type ImportDocumentsRequest struct {
 
 func (x *ImportDocumentsRequest) Reset() {
 	*x = ImportDocumentsRequest{}
-	mi := &file_holdfast_document_v1_document_proto_msgTypes[12]
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1233,7 +1543,7 @@ func (x *ImportDocumentsRequest) String() string {
 func (*ImportDocumentsRequest) ProtoMessage() {}
 
 func (x *ImportDocumentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_document_v1_document_proto_msgTypes[12]
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1246,7 +1556,7 @@ func (x *ImportDocumentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportDocumentsRequest.ProtoReflect.Descriptor instead.
 func (*ImportDocumentsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{12}
+	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ImportDocumentsRequest) GetMessage() isImportDocumentsRequest_Message {
@@ -1306,7 +1616,7 @@ type ImportDocumentsHeader struct {
 
 func (x *ImportDocumentsHeader) Reset() {
 	*x = ImportDocumentsHeader{}
-	mi := &file_holdfast_document_v1_document_proto_msgTypes[13]
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1318,7 +1628,7 @@ func (x *ImportDocumentsHeader) String() string {
 func (*ImportDocumentsHeader) ProtoMessage() {}
 
 func (x *ImportDocumentsHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_document_v1_document_proto_msgTypes[13]
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1331,7 +1641,7 @@ func (x *ImportDocumentsHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportDocumentsHeader.ProtoReflect.Descriptor instead.
 func (*ImportDocumentsHeader) Descriptor() ([]byte, []int) {
-	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{13}
+	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ImportDocumentsHeader) GetFactoryLink() string {
@@ -1367,7 +1677,7 @@ type ImportDocumentsResponse struct {
 
 func (x *ImportDocumentsResponse) Reset() {
 	*x = ImportDocumentsResponse{}
-	mi := &file_holdfast_document_v1_document_proto_msgTypes[14]
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1379,7 +1689,7 @@ func (x *ImportDocumentsResponse) String() string {
 func (*ImportDocumentsResponse) ProtoMessage() {}
 
 func (x *ImportDocumentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_document_v1_document_proto_msgTypes[14]
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1392,7 +1702,7 @@ func (x *ImportDocumentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportDocumentsResponse.ProtoReflect.Descriptor instead.
 func (*ImportDocumentsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{14}
+	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ImportDocumentsResponse) GetDocuments() int64 {
@@ -1448,7 +1758,7 @@ type ExportDocumentsRequest struct {
 
 func (x *ExportDocumentsRequest) Reset() {
 	*x = ExportDocumentsRequest{}
-	mi := &file_holdfast_document_v1_document_proto_msgTypes[15]
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1460,7 +1770,7 @@ func (x *ExportDocumentsRequest) String() string {
 func (*ExportDocumentsRequest) ProtoMessage() {}
 
 func (x *ExportDocumentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_document_v1_document_proto_msgTypes[15]
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1473,7 +1783,7 @@ func (x *ExportDocumentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDocumentsRequest.ProtoReflect.Descriptor instead.
 func (*ExportDocumentsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{15}
+	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ExportDocumentsRequest) GetFactoryLink() string {
@@ -1517,7 +1827,7 @@ type ExportDocumentsResponse struct {
 
 func (x *ExportDocumentsResponse) Reset() {
 	*x = ExportDocumentsResponse{}
-	mi := &file_holdfast_document_v1_document_proto_msgTypes[16]
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1529,7 +1839,7 @@ func (x *ExportDocumentsResponse) String() string {
 func (*ExportDocumentsResponse) ProtoMessage() {}
 
 func (x *ExportDocumentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_document_v1_document_proto_msgTypes[16]
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1542,7 +1852,7 @@ func (x *ExportDocumentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDocumentsResponse.ProtoReflect.Descriptor instead.
 func (*ExportDocumentsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{16}
+	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ExportDocumentsResponse) GetDocuments() []*Document {
@@ -1630,7 +1940,7 @@ const file_holdfast_document_v1_document_proto_rawDesc = "" +
 	"bodyFormatB\x13\n" +
 	"\x11_expected_version\"T\n" +
 	"\x16DeleteDocumentResponse\x12:\n" +
-	"\bdocument\x18\x01 \x01(\v2\x1e.holdfast.document.v1.DocumentR\bdocument\"\xad\x02\n" +
+	"\bdocument\x18\x01 \x01(\v2\x1e.holdfast.document.v1.DocumentR\bdocument\"\x9e\x03\n" +
 	"\x14ListDocumentsRequest\x12-\n" +
 	"\ffactory_link\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80\bR\vfactoryLink\x12!\n" +
@@ -1641,10 +1951,15 @@ const file_holdfast_document_v1_document_proto_rawDesc = "" +
 	"\n" +
 	"page_token\x18\x05 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x01R\tpageToken\x12K\n" +
 	"\vbody_format\x18\x06 \x01(\x0e2 .holdfast.document.v1.BodyFormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\n" +
-	"bodyFormat\"}\n" +
+	"bodyFormat\x12'\n" +
+	"\n" +
+	"index_link\x18\a \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\x126\n" +
+	"\vtime_micros\x18\b \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00H\x00R\n" +
+	"timeMicros\x88\x01\x01B\x0e\n" +
+	"\f_time_micros\"}\n" +
 	"\x15ListDocumentsResponse\x12<\n" +
 	"\tdocuments\x18\x01 \x03(\v2\x1e.holdfast.document.v1.DocumentR\tdocuments\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf7\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb5\x03\n" +
 	"\x19GetDocumentVersionRequest\x12'\n" +
 	"\tself_link\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80\bR\bselfLink\x12/\n" +
@@ -1652,9 +1967,13 @@ const file_holdfast_document_v1_document_proto_rawDesc = "" +
 	"\n" +
 	"index_link\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\x12K\n" +
 	"\vbody_format\x18\x04 \x01(\x0e2 .holdfast.document.v1.BodyFormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\n" +
-	"bodyFormatB\n" +
+	"bodyFormat\x126\n" +
+	"\vtime_micros\x18\x05 \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00H\x01R\n" +
+	"timeMicros\x88\x01\x01:t\xbaHq\x1ao\n" +
+	"\x0fversion_or_time\x12.version and time_micros are mutually exclusive\x1a,!has(this.version) || !has(this.time_micros)B\n" +
 	"\n" +
-	"\b_version\"\xe5\x01\n" +
+	"\b_versionB\x0e\n" +
+	"\f_time_micros\"\x8e\x02\n" +
 	"\x1bListDocumentVersionsRequest\x12'\n" +
 	"\tself_link\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80\bR\bselfLink\x12'\n" +
@@ -1663,10 +1982,40 @@ const file_holdfast_document_v1_document_proto_rawDesc = "" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tpageToken\x12K\n" +
 	"\vbody_format\x18\x04 \x01(\x0e2 .holdfast.document.v1.BodyFormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\n" +
-	"bodyFormat\"\x82\x01\n" +
+	"bodyFormat\x12'\n" +
+	"\n" +
+	"index_link\x18\x05 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\"\x82\x01\n" +
 	"\x1cListDocumentVersionsResponse\x12:\n" +
 	"\bversions\x18\x01 \x03(\v2\x1e.holdfast.document.v1.DocumentR\bversions\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x9b\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbd\x02\n" +
+	"\x17DocumentVersionSelector\x12/\n" +
+	"\aversion\x18\x01 \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00H\x00R\aversion\x88\x01\x01\x126\n" +
+	"\vtime_micros\x18\x02 \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00H\x01R\n" +
+	"timeMicros\x88\x01\x01\x12'\n" +
+	"\n" +
+	"index_link\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink:t\xbaHq\x1ao\n" +
+	"\x0fversion_or_time\x12.version and time_micros are mutually exclusive\x1a,!has(this.version) || !has(this.time_micros)B\n" +
+	"\n" +
+	"\b_versionB\x0e\n" +
+	"\f_time_micros\"\xcb\x01\n" +
+	"\x1eCompareDocumentVersionsRequest\x12'\n" +
+	"\tself_link\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05 \x01(\x80\bR\bselfLink\x12A\n" +
+	"\x04from\x18\x02 \x01(\v2-.holdfast.document.v1.DocumentVersionSelectorR\x04from\x12=\n" +
+	"\x02to\x18\x03 \x01(\v2-.holdfast.document.v1.DocumentVersionSelectorR\x02to\"\xec\x01\n" +
+	"\x1fCompareDocumentVersionsResponse\x122\n" +
+	"\x04from\x18\x01 \x01(\v2\x1e.holdfast.document.v1.DocumentR\x04from\x12.\n" +
+	"\x02to\x18\x02 \x01(\v2\x1e.holdfast.document.v1.DocumentR\x02to\x12G\n" +
+	"\vdifferences\x18\x03 \x03(\v2%.holdfast.document.v1.FieldDifferenceR\vdifferences\x12\x1c\n" +
+	"\ttruncated\x18\x04 \x01(\bR\ttruncated\"\x7f\n" +
+	"\x0fFieldDifference\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12 \n" +
+	"\tfrom_json\x18\x02 \x01(\tH\x00R\bfromJson\x88\x01\x01\x12\x1c\n" +
+	"\ato_json\x18\x03 \x01(\tH\x01R\x06toJson\x88\x01\x01B\f\n" +
+	"\n" +
+	"_from_jsonB\n" +
+	"\n" +
+	"\b_to_json\"\x9b\x01\n" +
 	"\x16ImportDocumentsRequest\x12E\n" +
 	"\x06header\x18\x01 \x01(\v2+.holdfast.document.v1.ImportDocumentsHeaderH\x00R\x06header\x12(\n" +
 	"\bdocument\x18\x02 \x01(\fB\n" +
@@ -1703,8 +2052,7 @@ const file_holdfast_document_v1_document_proto_rawDesc = "" +
 	"\x17BODY_FORMAT_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10BODY_FORMAT_JSON\x10\x01\x12\x16\n" +
 	"\x12BODY_FORMAT_FIELDS\x10\x02\x12\x14\n" +
-	"\x10BODY_FORMAT_NONE\x10\x032\xdb\n" +
-	"\n" +
+	"\x10BODY_FORMAT_NONE\x10\x032\x92\f\n" +
 	"\x0fDocumentService\x12w\n" +
 	"\x0eCreateDocument\x12+.holdfast.document.v1.CreateDocumentRequest\x1a\x1e.holdfast.document.v1.Document\"\x18\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/documents\x12}\n" +
 	"\vGetDocument\x12(.holdfast.document.v1.GetDocumentRequest\x1a\x1e.holdfast.document.v1.Document\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/documents/{self_link=**}\x12\x84\x01\n" +
@@ -1713,7 +2061,8 @@ const file_holdfast_document_v1_document_proto_rawDesc = "" +
 	"\x0eDeleteDocument\x12+.holdfast.document.v1.DeleteDocumentRequest\x1a,.holdfast.document.v1.DeleteDocumentResponse\"$\x82\xd3\xe4\x93\x02\x1e*\x1c/v1/documents/{self_link=**}\x12\x7f\n" +
 	"\rListDocuments\x12*.holdfast.document.v1.ListDocumentsRequest\x1a+.holdfast.document.v1.ListDocumentsResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/documents\x12\x93\x01\n" +
 	"\x12GetDocumentVersion\x12/.holdfast.document.v1.GetDocumentVersionRequest\x1a\x1e.holdfast.document.v1.Document\",\x82\xd3\xe4\x93\x02&\x12$/v1/documents/{self_link=**}:version\x12\xac\x01\n" +
-	"\x14ListDocumentVersions\x121.holdfast.document.v1.ListDocumentVersionsRequest\x1a2.holdfast.document.v1.ListDocumentVersionsResponse\"-\x82\xd3\xe4\x93\x02'\x12%/v1/documents/{self_link=**}:versions\x12r\n" +
+	"\x14ListDocumentVersions\x121.holdfast.document.v1.ListDocumentVersionsRequest\x1a2.holdfast.document.v1.ListDocumentVersionsResponse\"-\x82\xd3\xe4\x93\x02'\x12%/v1/documents/{self_link=**}:versions\x12\xb4\x01\n" +
+	"\x17CompareDocumentVersions\x124.holdfast.document.v1.CompareDocumentVersionsRequest\x1a5.holdfast.document.v1.CompareDocumentVersionsResponse\",\x82\xd3\xe4\x93\x02&\x12$/v1/documents/{self_link=**}:compare\x12r\n" +
 	"\x0fImportDocuments\x12,.holdfast.document.v1.ImportDocumentsRequest\x1a-.holdfast.document.v1.ImportDocumentsResponse(\x010\x01\x12p\n" +
 	"\x0fExportDocuments\x12,.holdfast.document.v1.ExportDocumentsRequest\x1a-.holdfast.document.v1.ExportDocumentsResponse0\x01B0Z.holdfast.dev/clients/go/document/v1;documentv1b\x06proto3"
 
@@ -1730,38 +2079,42 @@ func file_holdfast_document_v1_document_proto_rawDescGZIP() []byte {
 }
 
 var file_holdfast_document_v1_document_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_holdfast_document_v1_document_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_holdfast_document_v1_document_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_holdfast_document_v1_document_proto_goTypes = []any{
-	(DocumentAction)(0),                  // 0: holdfast.document.v1.DocumentAction
-	(BodyFormat)(0),                      // 1: holdfast.document.v1.BodyFormat
-	(*Document)(nil),                     // 2: holdfast.document.v1.Document
-	(*CreateDocumentRequest)(nil),        // 3: holdfast.document.v1.CreateDocumentRequest
-	(*GetDocumentRequest)(nil),           // 4: holdfast.document.v1.GetDocumentRequest
-	(*PatchDocumentRequest)(nil),         // 5: holdfast.document.v1.PatchDocumentRequest
-	(*ReplaceDocumentRequest)(nil),       // 6: holdfast.document.v1.ReplaceDocumentRequest
-	(*DeleteDocumentRequest)(nil),        // 7: holdfast.document.v1.DeleteDocumentRequest
-	(*DeleteDocumentResponse)(nil),       // 8: holdfast.document.v1.DeleteDocumentResponse
-	(*ListDocumentsRequest)(nil),         // 9: holdfast.document.v1.ListDocumentsRequest
-	(*ListDocumentsResponse)(nil),        // 10: holdfast.document.v1.ListDocumentsResponse
-	(*GetDocumentVersionRequest)(nil),    // 11: holdfast.document.v1.GetDocumentVersionRequest
-	(*ListDocumentVersionsRequest)(nil),  // 12: holdfast.document.v1.ListDocumentVersionsRequest
-	(*ListDocumentVersionsResponse)(nil), // 13: holdfast.document.v1.ListDocumentVersionsResponse
-	(*ImportDocumentsRequest)(nil),       // 14: holdfast.document.v1.ImportDocumentsRequest
-	(*ImportDocumentsHeader)(nil),        // 15: holdfast.document.v1.ImportDocumentsHeader
-	(*ImportDocumentsResponse)(nil),      // 16: holdfast.document.v1.ImportDocumentsResponse
-	(*ExportDocumentsRequest)(nil),       // 17: holdfast.document.v1.ExportDocumentsRequest
-	(*ExportDocumentsResponse)(nil),      // 18: holdfast.document.v1.ExportDocumentsResponse
-	(*structpb.Struct)(nil),              // 19: google.protobuf.Struct
+	(DocumentAction)(0),                     // 0: holdfast.document.v1.DocumentAction
+	(BodyFormat)(0),                         // 1: holdfast.document.v1.BodyFormat
+	(*Document)(nil),                        // 2: holdfast.document.v1.Document
+	(*CreateDocumentRequest)(nil),           // 3: holdfast.document.v1.CreateDocumentRequest
+	(*GetDocumentRequest)(nil),              // 4: holdfast.document.v1.GetDocumentRequest
+	(*PatchDocumentRequest)(nil),            // 5: holdfast.document.v1.PatchDocumentRequest
+	(*ReplaceDocumentRequest)(nil),          // 6: holdfast.document.v1.ReplaceDocumentRequest
+	(*DeleteDocumentRequest)(nil),           // 7: holdfast.document.v1.DeleteDocumentRequest
+	(*DeleteDocumentResponse)(nil),          // 8: holdfast.document.v1.DeleteDocumentResponse
+	(*ListDocumentsRequest)(nil),            // 9: holdfast.document.v1.ListDocumentsRequest
+	(*ListDocumentsResponse)(nil),           // 10: holdfast.document.v1.ListDocumentsResponse
+	(*GetDocumentVersionRequest)(nil),       // 11: holdfast.document.v1.GetDocumentVersionRequest
+	(*ListDocumentVersionsRequest)(nil),     // 12: holdfast.document.v1.ListDocumentVersionsRequest
+	(*ListDocumentVersionsResponse)(nil),    // 13: holdfast.document.v1.ListDocumentVersionsResponse
+	(*DocumentVersionSelector)(nil),         // 14: holdfast.document.v1.DocumentVersionSelector
+	(*CompareDocumentVersionsRequest)(nil),  // 15: holdfast.document.v1.CompareDocumentVersionsRequest
+	(*CompareDocumentVersionsResponse)(nil), // 16: holdfast.document.v1.CompareDocumentVersionsResponse
+	(*FieldDifference)(nil),                 // 17: holdfast.document.v1.FieldDifference
+	(*ImportDocumentsRequest)(nil),          // 18: holdfast.document.v1.ImportDocumentsRequest
+	(*ImportDocumentsHeader)(nil),           // 19: holdfast.document.v1.ImportDocumentsHeader
+	(*ImportDocumentsResponse)(nil),         // 20: holdfast.document.v1.ImportDocumentsResponse
+	(*ExportDocumentsRequest)(nil),          // 21: holdfast.document.v1.ExportDocumentsRequest
+	(*ExportDocumentsResponse)(nil),         // 22: holdfast.document.v1.ExportDocumentsResponse
+	(*structpb.Struct)(nil),                 // 23: google.protobuf.Struct
 }
 var file_holdfast_document_v1_document_proto_depIdxs = []int32{
 	0,  // 0: holdfast.document.v1.Document.action:type_name -> holdfast.document.v1.DocumentAction
-	19, // 1: holdfast.document.v1.Document.fields:type_name -> google.protobuf.Struct
-	19, // 2: holdfast.document.v1.CreateDocumentRequest.fields:type_name -> google.protobuf.Struct
+	23, // 1: holdfast.document.v1.Document.fields:type_name -> google.protobuf.Struct
+	23, // 2: holdfast.document.v1.CreateDocumentRequest.fields:type_name -> google.protobuf.Struct
 	1,  // 3: holdfast.document.v1.CreateDocumentRequest.body_format:type_name -> holdfast.document.v1.BodyFormat
 	1,  // 4: holdfast.document.v1.GetDocumentRequest.body_format:type_name -> holdfast.document.v1.BodyFormat
-	19, // 5: holdfast.document.v1.PatchDocumentRequest.fields:type_name -> google.protobuf.Struct
+	23, // 5: holdfast.document.v1.PatchDocumentRequest.fields:type_name -> google.protobuf.Struct
 	1,  // 6: holdfast.document.v1.PatchDocumentRequest.body_format:type_name -> holdfast.document.v1.BodyFormat
-	19, // 7: holdfast.document.v1.ReplaceDocumentRequest.fields:type_name -> google.protobuf.Struct
+	23, // 7: holdfast.document.v1.ReplaceDocumentRequest.fields:type_name -> google.protobuf.Struct
 	1,  // 8: holdfast.document.v1.ReplaceDocumentRequest.body_format:type_name -> holdfast.document.v1.BodyFormat
 	1,  // 9: holdfast.document.v1.DeleteDocumentRequest.body_format:type_name -> holdfast.document.v1.BodyFormat
 	2,  // 10: holdfast.document.v1.DeleteDocumentResponse.document:type_name -> holdfast.document.v1.Document
@@ -1770,34 +2123,41 @@ var file_holdfast_document_v1_document_proto_depIdxs = []int32{
 	1,  // 13: holdfast.document.v1.GetDocumentVersionRequest.body_format:type_name -> holdfast.document.v1.BodyFormat
 	1,  // 14: holdfast.document.v1.ListDocumentVersionsRequest.body_format:type_name -> holdfast.document.v1.BodyFormat
 	2,  // 15: holdfast.document.v1.ListDocumentVersionsResponse.versions:type_name -> holdfast.document.v1.Document
-	15, // 16: holdfast.document.v1.ImportDocumentsRequest.header:type_name -> holdfast.document.v1.ImportDocumentsHeader
-	1,  // 17: holdfast.document.v1.ExportDocumentsRequest.body_format:type_name -> holdfast.document.v1.BodyFormat
-	2,  // 18: holdfast.document.v1.ExportDocumentsResponse.documents:type_name -> holdfast.document.v1.Document
-	3,  // 19: holdfast.document.v1.DocumentService.CreateDocument:input_type -> holdfast.document.v1.CreateDocumentRequest
-	4,  // 20: holdfast.document.v1.DocumentService.GetDocument:input_type -> holdfast.document.v1.GetDocumentRequest
-	5,  // 21: holdfast.document.v1.DocumentService.PatchDocument:input_type -> holdfast.document.v1.PatchDocumentRequest
-	6,  // 22: holdfast.document.v1.DocumentService.ReplaceDocument:input_type -> holdfast.document.v1.ReplaceDocumentRequest
-	7,  // 23: holdfast.document.v1.DocumentService.DeleteDocument:input_type -> holdfast.document.v1.DeleteDocumentRequest
-	9,  // 24: holdfast.document.v1.DocumentService.ListDocuments:input_type -> holdfast.document.v1.ListDocumentsRequest
-	11, // 25: holdfast.document.v1.DocumentService.GetDocumentVersion:input_type -> holdfast.document.v1.GetDocumentVersionRequest
-	12, // 26: holdfast.document.v1.DocumentService.ListDocumentVersions:input_type -> holdfast.document.v1.ListDocumentVersionsRequest
-	14, // 27: holdfast.document.v1.DocumentService.ImportDocuments:input_type -> holdfast.document.v1.ImportDocumentsRequest
-	17, // 28: holdfast.document.v1.DocumentService.ExportDocuments:input_type -> holdfast.document.v1.ExportDocumentsRequest
-	2,  // 29: holdfast.document.v1.DocumentService.CreateDocument:output_type -> holdfast.document.v1.Document
-	2,  // 30: holdfast.document.v1.DocumentService.GetDocument:output_type -> holdfast.document.v1.Document
-	2,  // 31: holdfast.document.v1.DocumentService.PatchDocument:output_type -> holdfast.document.v1.Document
-	2,  // 32: holdfast.document.v1.DocumentService.ReplaceDocument:output_type -> holdfast.document.v1.Document
-	8,  // 33: holdfast.document.v1.DocumentService.DeleteDocument:output_type -> holdfast.document.v1.DeleteDocumentResponse
-	10, // 34: holdfast.document.v1.DocumentService.ListDocuments:output_type -> holdfast.document.v1.ListDocumentsResponse
-	2,  // 35: holdfast.document.v1.DocumentService.GetDocumentVersion:output_type -> holdfast.document.v1.Document
-	13, // 36: holdfast.document.v1.DocumentService.ListDocumentVersions:output_type -> holdfast.document.v1.ListDocumentVersionsResponse
-	16, // 37: holdfast.document.v1.DocumentService.ImportDocuments:output_type -> holdfast.document.v1.ImportDocumentsResponse
-	18, // 38: holdfast.document.v1.DocumentService.ExportDocuments:output_type -> holdfast.document.v1.ExportDocumentsResponse
-	29, // [29:39] is the sub-list for method output_type
-	19, // [19:29] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	14, // 16: holdfast.document.v1.CompareDocumentVersionsRequest.from:type_name -> holdfast.document.v1.DocumentVersionSelector
+	14, // 17: holdfast.document.v1.CompareDocumentVersionsRequest.to:type_name -> holdfast.document.v1.DocumentVersionSelector
+	2,  // 18: holdfast.document.v1.CompareDocumentVersionsResponse.from:type_name -> holdfast.document.v1.Document
+	2,  // 19: holdfast.document.v1.CompareDocumentVersionsResponse.to:type_name -> holdfast.document.v1.Document
+	17, // 20: holdfast.document.v1.CompareDocumentVersionsResponse.differences:type_name -> holdfast.document.v1.FieldDifference
+	19, // 21: holdfast.document.v1.ImportDocumentsRequest.header:type_name -> holdfast.document.v1.ImportDocumentsHeader
+	1,  // 22: holdfast.document.v1.ExportDocumentsRequest.body_format:type_name -> holdfast.document.v1.BodyFormat
+	2,  // 23: holdfast.document.v1.ExportDocumentsResponse.documents:type_name -> holdfast.document.v1.Document
+	3,  // 24: holdfast.document.v1.DocumentService.CreateDocument:input_type -> holdfast.document.v1.CreateDocumentRequest
+	4,  // 25: holdfast.document.v1.DocumentService.GetDocument:input_type -> holdfast.document.v1.GetDocumentRequest
+	5,  // 26: holdfast.document.v1.DocumentService.PatchDocument:input_type -> holdfast.document.v1.PatchDocumentRequest
+	6,  // 27: holdfast.document.v1.DocumentService.ReplaceDocument:input_type -> holdfast.document.v1.ReplaceDocumentRequest
+	7,  // 28: holdfast.document.v1.DocumentService.DeleteDocument:input_type -> holdfast.document.v1.DeleteDocumentRequest
+	9,  // 29: holdfast.document.v1.DocumentService.ListDocuments:input_type -> holdfast.document.v1.ListDocumentsRequest
+	11, // 30: holdfast.document.v1.DocumentService.GetDocumentVersion:input_type -> holdfast.document.v1.GetDocumentVersionRequest
+	12, // 31: holdfast.document.v1.DocumentService.ListDocumentVersions:input_type -> holdfast.document.v1.ListDocumentVersionsRequest
+	15, // 32: holdfast.document.v1.DocumentService.CompareDocumentVersions:input_type -> holdfast.document.v1.CompareDocumentVersionsRequest
+	18, // 33: holdfast.document.v1.DocumentService.ImportDocuments:input_type -> holdfast.document.v1.ImportDocumentsRequest
+	21, // 34: holdfast.document.v1.DocumentService.ExportDocuments:input_type -> holdfast.document.v1.ExportDocumentsRequest
+	2,  // 35: holdfast.document.v1.DocumentService.CreateDocument:output_type -> holdfast.document.v1.Document
+	2,  // 36: holdfast.document.v1.DocumentService.GetDocument:output_type -> holdfast.document.v1.Document
+	2,  // 37: holdfast.document.v1.DocumentService.PatchDocument:output_type -> holdfast.document.v1.Document
+	2,  // 38: holdfast.document.v1.DocumentService.ReplaceDocument:output_type -> holdfast.document.v1.Document
+	8,  // 39: holdfast.document.v1.DocumentService.DeleteDocument:output_type -> holdfast.document.v1.DeleteDocumentResponse
+	10, // 40: holdfast.document.v1.DocumentService.ListDocuments:output_type -> holdfast.document.v1.ListDocumentsResponse
+	2,  // 41: holdfast.document.v1.DocumentService.GetDocumentVersion:output_type -> holdfast.document.v1.Document
+	13, // 42: holdfast.document.v1.DocumentService.ListDocumentVersions:output_type -> holdfast.document.v1.ListDocumentVersionsResponse
+	16, // 43: holdfast.document.v1.DocumentService.CompareDocumentVersions:output_type -> holdfast.document.v1.CompareDocumentVersionsResponse
+	20, // 44: holdfast.document.v1.DocumentService.ImportDocuments:output_type -> holdfast.document.v1.ImportDocumentsResponse
+	22, // 45: holdfast.document.v1.DocumentService.ExportDocuments:output_type -> holdfast.document.v1.ExportDocumentsResponse
+	35, // [35:46] is the sub-list for method output_type
+	24, // [24:35] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_holdfast_document_v1_document_proto_init() }
@@ -1822,8 +2182,11 @@ func file_holdfast_document_v1_document_proto_init() {
 		(*ReplaceDocumentRequest_Fields)(nil),
 	}
 	file_holdfast_document_v1_document_proto_msgTypes[5].OneofWrappers = []any{}
+	file_holdfast_document_v1_document_proto_msgTypes[7].OneofWrappers = []any{}
 	file_holdfast_document_v1_document_proto_msgTypes[9].OneofWrappers = []any{}
-	file_holdfast_document_v1_document_proto_msgTypes[12].OneofWrappers = []any{
+	file_holdfast_document_v1_document_proto_msgTypes[12].OneofWrappers = []any{}
+	file_holdfast_document_v1_document_proto_msgTypes[15].OneofWrappers = []any{}
+	file_holdfast_document_v1_document_proto_msgTypes[16].OneofWrappers = []any{
 		(*ImportDocumentsRequest_Header)(nil),
 		(*ImportDocumentsRequest_Document)(nil),
 	}
@@ -1833,7 +2196,7 @@ func file_holdfast_document_v1_document_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holdfast_document_v1_document_proto_rawDesc), len(file_holdfast_document_v1_document_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   17,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,16 +21,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	DocumentService_CreateDocument_FullMethodName       = "/holdfast.document.v1.DocumentService/CreateDocument"
-	DocumentService_GetDocument_FullMethodName          = "/holdfast.document.v1.DocumentService/GetDocument"
-	DocumentService_PatchDocument_FullMethodName        = "/holdfast.document.v1.DocumentService/PatchDocument"
-	DocumentService_ReplaceDocument_FullMethodName      = "/holdfast.document.v1.DocumentService/ReplaceDocument"
-	DocumentService_DeleteDocument_FullMethodName       = "/holdfast.document.v1.DocumentService/DeleteDocument"
-	DocumentService_ListDocuments_FullMethodName        = "/holdfast.document.v1.DocumentService/ListDocuments"
-	DocumentService_GetDocumentVersion_FullMethodName   = "/holdfast.document.v1.DocumentService/GetDocumentVersion"
-	DocumentService_ListDocumentVersions_FullMethodName = "/holdfast.document.v1.DocumentService/ListDocumentVersions"
-	DocumentService_ImportDocuments_FullMethodName      = "/holdfast.document.v1.DocumentService/ImportDocuments"
-	DocumentService_ExportDocuments_FullMethodName      = "/holdfast.document.v1.DocumentService/ExportDocuments"
+	DocumentService_CreateDocument_FullMethodName          = "/holdfast.document.v1.DocumentService/CreateDocument"
+	DocumentService_GetDocument_FullMethodName             = "/holdfast.document.v1.DocumentService/GetDocument"
+	DocumentService_PatchDocument_FullMethodName           = "/holdfast.document.v1.DocumentService/PatchDocument"
+	DocumentService_ReplaceDocument_FullMethodName         = "/holdfast.document.v1.DocumentService/ReplaceDocument"
+	DocumentService_DeleteDocument_FullMethodName          = "/holdfast.document.v1.DocumentService/DeleteDocument"
+	DocumentService_ListDocuments_FullMethodName           = "/holdfast.document.v1.DocumentService/ListDocuments"
+	DocumentService_GetDocumentVersion_FullMethodName      = "/holdfast.document.v1.DocumentService/GetDocumentVersion"
+	DocumentService_ListDocumentVersions_FullMethodName    = "/holdfast.document.v1.DocumentService/ListDocumentVersions"
+	DocumentService_CompareDocumentVersions_FullMethodName = "/holdfast.document.v1.DocumentService/CompareDocumentVersions"
+	DocumentService_ImportDocuments_FullMethodName         = "/holdfast.document.v1.DocumentService/ImportDocuments"
+	DocumentService_ExportDocuments_FullMethodName         = "/holdfast.document.v1.DocumentService/ExportDocuments"
 )
 
 // DocumentServiceClient is the client API for DocumentService service.
@@ -59,6 +60,9 @@ type DocumentServiceClient interface {
 	GetDocumentVersion(ctx context.Context, in *GetDocumentVersionRequest, opts ...grpc.CallOption) (*Document, error)
 	// Lists the versions of a document in pages, newest first. Also works for a deleted document.
 	ListDocumentVersions(ctx context.Context, in *ListDocumentVersionsRequest, opts ...grpc.CallOption) (*ListDocumentVersionsResponse, error)
+	// Compares two versions of a document, each of the same index or of another one, field by field.
+	// NOT_FOUND if one of them does not exist; OUT_OF_RANGE if it was compacted.
+	CompareDocumentVersions(ctx context.Context, in *CompareDocumentVersionsRequest, opts ...grpc.CallOption) (*CompareDocumentVersionsResponse, error)
 	// Writes a stream of documents in order, and periodically reports how many are durable. To resume
 	// an interrupted import, send the remaining documents, or all documents with `skip`. Stops at the
 	// first document that cannot be written; the error metadata `documents` is the number written
@@ -157,6 +161,16 @@ func (c *documentServiceClient) ListDocumentVersions(ctx context.Context, in *Li
 	return out, nil
 }
 
+func (c *documentServiceClient) CompareDocumentVersions(ctx context.Context, in *CompareDocumentVersionsRequest, opts ...grpc.CallOption) (*CompareDocumentVersionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CompareDocumentVersionsResponse)
+	err := c.cc.Invoke(ctx, DocumentService_CompareDocumentVersions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *documentServiceClient) ImportDocuments(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ImportDocumentsRequest, ImportDocumentsResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &DocumentService_ServiceDesc.Streams[0], DocumentService_ImportDocuments_FullMethodName, cOpts...)
@@ -215,6 +229,9 @@ type DocumentServiceServer interface {
 	GetDocumentVersion(context.Context, *GetDocumentVersionRequest) (*Document, error)
 	// Lists the versions of a document in pages, newest first. Also works for a deleted document.
 	ListDocumentVersions(context.Context, *ListDocumentVersionsRequest) (*ListDocumentVersionsResponse, error)
+	// Compares two versions of a document, each of the same index or of another one, field by field.
+	// NOT_FOUND if one of them does not exist; OUT_OF_RANGE if it was compacted.
+	CompareDocumentVersions(context.Context, *CompareDocumentVersionsRequest) (*CompareDocumentVersionsResponse, error)
 	// Writes a stream of documents in order, and periodically reports how many are durable. To resume
 	// an interrupted import, send the remaining documents, or all documents with `skip`. Stops at the
 	// first document that cannot be written; the error metadata `documents` is the number written
@@ -256,6 +273,9 @@ func (UnimplementedDocumentServiceServer) GetDocumentVersion(context.Context, *G
 }
 func (UnimplementedDocumentServiceServer) ListDocumentVersions(context.Context, *ListDocumentVersionsRequest) (*ListDocumentVersionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListDocumentVersions not implemented")
+}
+func (UnimplementedDocumentServiceServer) CompareDocumentVersions(context.Context, *CompareDocumentVersionsRequest) (*CompareDocumentVersionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CompareDocumentVersions not implemented")
 }
 func (UnimplementedDocumentServiceServer) ImportDocuments(grpc.BidiStreamingServer[ImportDocumentsRequest, ImportDocumentsResponse]) error {
 	return status.Error(codes.Unimplemented, "method ImportDocuments not implemented")
@@ -428,6 +448,24 @@ func _DocumentService_ListDocumentVersions_Handler(srv interface{}, ctx context.
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DocumentService_CompareDocumentVersions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CompareDocumentVersionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocumentServiceServer).CompareDocumentVersions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocumentService_CompareDocumentVersions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocumentServiceServer).CompareDocumentVersions(ctx, req.(*CompareDocumentVersionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DocumentService_ImportDocuments_Handler(srv interface{}, stream grpc.ServerStream) error {
 	return srv.(DocumentServiceServer).ImportDocuments(&grpc.GenericServerStream[ImportDocumentsRequest, ImportDocumentsResponse]{ServerStream: stream})
 }
@@ -484,6 +522,10 @@ var DocumentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListDocumentVersions",
 			Handler:    _DocumentService_ListDocumentVersions_Handler,
+		},
+		{
+			MethodName: "CompareDocumentVersions",
+			Handler:    _DocumentService_CompareDocumentVersions_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

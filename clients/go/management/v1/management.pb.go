@@ -517,6 +517,8 @@ const (
 	OperationKind_OPERATION_KIND_CHECK_INDEX OperationKind = 5
 	// CopyBackup.
 	OperationKind_OPERATION_KIND_COPY_BACKUP OperationKind = 6
+	// OpenBackup.
+	OperationKind_OPERATION_KIND_OPEN_BACKUP OperationKind = 7
 )
 
 // Enum value maps for OperationKind.
@@ -529,6 +531,7 @@ var (
 		4: "OPERATION_KIND_VERIFY_BACKUP",
 		5: "OPERATION_KIND_CHECK_INDEX",
 		6: "OPERATION_KIND_COPY_BACKUP",
+		7: "OPERATION_KIND_OPEN_BACKUP",
 	}
 	OperationKind_value = map[string]int32{
 		"OPERATION_KIND_UNSPECIFIED":   0,
@@ -538,6 +541,7 @@ var (
 		"OPERATION_KIND_VERIFY_BACKUP": 4,
 		"OPERATION_KIND_CHECK_INDEX":   5,
 		"OPERATION_KIND_COPY_BACKUP":   6,
+		"OPERATION_KIND_OPEN_BACKUP":   7,
 	}
 )
 
@@ -761,7 +765,11 @@ type Host struct {
 	// Whether the host only uses manifests that one of its trusted signers has signed.
 	TrustsSignersOnly bool `protobuf:"varint,20,opt,name=trusts_signers_only,json=trustsSignersOnly,proto3" json:"trusts_signers_only,omitempty"`
 	// What keeps the durable index.
-	Engine        *StorageEngine `protobuf:"bytes,21,opt,name=engine,proto3" json:"engine,omitempty"`
+	Engine *StorageEngine `protobuf:"bytes,21,opt,name=engine,proto3" json:"engine,omitempty"`
+	// Indexes that OpenBackup has opened, in the order of their opening.
+	OpenedIndexes []*OpenedIndex `protobuf:"bytes,22,rep,name=opened_indexes,json=openedIndexes,proto3" json:"opened_indexes,omitempty"`
+	// What the caller may do.
+	Caller        *Caller `protobuf:"bytes,23,opt,name=caller,proto3" json:"caller,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -943,6 +951,85 @@ func (x *Host) GetEngine() *StorageEngine {
 	return nil
 }
 
+func (x *Host) GetOpenedIndexes() []*OpenedIndex {
+	if x != nil {
+		return x.OpenedIndexes
+	}
+	return nil
+}
+
+func (x *Host) GetCaller() *Caller {
+	if x != nil {
+		return x.Caller
+	}
+	return nil
+}
+
+// What the caller of GetHost may do.
+type Caller struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the token. Empty: the host has no tokens.
+	TokenName string `protobuf:"bytes,1,opt,name=token_name,json=tokenName,proto3" json:"token_name,omitempty"`
+	// Roles of the token; "admin" if the host has no tokens. The role admin includes all others, and
+	// write includes read.
+	Roles []string `protobuf:"bytes,2,rep,name=roles,proto3" json:"roles,omitempty"`
+	// Links of the indexes that the token is limited to. Empty: all.
+	IndexLinks    []string `protobuf:"bytes,3,rep,name=index_links,json=indexLinks,proto3" json:"index_links,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Caller) Reset() {
+	*x = Caller{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Caller) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Caller) ProtoMessage() {}
+
+func (x *Caller) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Caller.ProtoReflect.Descriptor instead.
+func (*Caller) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Caller) GetTokenName() string {
+	if x != nil {
+		return x.TokenName
+	}
+	return ""
+}
+
+func (x *Caller) GetRoles() []string {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+func (x *Caller) GetIndexLinks() []string {
+	if x != nil {
+		return x.IndexLinks
+	}
+	return nil
+}
+
 // What keeps the durable index of a host.
 type StorageEngine struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -956,7 +1043,7 @@ type StorageEngine struct {
 
 func (x *StorageEngine) Reset() {
 	*x = StorageEngine{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -968,7 +1055,7 @@ func (x *StorageEngine) String() string {
 func (*StorageEngine) ProtoMessage() {}
 
 func (x *StorageEngine) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -981,7 +1068,7 @@ func (x *StorageEngine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StorageEngine.ProtoReflect.Descriptor instead.
 func (*StorageEngine) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{2}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *StorageEngine) GetName() string {
@@ -1027,7 +1114,7 @@ type Database struct {
 
 func (x *Database) Reset() {
 	*x = Database{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1039,7 +1126,7 @@ func (x *Database) String() string {
 func (*Database) ProtoMessage() {}
 
 func (x *Database) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1052,7 +1139,7 @@ func (x *Database) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Database.ProtoReflect.Descriptor instead.
 func (*Database) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{3}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Database) GetName() string {
@@ -1136,7 +1223,7 @@ type Standby struct {
 
 func (x *Standby) Reset() {
 	*x = Standby{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1148,7 +1235,7 @@ func (x *Standby) String() string {
 func (*Standby) ProtoMessage() {}
 
 func (x *Standby) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1161,7 +1248,7 @@ func (x *Standby) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Standby.ProtoReflect.Descriptor instead.
 func (*Standby) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{4}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Standby) GetName() string {
@@ -1215,7 +1302,7 @@ type PeerHost struct {
 
 func (x *PeerHost) Reset() {
 	*x = PeerHost{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1227,7 +1314,7 @@ func (x *PeerHost) String() string {
 func (*PeerHost) ProtoMessage() {}
 
 func (x *PeerHost) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1240,7 +1327,7 @@ func (x *PeerHost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerHost.ProtoReflect.Descriptor instead.
 func (*PeerHost) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{5}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PeerHost) GetId() string {
@@ -1326,7 +1413,7 @@ type BackupRecord struct {
 
 func (x *BackupRecord) Reset() {
 	*x = BackupRecord{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1338,7 +1425,7 @@ func (x *BackupRecord) String() string {
 func (*BackupRecord) ProtoMessage() {}
 
 func (x *BackupRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1351,7 +1438,7 @@ func (x *BackupRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupRecord.ProtoReflect.Descriptor instead.
 func (*BackupRecord) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{6}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *BackupRecord) GetIndexLink() string {
@@ -1473,7 +1560,7 @@ type AutoBackup struct {
 
 func (x *AutoBackup) Reset() {
 	*x = AutoBackup{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1485,7 +1572,7 @@ func (x *AutoBackup) String() string {
 func (*AutoBackup) ProtoMessage() {}
 
 func (x *AutoBackup) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1498,7 +1585,7 @@ func (x *AutoBackup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AutoBackup.ProtoReflect.Descriptor instead.
 func (*AutoBackup) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{7}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *AutoBackup) GetEnabled() bool {
@@ -1596,7 +1683,7 @@ type ConfigureAutoBackupRequest struct {
 
 func (x *ConfigureAutoBackupRequest) Reset() {
 	*x = ConfigureAutoBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1608,7 +1695,7 @@ func (x *ConfigureAutoBackupRequest) String() string {
 func (*ConfigureAutoBackupRequest) ProtoMessage() {}
 
 func (x *ConfigureAutoBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1621,7 +1708,7 @@ func (x *ConfigureAutoBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureAutoBackupRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureAutoBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{8}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ConfigureAutoBackupRequest) GetEnabled() bool {
@@ -1648,7 +1735,7 @@ type RequestLogging struct {
 
 func (x *RequestLogging) Reset() {
 	*x = RequestLogging{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1660,7 +1747,7 @@ func (x *RequestLogging) String() string {
 func (*RequestLogging) ProtoMessage() {}
 
 func (x *RequestLogging) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1673,7 +1760,7 @@ func (x *RequestLogging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestLogging.ProtoReflect.Descriptor instead.
 func (*RequestLogging) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{9}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RequestLogging) GetEnabled() bool {
@@ -1721,7 +1808,7 @@ type ConfigureRequestLoggingRequest struct {
 
 func (x *ConfigureRequestLoggingRequest) Reset() {
 	*x = ConfigureRequestLoggingRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1733,7 +1820,7 @@ func (x *ConfigureRequestLoggingRequest) String() string {
 func (*ConfigureRequestLoggingRequest) ProtoMessage() {}
 
 func (x *ConfigureRequestLoggingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1746,7 +1833,7 @@ func (x *ConfigureRequestLoggingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureRequestLoggingRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureRequestLoggingRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{10}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ConfigureRequestLoggingRequest) GetEnabled() bool {
@@ -1790,7 +1877,7 @@ type OperationTracing struct {
 
 func (x *OperationTracing) Reset() {
 	*x = OperationTracing{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1802,7 +1889,7 @@ func (x *OperationTracing) String() string {
 func (*OperationTracing) ProtoMessage() {}
 
 func (x *OperationTracing) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1815,7 +1902,7 @@ func (x *OperationTracing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationTracing.ProtoReflect.Descriptor instead.
 func (*OperationTracing) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{11}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *OperationTracing) GetEnabled() bool {
@@ -1845,7 +1932,7 @@ type ConfigureOperationTracingRequest struct {
 
 func (x *ConfigureOperationTracingRequest) Reset() {
 	*x = ConfigureOperationTracingRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1857,7 +1944,7 @@ func (x *ConfigureOperationTracingRequest) String() string {
 func (*ConfigureOperationTracingRequest) ProtoMessage() {}
 
 func (x *ConfigureOperationTracingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1870,7 +1957,7 @@ func (x *ConfigureOperationTracingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureOperationTracingRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureOperationTracingRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{12}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ConfigureOperationTracingRequest) GetEnabled() bool {
@@ -1898,7 +1985,7 @@ type SynchronizeWithPeersRequest struct {
 
 func (x *SynchronizeWithPeersRequest) Reset() {
 	*x = SynchronizeWithPeersRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1910,7 +1997,7 @@ func (x *SynchronizeWithPeersRequest) String() string {
 func (*SynchronizeWithPeersRequest) ProtoMessage() {}
 
 func (x *SynchronizeWithPeersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1923,7 +2010,7 @@ func (x *SynchronizeWithPeersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynchronizeWithPeersRequest.ProtoReflect.Descriptor instead.
 func (*SynchronizeWithPeersRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{13}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SynchronizeWithPeersRequest) GetNodeSelectorPath() string {
@@ -1944,7 +2031,7 @@ type SynchronizeWithPeersResponse struct {
 
 func (x *SynchronizeWithPeersResponse) Reset() {
 	*x = SynchronizeWithPeersResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1956,7 +2043,7 @@ func (x *SynchronizeWithPeersResponse) String() string {
 func (*SynchronizeWithPeersResponse) ProtoMessage() {}
 
 func (x *SynchronizeWithPeersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1969,7 +2056,7 @@ func (x *SynchronizeWithPeersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynchronizeWithPeersResponse.ProtoReflect.Descriptor instead.
 func (*SynchronizeWithPeersResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{14}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SynchronizeWithPeersResponse) GetPeers() []*Peer {
@@ -1994,7 +2081,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2006,7 +2093,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2019,7 +2106,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{15}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Peer) GetId() string {
@@ -2052,7 +2139,7 @@ type GetStatsRequest struct {
 
 func (x *GetStatsRequest) Reset() {
 	*x = GetStatsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2064,7 +2151,7 @@ func (x *GetStatsRequest) String() string {
 func (*GetStatsRequest) ProtoMessage() {}
 
 func (x *GetStatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2077,7 +2164,7 @@ func (x *GetStatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatsRequest.ProtoReflect.Descriptor instead.
 func (*GetStatsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{16}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{17}
 }
 
 // Statistics of a host.
@@ -2091,7 +2178,7 @@ type Stats struct {
 
 func (x *Stats) Reset() {
 	*x = Stats{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2103,7 +2190,7 @@ func (x *Stats) String() string {
 func (*Stats) ProtoMessage() {}
 
 func (x *Stats) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2116,7 +2203,7 @@ func (x *Stats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stats.ProtoReflect.Descriptor instead.
 func (*Stats) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{17}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Stats) GetStats() []*Stat {
@@ -2149,7 +2236,7 @@ type Stat struct {
 
 func (x *Stat) Reset() {
 	*x = Stat{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2161,7 +2248,7 @@ func (x *Stat) String() string {
 func (*Stat) ProtoMessage() {}
 
 func (x *Stat) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2174,7 +2261,7 @@ func (x *Stat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stat.ProtoReflect.Descriptor instead.
 func (*Stat) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{18}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Stat) GetName() string {
@@ -2241,7 +2328,7 @@ type TimeSeries struct {
 
 func (x *TimeSeries) Reset() {
 	*x = TimeSeries{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2253,7 +2340,7 @@ func (x *TimeSeries) String() string {
 func (*TimeSeries) ProtoMessage() {}
 
 func (x *TimeSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2266,7 +2353,7 @@ func (x *TimeSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimeSeries.ProtoReflect.Descriptor instead.
 func (*TimeSeries) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{19}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TimeSeries) GetBinDurationMillis() int64 {
@@ -2311,7 +2398,7 @@ type TimeBin struct {
 
 func (x *TimeBin) Reset() {
 	*x = TimeBin{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2323,7 +2410,7 @@ func (x *TimeBin) String() string {
 func (*TimeBin) ProtoMessage() {}
 
 func (x *TimeBin) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2336,7 +2423,7 @@ func (x *TimeBin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimeBin.ProtoReflect.Descriptor instead.
 func (*TimeBin) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{20}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TimeBin) GetStartMillis() int64 {
@@ -2390,7 +2477,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2402,7 +2489,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2415,7 +2502,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{21}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{22}
 }
 
 // Response of Shutdown.
@@ -2427,7 +2514,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2439,7 +2526,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2452,7 +2539,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{22}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{23}
 }
 
 // A set of documents with one log.
@@ -2489,7 +2576,7 @@ type Index struct {
 
 func (x *Index) Reset() {
 	*x = Index{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2501,7 +2588,7 @@ func (x *Index) String() string {
 func (*Index) ProtoMessage() {}
 
 func (x *Index) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2514,7 +2601,7 @@ func (x *Index) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Index.ProtoReflect.Descriptor instead.
 func (*Index) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{23}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Index) GetLink() string {
@@ -2616,7 +2703,7 @@ type LineageParent struct {
 
 func (x *LineageParent) Reset() {
 	*x = LineageParent{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2628,7 +2715,7 @@ func (x *LineageParent) String() string {
 func (*LineageParent) ProtoMessage() {}
 
 func (x *LineageParent) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2641,7 +2728,7 @@ func (x *LineageParent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LineageParent.ProtoReflect.Descriptor instead.
 func (*LineageParent) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{24}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *LineageParent) GetIndexId() string {
@@ -2685,7 +2772,7 @@ type RestorableWindow struct {
 
 func (x *RestorableWindow) Reset() {
 	*x = RestorableWindow{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2697,7 +2784,7 @@ func (x *RestorableWindow) String() string {
 func (*RestorableWindow) ProtoMessage() {}
 
 func (x *RestorableWindow) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2710,7 +2797,7 @@ func (x *RestorableWindow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestorableWindow.ProtoReflect.Descriptor instead.
 func (*RestorableWindow) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{25}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RestorableWindow) GetEarliestMicros() int64 {
@@ -2785,7 +2872,7 @@ type BackupRequest struct {
 
 func (x *BackupRequest) Reset() {
 	*x = BackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2797,7 +2884,7 @@ func (x *BackupRequest) String() string {
 func (*BackupRequest) ProtoMessage() {}
 
 func (x *BackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2810,7 +2897,7 @@ func (x *BackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupRequest.ProtoReflect.Descriptor instead.
 func (*BackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{26}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *BackupRequest) GetDestination() string {
@@ -2931,7 +3018,7 @@ type Encryption struct {
 
 func (x *Encryption) Reset() {
 	*x = Encryption{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2943,7 +3030,7 @@ func (x *Encryption) String() string {
 func (*Encryption) ProtoMessage() {}
 
 func (x *Encryption) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2956,7 +3043,7 @@ func (x *Encryption) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Encryption.ProtoReflect.Descriptor instead.
 func (*Encryption) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{27}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Encryption) GetRecipients() []string {
@@ -3000,7 +3087,7 @@ type Decryption struct {
 
 func (x *Decryption) Reset() {
 	*x = Decryption{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3012,7 +3099,7 @@ func (x *Decryption) String() string {
 func (*Decryption) ProtoMessage() {}
 
 func (x *Decryption) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3025,7 +3112,7 @@ func (x *Decryption) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decryption.ProtoReflect.Descriptor instead.
 func (*Decryption) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{28}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Decryption) GetIdentities() string {
@@ -3080,7 +3167,7 @@ type RestoreRequest struct {
 
 func (x *RestoreRequest) Reset() {
 	*x = RestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3092,7 +3179,7 @@ func (x *RestoreRequest) String() string {
 func (*RestoreRequest) ProtoMessage() {}
 
 func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3105,7 +3192,7 @@ func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreRequest.ProtoReflect.Descriptor instead.
 func (*RestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{29}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RestoreRequest) GetSource() string {
@@ -3203,7 +3290,7 @@ type DocumentSelection struct {
 
 func (x *DocumentSelection) Reset() {
 	*x = DocumentSelection{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3215,7 +3302,7 @@ func (x *DocumentSelection) String() string {
 func (*DocumentSelection) ProtoMessage() {}
 
 func (x *DocumentSelection) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3228,7 +3315,7 @@ func (x *DocumentSelection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocumentSelection.ProtoReflect.Descriptor instead.
 func (*DocumentSelection) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{30}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DocumentSelection) GetPrefixes() []string {
@@ -3276,7 +3363,7 @@ type UndoRestoreRequest struct {
 
 func (x *UndoRestoreRequest) Reset() {
 	*x = UndoRestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3288,7 +3375,7 @@ func (x *UndoRestoreRequest) String() string {
 func (*UndoRestoreRequest) ProtoMessage() {}
 
 func (x *UndoRestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3301,7 +3388,7 @@ func (x *UndoRestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndoRestoreRequest.ProtoReflect.Descriptor instead.
 func (*UndoRestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{31}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *UndoRestoreRequest) GetIndexLink() string {
@@ -3336,7 +3423,7 @@ type CheckIndexRequest struct {
 
 func (x *CheckIndexRequest) Reset() {
 	*x = CheckIndexRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3348,7 +3435,7 @@ func (x *CheckIndexRequest) String() string {
 func (*CheckIndexRequest) ProtoMessage() {}
 
 func (x *CheckIndexRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3361,7 +3448,7 @@ func (x *CheckIndexRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckIndexRequest.ProtoReflect.Descriptor instead.
 func (*CheckIndexRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{32}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *CheckIndexRequest) GetIndexLink() string {
@@ -3393,7 +3480,7 @@ type VerifyBackupRequest struct {
 
 func (x *VerifyBackupRequest) Reset() {
 	*x = VerifyBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3405,7 +3492,7 @@ func (x *VerifyBackupRequest) String() string {
 func (*VerifyBackupRequest) ProtoMessage() {}
 
 func (x *VerifyBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3418,7 +3505,7 @@ func (x *VerifyBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyBackupRequest.ProtoReflect.Descriptor instead.
 func (*VerifyBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{33}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *VerifyBackupRequest) GetUri() string {
@@ -3490,7 +3577,7 @@ type Verification struct {
 
 func (x *Verification) Reset() {
 	*x = Verification{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3502,7 +3589,7 @@ func (x *Verification) String() string {
 func (*Verification) ProtoMessage() {}
 
 func (x *Verification) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3515,7 +3602,7 @@ func (x *Verification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verification.ProtoReflect.Descriptor instead.
 func (*Verification) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{34}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Verification) GetLevel() VerifyLevel {
@@ -3592,7 +3679,7 @@ type IndexPointInTime struct {
 	// Point in time, in microseconds since 1970; versions written at exactly this time are included.
 	// Default: the end.
 	TargetTimeMicros *int64 `protobuf:"varint,3,opt,name=target_time_micros,json=targetTimeMicros,proto3,oneof" json:"target_time_micros,omitempty"`
-	// Link of the live index. Default: /core/document-index.
+	// Link of the live index, or of one that OpenBackup has opened. Default: /core/document-index.
 	IndexLink string `protobuf:"bytes,4,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
 	// http(s): bearer token for the URI, sent only to its origin. Never logged or returned. Default:
 	// none.
@@ -3605,7 +3692,7 @@ type IndexPointInTime struct {
 
 func (x *IndexPointInTime) Reset() {
 	*x = IndexPointInTime{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3617,7 +3704,7 @@ func (x *IndexPointInTime) String() string {
 func (*IndexPointInTime) ProtoMessage() {}
 
 func (x *IndexPointInTime) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3630,7 +3717,7 @@ func (x *IndexPointInTime) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexPointInTime.ProtoReflect.Descriptor instead.
 func (*IndexPointInTime) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{35}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *IndexPointInTime) GetUri() string {
@@ -3675,6 +3762,292 @@ func (x *IndexPointInTime) GetDecryption() *Decryption {
 	return nil
 }
 
+// Request of OpenBackup.
+type OpenBackupRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What to open: a backup, or the live index at a point in time. Default: the live index as it is
+	// now.
+	PointInTime *IndexPointInTime `protobuf:"bytes,1,opt,name=point_in_time,json=pointInTime,proto3" json:"point_in_time,omitempty"`
+	// Time after which the host closes the index, in microseconds, from 1 minute to 30 days. 0: 72
+	// hours.
+	LifetimeMicros int64 `protobuf:"varint,2,opt,name=lifetime_micros,json=lifetimeMicros,proto3" json:"lifetime_micros,omitempty"`
+	// ID of the request, for example a UUID. A repetition with the same ID within 24 hours returns
+	// the operation of the first one. Default: none.
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenBackupRequest) Reset() {
+	*x = OpenBackupRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenBackupRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenBackupRequest) ProtoMessage() {}
+
+func (x *OpenBackupRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenBackupRequest.ProtoReflect.Descriptor instead.
+func (*OpenBackupRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *OpenBackupRequest) GetPointInTime() *IndexPointInTime {
+	if x != nil {
+		return x.PointInTime
+	}
+	return nil
+}
+
+func (x *OpenBackupRequest) GetLifetimeMicros() int64 {
+	if x != nil {
+		return x.LifetimeMicros
+	}
+	return 0
+}
+
+func (x *OpenBackupRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// A backup, or a point in time of an index, that is open as a read-only index.
+type OpenedIndex struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Link by which it is read: /core/opened-indexes/ID.
+	IndexLink string `protobuf:"bytes,1,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
+	// URI of the backup, without credentials. Empty: the live index was opened.
+	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	// Name of the backup at the URI.
+	BackupName string `protobuf:"bytes,3,opt,name=backup_name,json=backupName,proto3" json:"backup_name,omitempty"`
+	// Link of the index whose documents it contains.
+	SourceIndexLink string `protobuf:"bytes,4,opt,name=source_index_link,json=sourceIndexLink,proto3" json:"source_index_link,omitempty"`
+	// Last point in time that it shows, in microseconds since 1970.
+	TargetTimeMicros int64 `protobuf:"varint,5,opt,name=target_time_micros,json=targetTimeMicros,proto3" json:"target_time_micros,omitempty"`
+	// Documents that are not deleted.
+	Documents int64 `protobuf:"varint,6,opt,name=documents,proto3" json:"documents,omitempty"`
+	// Versions of documents.
+	Versions int64 `protobuf:"varint,7,opt,name=versions,proto3" json:"versions,omitempty"`
+	// Space on the disk of the host, in bytes.
+	SizeBytes int64 `protobuf:"varint,8,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// Time at which it was opened, in microseconds since 1970.
+	OpenTimeMicros int64 `protobuf:"varint,9,opt,name=open_time_micros,json=openTimeMicros,proto3" json:"open_time_micros,omitempty"`
+	// Time at which the host closes it, in microseconds since 1970.
+	ExpireTimeMicros int64 `protobuf:"varint,10,opt,name=expire_time_micros,json=expireTimeMicros,proto3" json:"expire_time_micros,omitempty"`
+	// About the choice of the backup.
+	Warnings      []string `protobuf:"bytes,11,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenedIndex) Reset() {
+	*x = OpenedIndex{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenedIndex) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenedIndex) ProtoMessage() {}
+
+func (x *OpenedIndex) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenedIndex.ProtoReflect.Descriptor instead.
+func (*OpenedIndex) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *OpenedIndex) GetIndexLink() string {
+	if x != nil {
+		return x.IndexLink
+	}
+	return ""
+}
+
+func (x *OpenedIndex) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *OpenedIndex) GetBackupName() string {
+	if x != nil {
+		return x.BackupName
+	}
+	return ""
+}
+
+func (x *OpenedIndex) GetSourceIndexLink() string {
+	if x != nil {
+		return x.SourceIndexLink
+	}
+	return ""
+}
+
+func (x *OpenedIndex) GetTargetTimeMicros() int64 {
+	if x != nil {
+		return x.TargetTimeMicros
+	}
+	return 0
+}
+
+func (x *OpenedIndex) GetDocuments() int64 {
+	if x != nil {
+		return x.Documents
+	}
+	return 0
+}
+
+func (x *OpenedIndex) GetVersions() int64 {
+	if x != nil {
+		return x.Versions
+	}
+	return 0
+}
+
+func (x *OpenedIndex) GetSizeBytes() int64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *OpenedIndex) GetOpenTimeMicros() int64 {
+	if x != nil {
+		return x.OpenTimeMicros
+	}
+	return 0
+}
+
+func (x *OpenedIndex) GetExpireTimeMicros() int64 {
+	if x != nil {
+		return x.ExpireTimeMicros
+	}
+	return 0
+}
+
+func (x *OpenedIndex) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+// Request of CloseBackup.
+type CloseBackupRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Link of the opened index. Required.
+	IndexLink     string `protobuf:"bytes,1,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CloseBackupRequest) Reset() {
+	*x = CloseBackupRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloseBackupRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloseBackupRequest) ProtoMessage() {}
+
+func (x *CloseBackupRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloseBackupRequest.ProtoReflect.Descriptor instead.
+func (*CloseBackupRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *CloseBackupRequest) GetIndexLink() string {
+	if x != nil {
+		return x.IndexLink
+	}
+	return ""
+}
+
+// Response of CloseBackup.
+type CloseBackupResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CloseBackupResponse) Reset() {
+	*x = CloseBackupResponse{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloseBackupResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloseBackupResponse) ProtoMessage() {}
+
+func (x *CloseBackupResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloseBackupResponse.ProtoReflect.Descriptor instead.
+func (*CloseBackupResponse) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{40}
+}
+
 // Request of DiffBackups.
 type DiffBackupsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3692,7 +4065,7 @@ type DiffBackupsRequest struct {
 
 func (x *DiffBackupsRequest) Reset() {
 	*x = DiffBackupsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3704,7 +4077,7 @@ func (x *DiffBackupsRequest) String() string {
 func (*DiffBackupsRequest) ProtoMessage() {}
 
 func (x *DiffBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3717,7 +4090,7 @@ func (x *DiffBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffBackupsRequest.ProtoReflect.Descriptor instead.
 func (*DiffBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{36}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *DiffBackupsRequest) GetFrom() *IndexPointInTime {
@@ -3763,7 +4136,7 @@ type DiffBackupsResponse struct {
 
 func (x *DiffBackupsResponse) Reset() {
 	*x = DiffBackupsResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3775,7 +4148,7 @@ func (x *DiffBackupsResponse) String() string {
 func (*DiffBackupsResponse) ProtoMessage() {}
 
 func (x *DiffBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3788,7 +4161,7 @@ func (x *DiffBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffBackupsResponse.ProtoReflect.Descriptor instead.
 func (*DiffBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{37}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *DiffBackupsResponse) GetDifferences() []*DocumentDifference {
@@ -3827,7 +4200,7 @@ type DiffProgress struct {
 
 func (x *DiffProgress) Reset() {
 	*x = DiffProgress{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3839,7 +4212,7 @@ func (x *DiffProgress) String() string {
 func (*DiffProgress) ProtoMessage() {}
 
 func (x *DiffProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3852,7 +4225,7 @@ func (x *DiffProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffProgress.ProtoReflect.Descriptor instead.
 func (*DiffProgress) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{38}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *DiffProgress) GetStage() string {
@@ -3899,7 +4272,7 @@ type DocumentDifference struct {
 
 func (x *DocumentDifference) Reset() {
 	*x = DocumentDifference{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3911,7 +4284,7 @@ func (x *DocumentDifference) String() string {
 func (*DocumentDifference) ProtoMessage() {}
 
 func (x *DocumentDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3924,7 +4297,7 @@ func (x *DocumentDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocumentDifference.ProtoReflect.Descriptor instead.
 func (*DocumentDifference) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{39}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *DocumentDifference) GetSelfLink() string {
@@ -3995,7 +4368,7 @@ type DiffSummary struct {
 
 func (x *DiffSummary) Reset() {
 	*x = DiffSummary{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4007,7 +4380,7 @@ func (x *DiffSummary) String() string {
 func (*DiffSummary) ProtoMessage() {}
 
 func (x *DiffSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4020,7 +4393,7 @@ func (x *DiffSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffSummary.ProtoReflect.Descriptor instead.
 func (*DiffSummary) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{40}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *DiffSummary) GetCreated() int64 {
@@ -4071,7 +4444,7 @@ type ExportBackupRequest struct {
 
 func (x *ExportBackupRequest) Reset() {
 	*x = ExportBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4083,7 +4456,7 @@ func (x *ExportBackupRequest) String() string {
 func (*ExportBackupRequest) ProtoMessage() {}
 
 func (x *ExportBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4096,7 +4469,7 @@ func (x *ExportBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportBackupRequest.ProtoReflect.Descriptor instead.
 func (*ExportBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{41}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ExportBackupRequest) GetPointInTime() *IndexPointInTime {
@@ -4130,7 +4503,7 @@ type ExportBackupResponse struct {
 
 func (x *ExportBackupResponse) Reset() {
 	*x = ExportBackupResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4142,7 +4515,7 @@ func (x *ExportBackupResponse) String() string {
 func (*ExportBackupResponse) ProtoMessage() {}
 
 func (x *ExportBackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4155,7 +4528,7 @@ func (x *ExportBackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportBackupResponse.ProtoReflect.Descriptor instead.
 func (*ExportBackupResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{42}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ExportBackupResponse) GetDocuments() [][]byte {
@@ -4192,7 +4565,7 @@ type DescribePointInTimeRequest struct {
 
 func (x *DescribePointInTimeRequest) Reset() {
 	*x = DescribePointInTimeRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4204,7 +4577,7 @@ func (x *DescribePointInTimeRequest) String() string {
 func (*DescribePointInTimeRequest) ProtoMessage() {}
 
 func (x *DescribePointInTimeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4217,7 +4590,7 @@ func (x *DescribePointInTimeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribePointInTimeRequest.ProtoReflect.Descriptor instead.
 func (*DescribePointInTimeRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{43}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *DescribePointInTimeRequest) GetPointInTime() *IndexPointInTime {
@@ -4251,7 +4624,7 @@ type DescribePointInTimeResponse struct {
 
 func (x *DescribePointInTimeResponse) Reset() {
 	*x = DescribePointInTimeResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4263,7 +4636,7 @@ func (x *DescribePointInTimeResponse) String() string {
 func (*DescribePointInTimeResponse) ProtoMessage() {}
 
 func (x *DescribePointInTimeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4276,7 +4649,7 @@ func (x *DescribePointInTimeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribePointInTimeResponse.ProtoReflect.Descriptor instead.
 func (*DescribePointInTimeResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{44}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *DescribePointInTimeResponse) GetBefore() []*LogEntry {
@@ -4326,7 +4699,7 @@ type LogEntry struct {
 
 func (x *LogEntry) Reset() {
 	*x = LogEntry{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4338,7 +4711,7 @@ func (x *LogEntry) String() string {
 func (*LogEntry) ProtoMessage() {}
 
 func (x *LogEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4351,7 +4724,7 @@ func (x *LogEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogEntry.ProtoReflect.Descriptor instead.
 func (*LogEntry) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{45}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *LogEntry) GetTimeMicros() int64 {
@@ -4406,7 +4779,7 @@ type GetActivityRequest struct {
 
 func (x *GetActivityRequest) Reset() {
 	*x = GetActivityRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4418,7 +4791,7 @@ func (x *GetActivityRequest) String() string {
 func (*GetActivityRequest) ProtoMessage() {}
 
 func (x *GetActivityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4431,7 +4804,7 @@ func (x *GetActivityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetActivityRequest.ProtoReflect.Descriptor instead.
 func (*GetActivityRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{46}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *GetActivityRequest) GetIndexLink() string {
@@ -4481,7 +4854,7 @@ type Activity struct {
 
 func (x *Activity) Reset() {
 	*x = Activity{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4493,7 +4866,7 @@ func (x *Activity) String() string {
 func (*Activity) ProtoMessage() {}
 
 func (x *Activity) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4506,7 +4879,7 @@ func (x *Activity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Activity.ProtoReflect.Descriptor instead.
 func (*Activity) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{47}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Activity) GetStartTimeMicros() int64 {
@@ -4554,7 +4927,7 @@ type ActivityBucket struct {
 
 func (x *ActivityBucket) Reset() {
 	*x = ActivityBucket{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4566,7 +4939,7 @@ func (x *ActivityBucket) String() string {
 func (*ActivityBucket) ProtoMessage() {}
 
 func (x *ActivityBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4579,7 +4952,7 @@ func (x *ActivityBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivityBucket.ProtoReflect.Descriptor instead.
 func (*ActivityBucket) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{48}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ActivityBucket) GetStartTimeMicros() int64 {
@@ -4625,7 +4998,7 @@ type DescribeBackupRequest struct {
 
 func (x *DescribeBackupRequest) Reset() {
 	*x = DescribeBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4637,7 +5010,7 @@ func (x *DescribeBackupRequest) String() string {
 func (*DescribeBackupRequest) ProtoMessage() {}
 
 func (x *DescribeBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4650,7 +5023,7 @@ func (x *DescribeBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeBackupRequest.ProtoReflect.Descriptor instead.
 func (*DescribeBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{49}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *DescribeBackupRequest) GetUri() string {
@@ -4724,7 +5097,7 @@ type BackupDescription struct {
 
 func (x *BackupDescription) Reset() {
 	*x = BackupDescription{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4736,7 +5109,7 @@ func (x *BackupDescription) String() string {
 func (*BackupDescription) ProtoMessage() {}
 
 func (x *BackupDescription) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4749,7 +5122,7 @@ func (x *BackupDescription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupDescription.ProtoReflect.Descriptor instead.
 func (*BackupDescription) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{50}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *BackupDescription) GetName() string {
@@ -4921,7 +5294,7 @@ type Segment struct {
 
 func (x *Segment) Reset() {
 	*x = Segment{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4933,7 +5306,7 @@ func (x *Segment) String() string {
 func (*Segment) ProtoMessage() {}
 
 func (x *Segment) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4946,7 +5319,7 @@ func (x *Segment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Segment.ProtoReflect.Descriptor instead.
 func (*Segment) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{51}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Segment) GetName() string {
@@ -5040,7 +5413,7 @@ type ListBackupsRequest struct {
 
 func (x *ListBackupsRequest) Reset() {
 	*x = ListBackupsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5052,7 +5425,7 @@ func (x *ListBackupsRequest) String() string {
 func (*ListBackupsRequest) ProtoMessage() {}
 
 func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5065,7 +5438,7 @@ func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsRequest.ProtoReflect.Descriptor instead.
 func (*ListBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{52}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ListBackupsRequest) GetUri() string {
@@ -5123,7 +5496,7 @@ type ListBackupsResponse struct {
 
 func (x *ListBackupsResponse) Reset() {
 	*x = ListBackupsResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5135,7 +5508,7 @@ func (x *ListBackupsResponse) String() string {
 func (*ListBackupsResponse) ProtoMessage() {}
 
 func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5148,7 +5521,7 @@ func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsResponse.ProtoReflect.Descriptor instead.
 func (*ListBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{53}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ListBackupsResponse) GetBackups() []*ListedBackup {
@@ -5192,7 +5565,7 @@ type ListedBackup struct {
 
 func (x *ListedBackup) Reset() {
 	*x = ListedBackup{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5204,7 +5577,7 @@ func (x *ListedBackup) String() string {
 func (*ListedBackup) ProtoMessage() {}
 
 func (x *ListedBackup) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5217,7 +5590,7 @@ func (x *ListedBackup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListedBackup.ProtoReflect.Descriptor instead.
 func (*ListedBackup) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{54}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ListedBackup) GetName() string {
@@ -5300,7 +5673,7 @@ type PruneBackupsRequest struct {
 
 func (x *PruneBackupsRequest) Reset() {
 	*x = PruneBackupsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5312,7 +5685,7 @@ func (x *PruneBackupsRequest) String() string {
 func (*PruneBackupsRequest) ProtoMessage() {}
 
 func (x *PruneBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5325,7 +5698,7 @@ func (x *PruneBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PruneBackupsRequest.ProtoReflect.Descriptor instead.
 func (*PruneBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{55}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *PruneBackupsRequest) GetUri() string {
@@ -5375,7 +5748,7 @@ type PruneBackupsResponse struct {
 
 func (x *PruneBackupsResponse) Reset() {
 	*x = PruneBackupsResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5387,7 +5760,7 @@ func (x *PruneBackupsResponse) String() string {
 func (*PruneBackupsResponse) ProtoMessage() {}
 
 func (x *PruneBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5400,7 +5773,7 @@ func (x *PruneBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PruneBackupsResponse.ProtoReflect.Descriptor instead.
 func (*PruneBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{56}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *PruneBackupsResponse) GetRemovedBackups() []string {
@@ -5451,7 +5824,7 @@ type LockedFile struct {
 
 func (x *LockedFile) Reset() {
 	*x = LockedFile{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5463,7 +5836,7 @@ func (x *LockedFile) String() string {
 func (*LockedFile) ProtoMessage() {}
 
 func (x *LockedFile) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5476,7 +5849,7 @@ func (x *LockedFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LockedFile.ProtoReflect.Descriptor instead.
 func (*LockedFile) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{57}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *LockedFile) GetName() string {
@@ -5508,7 +5881,7 @@ type PinBackupRequest struct {
 
 func (x *PinBackupRequest) Reset() {
 	*x = PinBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5520,7 +5893,7 @@ func (x *PinBackupRequest) String() string {
 func (*PinBackupRequest) ProtoMessage() {}
 
 func (x *PinBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5533,7 +5906,7 @@ func (x *PinBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PinBackupRequest.ProtoReflect.Descriptor instead.
 func (*PinBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{58}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *PinBackupRequest) GetUri() string {
@@ -5566,7 +5939,7 @@ type PinBackupResponse struct {
 
 func (x *PinBackupResponse) Reset() {
 	*x = PinBackupResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5578,7 +5951,7 @@ func (x *PinBackupResponse) String() string {
 func (*PinBackupResponse) ProtoMessage() {}
 
 func (x *PinBackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5591,7 +5964,7 @@ func (x *PinBackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PinBackupResponse.ProtoReflect.Descriptor instead.
 func (*PinBackupResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{59}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{64}
 }
 
 // Request of UnpinBackup.
@@ -5607,7 +5980,7 @@ type UnpinBackupRequest struct {
 
 func (x *UnpinBackupRequest) Reset() {
 	*x = UnpinBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5619,7 +5992,7 @@ func (x *UnpinBackupRequest) String() string {
 func (*UnpinBackupRequest) ProtoMessage() {}
 
 func (x *UnpinBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5632,7 +6005,7 @@ func (x *UnpinBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnpinBackupRequest.ProtoReflect.Descriptor instead.
 func (*UnpinBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{60}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *UnpinBackupRequest) GetUri() string {
@@ -5658,7 +6031,7 @@ type UnpinBackupResponse struct {
 
 func (x *UnpinBackupResponse) Reset() {
 	*x = UnpinBackupResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5670,7 +6043,7 @@ func (x *UnpinBackupResponse) String() string {
 func (*UnpinBackupResponse) ProtoMessage() {}
 
 func (x *UnpinBackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5683,7 +6056,7 @@ func (x *UnpinBackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnpinBackupResponse.ProtoReflect.Descriptor instead.
 func (*UnpinBackupResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{61}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{66}
 }
 
 // Request of CopyBackup.
@@ -5706,7 +6079,7 @@ type CopyBackupRequest struct {
 
 func (x *CopyBackupRequest) Reset() {
 	*x = CopyBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5718,7 +6091,7 @@ func (x *CopyBackupRequest) String() string {
 func (*CopyBackupRequest) ProtoMessage() {}
 
 func (x *CopyBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5731,7 +6104,7 @@ func (x *CopyBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyBackupRequest.ProtoReflect.Descriptor instead.
 func (*CopyBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{62}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *CopyBackupRequest) GetSource() string {
@@ -5788,7 +6161,7 @@ type CopyBackupResult struct {
 
 func (x *CopyBackupResult) Reset() {
 	*x = CopyBackupResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5800,7 +6173,7 @@ func (x *CopyBackupResult) String() string {
 func (*CopyBackupResult) ProtoMessage() {}
 
 func (x *CopyBackupResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5813,7 +6186,7 @@ func (x *CopyBackupResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyBackupResult.ProtoReflect.Descriptor instead.
 func (*CopyBackupResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{63}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *CopyBackupResult) GetBackup() *BackupDescription {
@@ -5862,7 +6235,7 @@ type CheckDestinationRequest struct {
 
 func (x *CheckDestinationRequest) Reset() {
 	*x = CheckDestinationRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5874,7 +6247,7 @@ func (x *CheckDestinationRequest) String() string {
 func (*CheckDestinationRequest) ProtoMessage() {}
 
 func (x *CheckDestinationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5887,7 +6260,7 @@ func (x *CheckDestinationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckDestinationRequest.ProtoReflect.Descriptor instead.
 func (*CheckDestinationRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{64}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *CheckDestinationRequest) GetUri() string {
@@ -5914,7 +6287,7 @@ type CheckDestinationResponse struct {
 
 func (x *CheckDestinationResponse) Reset() {
 	*x = CheckDestinationResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5926,7 +6299,7 @@ func (x *CheckDestinationResponse) String() string {
 func (*CheckDestinationResponse) ProtoMessage() {}
 
 func (x *CheckDestinationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5939,7 +6312,7 @@ func (x *CheckDestinationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckDestinationResponse.ProtoReflect.Descriptor instead.
 func (*CheckDestinationResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{65}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *CheckDestinationResponse) GetUri() string {
@@ -5985,7 +6358,7 @@ type DestinationFeature struct {
 
 func (x *DestinationFeature) Reset() {
 	*x = DestinationFeature{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5997,7 +6370,7 @@ func (x *DestinationFeature) String() string {
 func (*DestinationFeature) ProtoMessage() {}
 
 func (x *DestinationFeature) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6010,7 +6383,7 @@ func (x *DestinationFeature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DestinationFeature.ProtoReflect.Descriptor instead.
 func (*DestinationFeature) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{66}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *DestinationFeature) GetName() string {
@@ -6071,7 +6444,7 @@ type OperationMetadata struct {
 
 func (x *OperationMetadata) Reset() {
 	*x = OperationMetadata{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6083,7 +6456,7 @@ func (x *OperationMetadata) String() string {
 func (*OperationMetadata) ProtoMessage() {}
 
 func (x *OperationMetadata) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6096,7 +6469,7 @@ func (x *OperationMetadata) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationMetadata.ProtoReflect.Descriptor instead.
 func (*OperationMetadata) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{67}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *OperationMetadata) GetKind() OperationKind {
@@ -6219,7 +6592,7 @@ type BackupResult struct {
 
 func (x *BackupResult) Reset() {
 	*x = BackupResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6231,7 +6604,7 @@ func (x *BackupResult) String() string {
 func (*BackupResult) ProtoMessage() {}
 
 func (x *BackupResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6244,7 +6617,7 @@ func (x *BackupResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupResult.ProtoReflect.Descriptor instead.
 func (*BackupResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{68}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *BackupResult) GetBackup() *BackupDescription {
@@ -6312,7 +6685,7 @@ type BackupPlan struct {
 
 func (x *BackupPlan) Reset() {
 	*x = BackupPlan{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6324,7 +6697,7 @@ func (x *BackupPlan) String() string {
 func (*BackupPlan) ProtoMessage() {}
 
 func (x *BackupPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6337,7 +6710,7 @@ func (x *BackupPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupPlan.ProtoReflect.Descriptor instead.
 func (*BackupPlan) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{69}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *BackupPlan) GetKind() BackupPlanKind {
@@ -6416,7 +6789,7 @@ type RestoreResult struct {
 
 func (x *RestoreResult) Reset() {
 	*x = RestoreResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6428,7 +6801,7 @@ func (x *RestoreResult) String() string {
 func (*RestoreResult) ProtoMessage() {}
 
 func (x *RestoreResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6441,7 +6814,7 @@ func (x *RestoreResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreResult.ProtoReflect.Descriptor instead.
 func (*RestoreResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{70}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *RestoreResult) GetIndexLink() string {
@@ -6529,7 +6902,7 @@ type SelectionResult struct {
 
 func (x *SelectionResult) Reset() {
 	*x = SelectionResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6541,7 +6914,7 @@ func (x *SelectionResult) String() string {
 func (*SelectionResult) ProtoMessage() {}
 
 func (x *SelectionResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6554,7 +6927,7 @@ func (x *SelectionResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelectionResult.ProtoReflect.Descriptor instead.
 func (*SelectionResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{71}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *SelectionResult) GetCreated() int64 {
@@ -6625,7 +6998,7 @@ type RestorePlan struct {
 
 func (x *RestorePlan) Reset() {
 	*x = RestorePlan{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6637,7 +7010,7 @@ func (x *RestorePlan) String() string {
 func (*RestorePlan) ProtoMessage() {}
 
 func (x *RestorePlan) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6650,7 +7023,7 @@ func (x *RestorePlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestorePlan.ProtoReflect.Descriptor instead.
 func (*RestorePlan) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{72}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *RestorePlan) GetBackup() *BackupDescription {
@@ -6736,7 +7109,7 @@ type VerifyResult struct {
 
 func (x *VerifyResult) Reset() {
 	*x = VerifyResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6748,7 +7121,7 @@ func (x *VerifyResult) String() string {
 func (*VerifyResult) ProtoMessage() {}
 
 func (x *VerifyResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6761,7 +7134,7 @@ func (x *VerifyResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResult.ProtoReflect.Descriptor instead.
 func (*VerifyResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{73}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *VerifyResult) GetBackup() *BackupDescription {
@@ -6846,7 +7219,7 @@ type CheckIndexResult struct {
 
 func (x *CheckIndexResult) Reset() {
 	*x = CheckIndexResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6858,7 +7231,7 @@ func (x *CheckIndexResult) String() string {
 func (*CheckIndexResult) ProtoMessage() {}
 
 func (x *CheckIndexResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6871,7 +7244,7 @@ func (x *CheckIndexResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckIndexResult.ProtoReflect.Descriptor instead.
 func (*CheckIndexResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{74}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *CheckIndexResult) GetIndexLink() string {
@@ -6935,7 +7308,7 @@ type StreamBackupRequest struct {
 
 func (x *StreamBackupRequest) Reset() {
 	*x = StreamBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[75]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6947,7 +7320,7 @@ func (x *StreamBackupRequest) String() string {
 func (*StreamBackupRequest) ProtoMessage() {}
 
 func (x *StreamBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[75]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6960,7 +7333,7 @@ func (x *StreamBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupRequest.ProtoReflect.Descriptor instead.
 func (*StreamBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{75}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *StreamBackupRequest) GetIndexLink() string {
@@ -7029,7 +7402,7 @@ type StreamBackupResponse struct {
 
 func (x *StreamBackupResponse) Reset() {
 	*x = StreamBackupResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[76]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7041,7 +7414,7 @@ func (x *StreamBackupResponse) String() string {
 func (*StreamBackupResponse) ProtoMessage() {}
 
 func (x *StreamBackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[76]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7054,7 +7427,7 @@ func (x *StreamBackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupResponse.ProtoReflect.Descriptor instead.
 func (*StreamBackupResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{76}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *StreamBackupResponse) GetMessage() isStreamBackupResponse_Message {
@@ -7129,7 +7502,7 @@ type StreamBackupHeader struct {
 
 func (x *StreamBackupHeader) Reset() {
 	*x = StreamBackupHeader{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[77]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7141,7 +7514,7 @@ func (x *StreamBackupHeader) String() string {
 func (*StreamBackupHeader) ProtoMessage() {}
 
 func (x *StreamBackupHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[77]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7154,7 +7527,7 @@ func (x *StreamBackupHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupHeader.ProtoReflect.Descriptor instead.
 func (*StreamBackupHeader) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{77}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *StreamBackupHeader) GetTransfer() *Transfer {
@@ -7186,7 +7559,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[78]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7198,7 +7571,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[78]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7211,7 +7584,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{78}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Chunk) GetOffset() int64 {
@@ -7248,7 +7621,7 @@ type TransferTrailer struct {
 
 func (x *TransferTrailer) Reset() {
 	*x = TransferTrailer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[79]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7260,7 +7633,7 @@ func (x *TransferTrailer) String() string {
 func (*TransferTrailer) ProtoMessage() {}
 
 func (x *TransferTrailer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[79]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7273,7 +7646,7 @@ func (x *TransferTrailer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferTrailer.ProtoReflect.Descriptor instead.
 func (*TransferTrailer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{79}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *TransferTrailer) GetSizeBytes() int64 {
@@ -7307,7 +7680,7 @@ type StreamRestoreRequest struct {
 
 func (x *StreamRestoreRequest) Reset() {
 	*x = StreamRestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[80]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7319,7 +7692,7 @@ func (x *StreamRestoreRequest) String() string {
 func (*StreamRestoreRequest) ProtoMessage() {}
 
 func (x *StreamRestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[80]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7332,7 +7705,7 @@ func (x *StreamRestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreRequest.ProtoReflect.Descriptor instead.
 func (*StreamRestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{80}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *StreamRestoreRequest) GetMessage() isStreamRestoreRequest_Message {
@@ -7421,7 +7794,7 @@ type StreamRestoreHeader struct {
 
 func (x *StreamRestoreHeader) Reset() {
 	*x = StreamRestoreHeader{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[81]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7433,7 +7806,7 @@ func (x *StreamRestoreHeader) String() string {
 func (*StreamRestoreHeader) ProtoMessage() {}
 
 func (x *StreamRestoreHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[81]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7446,7 +7819,7 @@ func (x *StreamRestoreHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreHeader.ProtoReflect.Descriptor instead.
 func (*StreamRestoreHeader) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{81}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *StreamRestoreHeader) GetIndexLink() string {
@@ -7520,7 +7893,7 @@ type StreamRestoreResponse struct {
 
 func (x *StreamRestoreResponse) Reset() {
 	*x = StreamRestoreResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[82]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7532,7 +7905,7 @@ func (x *StreamRestoreResponse) String() string {
 func (*StreamRestoreResponse) ProtoMessage() {}
 
 func (x *StreamRestoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[82]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7545,7 +7918,7 @@ func (x *StreamRestoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreResponse.ProtoReflect.Descriptor instead.
 func (*StreamRestoreResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{82}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *StreamRestoreResponse) GetResult() *RestoreResult {
@@ -7597,7 +7970,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[83]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7609,7 +7982,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[83]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7622,7 +7995,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{83}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *Transfer) GetName() string {
@@ -7699,7 +8072,7 @@ type GetTransferRequest struct {
 
 func (x *GetTransferRequest) Reset() {
 	*x = GetTransferRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[84]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7711,7 +8084,7 @@ func (x *GetTransferRequest) String() string {
 func (*GetTransferRequest) ProtoMessage() {}
 
 func (x *GetTransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[84]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7724,7 +8097,7 @@ func (x *GetTransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTransferRequest.ProtoReflect.Descriptor instead.
 func (*GetTransferRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{84}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *GetTransferRequest) GetName() string {
@@ -7743,7 +8116,7 @@ type ListTransfersRequest struct {
 
 func (x *ListTransfersRequest) Reset() {
 	*x = ListTransfersRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[85]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7755,7 +8128,7 @@ func (x *ListTransfersRequest) String() string {
 func (*ListTransfersRequest) ProtoMessage() {}
 
 func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[85]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7768,7 +8141,7 @@ func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersRequest.ProtoReflect.Descriptor instead.
 func (*ListTransfersRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{85}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{90}
 }
 
 // Response of ListTransfers.
@@ -7782,7 +8155,7 @@ type ListTransfersResponse struct {
 
 func (x *ListTransfersResponse) Reset() {
 	*x = ListTransfersResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[86]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7794,7 +8167,7 @@ func (x *ListTransfersResponse) String() string {
 func (*ListTransfersResponse) ProtoMessage() {}
 
 func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[86]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7807,7 +8180,7 @@ func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersResponse.ProtoReflect.Descriptor instead.
 func (*ListTransfersResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{86}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *ListTransfersResponse) GetTransfers() []*Transfer {
@@ -7828,7 +8201,7 @@ type DeleteTransferRequest struct {
 
 func (x *DeleteTransferRequest) Reset() {
 	*x = DeleteTransferRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[87]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7840,7 +8213,7 @@ func (x *DeleteTransferRequest) String() string {
 func (*DeleteTransferRequest) ProtoMessage() {}
 
 func (x *DeleteTransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[87]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7853,7 +8226,7 @@ func (x *DeleteTransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTransferRequest.ProtoReflect.Descriptor instead.
 func (*DeleteTransferRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{87}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *DeleteTransferRequest) GetName() string {
@@ -7872,7 +8245,7 @@ type DeleteTransferResponse struct {
 
 func (x *DeleteTransferResponse) Reset() {
 	*x = DeleteTransferResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[88]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7884,7 +8257,7 @@ func (x *DeleteTransferResponse) String() string {
 func (*DeleteTransferResponse) ProtoMessage() {}
 
 func (x *DeleteTransferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[88]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7897,7 +8270,7 @@ func (x *DeleteTransferResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTransferResponse.ProtoReflect.Descriptor instead.
 func (*DeleteTransferResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{88}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{93}
 }
 
 // Request of WatchOperation.
@@ -7911,7 +8284,7 @@ type WatchOperationRequest struct {
 
 func (x *WatchOperationRequest) Reset() {
 	*x = WatchOperationRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[89]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7923,7 +8296,7 @@ func (x *WatchOperationRequest) String() string {
 func (*WatchOperationRequest) ProtoMessage() {}
 
 func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[89]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7936,7 +8309,7 @@ func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOperationRequest.ProtoReflect.Descriptor instead.
 func (*WatchOperationRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{89}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *WatchOperationRequest) GetName() string {
@@ -7951,7 +8324,7 @@ var File_holdfast_management_v1_management_proto protoreflect.FileDescriptor
 const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\n" +
 	"'holdfast/management/v1/management.proto\x12\x16holdfast.management.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a#google/longrunning/operations.proto\"\x10\n" +
-	"\x0eGetHostRequest\"\xf4\a\n" +
+	"\x0eGetHostRequest\"\xf8\b\n" +
 	"\x04Host\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12*\n" +
@@ -7977,7 +8350,15 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"signingKey\x126\n" +
 	"\x17signing_key_fingerprint\x18\x13 \x01(\tR\x15signingKeyFingerprint\x12.\n" +
 	"\x13trusts_signers_only\x18\x14 \x01(\bR\x11trustsSignersOnly\x12=\n" +
-	"\x06engine\x18\x15 \x01(\v2%.holdfast.management.v1.StorageEngineR\x06engine\"a\n" +
+	"\x06engine\x18\x15 \x01(\v2%.holdfast.management.v1.StorageEngineR\x06engine\x12J\n" +
+	"\x0eopened_indexes\x18\x16 \x03(\v2#.holdfast.management.v1.OpenedIndexR\ropenedIndexes\x126\n" +
+	"\x06caller\x18\x17 \x01(\v2\x1e.holdfast.management.v1.CallerR\x06caller\"^\n" +
+	"\x06Caller\x12\x1d\n" +
+	"\n" +
+	"token_name\x18\x01 \x01(\tR\ttokenName\x12\x14\n" +
+	"\x05roles\x18\x02 \x03(\tR\x05roles\x12\x1f\n" +
+	"\vindex_links\x18\x03 \x03(\tR\n" +
+	"indexLinks\"a\n" +
 	"\rStorageEngine\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12<\n" +
 	"\bdatabase\x18\x02 \x01(\v2 .holdfast.management.v1.DatabaseR\bdatabase\"\xbe\x02\n" +
@@ -8234,7 +8615,34 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\n" +
 	"decryption\x18\x06 \x01(\v2\".holdfast.management.v1.DecryptionR\n" +
 	"decryptionB\x15\n" +
-	"\x13_target_time_micros\"\x81\x02\n" +
+	"\x13_target_time_micros\"\xc3\x02\n" +
+	"\x11OpenBackupRequest\x12L\n" +
+	"\rpoint_in_time\x18\x01 \x01(\v2(.holdfast.management.v1.IndexPointInTimeR\vpointInTime\x12\xb6\x01\n" +
+	"\x0flifetime_micros\x18\x02 \x01(\x03B\x8c\x01\xbaH\x88\x01\xba\x01\x84\x01\n" +
+	"\blifetime\x12>must be 0, or from 60000000 (1 min) to 2592000000000 (30 days)\x1a8this == 0 || (this >= 60000000 && this <= 2592000000000)R\x0elifetimeMicros\x12'\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\trequestId\"\x8c\x03\n" +
+	"\vOpenedIndex\x12\x1d\n" +
+	"\n" +
+	"index_link\x18\x01 \x01(\tR\tindexLink\x12\x16\n" +
+	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1f\n" +
+	"\vbackup_name\x18\x03 \x01(\tR\n" +
+	"backupName\x12*\n" +
+	"\x11source_index_link\x18\x04 \x01(\tR\x0fsourceIndexLink\x12,\n" +
+	"\x12target_time_micros\x18\x05 \x01(\x03R\x10targetTimeMicros\x12\x1c\n" +
+	"\tdocuments\x18\x06 \x01(\x03R\tdocuments\x12\x1a\n" +
+	"\bversions\x18\a \x01(\x03R\bversions\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\b \x01(\x03R\tsizeBytes\x12(\n" +
+	"\x10open_time_micros\x18\t \x01(\x03R\x0eopenTimeMicros\x12,\n" +
+	"\x12expire_time_micros\x18\n" +
+	" \x01(\x03R\x10expireTimeMicros\x12\x1a\n" +
+	"\bwarnings\x18\v \x03(\tR\bwarnings\"?\n" +
+	"\x12CloseBackupRequest\x12)\n" +
+	"\n" +
+	"index_link\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05 \x01(\x80\bR\tindexLink\"\x15\n" +
+	"\x13CloseBackupResponse\"\x81\x02\n" +
 	"\x12DiffBackupsRequest\x12D\n" +
 	"\x04from\x18\x01 \x01(\v2(.holdfast.management.v1.IndexPointInTimeB\x06\xbaH\x03\xc8\x01\x01R\x04from\x12@\n" +
 	"\x02to\x18\x02 \x01(\v2(.holdfast.management.v1.IndexPointInTimeB\x06\xbaH\x03\xc8\x01\x01R\x02to\x12G\n" +
@@ -8651,7 +9059,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\bLockMode\x12\x19\n" +
 	"\x15LOCK_MODE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14LOCK_MODE_GOVERNANCE\x10\x01\x12\x18\n" +
-	"\x14LOCK_MODE_COMPLIANCE\x10\x02*\xe9\x01\n" +
+	"\x14LOCK_MODE_COMPLIANCE\x10\x02*\x89\x02\n" +
 	"\rOperationKind\x12\x1e\n" +
 	"\x1aOPERATION_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15OPERATION_KIND_BACKUP\x10\x01\x12\x1a\n" +
@@ -8659,7 +9067,8 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x1bOPERATION_KIND_UNDO_RESTORE\x10\x03\x12 \n" +
 	"\x1cOPERATION_KIND_VERIFY_BACKUP\x10\x04\x12\x1e\n" +
 	"\x1aOPERATION_KIND_CHECK_INDEX\x10\x05\x12\x1e\n" +
-	"\x1aOPERATION_KIND_COPY_BACKUP\x10\x06*\x89\x01\n" +
+	"\x1aOPERATION_KIND_COPY_BACKUP\x10\x06\x12\x1e\n" +
+	"\x1aOPERATION_KIND_OPEN_BACKUP\x10\a*\x89\x01\n" +
 	"\x0eBackupPlanKind\x12 \n" +
 	"\x1cBACKUP_PLAN_KIND_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aBACKUP_PLAN_KIND_UNCHANGED\x10\x01\x12\x19\n" +
@@ -8668,7 +9077,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x11TransferDirection\x12\"\n" +
 	"\x1eTRANSFER_DIRECTION_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bTRANSFER_DIRECTION_DOWNLOAD\x10\x01\x12\x1d\n" +
-	"\x19TRANSFER_DIRECTION_UPLOAD\x10\x022\xa4 \n" +
+	"\x19TRANSFER_DIRECTION_UPLOAD\x10\x022\xc4\"\n" +
 	"\x11ManagementService\x12a\n" +
 	"\aGetHost\x12&.holdfast.management.v1.GetHostRequest\x1a\x1c.holdfast.management.v1.Host\"\x10\x82\xd3\xe4\x93\x02\n" +
 	"\x12\b/v1/host\x12\x8a\x01\n" +
@@ -8688,7 +9097,11 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\vDiffBackups\x12*.holdfast.management.v1.DiffBackupsRequest\x1a+.holdfast.management.v1.DiffBackupsResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/backups:diff0\x01\x12\x8a\x01\n" +
 	"\fExportBackup\x12+.holdfast.management.v1.ExportBackupRequest\x1a,.holdfast.management.v1.ExportBackupResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/backups:export0\x01\x12\xaa\x01\n" +
 	"\x13DescribePointInTime\x122.holdfast.management.v1.DescribePointInTimeRequest\x1a3.holdfast.management.v1.DescribePointInTimeResponse\"*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/backups:describePointInTime\x12y\n" +
-	"\vGetActivity\x12*.holdfast.management.v1.GetActivityRequest\x1a .holdfast.management.v1.Activity\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/indexes:activity\x12\x87\x01\n" +
+	"\vGetActivity\x12*.holdfast.management.v1.GetActivityRequest\x1a .holdfast.management.v1.Activity\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/indexes:activity\x12\x96\x01\n" +
+	"\n" +
+	"OpenBackup\x12).holdfast.management.v1.OpenBackupRequest\x1a\x1d.google.longrunning.Operation\">\xcaA \n" +
+	"\vOpenedIndex\x12\x11OperationMetadata\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/indexes:open\x12\x84\x01\n" +
+	"\vCloseBackup\x12*.holdfast.management.v1.CloseBackupRequest\x1a+.holdfast.management.v1.CloseBackupResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/indexes:close\x12\x87\x01\n" +
 	"\fPruneBackups\x12+.holdfast.management.v1.PruneBackupsRequest\x1a,.holdfast.management.v1.PruneBackupsResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/backups:prune\x12|\n" +
 	"\tPinBackup\x12(.holdfast.management.v1.PinBackupRequest\x1a).holdfast.management.v1.PinBackupResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/backups:pin\x12\x84\x01\n" +
 	"\vUnpinBackup\x12*.holdfast.management.v1.UnpinBackupRequest\x1a+.holdfast.management.v1.UnpinBackupResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/backups:unpin\x12\x9b\x01\n" +
@@ -8722,7 +9135,7 @@ func file_holdfast_management_v1_management_proto_rawDescGZIP() []byte {
 }
 
 var file_holdfast_management_v1_management_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
-var file_holdfast_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 90)
+var file_holdfast_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 95)
 var file_holdfast_management_v1_management_proto_goTypes = []any{
 	(AutoBackupState)(0),                     // 0: holdfast.management.v1.AutoBackupState
 	(Container)(0),                           // 1: holdfast.management.v1.Container
@@ -8737,239 +9150,251 @@ var file_holdfast_management_v1_management_proto_goTypes = []any{
 	(TransferDirection)(0),                   // 10: holdfast.management.v1.TransferDirection
 	(*GetHostRequest)(nil),                   // 11: holdfast.management.v1.GetHostRequest
 	(*Host)(nil),                             // 12: holdfast.management.v1.Host
-	(*StorageEngine)(nil),                    // 13: holdfast.management.v1.StorageEngine
-	(*Database)(nil),                         // 14: holdfast.management.v1.Database
-	(*Standby)(nil),                          // 15: holdfast.management.v1.Standby
-	(*PeerHost)(nil),                         // 16: holdfast.management.v1.PeerHost
-	(*BackupRecord)(nil),                     // 17: holdfast.management.v1.BackupRecord
-	(*AutoBackup)(nil),                       // 18: holdfast.management.v1.AutoBackup
-	(*ConfigureAutoBackupRequest)(nil),       // 19: holdfast.management.v1.ConfigureAutoBackupRequest
-	(*RequestLogging)(nil),                   // 20: holdfast.management.v1.RequestLogging
-	(*ConfigureRequestLoggingRequest)(nil),   // 21: holdfast.management.v1.ConfigureRequestLoggingRequest
-	(*OperationTracing)(nil),                 // 22: holdfast.management.v1.OperationTracing
-	(*ConfigureOperationTracingRequest)(nil), // 23: holdfast.management.v1.ConfigureOperationTracingRequest
-	(*SynchronizeWithPeersRequest)(nil),      // 24: holdfast.management.v1.SynchronizeWithPeersRequest
-	(*SynchronizeWithPeersResponse)(nil),     // 25: holdfast.management.v1.SynchronizeWithPeersResponse
-	(*Peer)(nil),                             // 26: holdfast.management.v1.Peer
-	(*GetStatsRequest)(nil),                  // 27: holdfast.management.v1.GetStatsRequest
-	(*Stats)(nil),                            // 28: holdfast.management.v1.Stats
-	(*Stat)(nil),                             // 29: holdfast.management.v1.Stat
-	(*TimeSeries)(nil),                       // 30: holdfast.management.v1.TimeSeries
-	(*TimeBin)(nil),                          // 31: holdfast.management.v1.TimeBin
-	(*ShutdownRequest)(nil),                  // 32: holdfast.management.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),                 // 33: holdfast.management.v1.ShutdownResponse
-	(*Index)(nil),                            // 34: holdfast.management.v1.Index
-	(*LineageParent)(nil),                    // 35: holdfast.management.v1.LineageParent
-	(*RestorableWindow)(nil),                 // 36: holdfast.management.v1.RestorableWindow
-	(*BackupRequest)(nil),                    // 37: holdfast.management.v1.BackupRequest
-	(*Encryption)(nil),                       // 38: holdfast.management.v1.Encryption
-	(*Decryption)(nil),                       // 39: holdfast.management.v1.Decryption
-	(*RestoreRequest)(nil),                   // 40: holdfast.management.v1.RestoreRequest
-	(*DocumentSelection)(nil),                // 41: holdfast.management.v1.DocumentSelection
-	(*UndoRestoreRequest)(nil),               // 42: holdfast.management.v1.UndoRestoreRequest
-	(*CheckIndexRequest)(nil),                // 43: holdfast.management.v1.CheckIndexRequest
-	(*VerifyBackupRequest)(nil),              // 44: holdfast.management.v1.VerifyBackupRequest
-	(*Verification)(nil),                     // 45: holdfast.management.v1.Verification
-	(*IndexPointInTime)(nil),                 // 46: holdfast.management.v1.IndexPointInTime
-	(*DiffBackupsRequest)(nil),               // 47: holdfast.management.v1.DiffBackupsRequest
-	(*DiffBackupsResponse)(nil),              // 48: holdfast.management.v1.DiffBackupsResponse
-	(*DiffProgress)(nil),                     // 49: holdfast.management.v1.DiffProgress
-	(*DocumentDifference)(nil),               // 50: holdfast.management.v1.DocumentDifference
-	(*DiffSummary)(nil),                      // 51: holdfast.management.v1.DiffSummary
-	(*ExportBackupRequest)(nil),              // 52: holdfast.management.v1.ExportBackupRequest
-	(*ExportBackupResponse)(nil),             // 53: holdfast.management.v1.ExportBackupResponse
-	(*DescribePointInTimeRequest)(nil),       // 54: holdfast.management.v1.DescribePointInTimeRequest
-	(*DescribePointInTimeResponse)(nil),      // 55: holdfast.management.v1.DescribePointInTimeResponse
-	(*LogEntry)(nil),                         // 56: holdfast.management.v1.LogEntry
-	(*GetActivityRequest)(nil),               // 57: holdfast.management.v1.GetActivityRequest
-	(*Activity)(nil),                         // 58: holdfast.management.v1.Activity
-	(*ActivityBucket)(nil),                   // 59: holdfast.management.v1.ActivityBucket
-	(*DescribeBackupRequest)(nil),            // 60: holdfast.management.v1.DescribeBackupRequest
-	(*BackupDescription)(nil),                // 61: holdfast.management.v1.BackupDescription
-	(*Segment)(nil),                          // 62: holdfast.management.v1.Segment
-	(*ListBackupsRequest)(nil),               // 63: holdfast.management.v1.ListBackupsRequest
-	(*ListBackupsResponse)(nil),              // 64: holdfast.management.v1.ListBackupsResponse
-	(*ListedBackup)(nil),                     // 65: holdfast.management.v1.ListedBackup
-	(*PruneBackupsRequest)(nil),              // 66: holdfast.management.v1.PruneBackupsRequest
-	(*PruneBackupsResponse)(nil),             // 67: holdfast.management.v1.PruneBackupsResponse
-	(*LockedFile)(nil),                       // 68: holdfast.management.v1.LockedFile
-	(*PinBackupRequest)(nil),                 // 69: holdfast.management.v1.PinBackupRequest
-	(*PinBackupResponse)(nil),                // 70: holdfast.management.v1.PinBackupResponse
-	(*UnpinBackupRequest)(nil),               // 71: holdfast.management.v1.UnpinBackupRequest
-	(*UnpinBackupResponse)(nil),              // 72: holdfast.management.v1.UnpinBackupResponse
-	(*CopyBackupRequest)(nil),                // 73: holdfast.management.v1.CopyBackupRequest
-	(*CopyBackupResult)(nil),                 // 74: holdfast.management.v1.CopyBackupResult
-	(*CheckDestinationRequest)(nil),          // 75: holdfast.management.v1.CheckDestinationRequest
-	(*CheckDestinationResponse)(nil),         // 76: holdfast.management.v1.CheckDestinationResponse
-	(*DestinationFeature)(nil),               // 77: holdfast.management.v1.DestinationFeature
-	(*OperationMetadata)(nil),                // 78: holdfast.management.v1.OperationMetadata
-	(*BackupResult)(nil),                     // 79: holdfast.management.v1.BackupResult
-	(*BackupPlan)(nil),                       // 80: holdfast.management.v1.BackupPlan
-	(*RestoreResult)(nil),                    // 81: holdfast.management.v1.RestoreResult
-	(*SelectionResult)(nil),                  // 82: holdfast.management.v1.SelectionResult
-	(*RestorePlan)(nil),                      // 83: holdfast.management.v1.RestorePlan
-	(*VerifyResult)(nil),                     // 84: holdfast.management.v1.VerifyResult
-	(*CheckIndexResult)(nil),                 // 85: holdfast.management.v1.CheckIndexResult
-	(*StreamBackupRequest)(nil),              // 86: holdfast.management.v1.StreamBackupRequest
-	(*StreamBackupResponse)(nil),             // 87: holdfast.management.v1.StreamBackupResponse
-	(*StreamBackupHeader)(nil),               // 88: holdfast.management.v1.StreamBackupHeader
-	(*Chunk)(nil),                            // 89: holdfast.management.v1.Chunk
-	(*TransferTrailer)(nil),                  // 90: holdfast.management.v1.TransferTrailer
-	(*StreamRestoreRequest)(nil),             // 91: holdfast.management.v1.StreamRestoreRequest
-	(*StreamRestoreHeader)(nil),              // 92: holdfast.management.v1.StreamRestoreHeader
-	(*StreamRestoreResponse)(nil),            // 93: holdfast.management.v1.StreamRestoreResponse
-	(*Transfer)(nil),                         // 94: holdfast.management.v1.Transfer
-	(*GetTransferRequest)(nil),               // 95: holdfast.management.v1.GetTransferRequest
-	(*ListTransfersRequest)(nil),             // 96: holdfast.management.v1.ListTransfersRequest
-	(*ListTransfersResponse)(nil),            // 97: holdfast.management.v1.ListTransfersResponse
-	(*DeleteTransferRequest)(nil),            // 98: holdfast.management.v1.DeleteTransferRequest
-	(*DeleteTransferResponse)(nil),           // 99: holdfast.management.v1.DeleteTransferResponse
-	(*WatchOperationRequest)(nil),            // 100: holdfast.management.v1.WatchOperationRequest
-	(*longrunningpb.Operation)(nil),          // 101: google.longrunning.Operation
+	(*Caller)(nil),                           // 13: holdfast.management.v1.Caller
+	(*StorageEngine)(nil),                    // 14: holdfast.management.v1.StorageEngine
+	(*Database)(nil),                         // 15: holdfast.management.v1.Database
+	(*Standby)(nil),                          // 16: holdfast.management.v1.Standby
+	(*PeerHost)(nil),                         // 17: holdfast.management.v1.PeerHost
+	(*BackupRecord)(nil),                     // 18: holdfast.management.v1.BackupRecord
+	(*AutoBackup)(nil),                       // 19: holdfast.management.v1.AutoBackup
+	(*ConfigureAutoBackupRequest)(nil),       // 20: holdfast.management.v1.ConfigureAutoBackupRequest
+	(*RequestLogging)(nil),                   // 21: holdfast.management.v1.RequestLogging
+	(*ConfigureRequestLoggingRequest)(nil),   // 22: holdfast.management.v1.ConfigureRequestLoggingRequest
+	(*OperationTracing)(nil),                 // 23: holdfast.management.v1.OperationTracing
+	(*ConfigureOperationTracingRequest)(nil), // 24: holdfast.management.v1.ConfigureOperationTracingRequest
+	(*SynchronizeWithPeersRequest)(nil),      // 25: holdfast.management.v1.SynchronizeWithPeersRequest
+	(*SynchronizeWithPeersResponse)(nil),     // 26: holdfast.management.v1.SynchronizeWithPeersResponse
+	(*Peer)(nil),                             // 27: holdfast.management.v1.Peer
+	(*GetStatsRequest)(nil),                  // 28: holdfast.management.v1.GetStatsRequest
+	(*Stats)(nil),                            // 29: holdfast.management.v1.Stats
+	(*Stat)(nil),                             // 30: holdfast.management.v1.Stat
+	(*TimeSeries)(nil),                       // 31: holdfast.management.v1.TimeSeries
+	(*TimeBin)(nil),                          // 32: holdfast.management.v1.TimeBin
+	(*ShutdownRequest)(nil),                  // 33: holdfast.management.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),                 // 34: holdfast.management.v1.ShutdownResponse
+	(*Index)(nil),                            // 35: holdfast.management.v1.Index
+	(*LineageParent)(nil),                    // 36: holdfast.management.v1.LineageParent
+	(*RestorableWindow)(nil),                 // 37: holdfast.management.v1.RestorableWindow
+	(*BackupRequest)(nil),                    // 38: holdfast.management.v1.BackupRequest
+	(*Encryption)(nil),                       // 39: holdfast.management.v1.Encryption
+	(*Decryption)(nil),                       // 40: holdfast.management.v1.Decryption
+	(*RestoreRequest)(nil),                   // 41: holdfast.management.v1.RestoreRequest
+	(*DocumentSelection)(nil),                // 42: holdfast.management.v1.DocumentSelection
+	(*UndoRestoreRequest)(nil),               // 43: holdfast.management.v1.UndoRestoreRequest
+	(*CheckIndexRequest)(nil),                // 44: holdfast.management.v1.CheckIndexRequest
+	(*VerifyBackupRequest)(nil),              // 45: holdfast.management.v1.VerifyBackupRequest
+	(*Verification)(nil),                     // 46: holdfast.management.v1.Verification
+	(*IndexPointInTime)(nil),                 // 47: holdfast.management.v1.IndexPointInTime
+	(*OpenBackupRequest)(nil),                // 48: holdfast.management.v1.OpenBackupRequest
+	(*OpenedIndex)(nil),                      // 49: holdfast.management.v1.OpenedIndex
+	(*CloseBackupRequest)(nil),               // 50: holdfast.management.v1.CloseBackupRequest
+	(*CloseBackupResponse)(nil),              // 51: holdfast.management.v1.CloseBackupResponse
+	(*DiffBackupsRequest)(nil),               // 52: holdfast.management.v1.DiffBackupsRequest
+	(*DiffBackupsResponse)(nil),              // 53: holdfast.management.v1.DiffBackupsResponse
+	(*DiffProgress)(nil),                     // 54: holdfast.management.v1.DiffProgress
+	(*DocumentDifference)(nil),               // 55: holdfast.management.v1.DocumentDifference
+	(*DiffSummary)(nil),                      // 56: holdfast.management.v1.DiffSummary
+	(*ExportBackupRequest)(nil),              // 57: holdfast.management.v1.ExportBackupRequest
+	(*ExportBackupResponse)(nil),             // 58: holdfast.management.v1.ExportBackupResponse
+	(*DescribePointInTimeRequest)(nil),       // 59: holdfast.management.v1.DescribePointInTimeRequest
+	(*DescribePointInTimeResponse)(nil),      // 60: holdfast.management.v1.DescribePointInTimeResponse
+	(*LogEntry)(nil),                         // 61: holdfast.management.v1.LogEntry
+	(*GetActivityRequest)(nil),               // 62: holdfast.management.v1.GetActivityRequest
+	(*Activity)(nil),                         // 63: holdfast.management.v1.Activity
+	(*ActivityBucket)(nil),                   // 64: holdfast.management.v1.ActivityBucket
+	(*DescribeBackupRequest)(nil),            // 65: holdfast.management.v1.DescribeBackupRequest
+	(*BackupDescription)(nil),                // 66: holdfast.management.v1.BackupDescription
+	(*Segment)(nil),                          // 67: holdfast.management.v1.Segment
+	(*ListBackupsRequest)(nil),               // 68: holdfast.management.v1.ListBackupsRequest
+	(*ListBackupsResponse)(nil),              // 69: holdfast.management.v1.ListBackupsResponse
+	(*ListedBackup)(nil),                     // 70: holdfast.management.v1.ListedBackup
+	(*PruneBackupsRequest)(nil),              // 71: holdfast.management.v1.PruneBackupsRequest
+	(*PruneBackupsResponse)(nil),             // 72: holdfast.management.v1.PruneBackupsResponse
+	(*LockedFile)(nil),                       // 73: holdfast.management.v1.LockedFile
+	(*PinBackupRequest)(nil),                 // 74: holdfast.management.v1.PinBackupRequest
+	(*PinBackupResponse)(nil),                // 75: holdfast.management.v1.PinBackupResponse
+	(*UnpinBackupRequest)(nil),               // 76: holdfast.management.v1.UnpinBackupRequest
+	(*UnpinBackupResponse)(nil),              // 77: holdfast.management.v1.UnpinBackupResponse
+	(*CopyBackupRequest)(nil),                // 78: holdfast.management.v1.CopyBackupRequest
+	(*CopyBackupResult)(nil),                 // 79: holdfast.management.v1.CopyBackupResult
+	(*CheckDestinationRequest)(nil),          // 80: holdfast.management.v1.CheckDestinationRequest
+	(*CheckDestinationResponse)(nil),         // 81: holdfast.management.v1.CheckDestinationResponse
+	(*DestinationFeature)(nil),               // 82: holdfast.management.v1.DestinationFeature
+	(*OperationMetadata)(nil),                // 83: holdfast.management.v1.OperationMetadata
+	(*BackupResult)(nil),                     // 84: holdfast.management.v1.BackupResult
+	(*BackupPlan)(nil),                       // 85: holdfast.management.v1.BackupPlan
+	(*RestoreResult)(nil),                    // 86: holdfast.management.v1.RestoreResult
+	(*SelectionResult)(nil),                  // 87: holdfast.management.v1.SelectionResult
+	(*RestorePlan)(nil),                      // 88: holdfast.management.v1.RestorePlan
+	(*VerifyResult)(nil),                     // 89: holdfast.management.v1.VerifyResult
+	(*CheckIndexResult)(nil),                 // 90: holdfast.management.v1.CheckIndexResult
+	(*StreamBackupRequest)(nil),              // 91: holdfast.management.v1.StreamBackupRequest
+	(*StreamBackupResponse)(nil),             // 92: holdfast.management.v1.StreamBackupResponse
+	(*StreamBackupHeader)(nil),               // 93: holdfast.management.v1.StreamBackupHeader
+	(*Chunk)(nil),                            // 94: holdfast.management.v1.Chunk
+	(*TransferTrailer)(nil),                  // 95: holdfast.management.v1.TransferTrailer
+	(*StreamRestoreRequest)(nil),             // 96: holdfast.management.v1.StreamRestoreRequest
+	(*StreamRestoreHeader)(nil),              // 97: holdfast.management.v1.StreamRestoreHeader
+	(*StreamRestoreResponse)(nil),            // 98: holdfast.management.v1.StreamRestoreResponse
+	(*Transfer)(nil),                         // 99: holdfast.management.v1.Transfer
+	(*GetTransferRequest)(nil),               // 100: holdfast.management.v1.GetTransferRequest
+	(*ListTransfersRequest)(nil),             // 101: holdfast.management.v1.ListTransfersRequest
+	(*ListTransfersResponse)(nil),            // 102: holdfast.management.v1.ListTransfersResponse
+	(*DeleteTransferRequest)(nil),            // 103: holdfast.management.v1.DeleteTransferRequest
+	(*DeleteTransferResponse)(nil),           // 104: holdfast.management.v1.DeleteTransferResponse
+	(*WatchOperationRequest)(nil),            // 105: holdfast.management.v1.WatchOperationRequest
+	(*longrunningpb.Operation)(nil),          // 106: google.longrunning.Operation
 }
 var file_holdfast_management_v1_management_proto_depIdxs = []int32{
-	34,  // 0: holdfast.management.v1.Host.indexes:type_name -> holdfast.management.v1.Index
-	18,  // 1: holdfast.management.v1.Host.auto_backup:type_name -> holdfast.management.v1.AutoBackup
-	20,  // 2: holdfast.management.v1.Host.request_logging:type_name -> holdfast.management.v1.RequestLogging
-	22,  // 3: holdfast.management.v1.Host.operation_tracing:type_name -> holdfast.management.v1.OperationTracing
-	17,  // 4: holdfast.management.v1.Host.backups:type_name -> holdfast.management.v1.BackupRecord
-	13,  // 5: holdfast.management.v1.Host.engine:type_name -> holdfast.management.v1.StorageEngine
-	14,  // 6: holdfast.management.v1.StorageEngine.database:type_name -> holdfast.management.v1.Database
-	15,  // 7: holdfast.management.v1.Database.standbys:type_name -> holdfast.management.v1.Standby
-	16,  // 8: holdfast.management.v1.Database.peers:type_name -> holdfast.management.v1.PeerHost
-	36,  // 9: holdfast.management.v1.BackupRecord.window:type_name -> holdfast.management.v1.RestorableWindow
-	0,   // 10: holdfast.management.v1.AutoBackup.state:type_name -> holdfast.management.v1.AutoBackupState
-	26,  // 11: holdfast.management.v1.SynchronizeWithPeersResponse.peers:type_name -> holdfast.management.v1.Peer
-	29,  // 12: holdfast.management.v1.Stats.stats:type_name -> holdfast.management.v1.Stat
-	30,  // 13: holdfast.management.v1.Stat.series:type_name -> holdfast.management.v1.TimeSeries
-	31,  // 14: holdfast.management.v1.TimeSeries.bins:type_name -> holdfast.management.v1.TimeBin
-	35,  // 15: holdfast.management.v1.Index.parents:type_name -> holdfast.management.v1.LineageParent
-	36,  // 16: holdfast.management.v1.Index.window:type_name -> holdfast.management.v1.RestorableWindow
-	1,   // 17: holdfast.management.v1.BackupRequest.container:type_name -> holdfast.management.v1.Container
-	7,   // 18: holdfast.management.v1.BackupRequest.lock_mode:type_name -> holdfast.management.v1.LockMode
-	38,  // 19: holdfast.management.v1.BackupRequest.encryption:type_name -> holdfast.management.v1.Encryption
-	2,   // 20: holdfast.management.v1.BackupRequest.compression:type_name -> holdfast.management.v1.Compression
-	39,  // 21: holdfast.management.v1.RestoreRequest.decryption:type_name -> holdfast.management.v1.Decryption
-	41,  // 22: holdfast.management.v1.RestoreRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
-	3,   // 23: holdfast.management.v1.VerifyBackupRequest.level:type_name -> holdfast.management.v1.VerifyLevel
-	39,  // 24: holdfast.management.v1.VerifyBackupRequest.decryption:type_name -> holdfast.management.v1.Decryption
-	3,   // 25: holdfast.management.v1.Verification.level:type_name -> holdfast.management.v1.VerifyLevel
-	39,  // 26: holdfast.management.v1.IndexPointInTime.decryption:type_name -> holdfast.management.v1.Decryption
-	46,  // 27: holdfast.management.v1.DiffBackupsRequest.from:type_name -> holdfast.management.v1.IndexPointInTime
-	46,  // 28: holdfast.management.v1.DiffBackupsRequest.to:type_name -> holdfast.management.v1.IndexPointInTime
-	41,  // 29: holdfast.management.v1.DiffBackupsRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
-	50,  // 30: holdfast.management.v1.DiffBackupsResponse.differences:type_name -> holdfast.management.v1.DocumentDifference
-	51,  // 31: holdfast.management.v1.DiffBackupsResponse.summary:type_name -> holdfast.management.v1.DiffSummary
-	49,  // 32: holdfast.management.v1.DiffBackupsResponse.progress:type_name -> holdfast.management.v1.DiffProgress
-	4,   // 33: holdfast.management.v1.DocumentDifference.change:type_name -> holdfast.management.v1.DocumentChange
-	46,  // 34: holdfast.management.v1.ExportBackupRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
-	41,  // 35: holdfast.management.v1.ExportBackupRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
-	46,  // 36: holdfast.management.v1.DescribePointInTimeRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
-	56,  // 37: holdfast.management.v1.DescribePointInTimeResponse.before:type_name -> holdfast.management.v1.LogEntry
-	56,  // 38: holdfast.management.v1.DescribePointInTimeResponse.after:type_name -> holdfast.management.v1.LogEntry
-	36,  // 39: holdfast.management.v1.DescribePointInTimeResponse.window:type_name -> holdfast.management.v1.RestorableWindow
-	59,  // 40: holdfast.management.v1.Activity.buckets:type_name -> holdfast.management.v1.ActivityBucket
-	39,  // 41: holdfast.management.v1.DescribeBackupRequest.decryption:type_name -> holdfast.management.v1.Decryption
-	1,   // 42: holdfast.management.v1.BackupDescription.container:type_name -> holdfast.management.v1.Container
-	36,  // 43: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
-	62,  // 44: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
-	35,  // 45: holdfast.management.v1.BackupDescription.parents:type_name -> holdfast.management.v1.LineageParent
-	5,   // 46: holdfast.management.v1.Segment.kind:type_name -> holdfast.management.v1.SegmentKind
-	2,   // 47: holdfast.management.v1.Segment.compression:type_name -> holdfast.management.v1.Compression
-	39,  // 48: holdfast.management.v1.ListBackupsRequest.decryption:type_name -> holdfast.management.v1.Decryption
-	65,  // 49: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
-	6,   // 50: holdfast.management.v1.ListedBackup.state:type_name -> holdfast.management.v1.BackupState
-	61,  // 51: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
-	45,  // 52: holdfast.management.v1.ListedBackup.last_verification:type_name -> holdfast.management.v1.Verification
-	68,  // 53: holdfast.management.v1.PruneBackupsResponse.locked_files:type_name -> holdfast.management.v1.LockedFile
-	61,  // 54: holdfast.management.v1.CopyBackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	77,  // 55: holdfast.management.v1.CheckDestinationResponse.features:type_name -> holdfast.management.v1.DestinationFeature
-	8,   // 56: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
-	61,  // 57: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	80,  // 58: holdfast.management.v1.BackupResult.plan:type_name -> holdfast.management.v1.BackupPlan
-	9,   // 59: holdfast.management.v1.BackupPlan.kind:type_name -> holdfast.management.v1.BackupPlanKind
-	82,  // 60: holdfast.management.v1.RestoreResult.selection:type_name -> holdfast.management.v1.SelectionResult
-	83,  // 61: holdfast.management.v1.RestoreResult.plan:type_name -> holdfast.management.v1.RestorePlan
-	50,  // 62: holdfast.management.v1.SelectionResult.differences:type_name -> holdfast.management.v1.DocumentDifference
-	61,  // 63: holdfast.management.v1.RestorePlan.backup:type_name -> holdfast.management.v1.BackupDescription
-	61,  // 64: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	3,   // 65: holdfast.management.v1.VerifyResult.level:type_name -> holdfast.management.v1.VerifyLevel
-	38,  // 66: holdfast.management.v1.StreamBackupRequest.encryption:type_name -> holdfast.management.v1.Encryption
-	88,  // 67: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
-	89,  // 68: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
-	90,  // 69: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
-	94,  // 70: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
-	92,  // 71: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
-	89,  // 72: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
-	90,  // 73: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
-	39,  // 74: holdfast.management.v1.StreamRestoreHeader.decryption:type_name -> holdfast.management.v1.Decryption
-	81,  // 75: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
-	10,  // 76: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
-	61,  // 77: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
-	94,  // 78: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
-	11,  // 79: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
-	37,  // 80: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
-	40,  // 81: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
-	42,  // 82: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
-	44,  // 83: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
-	43,  // 84: holdfast.management.v1.ManagementService.CheckIndex:input_type -> holdfast.management.v1.CheckIndexRequest
-	60,  // 85: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
-	63,  // 86: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
-	47,  // 87: holdfast.management.v1.ManagementService.DiffBackups:input_type -> holdfast.management.v1.DiffBackupsRequest
-	52,  // 88: holdfast.management.v1.ManagementService.ExportBackup:input_type -> holdfast.management.v1.ExportBackupRequest
-	54,  // 89: holdfast.management.v1.ManagementService.DescribePointInTime:input_type -> holdfast.management.v1.DescribePointInTimeRequest
-	57,  // 90: holdfast.management.v1.ManagementService.GetActivity:input_type -> holdfast.management.v1.GetActivityRequest
-	66,  // 91: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
-	69,  // 92: holdfast.management.v1.ManagementService.PinBackup:input_type -> holdfast.management.v1.PinBackupRequest
-	71,  // 93: holdfast.management.v1.ManagementService.UnpinBackup:input_type -> holdfast.management.v1.UnpinBackupRequest
-	73,  // 94: holdfast.management.v1.ManagementService.CopyBackup:input_type -> holdfast.management.v1.CopyBackupRequest
-	75,  // 95: holdfast.management.v1.ManagementService.CheckDestination:input_type -> holdfast.management.v1.CheckDestinationRequest
-	86,  // 96: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
-	91,  // 97: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
-	95,  // 98: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
-	96,  // 99: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
-	98,  // 100: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
-	19,  // 101: holdfast.management.v1.ManagementService.ConfigureAutoBackup:input_type -> holdfast.management.v1.ConfigureAutoBackupRequest
-	21,  // 102: holdfast.management.v1.ManagementService.ConfigureRequestLogging:input_type -> holdfast.management.v1.ConfigureRequestLoggingRequest
-	23,  // 103: holdfast.management.v1.ManagementService.ConfigureOperationTracing:input_type -> holdfast.management.v1.ConfigureOperationTracingRequest
-	24,  // 104: holdfast.management.v1.ManagementService.SynchronizeWithPeers:input_type -> holdfast.management.v1.SynchronizeWithPeersRequest
-	27,  // 105: holdfast.management.v1.ManagementService.GetStats:input_type -> holdfast.management.v1.GetStatsRequest
-	32,  // 106: holdfast.management.v1.ManagementService.Shutdown:input_type -> holdfast.management.v1.ShutdownRequest
-	100, // 107: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
-	12,  // 108: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
-	101, // 109: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
-	101, // 110: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
-	101, // 111: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
-	101, // 112: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
-	101, // 113: holdfast.management.v1.ManagementService.CheckIndex:output_type -> google.longrunning.Operation
-	61,  // 114: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
-	64,  // 115: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
-	48,  // 116: holdfast.management.v1.ManagementService.DiffBackups:output_type -> holdfast.management.v1.DiffBackupsResponse
-	53,  // 117: holdfast.management.v1.ManagementService.ExportBackup:output_type -> holdfast.management.v1.ExportBackupResponse
-	55,  // 118: holdfast.management.v1.ManagementService.DescribePointInTime:output_type -> holdfast.management.v1.DescribePointInTimeResponse
-	58,  // 119: holdfast.management.v1.ManagementService.GetActivity:output_type -> holdfast.management.v1.Activity
-	67,  // 120: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
-	70,  // 121: holdfast.management.v1.ManagementService.PinBackup:output_type -> holdfast.management.v1.PinBackupResponse
-	72,  // 122: holdfast.management.v1.ManagementService.UnpinBackup:output_type -> holdfast.management.v1.UnpinBackupResponse
-	101, // 123: holdfast.management.v1.ManagementService.CopyBackup:output_type -> google.longrunning.Operation
-	76,  // 124: holdfast.management.v1.ManagementService.CheckDestination:output_type -> holdfast.management.v1.CheckDestinationResponse
-	87,  // 125: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
-	93,  // 126: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
-	94,  // 127: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
-	97,  // 128: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
-	99,  // 129: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
-	18,  // 130: holdfast.management.v1.ManagementService.ConfigureAutoBackup:output_type -> holdfast.management.v1.AutoBackup
-	20,  // 131: holdfast.management.v1.ManagementService.ConfigureRequestLogging:output_type -> holdfast.management.v1.RequestLogging
-	22,  // 132: holdfast.management.v1.ManagementService.ConfigureOperationTracing:output_type -> holdfast.management.v1.OperationTracing
-	25,  // 133: holdfast.management.v1.ManagementService.SynchronizeWithPeers:output_type -> holdfast.management.v1.SynchronizeWithPeersResponse
-	28,  // 134: holdfast.management.v1.ManagementService.GetStats:output_type -> holdfast.management.v1.Stats
-	33,  // 135: holdfast.management.v1.ManagementService.Shutdown:output_type -> holdfast.management.v1.ShutdownResponse
-	101, // 136: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
-	108, // [108:137] is the sub-list for method output_type
-	79,  // [79:108] is the sub-list for method input_type
-	79,  // [79:79] is the sub-list for extension type_name
-	79,  // [79:79] is the sub-list for extension extendee
-	0,   // [0:79] is the sub-list for field type_name
+	35,  // 0: holdfast.management.v1.Host.indexes:type_name -> holdfast.management.v1.Index
+	19,  // 1: holdfast.management.v1.Host.auto_backup:type_name -> holdfast.management.v1.AutoBackup
+	21,  // 2: holdfast.management.v1.Host.request_logging:type_name -> holdfast.management.v1.RequestLogging
+	23,  // 3: holdfast.management.v1.Host.operation_tracing:type_name -> holdfast.management.v1.OperationTracing
+	18,  // 4: holdfast.management.v1.Host.backups:type_name -> holdfast.management.v1.BackupRecord
+	14,  // 5: holdfast.management.v1.Host.engine:type_name -> holdfast.management.v1.StorageEngine
+	49,  // 6: holdfast.management.v1.Host.opened_indexes:type_name -> holdfast.management.v1.OpenedIndex
+	13,  // 7: holdfast.management.v1.Host.caller:type_name -> holdfast.management.v1.Caller
+	15,  // 8: holdfast.management.v1.StorageEngine.database:type_name -> holdfast.management.v1.Database
+	16,  // 9: holdfast.management.v1.Database.standbys:type_name -> holdfast.management.v1.Standby
+	17,  // 10: holdfast.management.v1.Database.peers:type_name -> holdfast.management.v1.PeerHost
+	37,  // 11: holdfast.management.v1.BackupRecord.window:type_name -> holdfast.management.v1.RestorableWindow
+	0,   // 12: holdfast.management.v1.AutoBackup.state:type_name -> holdfast.management.v1.AutoBackupState
+	27,  // 13: holdfast.management.v1.SynchronizeWithPeersResponse.peers:type_name -> holdfast.management.v1.Peer
+	30,  // 14: holdfast.management.v1.Stats.stats:type_name -> holdfast.management.v1.Stat
+	31,  // 15: holdfast.management.v1.Stat.series:type_name -> holdfast.management.v1.TimeSeries
+	32,  // 16: holdfast.management.v1.TimeSeries.bins:type_name -> holdfast.management.v1.TimeBin
+	36,  // 17: holdfast.management.v1.Index.parents:type_name -> holdfast.management.v1.LineageParent
+	37,  // 18: holdfast.management.v1.Index.window:type_name -> holdfast.management.v1.RestorableWindow
+	1,   // 19: holdfast.management.v1.BackupRequest.container:type_name -> holdfast.management.v1.Container
+	7,   // 20: holdfast.management.v1.BackupRequest.lock_mode:type_name -> holdfast.management.v1.LockMode
+	39,  // 21: holdfast.management.v1.BackupRequest.encryption:type_name -> holdfast.management.v1.Encryption
+	2,   // 22: holdfast.management.v1.BackupRequest.compression:type_name -> holdfast.management.v1.Compression
+	40,  // 23: holdfast.management.v1.RestoreRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	42,  // 24: holdfast.management.v1.RestoreRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	3,   // 25: holdfast.management.v1.VerifyBackupRequest.level:type_name -> holdfast.management.v1.VerifyLevel
+	40,  // 26: holdfast.management.v1.VerifyBackupRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	3,   // 27: holdfast.management.v1.Verification.level:type_name -> holdfast.management.v1.VerifyLevel
+	40,  // 28: holdfast.management.v1.IndexPointInTime.decryption:type_name -> holdfast.management.v1.Decryption
+	47,  // 29: holdfast.management.v1.OpenBackupRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
+	47,  // 30: holdfast.management.v1.DiffBackupsRequest.from:type_name -> holdfast.management.v1.IndexPointInTime
+	47,  // 31: holdfast.management.v1.DiffBackupsRequest.to:type_name -> holdfast.management.v1.IndexPointInTime
+	42,  // 32: holdfast.management.v1.DiffBackupsRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	55,  // 33: holdfast.management.v1.DiffBackupsResponse.differences:type_name -> holdfast.management.v1.DocumentDifference
+	56,  // 34: holdfast.management.v1.DiffBackupsResponse.summary:type_name -> holdfast.management.v1.DiffSummary
+	54,  // 35: holdfast.management.v1.DiffBackupsResponse.progress:type_name -> holdfast.management.v1.DiffProgress
+	4,   // 36: holdfast.management.v1.DocumentDifference.change:type_name -> holdfast.management.v1.DocumentChange
+	47,  // 37: holdfast.management.v1.ExportBackupRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
+	42,  // 38: holdfast.management.v1.ExportBackupRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	47,  // 39: holdfast.management.v1.DescribePointInTimeRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
+	61,  // 40: holdfast.management.v1.DescribePointInTimeResponse.before:type_name -> holdfast.management.v1.LogEntry
+	61,  // 41: holdfast.management.v1.DescribePointInTimeResponse.after:type_name -> holdfast.management.v1.LogEntry
+	37,  // 42: holdfast.management.v1.DescribePointInTimeResponse.window:type_name -> holdfast.management.v1.RestorableWindow
+	64,  // 43: holdfast.management.v1.Activity.buckets:type_name -> holdfast.management.v1.ActivityBucket
+	40,  // 44: holdfast.management.v1.DescribeBackupRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	1,   // 45: holdfast.management.v1.BackupDescription.container:type_name -> holdfast.management.v1.Container
+	37,  // 46: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
+	67,  // 47: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
+	36,  // 48: holdfast.management.v1.BackupDescription.parents:type_name -> holdfast.management.v1.LineageParent
+	5,   // 49: holdfast.management.v1.Segment.kind:type_name -> holdfast.management.v1.SegmentKind
+	2,   // 50: holdfast.management.v1.Segment.compression:type_name -> holdfast.management.v1.Compression
+	40,  // 51: holdfast.management.v1.ListBackupsRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	70,  // 52: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
+	6,   // 53: holdfast.management.v1.ListedBackup.state:type_name -> holdfast.management.v1.BackupState
+	66,  // 54: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
+	46,  // 55: holdfast.management.v1.ListedBackup.last_verification:type_name -> holdfast.management.v1.Verification
+	73,  // 56: holdfast.management.v1.PruneBackupsResponse.locked_files:type_name -> holdfast.management.v1.LockedFile
+	66,  // 57: holdfast.management.v1.CopyBackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	82,  // 58: holdfast.management.v1.CheckDestinationResponse.features:type_name -> holdfast.management.v1.DestinationFeature
+	8,   // 59: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
+	66,  // 60: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	85,  // 61: holdfast.management.v1.BackupResult.plan:type_name -> holdfast.management.v1.BackupPlan
+	9,   // 62: holdfast.management.v1.BackupPlan.kind:type_name -> holdfast.management.v1.BackupPlanKind
+	87,  // 63: holdfast.management.v1.RestoreResult.selection:type_name -> holdfast.management.v1.SelectionResult
+	88,  // 64: holdfast.management.v1.RestoreResult.plan:type_name -> holdfast.management.v1.RestorePlan
+	55,  // 65: holdfast.management.v1.SelectionResult.differences:type_name -> holdfast.management.v1.DocumentDifference
+	66,  // 66: holdfast.management.v1.RestorePlan.backup:type_name -> holdfast.management.v1.BackupDescription
+	66,  // 67: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	3,   // 68: holdfast.management.v1.VerifyResult.level:type_name -> holdfast.management.v1.VerifyLevel
+	39,  // 69: holdfast.management.v1.StreamBackupRequest.encryption:type_name -> holdfast.management.v1.Encryption
+	93,  // 70: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
+	94,  // 71: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
+	95,  // 72: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	99,  // 73: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
+	97,  // 74: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
+	94,  // 75: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
+	95,  // 76: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	40,  // 77: holdfast.management.v1.StreamRestoreHeader.decryption:type_name -> holdfast.management.v1.Decryption
+	86,  // 78: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
+	10,  // 79: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
+	66,  // 80: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
+	99,  // 81: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
+	11,  // 82: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
+	38,  // 83: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
+	41,  // 84: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
+	43,  // 85: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
+	45,  // 86: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
+	44,  // 87: holdfast.management.v1.ManagementService.CheckIndex:input_type -> holdfast.management.v1.CheckIndexRequest
+	65,  // 88: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
+	68,  // 89: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
+	52,  // 90: holdfast.management.v1.ManagementService.DiffBackups:input_type -> holdfast.management.v1.DiffBackupsRequest
+	57,  // 91: holdfast.management.v1.ManagementService.ExportBackup:input_type -> holdfast.management.v1.ExportBackupRequest
+	59,  // 92: holdfast.management.v1.ManagementService.DescribePointInTime:input_type -> holdfast.management.v1.DescribePointInTimeRequest
+	62,  // 93: holdfast.management.v1.ManagementService.GetActivity:input_type -> holdfast.management.v1.GetActivityRequest
+	48,  // 94: holdfast.management.v1.ManagementService.OpenBackup:input_type -> holdfast.management.v1.OpenBackupRequest
+	50,  // 95: holdfast.management.v1.ManagementService.CloseBackup:input_type -> holdfast.management.v1.CloseBackupRequest
+	71,  // 96: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
+	74,  // 97: holdfast.management.v1.ManagementService.PinBackup:input_type -> holdfast.management.v1.PinBackupRequest
+	76,  // 98: holdfast.management.v1.ManagementService.UnpinBackup:input_type -> holdfast.management.v1.UnpinBackupRequest
+	78,  // 99: holdfast.management.v1.ManagementService.CopyBackup:input_type -> holdfast.management.v1.CopyBackupRequest
+	80,  // 100: holdfast.management.v1.ManagementService.CheckDestination:input_type -> holdfast.management.v1.CheckDestinationRequest
+	91,  // 101: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
+	96,  // 102: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
+	100, // 103: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
+	101, // 104: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
+	103, // 105: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
+	20,  // 106: holdfast.management.v1.ManagementService.ConfigureAutoBackup:input_type -> holdfast.management.v1.ConfigureAutoBackupRequest
+	22,  // 107: holdfast.management.v1.ManagementService.ConfigureRequestLogging:input_type -> holdfast.management.v1.ConfigureRequestLoggingRequest
+	24,  // 108: holdfast.management.v1.ManagementService.ConfigureOperationTracing:input_type -> holdfast.management.v1.ConfigureOperationTracingRequest
+	25,  // 109: holdfast.management.v1.ManagementService.SynchronizeWithPeers:input_type -> holdfast.management.v1.SynchronizeWithPeersRequest
+	28,  // 110: holdfast.management.v1.ManagementService.GetStats:input_type -> holdfast.management.v1.GetStatsRequest
+	33,  // 111: holdfast.management.v1.ManagementService.Shutdown:input_type -> holdfast.management.v1.ShutdownRequest
+	105, // 112: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
+	12,  // 113: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
+	106, // 114: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
+	106, // 115: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
+	106, // 116: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
+	106, // 117: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
+	106, // 118: holdfast.management.v1.ManagementService.CheckIndex:output_type -> google.longrunning.Operation
+	66,  // 119: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
+	69,  // 120: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
+	53,  // 121: holdfast.management.v1.ManagementService.DiffBackups:output_type -> holdfast.management.v1.DiffBackupsResponse
+	58,  // 122: holdfast.management.v1.ManagementService.ExportBackup:output_type -> holdfast.management.v1.ExportBackupResponse
+	60,  // 123: holdfast.management.v1.ManagementService.DescribePointInTime:output_type -> holdfast.management.v1.DescribePointInTimeResponse
+	63,  // 124: holdfast.management.v1.ManagementService.GetActivity:output_type -> holdfast.management.v1.Activity
+	106, // 125: holdfast.management.v1.ManagementService.OpenBackup:output_type -> google.longrunning.Operation
+	51,  // 126: holdfast.management.v1.ManagementService.CloseBackup:output_type -> holdfast.management.v1.CloseBackupResponse
+	72,  // 127: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
+	75,  // 128: holdfast.management.v1.ManagementService.PinBackup:output_type -> holdfast.management.v1.PinBackupResponse
+	77,  // 129: holdfast.management.v1.ManagementService.UnpinBackup:output_type -> holdfast.management.v1.UnpinBackupResponse
+	106, // 130: holdfast.management.v1.ManagementService.CopyBackup:output_type -> google.longrunning.Operation
+	81,  // 131: holdfast.management.v1.ManagementService.CheckDestination:output_type -> holdfast.management.v1.CheckDestinationResponse
+	92,  // 132: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
+	98,  // 133: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
+	99,  // 134: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
+	102, // 135: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
+	104, // 136: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
+	19,  // 137: holdfast.management.v1.ManagementService.ConfigureAutoBackup:output_type -> holdfast.management.v1.AutoBackup
+	21,  // 138: holdfast.management.v1.ManagementService.ConfigureRequestLogging:output_type -> holdfast.management.v1.RequestLogging
+	23,  // 139: holdfast.management.v1.ManagementService.ConfigureOperationTracing:output_type -> holdfast.management.v1.OperationTracing
+	26,  // 140: holdfast.management.v1.ManagementService.SynchronizeWithPeers:output_type -> holdfast.management.v1.SynchronizeWithPeersResponse
+	29,  // 141: holdfast.management.v1.ManagementService.GetStats:output_type -> holdfast.management.v1.Stats
+	34,  // 142: holdfast.management.v1.ManagementService.Shutdown:output_type -> holdfast.management.v1.ShutdownResponse
+	106, // 143: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
+	113, // [113:144] is the sub-list for method output_type
+	82,  // [82:113] is the sub-list for method input_type
+	82,  // [82:82] is the sub-list for extension type_name
+	82,  // [82:82] is the sub-list for extension extendee
+	0,   // [0:82] is the sub-list for field type_name
 }
 
 func init() { file_holdfast_management_v1_management_proto_init() }
@@ -8977,38 +9402,38 @@ func file_holdfast_management_v1_management_proto_init() {
 	if File_holdfast_management_v1_management_proto != nil {
 		return
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[4].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[10].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[20].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[26].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[29].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[35].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[39].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[42].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[65].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[67].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[69].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[5].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[11].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[21].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[27].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[30].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[36].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[44].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[47].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[70].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[72].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[76].OneofWrappers = []any{
+	file_holdfast_management_v1_management_proto_msgTypes[74].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[75].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[77].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[81].OneofWrappers = []any{
 		(*StreamBackupResponse_Header)(nil),
 		(*StreamBackupResponse_Chunk)(nil),
 		(*StreamBackupResponse_Trailer)(nil),
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[78].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[80].OneofWrappers = []any{
+	file_holdfast_management_v1_management_proto_msgTypes[83].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[85].OneofWrappers = []any{
 		(*StreamRestoreRequest_Header)(nil),
 		(*StreamRestoreRequest_Chunk)(nil),
 		(*StreamRestoreRequest_Trailer)(nil),
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[81].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[86].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holdfast_management_v1_management_proto_rawDesc), len(file_holdfast_management_v1_management_proto_rawDesc)),
 			NumEnums:      11,
-			NumMessages:   90,
+			NumMessages:   95,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -34,6 +34,8 @@ const (
 	ManagementService_ExportBackup_FullMethodName              = "/holdfast.management.v1.ManagementService/ExportBackup"
 	ManagementService_DescribePointInTime_FullMethodName       = "/holdfast.management.v1.ManagementService/DescribePointInTime"
 	ManagementService_GetActivity_FullMethodName               = "/holdfast.management.v1.ManagementService/GetActivity"
+	ManagementService_OpenBackup_FullMethodName                = "/holdfast.management.v1.ManagementService/OpenBackup"
+	ManagementService_CloseBackup_FullMethodName               = "/holdfast.management.v1.ManagementService/CloseBackup"
 	ManagementService_PruneBackups_FullMethodName              = "/holdfast.management.v1.ManagementService/PruneBackups"
 	ManagementService_PinBackup_FullMethodName                 = "/holdfast.management.v1.ManagementService/PinBackup"
 	ManagementService_UnpinBackup_FullMethodName               = "/holdfast.management.v1.ManagementService/UnpinBackup"
@@ -98,6 +100,14 @@ type ManagementServiceClient interface {
 	// Counts the versions of a live index over time: creations, updates and deletions. Any of the
 	// hosts that share a database answers.
 	GetActivity(ctx context.Context, in *GetActivityRequest, opts ...grpc.CallOption) (*Activity, error)
+	// Opens a backup, or a point in time of an index, as a read-only index of its own beside the live
+	// one, for a limited time. Its documents are queried, compared and exported by its link, as those
+	// of other indexes are; GetHost lists it. It ends with CloseBackup, at its expiry time, or when
+	// the host stops. RESOURCE_EXHAUSTED if too many are open, or the disk has no space for it.
+	OpenBackup(ctx context.Context, in *OpenBackupRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
+	// Closes an index that OpenBackup has opened, and frees its space. Calls that read it complete.
+	// NOT_FOUND if it is not open.
+	CloseBackup(ctx context.Context, in *CloseBackupRequest, opts ...grpc.CallOption) (*CloseBackupResponse, error)
 	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
 	// effect, if one of the names does not exist.
 	PruneBackups(ctx context.Context, in *PruneBackupsRequest, opts ...grpc.CallOption) (*PruneBackupsResponse, error)
@@ -290,6 +300,26 @@ func (c *managementServiceClient) GetActivity(ctx context.Context, in *GetActivi
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Activity)
 	err := c.cc.Invoke(ctx, ManagementService_GetActivity_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) OpenBackup(ctx context.Context, in *OpenBackupRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(longrunningpb.Operation)
+	err := c.cc.Invoke(ctx, ManagementService_OpenBackup_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) CloseBackup(ctx context.Context, in *CloseBackupRequest, opts ...grpc.CallOption) (*CloseBackupResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CloseBackupResponse)
+	err := c.cc.Invoke(ctx, ManagementService_CloseBackup_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -532,6 +562,14 @@ type ManagementServiceServer interface {
 	// Counts the versions of a live index over time: creations, updates and deletions. Any of the
 	// hosts that share a database answers.
 	GetActivity(context.Context, *GetActivityRequest) (*Activity, error)
+	// Opens a backup, or a point in time of an index, as a read-only index of its own beside the live
+	// one, for a limited time. Its documents are queried, compared and exported by its link, as those
+	// of other indexes are; GetHost lists it. It ends with CloseBackup, at its expiry time, or when
+	// the host stops. RESOURCE_EXHAUSTED if too many are open, or the disk has no space for it.
+	OpenBackup(context.Context, *OpenBackupRequest) (*longrunningpb.Operation, error)
+	// Closes an index that OpenBackup has opened, and frees its space. Calls that read it complete.
+	// NOT_FOUND if it is not open.
+	CloseBackup(context.Context, *CloseBackupRequest) (*CloseBackupResponse, error)
 	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
 	// effect, if one of the names does not exist.
 	PruneBackups(context.Context, *PruneBackupsRequest) (*PruneBackupsResponse, error)
@@ -627,6 +665,12 @@ func (UnimplementedManagementServiceServer) DescribePointInTime(context.Context,
 }
 func (UnimplementedManagementServiceServer) GetActivity(context.Context, *GetActivityRequest) (*Activity, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetActivity not implemented")
+}
+func (UnimplementedManagementServiceServer) OpenBackup(context.Context, *OpenBackupRequest) (*longrunningpb.Operation, error) {
+	return nil, status.Error(codes.Unimplemented, "method OpenBackup not implemented")
+}
+func (UnimplementedManagementServiceServer) CloseBackup(context.Context, *CloseBackupRequest) (*CloseBackupResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CloseBackup not implemented")
 }
 func (UnimplementedManagementServiceServer) PruneBackups(context.Context, *PruneBackupsRequest) (*PruneBackupsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PruneBackups not implemented")
@@ -898,6 +942,42 @@ func _ManagementService_GetActivity_Handler(srv interface{}, ctx context.Context
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ManagementServiceServer).GetActivity(ctx, req.(*GetActivityRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_OpenBackup_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OpenBackupRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).OpenBackup(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_OpenBackup_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).OpenBackup(ctx, req.(*OpenBackupRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_CloseBackup_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CloseBackupRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).CloseBackup(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_CloseBackup_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).CloseBackup(ctx, req.(*CloseBackupRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1229,6 +1309,14 @@ var ManagementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetActivity",
 			Handler:    _ManagementService_GetActivity_Handler,
+		},
+		{
+			MethodName: "OpenBackup",
+			Handler:    _ManagementService_OpenBackup_Handler,
+		},
+		{
+			MethodName: "CloseBackup",
+			Handler:    _ManagementService_CloseBackup_Handler,
 		},
 		{
 			MethodName: "PruneBackups",

@@ -16,7 +16,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file holdfast/document/v1/document.proto.
  */
 export const file_holdfast_document_v1_document: GenFile = /*@__PURE__*/
-  fileDesc("CiNob2xkZmFzdC9kb2N1bWVudC92MS9kb2N1bWVudC5wcm90bxIUaG9sZGZhc3QuZG9jdW1lbnQudjEijgIKCERvY3VtZW50EhEKCXNlbGZfbGluaxgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDEhoKEnVwZGF0ZV90aW1lX21pY3JvcxgDIAEoAxI0CgZhY3Rpb24YBCABKA4yJC5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudEFjdGlvbhIMCgRraW5kGAUgASgJEg0KBW93bmVyGAYgASgJEh4KFmV4cGlyYXRpb25fdGltZV9taWNyb3MYByABKAMSDAoEZXRhZxgIIAEoCRIOCgRqc29uGAkgASgMSAASKQoGZmllbGRzGAogASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEgAQgYKBGJvZHki0QIKFUNyZWF0ZURvY3VtZW50UmVxdWVzdBIgCgxmYWN0b3J5X2xpbmsYASABKAlCCrpIB3IFIAEogAgSHQoLZG9jdW1lbnRfaWQYAiABKAlCCLpIBXIDKIAIEhoKBGpzb24YAyABKAxCCrpIB3oFGICAgAhIABIpCgZmaWVsZHMYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0SAASNQoWZXhwaXJhdGlvbl90aW1lX21pY3JvcxgFIAEoA0IQukgNIgsY/////////w8oAEgBiAEBEg4KBnJldml2ZRgGIAEoCBI/Cgtib2R5X2Zvcm1hdBgHIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABQg0KBGJvZHkSBbpIAggBQhkKF19leHBpcmF0aW9uX3RpbWVfbWljcm9zInQKEkdldERvY3VtZW50UmVxdWVzdBIdCglzZWxmX2xpbmsYASABKAlCCrpIB3IFIAEogAgSPwoLYm9keV9mb3JtYXQYAiABKA4yIC5ob2xkZmFzdC5kb2N1bWVudC52MS5Cb2R5Rm9ybWF0Qgi6SAWCAQIQASLkAgoUUGF0Y2hEb2N1bWVudFJlcXVlc3QSHQoJc2VsZl9saW5rGAEgASgJQgq6SAdyBSABKIAIEhoKBGpzb24YAiABKAxCCrpIB3oFGICAgAhIABIpCgZmaWVsZHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0SAASLwoQZXhwZWN0ZWRfdmVyc2lvbhgEIAEoA0IQukgNIgsY/////////w8oAEgBiAEBEjUKFmV4cGlyYXRpb25fdGltZV9taWNyb3MYBSABKANCELpIDSILGP////////8PKABIAogBARI/Cgtib2R5X2Zvcm1hdBgGIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABQg0KBGJvZHkSBbpIAggBQhMKEV9leHBlY3RlZF92ZXJzaW9uQhkKF19leHBpcmF0aW9uX3RpbWVfbWljcm9zIuYCChZSZXBsYWNlRG9jdW1lbnRSZXF1ZXN0Eh0KCXNlbGZfbGluaxgBIAEoCUIKukgHcgUgASiACBIaCgRqc29uGAIgASgMQgq6SAd6BRiAgIAISAASKQoGZmllbGRzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEgAEi8KEGV4cGVjdGVkX3ZlcnNpb24YBCABKANCELpIDSILGP////////8PKABIAYgBARI1ChZleHBpcmF0aW9uX3RpbWVfbWljcm9zGAUgASgDQhC6SA0iCxj/////////DygASAKIAQESPwoLYm9keV9mb3JtYXQYBiABKA4yIC5ob2xkZmFzdC5kb2N1bWVudC52MS5Cb2R5Rm9ybWF0Qgi6SAWCAQIQAUINCgRib2R5EgW6SAIIAUITChFfZXhwZWN0ZWRfdmVyc2lvbkIZChdfZXhwaXJhdGlvbl90aW1lX21pY3JvcyK9AQoVRGVsZXRlRG9jdW1lbnRSZXF1ZXN0Eh0KCXNlbGZfbGluaxgBIAEoCUIKukgHcgUgASiACBIvChBleHBlY3RlZF92ZXJzaW9uGAIgASgDQhC6SA0iCxj/////////DygASACIAQESPwoLYm9keV9mb3JtYXQYAyABKA4yIC5ob2xkZmFzdC5kb2N1bWVudC52MS5Cb2R5Rm9ybWF0Qgi6SAWCAQIQAUITChFfZXhwZWN0ZWRfdmVyc2lvbiJKChZEZWxldGVEb2N1bWVudFJlc3BvbnNlEjAKCGRvY3VtZW50GAEgASgLMh4uaG9sZGZhc3QuZG9jdW1lbnQudjEuRG9jdW1lbnQi7gEKFExpc3REb2N1bWVudHNSZXF1ZXN0EiAKDGZhY3RvcnlfbGluaxgBIAEoCUIKukgHcgUgASiACBIZCgZmaWx0ZXIYAiABKAlCCbpIBnIEKICAARIaCghvcmRlcl9ieRgDIAEoCUIIukgFcgMogCASHQoJcGFnZV9zaXplGAQgASgFQgq6SAcaBRiQTigAEh0KCnBhZ2VfdG9rZW4YBSABKAlCCbpIBnIEKICAARI/Cgtib2R5X2Zvcm1hdBgGIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABImMKFUxpc3REb2N1bWVudHNSZXNwb25zZRIxCglkb2N1bWVudHMYASADKAsyHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkizQEKGUdldERvY3VtZW50VmVyc2lvblJlcXVlc3QSHQoJc2VsZl9saW5rGAEgASgJQgq6SAdyBSABKIAIEiYKB3ZlcnNpb24YAiABKANCELpIDSILGP////////8PKABIAIgBARIcCgppbmRleF9saW5rGAMgASgJQgi6SAVyAyiACBI/Cgtib2R5X2Zvcm1hdBgEIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABQgoKCF92ZXJzaW9uIroBChtMaXN0RG9jdW1lbnRWZXJzaW9uc1JlcXVlc3QSHQoJc2VsZl9saW5rGAEgASgJQgq6SAdyBSABKIAIEh0KCXBhZ2Vfc2l6ZRgCIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAyiACBI/Cgtib2R5X2Zvcm1hdBgEIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABImkKHExpc3REb2N1bWVudFZlcnNpb25zUmVzcG9uc2USMAoIdmVyc2lvbnMYASADKAsyHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiiQEKFkltcG9ydERvY3VtZW50c1JlcXVlc3QSPQoGaGVhZGVyGAEgASgLMisuaG9sZGZhc3QuZG9jdW1lbnQudjEuSW1wb3J0RG9jdW1lbnRzSGVhZGVySAASHgoIZG9jdW1lbnQYAiABKAxCCrpIB3oFGICAgAhIAEIQCgdtZXNzYWdlEgW6SAIIASJZChVJbXBvcnREb2N1bWVudHNIZWFkZXISIAoMZmFjdG9yeV9saW5rGAEgASgJQgq6SAdyBSABKIAIEh4KBHNraXAYAiABKANCELpIDSILGP////////8PKAAicAoXSW1wb3J0RG9jdW1lbnRzUmVzcG9uc2USEQoJZG9jdW1lbnRzGAEgASgDEg8KB2NyZWF0ZWQYAiABKAMSEAoIcmVwbGFjZWQYAyABKAMSEQoJdW5jaGFuZ2VkGAQgASgDEgwKBGRvbmUYBSABKAgitwEKFkV4cG9ydERvY3VtZW50c1JlcXVlc3QSIAoMZmFjdG9yeV9saW5rGAEgASgJQgq6SAdyBSABKIAIEhkKBmZpbHRlchgCIAEoCUIJukgGcgQogIABEh8KDHJlc3VtZV90b2tlbhgDIAEoCUIJukgGcgQogIABEj8KC2JvZHlfZm9ybWF0GAQgASgOMiAuaG9sZGZhc3QuZG9jdW1lbnQudjEuQm9keUZvcm1hdEIIukgFggECEAEiYgoXRXhwb3J0RG9jdW1lbnRzUmVzcG9uc2USMQoJZG9jdW1lbnRzGAEgAygLMh4uaG9sZGZhc3QuZG9jdW1lbnQudjEuRG9jdW1lbnQSFAoMcmVzdW1lX3Rva2VuGAIgASgJKpsBCg5Eb2N1bWVudEFjdGlvbhIfChtET0NVTUVOVF9BQ1RJT05fVU5TUEVDSUZJRUQQABIYChRET0NVTUVOVF9BQ1RJT05fUE9TVBABEhkKFURPQ1VNRU5UX0FDVElPTl9QQVRDSBACEhcKE0RPQ1VNRU5UX0FDVElPTl9QVVQQAxIaChZET0NVTUVOVF9BQ1RJT05fREVMRVRFEAQqbQoKQm9keUZvcm1hdBIbChdCT0RZX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhQKEEJPRFlfRk9STUFUX0pTT04QARIWChJCT0RZX0ZPUk1BVF9GSUVMRFMQAhIUChBCT0RZX0ZPUk1BVF9OT05FEAMy2woKD0RvY3VtZW50U2VydmljZRJ3Cg5DcmVhdGVEb2N1bWVudBIrLmhvbGRmYXN0LmRvY3VtZW50LnYxLkNyZWF0ZURvY3VtZW50UmVxdWVzdBoeLmhvbGRmYXN0LmRvY3VtZW50LnYxLkRvY3VtZW50IhiC0+STAhI6ASoiDS92MS9kb2N1bWVudHMSfQoLR2V0RG9jdW1lbnQSKC5ob2xkZmFzdC5kb2N1bWVudC52MS5HZXREb2N1bWVudFJlcXVlc3QaHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudCIkgtPkkwIeEhwvdjEvZG9jdW1lbnRzL3tzZWxmX2xpbms9Kip9EoQBCg1QYXRjaERvY3VtZW50EiouaG9sZGZhc3QuZG9jdW1lbnQudjEuUGF0Y2hEb2N1bWVudFJlcXVlc3QaHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudCIngtPkkwIhOgEqMhwvdjEvZG9jdW1lbnRzL3tzZWxmX2xpbms9Kip9EogBCg9SZXBsYWNlRG9jdW1lbnQSLC5ob2xkZmFzdC5kb2N1bWVudC52MS5SZXBsYWNlRG9jdW1lbnRSZXF1ZXN0Gh4uaG9sZGZhc3QuZG9jdW1lbnQudjEuRG9jdW1lbnQiJ4LT5JMCIToBKhocL3YxL2RvY3VtZW50cy97c2VsZl9saW5rPSoqfRKRAQoORGVsZXRlRG9jdW1lbnQSKy5ob2xkZmFzdC5kb2N1bWVudC52MS5EZWxldGVEb2N1bWVudFJlcXVlc3QaLC5ob2xkZmFzdC5kb2N1bWVudC52MS5EZWxldGVEb2N1bWVudFJlc3BvbnNlIiSC0+STAh4qHC92MS9kb2N1bWVudHMve3NlbGZfbGluaz0qKn0SfwoNTGlzdERvY3VtZW50cxIqLmhvbGRmYXN0LmRvY3VtZW50LnYxLkxpc3REb2N1bWVudHNSZXF1ZXN0GisuaG9sZGZhc3QuZG9jdW1lbnQudjEuTGlzdERvY3VtZW50c1Jlc3BvbnNlIhWC0+STAg8SDS92MS9kb2N1bWVudHMSkwEKEkdldERvY3VtZW50VmVyc2lvbhIvLmhvbGRmYXN0LmRvY3VtZW50LnYxLkdldERvY3VtZW50VmVyc2lvblJlcXVlc3QaHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudCIsgtPkkwImEiQvdjEvZG9jdW1lbnRzL3tzZWxmX2xpbms9Kip9OnZlcnNpb24SrAEKFExpc3REb2N1bWVudFZlcnNpb25zEjEuaG9sZGZhc3QuZG9jdW1lbnQudjEuTGlzdERvY3VtZW50VmVyc2lvbnNSZXF1ZXN0GjIuaG9sZGZhc3QuZG9jdW1lbnQudjEuTGlzdERvY3VtZW50VmVyc2lvbnNSZXNwb25zZSItgtPkkwInEiUvdjEvZG9jdW1lbnRzL3tzZWxmX2xpbms9Kip9OnZlcnNpb25zEnIKD0ltcG9ydERvY3VtZW50cxIsLmhvbGRmYXN0LmRvY3VtZW50LnYxLkltcG9ydERvY3VtZW50c1JlcXVlc3QaLS5ob2xkZmFzdC5kb2N1bWVudC52MS5JbXBvcnREb2N1bWVudHNSZXNwb25zZSgBMAEScAoPRXhwb3J0RG9jdW1lbnRzEiwuaG9sZGZhc3QuZG9jdW1lbnQudjEuRXhwb3J0RG9jdW1lbnRzUmVxdWVzdBotLmhvbGRmYXN0LmRvY3VtZW50LnYxLkV4cG9ydERvY3VtZW50c1Jlc3BvbnNlMAFCMFouaG9sZGZhc3QuZGV2L2NsaWVudHMvZ28vZG9jdW1lbnQvdjE7ZG9jdW1lbnR2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct]);
+  fileDesc("CiNob2xkZmFzdC9kb2N1bWVudC92MS9kb2N1bWVudC5wcm90bxIUaG9sZGZhc3QuZG9jdW1lbnQudjEijgIKCERvY3VtZW50EhEKCXNlbGZfbGluaxgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDEhoKEnVwZGF0ZV90aW1lX21pY3JvcxgDIAEoAxI0CgZhY3Rpb24YBCABKA4yJC5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudEFjdGlvbhIMCgRraW5kGAUgASgJEg0KBW93bmVyGAYgASgJEh4KFmV4cGlyYXRpb25fdGltZV9taWNyb3MYByABKAMSDAoEZXRhZxgIIAEoCRIOCgRqc29uGAkgASgMSAASKQoGZmllbGRzGAogASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEgAQgYKBGJvZHki0QIKFUNyZWF0ZURvY3VtZW50UmVxdWVzdBIgCgxmYWN0b3J5X2xpbmsYASABKAlCCrpIB3IFIAEogAgSHQoLZG9jdW1lbnRfaWQYAiABKAlCCLpIBXIDKIAIEhoKBGpzb24YAyABKAxCCrpIB3oFGICAgAhIABIpCgZmaWVsZHMYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0SAASNQoWZXhwaXJhdGlvbl90aW1lX21pY3JvcxgFIAEoA0IQukgNIgsY/////////w8oAEgBiAEBEg4KBnJldml2ZRgGIAEoCBI/Cgtib2R5X2Zvcm1hdBgHIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABQg0KBGJvZHkSBbpIAggBQhkKF19leHBpcmF0aW9uX3RpbWVfbWljcm9zInQKEkdldERvY3VtZW50UmVxdWVzdBIdCglzZWxmX2xpbmsYASABKAlCCrpIB3IFIAEogAgSPwoLYm9keV9mb3JtYXQYAiABKA4yIC5ob2xkZmFzdC5kb2N1bWVudC52MS5Cb2R5Rm9ybWF0Qgi6SAWCAQIQASLkAgoUUGF0Y2hEb2N1bWVudFJlcXVlc3QSHQoJc2VsZl9saW5rGAEgASgJQgq6SAdyBSABKIAIEhoKBGpzb24YAiABKAxCCrpIB3oFGICAgAhIABIpCgZmaWVsZHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0SAASLwoQZXhwZWN0ZWRfdmVyc2lvbhgEIAEoA0IQukgNIgsY/////////w8oAEgBiAEBEjUKFmV4cGlyYXRpb25fdGltZV9taWNyb3MYBSABKANCELpIDSILGP////////8PKABIAogBARI/Cgtib2R5X2Zvcm1hdBgGIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABQg0KBGJvZHkSBbpIAggBQhMKEV9leHBlY3RlZF92ZXJzaW9uQhkKF19leHBpcmF0aW9uX3RpbWVfbWljcm9zIuYCChZSZXBsYWNlRG9jdW1lbnRSZXF1ZXN0Eh0KCXNlbGZfbGluaxgBIAEoCUIKukgHcgUgASiACBIaCgRqc29uGAIgASgMQgq6SAd6BRiAgIAISAASKQoGZmllbGRzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEgAEi8KEGV4cGVjdGVkX3ZlcnNpb24YBCABKANCELpIDSILGP////////8PKABIAYgBARI1ChZleHBpcmF0aW9uX3RpbWVfbWljcm9zGAUgASgDQhC6SA0iCxj/////////DygASAKIAQESPwoLYm9keV9mb3JtYXQYBiABKA4yIC5ob2xkZmFzdC5kb2N1bWVudC52MS5Cb2R5Rm9ybWF0Qgi6SAWCAQIQAUINCgRib2R5EgW6SAIIAUITChFfZXhwZWN0ZWRfdmVyc2lvbkIZChdfZXhwaXJhdGlvbl90aW1lX21pY3JvcyK9AQoVRGVsZXRlRG9jdW1lbnRSZXF1ZXN0Eh0KCXNlbGZfbGluaxgBIAEoCUIKukgHcgUgASiACBIvChBleHBlY3RlZF92ZXJzaW9uGAIgASgDQhC6SA0iCxj/////////DygASACIAQESPwoLYm9keV9mb3JtYXQYAyABKA4yIC5ob2xkZmFzdC5kb2N1bWVudC52MS5Cb2R5Rm9ybWF0Qgi6SAWCAQIQAUITChFfZXhwZWN0ZWRfdmVyc2lvbiJKChZEZWxldGVEb2N1bWVudFJlc3BvbnNlEjAKCGRvY3VtZW50GAEgASgLMh4uaG9sZGZhc3QuZG9jdW1lbnQudjEuRG9jdW1lbnQiyAIKFExpc3REb2N1bWVudHNSZXF1ZXN0EiAKDGZhY3RvcnlfbGluaxgBIAEoCUIKukgHcgUgASiACBIZCgZmaWx0ZXIYAiABKAlCCbpIBnIEKICAARIaCghvcmRlcl9ieRgDIAEoCUIIukgFcgMogCASHQoJcGFnZV9zaXplGAQgASgFQgq6SAcaBRiQTigAEh0KCnBhZ2VfdG9rZW4YBSABKAlCCbpIBnIEKICAARI/Cgtib2R5X2Zvcm1hdBgGIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABEhwKCmluZGV4X2xpbmsYByABKAlCCLpIBXIDKIAIEioKC3RpbWVfbWljcm9zGAggASgDQhC6SA0iCxj/////////DygASACIAQFCDgoMX3RpbWVfbWljcm9zImMKFUxpc3REb2N1bWVudHNSZXNwb25zZRIxCglkb2N1bWVudHMYASADKAsyHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki/wIKGUdldERvY3VtZW50VmVyc2lvblJlcXVlc3QSHQoJc2VsZl9saW5rGAEgASgJQgq6SAdyBSABKIAIEiYKB3ZlcnNpb24YAiABKANCELpIDSILGP////////8PKABIAIgBARIcCgppbmRleF9saW5rGAMgASgJQgi6SAVyAyiACBI/Cgtib2R5X2Zvcm1hdBgEIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABEioKC3RpbWVfbWljcm9zGAUgASgDQhC6SA0iCxj/////////DygASAGIAQE6dLpIcRpvCg92ZXJzaW9uX29yX3RpbWUSLnZlcnNpb24gYW5kIHRpbWVfbWljcm9zIGFyZSBtdXR1YWxseSBleGNsdXNpdmUaLCFoYXModGhpcy52ZXJzaW9uKSB8fCAhaGFzKHRoaXMudGltZV9taWNyb3MpQgoKCF92ZXJzaW9uQg4KDF90aW1lX21pY3JvcyLYAQobTGlzdERvY3VtZW50VmVyc2lvbnNSZXF1ZXN0Eh0KCXNlbGZfbGluaxgBIAEoCUIKukgHcgUgASiACBIdCglwYWdlX3NpemUYAiABKAVCCrpIBxoFGOgHKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMogAgSPwoLYm9keV9mb3JtYXQYBCABKA4yIC5ob2xkZmFzdC5kb2N1bWVudC52MS5Cb2R5Rm9ybWF0Qgi6SAWCAQIQARIcCgppbmRleF9saW5rGAUgASgJQgi6SAVyAyiACCJpChxMaXN0RG9jdW1lbnRWZXJzaW9uc1Jlc3BvbnNlEjAKCHZlcnNpb25zGAEgAygLMh4uaG9sZGZhc3QuZG9jdW1lbnQudjEuRG9jdW1lbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIp0CChdEb2N1bWVudFZlcnNpb25TZWxlY3RvchImCgd2ZXJzaW9uGAEgASgDQhC6SA0iCxj/////////DygASACIAQESKgoLdGltZV9taWNyb3MYAiABKANCELpIDSILGP////////8PKABIAYgBARIcCgppbmRleF9saW5rGAMgASgJQgi6SAVyAyiACDp0ukhxGm8KD3ZlcnNpb25fb3JfdGltZRIudmVyc2lvbiBhbmQgdGltZV9taWNyb3MgYXJlIG11dHVhbGx5IGV4Y2x1c2l2ZRosIWhhcyh0aGlzLnZlcnNpb24pIHx8ICFoYXModGhpcy50aW1lX21pY3JvcylCCgoIX3ZlcnNpb25CDgoMX3RpbWVfbWljcm9zIrcBCh5Db21wYXJlRG9jdW1lbnRWZXJzaW9uc1JlcXVlc3QSHQoJc2VsZl9saW5rGAEgASgJQgq6SAdyBSABKIAIEjsKBGZyb20YAiABKAsyLS5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudFZlcnNpb25TZWxlY3RvchI5CgJ0bxgDIAEoCzItLmhvbGRmYXN0LmRvY3VtZW50LnYxLkRvY3VtZW50VmVyc2lvblNlbGVjdG9yIsoBCh9Db21wYXJlRG9jdW1lbnRWZXJzaW9uc1Jlc3BvbnNlEiwKBGZyb20YASABKAsyHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudBIqCgJ0bxgCIAEoCzIeLmhvbGRmYXN0LmRvY3VtZW50LnYxLkRvY3VtZW50EjoKC2RpZmZlcmVuY2VzGAMgAygLMiUuaG9sZGZhc3QuZG9jdW1lbnQudjEuRmllbGREaWZmZXJlbmNlEhEKCXRydW5jYXRlZBgEIAEoCCJnCg9GaWVsZERpZmZlcmVuY2USDAoEcGF0aBgBIAEoCRIWCglmcm9tX2pzb24YAiABKAlIAIgBARIUCgd0b19qc29uGAMgASgJSAGIAQFCDAoKX2Zyb21fanNvbkIKCghfdG9fanNvbiKJAQoWSW1wb3J0RG9jdW1lbnRzUmVxdWVzdBI9CgZoZWFkZXIYASABKAsyKy5ob2xkZmFzdC5kb2N1bWVudC52MS5JbXBvcnREb2N1bWVudHNIZWFkZXJIABIeCghkb2N1bWVudBgCIAEoDEIKukgHegUYgICACEgAQhAKB21lc3NhZ2USBbpIAggBIlkKFUltcG9ydERvY3VtZW50c0hlYWRlchIgCgxmYWN0b3J5X2xpbmsYASABKAlCCrpIB3IFIAEogAgSHgoEc2tpcBgCIAEoA0IQukgNIgsY/////////w8oACJwChdJbXBvcnREb2N1bWVudHNSZXNwb25zZRIRCglkb2N1bWVudHMYASABKAMSDwoHY3JlYXRlZBgCIAEoAxIQCghyZXBsYWNlZBgDIAEoAxIRCgl1bmNoYW5nZWQYBCABKAMSDAoEZG9uZRgFIAEoCCK3AQoWRXhwb3J0RG9jdW1lbnRzUmVxdWVzdBIgCgxmYWN0b3J5X2xpbmsYASABKAlCCrpIB3IFIAEogAgSGQoGZmlsdGVyGAIgASgJQgm6SAZyBCiAgAESHwoMcmVzdW1lX3Rva2VuGAMgASgJQgm6SAZyBCiAgAESPwoLYm9keV9mb3JtYXQYBCABKA4yIC5ob2xkZmFzdC5kb2N1bWVudC52MS5Cb2R5Rm9ybWF0Qgi6SAWCAQIQASJiChdFeHBvcnREb2N1bWVudHNSZXNwb25zZRIxCglkb2N1bWVudHMYASADKAsyHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudBIUCgxyZXN1bWVfdG9rZW4YAiABKAkqmwEKDkRvY3VtZW50QWN0aW9uEh8KG0RPQ1VNRU5UX0FDVElPTl9VTlNQRUNJRklFRBAAEhgKFERPQ1VNRU5UX0FDVElPTl9QT1NUEAESGQoVRE9DVU1FTlRfQUNUSU9OX1BBVENIEAISFwoTRE9DVU1FTlRfQUNUSU9OX1BVVBADEhoKFkRPQ1VNRU5UX0FDVElPTl9ERUxFVEUQBCptCgpCb2R5Rm9ybWF0EhsKF0JPRFlfRk9STUFUX1VOU1BFQ0lGSUVEEAASFAoQQk9EWV9GT1JNQVRfSlNPThABEhYKEkJPRFlfRk9STUFUX0ZJRUxEUxACEhQKEEJPRFlfRk9STUFUX05PTkUQAzKSDAoPRG9jdW1lbnRTZXJ2aWNlEncKDkNyZWF0ZURvY3VtZW50EisuaG9sZGZhc3QuZG9jdW1lbnQudjEuQ3JlYXRlRG9jdW1lbnRSZXF1ZXN0Gh4uaG9sZGZhc3QuZG9jdW1lbnQudjEuRG9jdW1lbnQiGILT5JMCEjoBKiINL3YxL2RvY3VtZW50cxJ9CgtHZXREb2N1bWVudBIoLmhvbGRmYXN0LmRvY3VtZW50LnYxLkdldERvY3VtZW50UmVxdWVzdBoeLmhvbGRmYXN0LmRvY3VtZW50LnYxLkRvY3VtZW50IiSC0+STAh4SHC92MS9kb2N1bWVudHMve3NlbGZfbGluaz0qKn0ShAEKDVBhdGNoRG9jdW1lbnQSKi5ob2xkZmFzdC5kb2N1bWVudC52MS5QYXRjaERvY3VtZW50UmVxdWVzdBoeLmhvbGRmYXN0LmRvY3VtZW50LnYxLkRvY3VtZW50IieC0+STAiE6ASoyHC92MS9kb2N1bWVudHMve3NlbGZfbGluaz0qKn0SiAEKD1JlcGxhY2VEb2N1bWVudBIsLmhvbGRmYXN0LmRvY3VtZW50LnYxLlJlcGxhY2VEb2N1bWVudFJlcXVlc3QaHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudCIngtPkkwIhOgEqGhwvdjEvZG9jdW1lbnRzL3tzZWxmX2xpbms9Kip9EpEBCg5EZWxldGVEb2N1bWVudBIrLmhvbGRmYXN0LmRvY3VtZW50LnYxLkRlbGV0ZURvY3VtZW50UmVxdWVzdBosLmhvbGRmYXN0LmRvY3VtZW50LnYxLkRlbGV0ZURvY3VtZW50UmVzcG9uc2UiJILT5JMCHiocL3YxL2RvY3VtZW50cy97c2VsZl9saW5rPSoqfRJ/Cg1MaXN0RG9jdW1lbnRzEiouaG9sZGZhc3QuZG9jdW1lbnQudjEuTGlzdERvY3VtZW50c1JlcXVlc3QaKy5ob2xkZmFzdC5kb2N1bWVudC52MS5MaXN0RG9jdW1lbnRzUmVzcG9uc2UiFYLT5JMCDxINL3YxL2RvY3VtZW50cxKTAQoSR2V0RG9jdW1lbnRWZXJzaW9uEi8uaG9sZGZhc3QuZG9jdW1lbnQudjEuR2V0RG9jdW1lbnRWZXJzaW9uUmVxdWVzdBoeLmhvbGRmYXN0LmRvY3VtZW50LnYxLkRvY3VtZW50IiyC0+STAiYSJC92MS9kb2N1bWVudHMve3NlbGZfbGluaz0qKn06dmVyc2lvbhKsAQoUTGlzdERvY3VtZW50VmVyc2lvbnMSMS5ob2xkZmFzdC5kb2N1bWVudC52MS5MaXN0RG9jdW1lbnRWZXJzaW9uc1JlcXVlc3QaMi5ob2xkZmFzdC5kb2N1bWVudC52MS5MaXN0RG9jdW1lbnRWZXJzaW9uc1Jlc3BvbnNlIi2C0+STAicSJS92MS9kb2N1bWVudHMve3NlbGZfbGluaz0qKn06dmVyc2lvbnMStAEKF0NvbXBhcmVEb2N1bWVudFZlcnNpb25zEjQuaG9sZGZhc3QuZG9jdW1lbnQudjEuQ29tcGFyZURvY3VtZW50VmVyc2lvbnNSZXF1ZXN0GjUuaG9sZGZhc3QuZG9jdW1lbnQudjEuQ29tcGFyZURvY3VtZW50VmVyc2lvbnNSZXNwb25zZSIsgtPkkwImEiQvdjEvZG9jdW1lbnRzL3tzZWxmX2xpbms9Kip9OmNvbXBhcmUScgoPSW1wb3J0RG9jdW1lbnRzEiwuaG9sZGZhc3QuZG9jdW1lbnQudjEuSW1wb3J0RG9jdW1lbnRzUmVxdWVzdBotLmhvbGRmYXN0LmRvY3VtZW50LnYxLkltcG9ydERvY3VtZW50c1Jlc3BvbnNlKAEwARJwCg9FeHBvcnREb2N1bWVudHMSLC5ob2xkZmFzdC5kb2N1bWVudC52MS5FeHBvcnREb2N1bWVudHNSZXF1ZXN0Gi0uaG9sZGZhc3QuZG9jdW1lbnQudjEuRXhwb3J0RG9jdW1lbnRzUmVzcG9uc2UwAUIwWi5ob2xkZmFzdC5kZXYvY2xpZW50cy9nby9kb2N1bWVudC92MTtkb2N1bWVudHYxYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct]);
 
 /**
  * A version of a document.
@@ -759,6 +759,22 @@ export type ListDocumentsRequest = Message<"holdfast.document.v1.ListDocumentsRe
    * @generated from field: holdfast.document.v1.BodyFormat body_format = 6;
    */
   bodyFormat: BodyFormat;
+
+  /**
+   * Link of the index, for example of one that OpenBackup has opened. Default: the index of the
+   * factory.
+   *
+   * @generated from field: string index_link = 7;
+   */
+  indexLink: string;
+
+  /**
+   * Lists the documents as of a point in time, in microseconds since 1970. OUT_OF_RANGE if versions
+   * of that time were compacted. Default: now.
+   *
+   * @generated from field: optional int64 time_micros = 8;
+   */
+  timeMicros?: bigint | undefined;
 };
 
 /**
@@ -809,6 +825,22 @@ export type ListDocumentsRequestJson = {
    * @generated from field: holdfast.document.v1.BodyFormat body_format = 6;
    */
   bodyFormat?: BodyFormatJson;
+
+  /**
+   * Link of the index, for example of one that OpenBackup has opened. Default: the index of the
+   * factory.
+   *
+   * @generated from field: string index_link = 7;
+   */
+  indexLink?: string;
+
+  /**
+   * Lists the documents as of a point in time, in microseconds since 1970. OUT_OF_RANGE if versions
+   * of that time were compacted. Default: now.
+   *
+   * @generated from field: optional int64 time_micros = 8;
+   */
+  timeMicros?: string;
 };
 
 /**
@@ -888,7 +920,8 @@ export type GetDocumentVersionRequest = Message<"holdfast.document.v1.GetDocumen
   version?: bigint | undefined;
 
   /**
-   * Link of the index. Default: the index of the document's factory.
+   * Link of the index, for example of one that OpenBackup has opened. Default: the index of the
+   * document's factory.
    *
    * @generated from field: string index_link = 3;
    */
@@ -900,6 +933,14 @@ export type GetDocumentVersionRequest = Message<"holdfast.document.v1.GetDocumen
    * @generated from field: holdfast.document.v1.BodyFormat body_format = 4;
    */
   bodyFormat: BodyFormat;
+
+  /**
+   * Returns the version of a point in time, in microseconds since 1970, instead of one by its
+   * number. OUT_OF_RANGE if it was compacted.
+   *
+   * @generated from field: optional int64 time_micros = 5;
+   */
+  timeMicros?: bigint | undefined;
 };
 
 /**
@@ -923,7 +964,8 @@ export type GetDocumentVersionRequestJson = {
   version?: string;
 
   /**
-   * Link of the index. Default: the index of the document's factory.
+   * Link of the index, for example of one that OpenBackup has opened. Default: the index of the
+   * document's factory.
    *
    * @generated from field: string index_link = 3;
    */
@@ -935,6 +977,14 @@ export type GetDocumentVersionRequestJson = {
    * @generated from field: holdfast.document.v1.BodyFormat body_format = 4;
    */
   bodyFormat?: BodyFormatJson;
+
+  /**
+   * Returns the version of a point in time, in microseconds since 1970, instead of one by its
+   * number. OUT_OF_RANGE if it was compacted.
+   *
+   * @generated from field: optional int64 time_micros = 5;
+   */
+  timeMicros?: string;
 };
 
 /**
@@ -977,6 +1027,14 @@ export type ListDocumentVersionsRequest = Message<"holdfast.document.v1.ListDocu
    * @generated from field: holdfast.document.v1.BodyFormat body_format = 4;
    */
   bodyFormat: BodyFormat;
+
+  /**
+   * Link of the index, for example of one that OpenBackup has opened. Default: the index of the
+   * document's factory.
+   *
+   * @generated from field: string index_link = 5;
+   */
+  indexLink: string;
 };
 
 /**
@@ -1012,6 +1070,14 @@ export type ListDocumentVersionsRequestJson = {
    * @generated from field: holdfast.document.v1.BodyFormat body_format = 4;
    */
   bodyFormat?: BodyFormatJson;
+
+  /**
+   * Link of the index, for example of one that OpenBackup has opened. Default: the index of the
+   * document's factory.
+   *
+   * @generated from field: string index_link = 5;
+   */
+  indexLink?: string;
 };
 
 /**
@@ -1071,6 +1137,280 @@ export const ListDocumentVersionsResponseSchema: GenMessage<ListDocumentVersions
   messageDesc(file_holdfast_document_v1_document, 11);
 
 /**
+ * Selects a version of a document.
+ *
+ * @generated from message holdfast.document.v1.DocumentVersionSelector
+ */
+export type DocumentVersionSelector = Message<"holdfast.document.v1.DocumentVersionSelector"> & {
+  /**
+   * Version number.
+   *
+   * @generated from field: optional int64 version = 1;
+   */
+  version?: bigint | undefined;
+
+  /**
+   * The version of a point in time, in microseconds since 1970.
+   *
+   * @generated from field: optional int64 time_micros = 2;
+   */
+  timeMicros?: bigint | undefined;
+
+  /**
+   * Link of the index, for example of one that OpenBackup has opened. Default: the index of the
+   * document's factory.
+   *
+   * @generated from field: string index_link = 3;
+   */
+  indexLink: string;
+};
+
+/**
+ * Selects a version of a document.
+ *
+ * @generated from message holdfast.document.v1.DocumentVersionSelector
+ */
+export type DocumentVersionSelectorJson = {
+  /**
+   * Version number.
+   *
+   * @generated from field: optional int64 version = 1;
+   */
+  version?: string;
+
+  /**
+   * The version of a point in time, in microseconds since 1970.
+   *
+   * @generated from field: optional int64 time_micros = 2;
+   */
+  timeMicros?: string;
+
+  /**
+   * Link of the index, for example of one that OpenBackup has opened. Default: the index of the
+   * document's factory.
+   *
+   * @generated from field: string index_link = 3;
+   */
+  indexLink?: string;
+};
+
+/**
+ * Describes the message holdfast.document.v1.DocumentVersionSelector.
+ * Use `create(DocumentVersionSelectorSchema)` to create a new message.
+ */
+export const DocumentVersionSelectorSchema: GenMessage<DocumentVersionSelector, {jsonType: DocumentVersionSelectorJson}> = /*@__PURE__*/
+  messageDesc(file_holdfast_document_v1_document, 12);
+
+/**
+ * Request of CompareDocumentVersions.
+ *
+ * @generated from message holdfast.document.v1.CompareDocumentVersionsRequest
+ */
+export type CompareDocumentVersionsRequest = Message<"holdfast.document.v1.CompareDocumentVersionsRequest"> & {
+  /**
+   * Link of the document. Required.
+   *
+   * @generated from field: string self_link = 1;
+   */
+  selfLink: string;
+
+  /**
+   * First version. Default: the version before the second one.
+   *
+   * @generated from field: holdfast.document.v1.DocumentVersionSelector from = 2;
+   */
+  from?: DocumentVersionSelector | undefined;
+
+  /**
+   * Second version. Default: the latest version.
+   *
+   * @generated from field: holdfast.document.v1.DocumentVersionSelector to = 3;
+   */
+  to?: DocumentVersionSelector | undefined;
+};
+
+/**
+ * Request of CompareDocumentVersions.
+ *
+ * @generated from message holdfast.document.v1.CompareDocumentVersionsRequest
+ */
+export type CompareDocumentVersionsRequestJson = {
+  /**
+   * Link of the document. Required.
+   *
+   * @generated from field: string self_link = 1;
+   */
+  selfLink?: string;
+
+  /**
+   * First version. Default: the version before the second one.
+   *
+   * @generated from field: holdfast.document.v1.DocumentVersionSelector from = 2;
+   */
+  from?: DocumentVersionSelectorJson;
+
+  /**
+   * Second version. Default: the latest version.
+   *
+   * @generated from field: holdfast.document.v1.DocumentVersionSelector to = 3;
+   */
+  to?: DocumentVersionSelectorJson;
+};
+
+/**
+ * Describes the message holdfast.document.v1.CompareDocumentVersionsRequest.
+ * Use `create(CompareDocumentVersionsRequestSchema)` to create a new message.
+ */
+export const CompareDocumentVersionsRequestSchema: GenMessage<CompareDocumentVersionsRequest, {jsonType: CompareDocumentVersionsRequestJson}> = /*@__PURE__*/
+  messageDesc(file_holdfast_document_v1_document, 13);
+
+/**
+ * Differences of two versions of a document.
+ *
+ * @generated from message holdfast.document.v1.CompareDocumentVersionsResponse
+ */
+export type CompareDocumentVersionsResponse = Message<"holdfast.document.v1.CompareDocumentVersionsResponse"> & {
+  /**
+   * First version, without its body. Absent if the second one is the first version of all.
+   *
+   * @generated from field: holdfast.document.v1.Document from = 1;
+   */
+  from?: Document | undefined;
+
+  /**
+   * Second version, without its body.
+   *
+   * @generated from field: holdfast.document.v1.Document to = 2;
+   */
+  to?: Document | undefined;
+
+  /**
+   * Fields that differ, in the order of their paths. A deleted version has no fields. At most
+   * 10,000.
+   *
+   * @generated from field: repeated holdfast.document.v1.FieldDifference differences = 3;
+   */
+  differences: FieldDifference[];
+
+  /**
+   * Whether there are more differences.
+   *
+   * @generated from field: bool truncated = 4;
+   */
+  truncated: boolean;
+};
+
+/**
+ * Differences of two versions of a document.
+ *
+ * @generated from message holdfast.document.v1.CompareDocumentVersionsResponse
+ */
+export type CompareDocumentVersionsResponseJson = {
+  /**
+   * First version, without its body. Absent if the second one is the first version of all.
+   *
+   * @generated from field: holdfast.document.v1.Document from = 1;
+   */
+  from?: DocumentJson;
+
+  /**
+   * Second version, without its body.
+   *
+   * @generated from field: holdfast.document.v1.Document to = 2;
+   */
+  to?: DocumentJson;
+
+  /**
+   * Fields that differ, in the order of their paths. A deleted version has no fields. At most
+   * 10,000.
+   *
+   * @generated from field: repeated holdfast.document.v1.FieldDifference differences = 3;
+   */
+  differences?: FieldDifferenceJson[];
+
+  /**
+   * Whether there are more differences.
+   *
+   * @generated from field: bool truncated = 4;
+   */
+  truncated?: boolean;
+};
+
+/**
+ * Describes the message holdfast.document.v1.CompareDocumentVersionsResponse.
+ * Use `create(CompareDocumentVersionsResponseSchema)` to create a new message.
+ */
+export const CompareDocumentVersionsResponseSchema: GenMessage<CompareDocumentVersionsResponse, {jsonType: CompareDocumentVersionsResponseJson}> = /*@__PURE__*/
+  messageDesc(file_holdfast_document_v1_document, 14);
+
+/**
+ * A field that differs between two versions.
+ *
+ * @generated from message holdfast.document.v1.FieldDifference
+ */
+export type FieldDifference = Message<"holdfast.document.v1.FieldDifference"> & {
+  /**
+   * JSON Pointer (RFC 6901) of the field, for example /address/city. Objects are compared field by
+   * field, arrays as a whole.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * JSON of the first version, as written, at most the first 4096 characters. Absent: it has no such
+   * field.
+   *
+   * @generated from field: optional string from_json = 2;
+   */
+  fromJson?: string | undefined;
+
+  /**
+   * JSON of the second version, in the same way.
+   *
+   * @generated from field: optional string to_json = 3;
+   */
+  toJson?: string | undefined;
+};
+
+/**
+ * A field that differs between two versions.
+ *
+ * @generated from message holdfast.document.v1.FieldDifference
+ */
+export type FieldDifferenceJson = {
+  /**
+   * JSON Pointer (RFC 6901) of the field, for example /address/city. Objects are compared field by
+   * field, arrays as a whole.
+   *
+   * @generated from field: string path = 1;
+   */
+  path?: string;
+
+  /**
+   * JSON of the first version, as written, at most the first 4096 characters. Absent: it has no such
+   * field.
+   *
+   * @generated from field: optional string from_json = 2;
+   */
+  fromJson?: string;
+
+  /**
+   * JSON of the second version, in the same way.
+   *
+   * @generated from field: optional string to_json = 3;
+   */
+  toJson?: string;
+};
+
+/**
+ * Describes the message holdfast.document.v1.FieldDifference.
+ * Use `create(FieldDifferenceSchema)` to create a new message.
+ */
+export const FieldDifferenceSchema: GenMessage<FieldDifference, {jsonType: FieldDifferenceJson}> = /*@__PURE__*/
+  messageDesc(file_holdfast_document_v1_document, 15);
+
+/**
  * A message of an import: first the header, then one message per document.
  *
  * @generated from message holdfast.document.v1.ImportDocumentsRequest
@@ -1126,7 +1466,7 @@ export type ImportDocumentsRequestJson = {
  * Use `create(ImportDocumentsRequestSchema)` to create a new message.
  */
 export const ImportDocumentsRequestSchema: GenMessage<ImportDocumentsRequest, {jsonType: ImportDocumentsRequestJson}> = /*@__PURE__*/
-  messageDesc(file_holdfast_document_v1_document, 12);
+  messageDesc(file_holdfast_document_v1_document, 16);
 
 /**
  * Options of an import.
@@ -1177,7 +1517,7 @@ export type ImportDocumentsHeaderJson = {
  * Use `create(ImportDocumentsHeaderSchema)` to create a new message.
  */
 export const ImportDocumentsHeaderSchema: GenMessage<ImportDocumentsHeader, {jsonType: ImportDocumentsHeaderJson}> = /*@__PURE__*/
-  messageDesc(file_holdfast_document_v1_document, 13);
+  messageDesc(file_holdfast_document_v1_document, 17);
 
 /**
  * Progress of an import.
@@ -1268,7 +1608,7 @@ export type ImportDocumentsResponseJson = {
  * Use `create(ImportDocumentsResponseSchema)` to create a new message.
  */
 export const ImportDocumentsResponseSchema: GenMessage<ImportDocumentsResponse, {jsonType: ImportDocumentsResponseJson}> = /*@__PURE__*/
-  messageDesc(file_holdfast_document_v1_document, 14);
+  messageDesc(file_holdfast_document_v1_document, 18);
 
 /**
  * Request of ExportDocuments.
@@ -1347,7 +1687,7 @@ export type ExportDocumentsRequestJson = {
  * Use `create(ExportDocumentsRequestSchema)` to create a new message.
  */
 export const ExportDocumentsRequestSchema: GenMessage<ExportDocumentsRequest, {jsonType: ExportDocumentsRequestJson}> = /*@__PURE__*/
-  messageDesc(file_holdfast_document_v1_document, 15);
+  messageDesc(file_holdfast_document_v1_document, 19);
 
 /**
  * Some of the exported documents.
@@ -1396,7 +1736,7 @@ export type ExportDocumentsResponseJson = {
  * Use `create(ExportDocumentsResponseSchema)` to create a new message.
  */
 export const ExportDocumentsResponseSchema: GenMessage<ExportDocumentsResponse, {jsonType: ExportDocumentsResponseJson}> = /*@__PURE__*/
-  messageDesc(file_holdfast_document_v1_document, 16);
+  messageDesc(file_holdfast_document_v1_document, 20);
 
 /**
  * Action that creates a version of a document.
@@ -1591,6 +1931,17 @@ export const DocumentService: GenService<{
     methodKind: "unary";
     input: typeof ListDocumentVersionsRequestSchema;
     output: typeof ListDocumentVersionsResponseSchema;
+  },
+  /**
+   * Compares two versions of a document, each of the same index or of another one, field by field.
+   * NOT_FOUND if one of them does not exist; OUT_OF_RANGE if it was compacted.
+   *
+   * @generated from rpc holdfast.document.v1.DocumentService.CompareDocumentVersions
+   */
+  compareDocumentVersions: {
+    methodKind: "unary";
+    input: typeof CompareDocumentVersionsRequestSchema;
+    output: typeof CompareDocumentVersionsResponseSchema;
   },
   /**
    * Writes a stream of documents in order, and periodically reports how many are durable. To resume

@@ -317,6 +317,16 @@ export interface ListDocumentsRequest {
   pageToken: string;
   /** Format of the bodies in the response. */
   bodyFormat: BodyFormat;
+  /**
+   * Link of the index, for example of one that OpenBackup has opened. Default: the index of the
+   * factory.
+   */
+  indexLink: string;
+  /**
+   * Lists the documents as of a point in time, in microseconds since 1970. OUT_OF_RANGE if versions
+   * of that time were compacted. Default: now.
+   */
+  timeMicros?: bigint | undefined;
 }
 
 /** A page of documents. */
@@ -335,10 +345,18 @@ export interface GetDocumentVersionRequest {
   version?:
     | bigint
     | undefined;
-  /** Link of the index. Default: the index of the document's factory. */
+  /**
+   * Link of the index, for example of one that OpenBackup has opened. Default: the index of the
+   * document's factory.
+   */
   indexLink: string;
   /** Format of the body in the response. */
   bodyFormat: BodyFormat;
+  /**
+   * Returns the version of a point in time, in microseconds since 1970, instead of one by its
+   * number. OUT_OF_RANGE if it was compacted.
+   */
+  timeMicros?: bigint | undefined;
 }
 
 /** Request of ListDocumentVersions. */
@@ -351,6 +369,11 @@ export interface ListDocumentVersionsRequest {
   pageToken: string;
   /** Format of the bodies in the response. */
   bodyFormat: BodyFormat;
+  /**
+   * Link of the index, for example of one that OpenBackup has opened. Default: the index of the
+   * document's factory.
+   */
+  indexLink: string;
 }
 
 /** A page of versions. */
@@ -359,6 +382,72 @@ export interface ListDocumentVersionsResponse {
   versions: Document[];
   /** Token of the next page. Empty on the last page. */
   nextPageToken: string;
+}
+
+/** Selects a version of a document. */
+export interface DocumentVersionSelector {
+  /** Version number. */
+  version?:
+    | bigint
+    | undefined;
+  /** The version of a point in time, in microseconds since 1970. */
+  timeMicros?:
+    | bigint
+    | undefined;
+  /**
+   * Link of the index, for example of one that OpenBackup has opened. Default: the index of the
+   * document's factory.
+   */
+  indexLink: string;
+}
+
+/** Request of CompareDocumentVersions. */
+export interface CompareDocumentVersionsRequest {
+  /** Link of the document. Required. */
+  selfLink: string;
+  /** First version. Default: the version before the second one. */
+  from?:
+    | DocumentVersionSelector
+    | undefined;
+  /** Second version. Default: the latest version. */
+  to?: DocumentVersionSelector | undefined;
+}
+
+/** Differences of two versions of a document. */
+export interface CompareDocumentVersionsResponse {
+  /** First version, without its body. Absent if the second one is the first version of all. */
+  from?:
+    | Document
+    | undefined;
+  /** Second version, without its body. */
+  to?:
+    | Document
+    | undefined;
+  /**
+   * Fields that differ, in the order of their paths. A deleted version has no fields. At most
+   * 10,000.
+   */
+  differences: FieldDifference[];
+  /** Whether there are more differences. */
+  truncated: boolean;
+}
+
+/** A field that differs between two versions. */
+export interface FieldDifference {
+  /**
+   * JSON Pointer (RFC 6901) of the field, for example /address/city. Objects are compared field by
+   * field, arrays as a whole.
+   */
+  path: string;
+  /**
+   * JSON of the first version, as written, at most the first 4096 characters. Absent: it has no such
+   * field.
+   */
+  fromJson?:
+    | string
+    | undefined;
+  /** JSON of the second version, in the same way. */
+  toJson?: string | undefined;
 }
 
 /** A message of an import: first the header, then one message per document. */
@@ -1558,7 +1647,16 @@ export const DeleteDocumentResponse: MessageFns<DeleteDocumentResponse> = {
 };
 
 function createBaseListDocumentsRequest(): ListDocumentsRequest {
-  return { factoryLink: "", filter: "", orderBy: "", pageSize: 0, pageToken: "", bodyFormat: 0 };
+  return {
+    factoryLink: "",
+    filter: "",
+    orderBy: "",
+    pageSize: 0,
+    pageToken: "",
+    bodyFormat: 0,
+    indexLink: "",
+    timeMicros: undefined,
+  };
 }
 
 export const ListDocumentsRequest: MessageFns<ListDocumentsRequest> = {
@@ -1580,6 +1678,15 @@ export const ListDocumentsRequest: MessageFns<ListDocumentsRequest> = {
     }
     if (message.bodyFormat !== 0) {
       writer.uint32(48).int32(message.bodyFormat);
+    }
+    if (message.indexLink !== "") {
+      writer.uint32(58).string(message.indexLink);
+    }
+    if (message.timeMicros !== undefined) {
+      if (BigInt.asIntN(64, message.timeMicros) !== message.timeMicros) {
+        throw new globalThis.Error("value provided for field message.timeMicros of type int64 too large");
+      }
+      writer.uint32(64).int64(message.timeMicros);
     }
     return writer;
   },
@@ -1645,6 +1752,22 @@ export const ListDocumentsRequest: MessageFns<ListDocumentsRequest> = {
             message.bodyFormat = reader.int32() as any;
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.indexLink = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.timeMicros = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1685,6 +1808,16 @@ export const ListDocumentsRequest: MessageFns<ListDocumentsRequest> = {
         : isSet(object.body_format)
         ? bodyFormatFromJSON(object.body_format)
         : 0,
+      indexLink: isSet(object.indexLink)
+        ? globalThis.String(object.indexLink)
+        : isSet(object.index_link)
+        ? globalThis.String(object.index_link)
+        : "",
+      timeMicros: isSet(object.timeMicros)
+        ? BigInt(object.timeMicros)
+        : isSet(object.time_micros)
+        ? BigInt(object.time_micros)
+        : undefined,
     };
   },
 
@@ -1708,6 +1841,12 @@ export const ListDocumentsRequest: MessageFns<ListDocumentsRequest> = {
     if (message.bodyFormat !== 0) {
       obj.bodyFormat = bodyFormatToJSON(message.bodyFormat);
     }
+    if (message.indexLink !== "") {
+      obj.indexLink = message.indexLink;
+    }
+    if (message.timeMicros !== undefined) {
+      obj.timeMicros = message.timeMicros.toString();
+    }
     return obj;
   },
 
@@ -1722,6 +1861,10 @@ export const ListDocumentsRequest: MessageFns<ListDocumentsRequest> = {
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
     message.bodyFormat = object.bodyFormat ?? 0;
+    message.indexLink = object.indexLink ?? "";
+    message.timeMicros = (object.timeMicros !== undefined && object.timeMicros !== null)
+      ? BigInt(object.timeMicros)
+      : undefined;
     return message;
   },
 };
@@ -1818,7 +1961,7 @@ export const ListDocumentsResponse: MessageFns<ListDocumentsResponse> = {
 };
 
 function createBaseGetDocumentVersionRequest(): GetDocumentVersionRequest {
-  return { selfLink: "", version: undefined, indexLink: "", bodyFormat: 0 };
+  return { selfLink: "", version: undefined, indexLink: "", bodyFormat: 0, timeMicros: undefined };
 }
 
 export const GetDocumentVersionRequest: MessageFns<GetDocumentVersionRequest> = {
@@ -1837,6 +1980,12 @@ export const GetDocumentVersionRequest: MessageFns<GetDocumentVersionRequest> = 
     }
     if (message.bodyFormat !== 0) {
       writer.uint32(32).int32(message.bodyFormat);
+    }
+    if (message.timeMicros !== undefined) {
+      if (BigInt.asIntN(64, message.timeMicros) !== message.timeMicros) {
+        throw new globalThis.Error("value provided for field message.timeMicros of type int64 too large");
+      }
+      writer.uint32(40).int64(message.timeMicros);
     }
     return writer;
   },
@@ -1886,6 +2035,14 @@ export const GetDocumentVersionRequest: MessageFns<GetDocumentVersionRequest> = 
             message.bodyFormat = reader.int32() as any;
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.timeMicros = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1916,6 +2073,11 @@ export const GetDocumentVersionRequest: MessageFns<GetDocumentVersionRequest> = 
         : isSet(object.body_format)
         ? bodyFormatFromJSON(object.body_format)
         : 0,
+      timeMicros: isSet(object.timeMicros)
+        ? BigInt(object.timeMicros)
+        : isSet(object.time_micros)
+        ? BigInt(object.time_micros)
+        : undefined,
     };
   },
 
@@ -1933,6 +2095,9 @@ export const GetDocumentVersionRequest: MessageFns<GetDocumentVersionRequest> = 
     if (message.bodyFormat !== 0) {
       obj.bodyFormat = bodyFormatToJSON(message.bodyFormat);
     }
+    if (message.timeMicros !== undefined) {
+      obj.timeMicros = message.timeMicros.toString();
+    }
     return obj;
   },
 
@@ -1945,12 +2110,15 @@ export const GetDocumentVersionRequest: MessageFns<GetDocumentVersionRequest> = 
     message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : undefined;
     message.indexLink = object.indexLink ?? "";
     message.bodyFormat = object.bodyFormat ?? 0;
+    message.timeMicros = (object.timeMicros !== undefined && object.timeMicros !== null)
+      ? BigInt(object.timeMicros)
+      : undefined;
     return message;
   },
 };
 
 function createBaseListDocumentVersionsRequest(): ListDocumentVersionsRequest {
-  return { selfLink: "", pageSize: 0, pageToken: "", bodyFormat: 0 };
+  return { selfLink: "", pageSize: 0, pageToken: "", bodyFormat: 0, indexLink: "" };
 }
 
 export const ListDocumentVersionsRequest: MessageFns<ListDocumentVersionsRequest> = {
@@ -1966,6 +2134,9 @@ export const ListDocumentVersionsRequest: MessageFns<ListDocumentVersionsRequest
     }
     if (message.bodyFormat !== 0) {
       writer.uint32(32).int32(message.bodyFormat);
+    }
+    if (message.indexLink !== "") {
+      writer.uint32(42).string(message.indexLink);
     }
     return writer;
   },
@@ -2015,6 +2186,14 @@ export const ListDocumentVersionsRequest: MessageFns<ListDocumentVersionsRequest
             message.bodyFormat = reader.int32() as any;
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.indexLink = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2049,6 +2228,11 @@ export const ListDocumentVersionsRequest: MessageFns<ListDocumentVersionsRequest
         : isSet(object.body_format)
         ? bodyFormatFromJSON(object.body_format)
         : 0,
+      indexLink: isSet(object.indexLink)
+        ? globalThis.String(object.indexLink)
+        : isSet(object.index_link)
+        ? globalThis.String(object.index_link)
+        : "",
     };
   },
 
@@ -2066,6 +2250,9 @@ export const ListDocumentVersionsRequest: MessageFns<ListDocumentVersionsRequest
     if (message.bodyFormat !== 0) {
       obj.bodyFormat = bodyFormatToJSON(message.bodyFormat);
     }
+    if (message.indexLink !== "") {
+      obj.indexLink = message.indexLink;
+    }
     return obj;
   },
 
@@ -2078,6 +2265,7 @@ export const ListDocumentVersionsRequest: MessageFns<ListDocumentVersionsRequest
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
     message.bodyFormat = object.bodyFormat ?? 0;
+    message.indexLink = object.indexLink ?? "";
     return message;
   },
 };
@@ -2167,6 +2355,460 @@ export const ListDocumentVersionsResponse: MessageFns<ListDocumentVersionsRespon
     const message = createBaseListDocumentVersionsResponse();
     message.versions = object.versions?.map((e) => Document.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseDocumentVersionSelector(): DocumentVersionSelector {
+  return { version: undefined, timeMicros: undefined, indexLink: "" };
+}
+
+export const DocumentVersionSelector: MessageFns<DocumentVersionSelector> = {
+  encode(message: DocumentVersionSelector, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== undefined) {
+      if (BigInt.asIntN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type int64 too large");
+      }
+      writer.uint32(8).int64(message.version);
+    }
+    if (message.timeMicros !== undefined) {
+      if (BigInt.asIntN(64, message.timeMicros) !== message.timeMicros) {
+        throw new globalThis.Error("value provided for field message.timeMicros of type int64 too large");
+      }
+      writer.uint32(16).int64(message.timeMicros);
+    }
+    if (message.indexLink !== "") {
+      writer.uint32(26).string(message.indexLink);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DocumentVersionSelector {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDocumentVersionSelector();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.version = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.timeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.indexLink = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DocumentVersionSelector {
+    return {
+      version: isSet(object.version) ? BigInt(object.version) : undefined,
+      timeMicros: isSet(object.timeMicros)
+        ? BigInt(object.timeMicros)
+        : isSet(object.time_micros)
+        ? BigInt(object.time_micros)
+        : undefined,
+      indexLink: isSet(object.indexLink)
+        ? globalThis.String(object.indexLink)
+        : isSet(object.index_link)
+        ? globalThis.String(object.index_link)
+        : "",
+    };
+  },
+
+  toJSON(message: DocumentVersionSelector): unknown {
+    const obj: any = {};
+    if (message.version !== undefined) {
+      obj.version = message.version.toString();
+    }
+    if (message.timeMicros !== undefined) {
+      obj.timeMicros = message.timeMicros.toString();
+    }
+    if (message.indexLink !== "") {
+      obj.indexLink = message.indexLink;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DocumentVersionSelector>): DocumentVersionSelector {
+    return DocumentVersionSelector.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DocumentVersionSelector>): DocumentVersionSelector {
+    const message = createBaseDocumentVersionSelector();
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : undefined;
+    message.timeMicros = (object.timeMicros !== undefined && object.timeMicros !== null)
+      ? BigInt(object.timeMicros)
+      : undefined;
+    message.indexLink = object.indexLink ?? "";
+    return message;
+  },
+};
+
+function createBaseCompareDocumentVersionsRequest(): CompareDocumentVersionsRequest {
+  return { selfLink: "", from: undefined, to: undefined };
+}
+
+export const CompareDocumentVersionsRequest: MessageFns<CompareDocumentVersionsRequest> = {
+  encode(message: CompareDocumentVersionsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.selfLink !== "") {
+      writer.uint32(10).string(message.selfLink);
+    }
+    if (message.from !== undefined) {
+      DocumentVersionSelector.encode(message.from, writer.uint32(18).fork()).join();
+    }
+    if (message.to !== undefined) {
+      DocumentVersionSelector.encode(message.to, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompareDocumentVersionsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompareDocumentVersionsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.selfLink = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.from = DocumentVersionSelector.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.to = DocumentVersionSelector.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CompareDocumentVersionsRequest {
+    return {
+      selfLink: isSet(object.selfLink)
+        ? globalThis.String(object.selfLink)
+        : isSet(object.self_link)
+        ? globalThis.String(object.self_link)
+        : "",
+      from: isSet(object.from) ? DocumentVersionSelector.fromJSON(object.from) : undefined,
+      to: isSet(object.to) ? DocumentVersionSelector.fromJSON(object.to) : undefined,
+    };
+  },
+
+  toJSON(message: CompareDocumentVersionsRequest): unknown {
+    const obj: any = {};
+    if (message.selfLink !== "") {
+      obj.selfLink = message.selfLink;
+    }
+    if (message.from !== undefined) {
+      obj.from = DocumentVersionSelector.toJSON(message.from);
+    }
+    if (message.to !== undefined) {
+      obj.to = DocumentVersionSelector.toJSON(message.to);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CompareDocumentVersionsRequest>): CompareDocumentVersionsRequest {
+    return CompareDocumentVersionsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CompareDocumentVersionsRequest>): CompareDocumentVersionsRequest {
+    const message = createBaseCompareDocumentVersionsRequest();
+    message.selfLink = object.selfLink ?? "";
+    message.from = (object.from !== undefined && object.from !== null)
+      ? DocumentVersionSelector.fromPartial(object.from)
+      : undefined;
+    message.to = (object.to !== undefined && object.to !== null)
+      ? DocumentVersionSelector.fromPartial(object.to)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCompareDocumentVersionsResponse(): CompareDocumentVersionsResponse {
+  return { from: undefined, to: undefined, differences: [], truncated: false };
+}
+
+export const CompareDocumentVersionsResponse: MessageFns<CompareDocumentVersionsResponse> = {
+  encode(message: CompareDocumentVersionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== undefined) {
+      Document.encode(message.from, writer.uint32(10).fork()).join();
+    }
+    if (message.to !== undefined) {
+      Document.encode(message.to, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.differences) {
+      FieldDifference.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.truncated !== false) {
+      writer.uint32(32).bool(message.truncated);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompareDocumentVersionsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompareDocumentVersionsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.from = Document.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.to = Document.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.differences.push(FieldDifference.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.truncated = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CompareDocumentVersionsResponse {
+    return {
+      from: isSet(object.from) ? Document.fromJSON(object.from) : undefined,
+      to: isSet(object.to) ? Document.fromJSON(object.to) : undefined,
+      differences: globalThis.Array.isArray(object?.differences)
+        ? object.differences.map((e: any) => FieldDifference.fromJSON(e))
+        : [],
+      truncated: isSet(object.truncated) ? globalThis.Boolean(object.truncated) : false,
+    };
+  },
+
+  toJSON(message: CompareDocumentVersionsResponse): unknown {
+    const obj: any = {};
+    if (message.from !== undefined) {
+      obj.from = Document.toJSON(message.from);
+    }
+    if (message.to !== undefined) {
+      obj.to = Document.toJSON(message.to);
+    }
+    if (message.differences?.length) {
+      obj.differences = message.differences.map((e) => FieldDifference.toJSON(e));
+    }
+    if (message.truncated !== false) {
+      obj.truncated = message.truncated;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CompareDocumentVersionsResponse>): CompareDocumentVersionsResponse {
+    return CompareDocumentVersionsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CompareDocumentVersionsResponse>): CompareDocumentVersionsResponse {
+    const message = createBaseCompareDocumentVersionsResponse();
+    message.from = (object.from !== undefined && object.from !== null) ? Document.fromPartial(object.from) : undefined;
+    message.to = (object.to !== undefined && object.to !== null) ? Document.fromPartial(object.to) : undefined;
+    message.differences = object.differences?.map((e) => FieldDifference.fromPartial(e)) || [];
+    message.truncated = object.truncated ?? false;
+    return message;
+  },
+};
+
+function createBaseFieldDifference(): FieldDifference {
+  return { path: "", fromJson: undefined, toJson: undefined };
+}
+
+export const FieldDifference: MessageFns<FieldDifference> = {
+  encode(message: FieldDifference, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.fromJson !== undefined) {
+      writer.uint32(18).string(message.fromJson);
+    }
+    if (message.toJson !== undefined) {
+      writer.uint32(26).string(message.toJson);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FieldDifference {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFieldDifference();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.fromJson = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.toJson = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FieldDifference {
+    return {
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      fromJson: isSet(object.fromJson)
+        ? globalThis.String(object.fromJson)
+        : isSet(object.from_json)
+        ? globalThis.String(object.from_json)
+        : undefined,
+      toJson: isSet(object.toJson)
+        ? globalThis.String(object.toJson)
+        : isSet(object.to_json)
+        ? globalThis.String(object.to_json)
+        : undefined,
+    };
+  },
+
+  toJSON(message: FieldDifference): unknown {
+    const obj: any = {};
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.fromJson !== undefined) {
+      obj.fromJson = message.fromJson;
+    }
+    if (message.toJson !== undefined) {
+      obj.toJson = message.toJson;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FieldDifference>): FieldDifference {
+    return FieldDifference.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FieldDifference>): FieldDifference {
+    const message = createBaseFieldDifference();
+    message.path = object.path ?? "";
+    message.fromJson = object.fromJson ?? undefined;
+    message.toJson = object.toJson ?? undefined;
     return message;
   },
 };
@@ -2820,6 +3462,18 @@ export const DocumentServiceDefinition = {
       options: {},
     },
     /**
+     * Compares two versions of a document, each of the same index or of another one, field by field.
+     * NOT_FOUND if one of them does not exist; OUT_OF_RANGE if it was compacted.
+     */
+    compareDocumentVersions: {
+      name: "CompareDocumentVersions",
+      requestType: CompareDocumentVersionsRequest as typeof CompareDocumentVersionsRequest,
+      requestStream: false,
+      responseType: CompareDocumentVersionsResponse as typeof CompareDocumentVersionsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
      * Writes a stream of documents in order, and periodically reports how many are durable. To resume
      * an interrupted import, send the remaining documents, or all documents with `skip`. Stops at the
      * first document that cannot be written; the error metadata `documents` is the number written
@@ -2952,6 +3606,22 @@ export const DocumentServiceService = {
     responseDeserialize: (value: Buffer): ListDocumentVersionsResponse => ListDocumentVersionsResponse.decode(value),
   },
   /**
+   * Compares two versions of a document, each of the same index or of another one, field by field.
+   * NOT_FOUND if one of them does not exist; OUT_OF_RANGE if it was compacted.
+   */
+  compareDocumentVersions: {
+    path: "/holdfast.document.v1.DocumentService/CompareDocumentVersions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CompareDocumentVersionsRequest): Buffer =>
+      Buffer.from(CompareDocumentVersionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CompareDocumentVersionsRequest => CompareDocumentVersionsRequest.decode(value),
+    responseSerialize: (value: CompareDocumentVersionsResponse): Buffer =>
+      Buffer.from(CompareDocumentVersionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CompareDocumentVersionsResponse =>
+      CompareDocumentVersionsResponse.decode(value),
+  },
+  /**
    * Writes a stream of documents in order, and periodically reports how many are durable. To resume
    * an interrupted import, send the remaining documents, or all documents with `skip`. Stops at the
    * first document that cannot be written; the error metadata `documents` is the number written
@@ -3011,6 +3681,11 @@ export interface DocumentServiceServer extends UntypedServiceImplementation {
   getDocumentVersion: handleUnaryCall<GetDocumentVersionRequest, Document>;
   /** Lists the versions of a document in pages, newest first. Also works for a deleted document. */
   listDocumentVersions: handleUnaryCall<ListDocumentVersionsRequest, ListDocumentVersionsResponse>;
+  /**
+   * Compares two versions of a document, each of the same index or of another one, field by field.
+   * NOT_FOUND if one of them does not exist; OUT_OF_RANGE if it was compacted.
+   */
+  compareDocumentVersions: handleUnaryCall<CompareDocumentVersionsRequest, CompareDocumentVersionsResponse>;
   /**
    * Writes a stream of documents in order, and periodically reports how many are durable. To resume
    * an interrupted import, send the remaining documents, or all documents with `skip`. Stops at the
@@ -3162,6 +3837,25 @@ export interface DocumentServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListDocumentVersionsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Compares two versions of a document, each of the same index or of another one, field by field.
+   * NOT_FOUND if one of them does not exist; OUT_OF_RANGE if it was compacted.
+   */
+  compareDocumentVersions(
+    request: CompareDocumentVersionsRequest,
+    callback: (error: ServiceError | null, response: CompareDocumentVersionsResponse) => void,
+  ): ClientUnaryCall;
+  compareDocumentVersions(
+    request: CompareDocumentVersionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CompareDocumentVersionsResponse) => void,
+  ): ClientUnaryCall;
+  compareDocumentVersions(
+    request: CompareDocumentVersionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CompareDocumentVersionsResponse) => void,
   ): ClientUnaryCall;
   /**
    * Writes a stream of documents in order, and periodically reports how many are durable. To resume

@@ -477,6 +477,8 @@ export enum OperationKind {
   OPERATION_KIND_CHECK_INDEX = 5,
   /** OPERATION_KIND_COPY_BACKUP - CopyBackup. */
   OPERATION_KIND_COPY_BACKUP = 6,
+  /** OPERATION_KIND_OPEN_BACKUP - OpenBackup. */
+  OPERATION_KIND_OPEN_BACKUP = 7,
   UNRECOGNIZED = -1,
 }
 
@@ -503,6 +505,9 @@ export function operationKindFromJSON(object: any): OperationKind {
     case 6:
     case "OPERATION_KIND_COPY_BACKUP":
       return OperationKind.OPERATION_KIND_COPY_BACKUP;
+    case 7:
+    case "OPERATION_KIND_OPEN_BACKUP":
+      return OperationKind.OPERATION_KIND_OPEN_BACKUP;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -526,6 +531,8 @@ export function operationKindToJSON(object: OperationKind): string {
       return "OPERATION_KIND_CHECK_INDEX";
     case OperationKind.OPERATION_KIND_COPY_BACKUP:
       return "OPERATION_KIND_COPY_BACKUP";
+    case OperationKind.OPERATION_KIND_OPEN_BACKUP:
+      return "OPERATION_KIND_OPEN_BACKUP";
     case OperationKind.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -684,7 +691,26 @@ export interface Host {
   /** Whether the host only uses manifests that one of its trusted signers has signed. */
   trustsSignersOnly: boolean;
   /** What keeps the durable index. */
-  engine?: StorageEngine | undefined;
+  engine?:
+    | StorageEngine
+    | undefined;
+  /** Indexes that OpenBackup has opened, in the order of their opening. */
+  openedIndexes: OpenedIndex[];
+  /** What the caller may do. */
+  caller?: Caller | undefined;
+}
+
+/** What the caller of GetHost may do. */
+export interface Caller {
+  /** Name of the token. Empty: the host has no tokens. */
+  tokenName: string;
+  /**
+   * Roles of the token; "admin" if the host has no tokens. The role admin includes all others, and
+   * write includes read.
+   */
+  roles: string[];
+  /** Links of the indexes that the token is limited to. Empty: all. */
+  indexLinks: string[];
 }
 
 /** What keeps the durable index of a host. */
@@ -1264,7 +1290,7 @@ export interface IndexPointInTime {
   targetTimeMicros?:
     | bigint
     | undefined;
-  /** Link of the live index. Default: /core/document-index. */
+  /** Link of the live index, or of one that OpenBackup has opened. Default: /core/document-index. */
   indexLink: string;
   /**
    * http(s): bearer token for the URI, sent only to its origin. Never logged or returned. Default:
@@ -1273,6 +1299,63 @@ export interface IndexPointInTime {
   bearer: string;
   /** Keys for an encrypted backup. Never logged or returned. Default: none. */
   decryption?: Decryption | undefined;
+}
+
+/** Request of OpenBackup. */
+export interface OpenBackupRequest {
+  /**
+   * What to open: a backup, or the live index at a point in time. Default: the live index as it is
+   * now.
+   */
+  pointInTime?:
+    | IndexPointInTime
+    | undefined;
+  /**
+   * Time after which the host closes the index, in microseconds, from 1 minute to 30 days. 0: 72
+   * hours.
+   */
+  lifetimeMicros: bigint;
+  /**
+   * ID of the request, for example a UUID. A repetition with the same ID within 24 hours returns
+   * the operation of the first one. Default: none.
+   */
+  requestId: string;
+}
+
+/** A backup, or a point in time of an index, that is open as a read-only index. */
+export interface OpenedIndex {
+  /** Link by which it is read: /core/opened-indexes/ID. */
+  indexLink: string;
+  /** URI of the backup, without credentials. Empty: the live index was opened. */
+  source: string;
+  /** Name of the backup at the URI. */
+  backupName: string;
+  /** Link of the index whose documents it contains. */
+  sourceIndexLink: string;
+  /** Last point in time that it shows, in microseconds since 1970. */
+  targetTimeMicros: bigint;
+  /** Documents that are not deleted. */
+  documents: bigint;
+  /** Versions of documents. */
+  versions: bigint;
+  /** Space on the disk of the host, in bytes. */
+  sizeBytes: bigint;
+  /** Time at which it was opened, in microseconds since 1970. */
+  openTimeMicros: bigint;
+  /** Time at which the host closes it, in microseconds since 1970. */
+  expireTimeMicros: bigint;
+  /** About the choice of the backup. */
+  warnings: string[];
+}
+
+/** Request of CloseBackup. */
+export interface CloseBackupRequest {
+  /** Link of the opened index. Required. */
+  indexLink: string;
+}
+
+/** Response of CloseBackup. */
+export interface CloseBackupResponse {
 }
 
 /** Request of DiffBackups. */
@@ -2161,6 +2244,8 @@ function createBaseHost(): Host {
     signingKeyFingerprint: "",
     trustsSignersOnly: false,
     engine: undefined,
+    openedIndexes: [],
+    caller: undefined,
   };
 }
 
@@ -2237,6 +2322,12 @@ export const Host: MessageFns<Host> = {
     }
     if (message.engine !== undefined) {
       StorageEngine.encode(message.engine, writer.uint32(170).fork()).join();
+    }
+    for (const v of message.openedIndexes) {
+      OpenedIndex.encode(v!, writer.uint32(178).fork()).join();
+    }
+    if (message.caller !== undefined) {
+      Caller.encode(message.caller, writer.uint32(186).fork()).join();
     }
     return writer;
   },
@@ -2422,6 +2513,22 @@ export const Host: MessageFns<Host> = {
             message.engine = StorageEngine.decode(reader, reader.uint32());
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.openedIndexes.push(OpenedIndex.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.caller = Caller.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2525,6 +2632,12 @@ export const Host: MessageFns<Host> = {
         ? globalThis.Boolean(object.trusts_signers_only)
         : false,
       engine: isSet(object.engine) ? StorageEngine.fromJSON(object.engine) : undefined,
+      openedIndexes: globalThis.Array.isArray(object?.openedIndexes)
+        ? object.openedIndexes.map((e: any) => OpenedIndex.fromJSON(e))
+        : globalThis.Array.isArray(object?.opened_indexes)
+        ? object.opened_indexes.map((e: any) => OpenedIndex.fromJSON(e))
+        : [],
+      caller: isSet(object.caller) ? Caller.fromJSON(object.caller) : undefined,
     };
   },
 
@@ -2593,6 +2706,12 @@ export const Host: MessageFns<Host> = {
     if (message.engine !== undefined) {
       obj.engine = StorageEngine.toJSON(message.engine);
     }
+    if (message.openedIndexes?.length) {
+      obj.openedIndexes = message.openedIndexes.map((e) => OpenedIndex.toJSON(e));
+    }
+    if (message.caller !== undefined) {
+      obj.caller = Caller.toJSON(message.caller);
+    }
     return obj;
   },
 
@@ -2634,6 +2753,119 @@ export const Host: MessageFns<Host> = {
     message.engine = (object.engine !== undefined && object.engine !== null)
       ? StorageEngine.fromPartial(object.engine)
       : undefined;
+    message.openedIndexes = object.openedIndexes?.map((e) => OpenedIndex.fromPartial(e)) || [];
+    message.caller = (object.caller !== undefined && object.caller !== null)
+      ? Caller.fromPartial(object.caller)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCaller(): Caller {
+  return { tokenName: "", roles: [], indexLinks: [] };
+}
+
+export const Caller: MessageFns<Caller> = {
+  encode(message: Caller, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tokenName !== "") {
+      writer.uint32(10).string(message.tokenName);
+    }
+    for (const v of message.roles) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.indexLinks) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Caller {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCaller();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tokenName = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.roles.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.indexLinks.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Caller {
+    return {
+      tokenName: isSet(object.tokenName)
+        ? globalThis.String(object.tokenName)
+        : isSet(object.token_name)
+        ? globalThis.String(object.token_name)
+        : "",
+      roles: globalThis.Array.isArray(object?.roles) ? object.roles.map((e: any) => globalThis.String(e)) : [],
+      indexLinks: globalThis.Array.isArray(object?.indexLinks)
+        ? object.indexLinks.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.index_links)
+        ? object.index_links.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: Caller): unknown {
+    const obj: any = {};
+    if (message.tokenName !== "") {
+      obj.tokenName = message.tokenName;
+    }
+    if (message.roles?.length) {
+      obj.roles = message.roles;
+    }
+    if (message.indexLinks?.length) {
+      obj.indexLinks = message.indexLinks;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Caller>): Caller {
+    return Caller.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Caller>): Caller {
+    const message = createBaseCaller();
+    message.tokenName = object.tokenName ?? "";
+    message.roles = object.roles?.map((e) => e) || [];
+    message.indexLinks = object.indexLinks?.map((e) => e) || [];
     return message;
   },
 };
@@ -7576,6 +7808,546 @@ export const IndexPointInTime: MessageFns<IndexPointInTime> = {
     message.decryption = (object.decryption !== undefined && object.decryption !== null)
       ? Decryption.fromPartial(object.decryption)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseOpenBackupRequest(): OpenBackupRequest {
+  return { pointInTime: undefined, lifetimeMicros: 0n, requestId: "" };
+}
+
+export const OpenBackupRequest: MessageFns<OpenBackupRequest> = {
+  encode(message: OpenBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pointInTime !== undefined) {
+      IndexPointInTime.encode(message.pointInTime, writer.uint32(10).fork()).join();
+    }
+    if (message.lifetimeMicros !== 0n) {
+      if (BigInt.asIntN(64, message.lifetimeMicros) !== message.lifetimeMicros) {
+        throw new globalThis.Error("value provided for field message.lifetimeMicros of type int64 too large");
+      }
+      writer.uint32(16).int64(message.lifetimeMicros);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OpenBackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOpenBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pointInTime = IndexPointInTime.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.lifetimeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): OpenBackupRequest {
+    return {
+      pointInTime: isSet(object.pointInTime)
+        ? IndexPointInTime.fromJSON(object.pointInTime)
+        : isSet(object.point_in_time)
+        ? IndexPointInTime.fromJSON(object.point_in_time)
+        : undefined,
+      lifetimeMicros: isSet(object.lifetimeMicros)
+        ? BigInt(object.lifetimeMicros)
+        : isSet(object.lifetime_micros)
+        ? BigInt(object.lifetime_micros)
+        : 0n,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+    };
+  },
+
+  toJSON(message: OpenBackupRequest): unknown {
+    const obj: any = {};
+    if (message.pointInTime !== undefined) {
+      obj.pointInTime = IndexPointInTime.toJSON(message.pointInTime);
+    }
+    if (message.lifetimeMicros !== 0n) {
+      obj.lifetimeMicros = message.lifetimeMicros.toString();
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<OpenBackupRequest>): OpenBackupRequest {
+    return OpenBackupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OpenBackupRequest>): OpenBackupRequest {
+    const message = createBaseOpenBackupRequest();
+    message.pointInTime = (object.pointInTime !== undefined && object.pointInTime !== null)
+      ? IndexPointInTime.fromPartial(object.pointInTime)
+      : undefined;
+    message.lifetimeMicros = (object.lifetimeMicros !== undefined && object.lifetimeMicros !== null)
+      ? BigInt(object.lifetimeMicros)
+      : 0n;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseOpenedIndex(): OpenedIndex {
+  return {
+    indexLink: "",
+    source: "",
+    backupName: "",
+    sourceIndexLink: "",
+    targetTimeMicros: 0n,
+    documents: 0n,
+    versions: 0n,
+    sizeBytes: 0n,
+    openTimeMicros: 0n,
+    expireTimeMicros: 0n,
+    warnings: [],
+  };
+}
+
+export const OpenedIndex: MessageFns<OpenedIndex> = {
+  encode(message: OpenedIndex, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.indexLink !== "") {
+      writer.uint32(10).string(message.indexLink);
+    }
+    if (message.source !== "") {
+      writer.uint32(18).string(message.source);
+    }
+    if (message.backupName !== "") {
+      writer.uint32(26).string(message.backupName);
+    }
+    if (message.sourceIndexLink !== "") {
+      writer.uint32(34).string(message.sourceIndexLink);
+    }
+    if (message.targetTimeMicros !== 0n) {
+      if (BigInt.asIntN(64, message.targetTimeMicros) !== message.targetTimeMicros) {
+        throw new globalThis.Error("value provided for field message.targetTimeMicros of type int64 too large");
+      }
+      writer.uint32(40).int64(message.targetTimeMicros);
+    }
+    if (message.documents !== 0n) {
+      if (BigInt.asIntN(64, message.documents) !== message.documents) {
+        throw new globalThis.Error("value provided for field message.documents of type int64 too large");
+      }
+      writer.uint32(48).int64(message.documents);
+    }
+    if (message.versions !== 0n) {
+      if (BigInt.asIntN(64, message.versions) !== message.versions) {
+        throw new globalThis.Error("value provided for field message.versions of type int64 too large");
+      }
+      writer.uint32(56).int64(message.versions);
+    }
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asIntN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type int64 too large");
+      }
+      writer.uint32(64).int64(message.sizeBytes);
+    }
+    if (message.openTimeMicros !== 0n) {
+      if (BigInt.asIntN(64, message.openTimeMicros) !== message.openTimeMicros) {
+        throw new globalThis.Error("value provided for field message.openTimeMicros of type int64 too large");
+      }
+      writer.uint32(72).int64(message.openTimeMicros);
+    }
+    if (message.expireTimeMicros !== 0n) {
+      if (BigInt.asIntN(64, message.expireTimeMicros) !== message.expireTimeMicros) {
+        throw new globalThis.Error("value provided for field message.expireTimeMicros of type int64 too large");
+      }
+      writer.uint32(80).int64(message.expireTimeMicros);
+    }
+    for (const v of message.warnings) {
+      writer.uint32(90).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OpenedIndex {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOpenedIndex();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.indexLink = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.backupName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sourceIndexLink = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.targetTimeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.documents = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.versions = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.sizeBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.openTimeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.expireTimeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.warnings.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): OpenedIndex {
+    return {
+      indexLink: isSet(object.indexLink)
+        ? globalThis.String(object.indexLink)
+        : isSet(object.index_link)
+        ? globalThis.String(object.index_link)
+        : "",
+      source: isSet(object.source) ? globalThis.String(object.source) : "",
+      backupName: isSet(object.backupName)
+        ? globalThis.String(object.backupName)
+        : isSet(object.backup_name)
+        ? globalThis.String(object.backup_name)
+        : "",
+      sourceIndexLink: isSet(object.sourceIndexLink)
+        ? globalThis.String(object.sourceIndexLink)
+        : isSet(object.source_index_link)
+        ? globalThis.String(object.source_index_link)
+        : "",
+      targetTimeMicros: isSet(object.targetTimeMicros)
+        ? BigInt(object.targetTimeMicros)
+        : isSet(object.target_time_micros)
+        ? BigInt(object.target_time_micros)
+        : 0n,
+      documents: isSet(object.documents) ? BigInt(object.documents) : 0n,
+      versions: isSet(object.versions) ? BigInt(object.versions) : 0n,
+      sizeBytes: isSet(object.sizeBytes)
+        ? BigInt(object.sizeBytes)
+        : isSet(object.size_bytes)
+        ? BigInt(object.size_bytes)
+        : 0n,
+      openTimeMicros: isSet(object.openTimeMicros)
+        ? BigInt(object.openTimeMicros)
+        : isSet(object.open_time_micros)
+        ? BigInt(object.open_time_micros)
+        : 0n,
+      expireTimeMicros: isSet(object.expireTimeMicros)
+        ? BigInt(object.expireTimeMicros)
+        : isSet(object.expire_time_micros)
+        ? BigInt(object.expire_time_micros)
+        : 0n,
+      warnings: globalThis.Array.isArray(object?.warnings)
+        ? object.warnings.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: OpenedIndex): unknown {
+    const obj: any = {};
+    if (message.indexLink !== "") {
+      obj.indexLink = message.indexLink;
+    }
+    if (message.source !== "") {
+      obj.source = message.source;
+    }
+    if (message.backupName !== "") {
+      obj.backupName = message.backupName;
+    }
+    if (message.sourceIndexLink !== "") {
+      obj.sourceIndexLink = message.sourceIndexLink;
+    }
+    if (message.targetTimeMicros !== 0n) {
+      obj.targetTimeMicros = message.targetTimeMicros.toString();
+    }
+    if (message.documents !== 0n) {
+      obj.documents = message.documents.toString();
+    }
+    if (message.versions !== 0n) {
+      obj.versions = message.versions.toString();
+    }
+    if (message.sizeBytes !== 0n) {
+      obj.sizeBytes = message.sizeBytes.toString();
+    }
+    if (message.openTimeMicros !== 0n) {
+      obj.openTimeMicros = message.openTimeMicros.toString();
+    }
+    if (message.expireTimeMicros !== 0n) {
+      obj.expireTimeMicros = message.expireTimeMicros.toString();
+    }
+    if (message.warnings?.length) {
+      obj.warnings = message.warnings;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<OpenedIndex>): OpenedIndex {
+    return OpenedIndex.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OpenedIndex>): OpenedIndex {
+    const message = createBaseOpenedIndex();
+    message.indexLink = object.indexLink ?? "";
+    message.source = object.source ?? "";
+    message.backupName = object.backupName ?? "";
+    message.sourceIndexLink = object.sourceIndexLink ?? "";
+    message.targetTimeMicros = (object.targetTimeMicros !== undefined && object.targetTimeMicros !== null)
+      ? BigInt(object.targetTimeMicros)
+      : 0n;
+    message.documents = (object.documents !== undefined && object.documents !== null) ? BigInt(object.documents) : 0n;
+    message.versions = (object.versions !== undefined && object.versions !== null) ? BigInt(object.versions) : 0n;
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
+    message.openTimeMicros = (object.openTimeMicros !== undefined && object.openTimeMicros !== null)
+      ? BigInt(object.openTimeMicros)
+      : 0n;
+    message.expireTimeMicros = (object.expireTimeMicros !== undefined && object.expireTimeMicros !== null)
+      ? BigInt(object.expireTimeMicros)
+      : 0n;
+    message.warnings = object.warnings?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseCloseBackupRequest(): CloseBackupRequest {
+  return { indexLink: "" };
+}
+
+export const CloseBackupRequest: MessageFns<CloseBackupRequest> = {
+  encode(message: CloseBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.indexLink !== "") {
+      writer.uint32(10).string(message.indexLink);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CloseBackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCloseBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.indexLink = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CloseBackupRequest {
+    return {
+      indexLink: isSet(object.indexLink)
+        ? globalThis.String(object.indexLink)
+        : isSet(object.index_link)
+        ? globalThis.String(object.index_link)
+        : "",
+    };
+  },
+
+  toJSON(message: CloseBackupRequest): unknown {
+    const obj: any = {};
+    if (message.indexLink !== "") {
+      obj.indexLink = message.indexLink;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CloseBackupRequest>): CloseBackupRequest {
+    return CloseBackupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CloseBackupRequest>): CloseBackupRequest {
+    const message = createBaseCloseBackupRequest();
+    message.indexLink = object.indexLink ?? "";
+    return message;
+  },
+};
+
+function createBaseCloseBackupResponse(): CloseBackupResponse {
+  return {};
+}
+
+export const CloseBackupResponse: MessageFns<CloseBackupResponse> = {
+  encode(_: CloseBackupResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CloseBackupResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCloseBackupResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): CloseBackupResponse {
+    return {};
+  },
+
+  toJSON(_: CloseBackupResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<CloseBackupResponse>): CloseBackupResponse {
+    return CloseBackupResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<CloseBackupResponse>): CloseBackupResponse {
+    const message = createBaseCloseBackupResponse();
     return message;
   },
 };
@@ -15438,6 +16210,32 @@ export const ManagementServiceDefinition = {
       options: {},
     },
     /**
+     * Opens a backup, or a point in time of an index, as a read-only index of its own beside the live
+     * one, for a limited time. Its documents are queried, compared and exported by its link, as those
+     * of other indexes are; GetHost lists it. It ends with CloseBackup, at its expiry time, or when
+     * the host stops. RESOURCE_EXHAUSTED if too many are open, or the disk has no space for it.
+     */
+    openBackup: {
+      name: "OpenBackup",
+      requestType: OpenBackupRequest as typeof OpenBackupRequest,
+      requestStream: false,
+      responseType: Operation as typeof Operation,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Closes an index that OpenBackup has opened, and frees its space. Calls that read it complete.
+     * NOT_FOUND if it is not open.
+     */
+    closeBackup: {
+      name: "CloseBackup",
+      requestType: CloseBackupRequest as typeof CloseBackupRequest,
+      requestStream: false,
+      responseType: CloseBackupResponse as typeof CloseBackupResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
      * Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
      * effect, if one of the names does not exist.
      */
@@ -15794,6 +16592,34 @@ export const ManagementServiceService = {
     responseDeserialize: (value: Buffer): Activity => Activity.decode(value),
   },
   /**
+   * Opens a backup, or a point in time of an index, as a read-only index of its own beside the live
+   * one, for a limited time. Its documents are queried, compared and exported by its link, as those
+   * of other indexes are; GetHost lists it. It ends with CloseBackup, at its expiry time, or when
+   * the host stops. RESOURCE_EXHAUSTED if too many are open, or the disk has no space for it.
+   */
+  openBackup: {
+    path: "/holdfast.management.v1.ManagementService/OpenBackup" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: OpenBackupRequest): Buffer => Buffer.from(OpenBackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): OpenBackupRequest => OpenBackupRequest.decode(value),
+    responseSerialize: (value: Operation): Buffer => Buffer.from(Operation.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Operation => Operation.decode(value),
+  },
+  /**
+   * Closes an index that OpenBackup has opened, and frees its space. Calls that read it complete.
+   * NOT_FOUND if it is not open.
+   */
+  closeBackup: {
+    path: "/holdfast.management.v1.ManagementService/CloseBackup" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CloseBackupRequest): Buffer => Buffer.from(CloseBackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CloseBackupRequest => CloseBackupRequest.decode(value),
+    responseSerialize: (value: CloseBackupResponse): Buffer => Buffer.from(CloseBackupResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CloseBackupResponse => CloseBackupResponse.decode(value),
+  },
+  /**
    * Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
    * effect, if one of the names does not exist.
    */
@@ -16075,6 +16901,18 @@ export interface ManagementServiceServer extends UntypedServiceImplementation {
    */
   getActivity: handleUnaryCall<GetActivityRequest, Activity>;
   /**
+   * Opens a backup, or a point in time of an index, as a read-only index of its own beside the live
+   * one, for a limited time. Its documents are queried, compared and exported by its link, as those
+   * of other indexes are; GetHost lists it. It ends with CloseBackup, at its expiry time, or when
+   * the host stops. RESOURCE_EXHAUSTED if too many are open, or the disk has no space for it.
+   */
+  openBackup: handleUnaryCall<OpenBackupRequest, Operation>;
+  /**
+   * Closes an index that OpenBackup has opened, and frees its space. Calls that read it complete.
+   * NOT_FOUND if it is not open.
+   */
+  closeBackup: handleUnaryCall<CloseBackupRequest, CloseBackupResponse>;
+  /**
    * Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
    * effect, if one of the names does not exist.
    */
@@ -16350,6 +17188,46 @@ export interface ManagementServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Activity) => void,
+  ): ClientUnaryCall;
+  /**
+   * Opens a backup, or a point in time of an index, as a read-only index of its own beside the live
+   * one, for a limited time. Its documents are queried, compared and exported by its link, as those
+   * of other indexes are; GetHost lists it. It ends with CloseBackup, at its expiry time, or when
+   * the host stops. RESOURCE_EXHAUSTED if too many are open, or the disk has no space for it.
+   */
+  openBackup(
+    request: OpenBackupRequest,
+    callback: (error: ServiceError | null, response: Operation) => void,
+  ): ClientUnaryCall;
+  openBackup(
+    request: OpenBackupRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Operation) => void,
+  ): ClientUnaryCall;
+  openBackup(
+    request: OpenBackupRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Operation) => void,
+  ): ClientUnaryCall;
+  /**
+   * Closes an index that OpenBackup has opened, and frees its space. Calls that read it complete.
+   * NOT_FOUND if it is not open.
+   */
+  closeBackup(
+    request: CloseBackupRequest,
+    callback: (error: ServiceError | null, response: CloseBackupResponse) => void,
+  ): ClientUnaryCall;
+  closeBackup(
+    request: CloseBackupRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CloseBackupResponse) => void,
+  ): ClientUnaryCall;
+  closeBackup(
+    request: CloseBackupRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CloseBackupResponse) => void,
   ): ClientUnaryCall;
   /**
    * Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
