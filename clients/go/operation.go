@@ -74,6 +74,19 @@ func (c *Client) CopyBackup(ctx context.Context, request *managementv1.CopyBacku
 	})
 }
 
+// OpenBackup opens a backup, or a point in time of an index, as a read-only index beside the live one and waits until it
+// can be read. If the context ends, the operation continues. A request without a request ID gets one. Close it with
+// Management.CloseBackup.
+func (c *Client) OpenBackup(ctx context.Context, request *managementv1.OpenBackupRequest, opts ...WaitOption) (*managementv1.OpenedIndex, error) {
+	request = proto.CloneOf(request)
+	if request.RequestId == "" {
+		request.RequestId = rand.Text()
+	}
+	return finish(ctx, c, new(managementv1.OpenedIndex), opts, func() (*longrunningpb.Operation, error) {
+		return c.Management.OpenBackup(ctx, request)
+	})
+}
+
 // CheckIndex checks a live index while it is in use and waits for the result. INDEX_DAMAGED if the index is damaged.
 func (c *Client) CheckIndex(ctx context.Context, request *managementv1.CheckIndexRequest, opts ...WaitOption) (*managementv1.CheckIndexResult, error) {
 	return finish(ctx, c, new(managementv1.CheckIndexResult), opts, func() (*longrunningpb.Operation, error) {

@@ -218,6 +218,27 @@ var steps = map[string]func(*scenarioRun, step) (outcome, error){
 		result, err := r.CopyBackup(r.ctx, &managementv1.CopyBackupRequest{Source: r.uri(s.Source), Destination: r.uri(s.Destination)})
 		return outcome{"documents": result.GetBackup().GetDocuments(), "segments": result.GetSegmentsWritten()}, err
 	},
+	"openBackup": func(r *scenarioRun, s step) (outcome, error) {
+		time, err := r.time(s.TargetTime)
+		if err != nil {
+			return nil, err
+		}
+		point := &managementv1.IndexPointInTime{Uri: r.uri(s.URI), TargetTimeMicros: time}
+		opened, err := r.OpenBackup(r.ctx, &managementv1.OpenBackupRequest{PointInTime: point})
+		if err != nil {
+			return nil, err
+		}
+		listed, err := r.Documents.ListDocuments(r.ctx, &documentv1.ListDocumentsRequest{FactoryLink: s.Factory, IndexLink: opened.IndexLink})
+		if err != nil {
+			return nil, err
+		}
+		compared, err := r.Documents.CompareDocumentVersions(r.ctx, &documentv1.CompareDocumentVersionsRequest{SelfLink: s.Link})
+		if err != nil {
+			return nil, err
+		}
+		_, err = r.Management.CloseBackup(r.ctx, &managementv1.CloseBackupRequest{IndexLink: opened.IndexLink})
+		return outcome{"documents": opened.Documents, "count": len(listed.Documents), "differences": len(compared.Differences)}, err
+	},
 	"pinBackup": func(r *scenarioRun, s step) (outcome, error) {
 		names, err := r.oldestBackups(s)
 		if err != nil {

@@ -14,6 +14,7 @@ import { addImport } from "./commands/import.js";
 import { addInspect } from "./commands/inspect.js";
 import { addKeygen } from "./commands/keygen.js";
 import { addList } from "./commands/list.js";
+import { addOpen } from "./commands/open.js";
 import { addOperations } from "./commands/operations.js";
 import { addPolicy } from "./commands/policy.js";
 import { addPin } from "./commands/pin.js";
@@ -53,6 +54,7 @@ export function createProgram(): Command {
         addList,
         addDiff,
         addExport,
+        addOpen,
         addPin,
         addPrune,
         addDestination,

@@ -174,6 +174,24 @@ export const steps: Record<string, (world: World, step: Step) => Promise<Outcome
     const { backup, segmentsWritten } = (await world.client.waitForOperation(name)).copy();
     return { documents: Number(backup?.documents), segments: segmentsWritten };
   },
+  /** Opens a backup, lists its documents, compares the versions of one in the live index, and closes it. */
+  async openBackup(world, step) {
+    const { management, documents } = world.client;
+    const pointInTime = { uri: uriOf(world, step["uri"]), ...targetTime(step["targetTime"]) };
+    const { name } = await management.openBackup({ pointInTime });
+    const opened = (await world.client.waitForOperation(name)).open();
+    const { indexLink } = opened;
+    const listed = await documents.listDocuments({ factoryLink: text(step["factory"]), indexLink });
+    const { differences } = await documents.compareDocumentVersions({
+      selfLink: text(step["link"]),
+    });
+    await management.closeBackup({ indexLink });
+    return {
+      documents: Number(opened.documents),
+      count: listed.documents.length,
+      differences: differences.length,
+    };
+  },
   async pinBackup(world, step) {
     const [backupName = ""] = await oldestBackups(world, step);
     const uri = uriOf(world, step["uri"]);

@@ -12,17 +12,18 @@ import { createFakeStore } from "../support/fake-store.js";
 function start() {
   const store = createFakeStore();
   const state = { lineage: "l1", ids: 0 };
+  const indexOf = (link: string) => {
+    if (link === inMemoryIndexLink)
+      throw new HostError("INDEX_NOT_FOUND", `Index ${link} not found`, { metadata: { link } });
+    return store;
+  };
   const service = new Documents({
     factories: [
       ...defaultFactories,
       { path: "/things", kind: "acme:Thing", indexLink: durableIndexLink },
     ],
-    indexOf: (link) => {
-      if (link === inMemoryIndexLink)
-        throw new HostError("INDEX_NOT_FOUND", `Index ${link} not found`, { metadata: { link } });
-      return store;
-    },
-    readerOf: () => ({ ...store, lineage: () => state.lineage }),
+    indexOf,
+    readerOf: (link) => ({ ...indexOf(link), lineage: () => state.lineage }),
     hostId: "host-1",
     newId: () => `id-${(state.ids += 1)}`,
     readBody: createBodyReader().read,

@@ -47,7 +47,8 @@ test("prints the documented message for every command, and the reason of an erro
       "--json",
       ...(command === "config check" ? [] : ["--address", host.grpc]),
     ]);
-    expect({ command, code, log }).toEqual({ command, code: command === "diff" ? 1 : 0, log: "" });
+    const differs = command === "diff" || command === "documents compare";
+    expect({ command, code, log }).toEqual({ command, code: differs ? 1 : 0, log: "" });
     return parse(command, output);
   };
   const link = "/core/examples/ada";
@@ -67,6 +68,7 @@ test("prints the documented message for every command, and the reason of an erro
     ["documents get", link],
     ["documents list", "/core/examples"],
     ["documents history", link],
+    ["documents compare", link],
     ["documents delete", link],
     ["diff", backups, "--live"],
     ["verify", backups],
@@ -99,6 +101,7 @@ test("prints the documented message for every command, and the reason of an erro
     ["policy test-notifications", "nightly"],
     ["policy deliveries", "nightly"],
     ["operations list"],
+    ["open", backups],
     ["status"],
     ["config check"],
   ];
@@ -116,6 +119,15 @@ test("prints the documented message for every command, and the reason of an erro
     differences: [{ selfLink: link }],
     summary: { deleted: 1n, unchanged: 2n },
   });
+  expect(seen.get("documents compare")).toMatchObject({
+    from: { version: 0n },
+    to: { version: 1n },
+    differences: [{ path: "/name", fromJson: '"Ada"', toJson: '"Ada Lovelace"' }],
+  });
+  expect(seen.get("open")).toMatchObject({
+    documents: 3n,
+    source: expect.stringMatching(/^file:/),
+  });
   expect(seen.get("export")).toMatchObject({ count: 3n });
   expect(seen.get("restore")).toMatchObject({ documents: 3n });
   expect(seen.get("undo")).toMatchObject({ documents: 2n });
@@ -123,6 +135,8 @@ test("prints the documented message for every command, and the reason of an erro
     .operations[0]!;
   seen.set("operations watch", await run("operations watch", name));
   seen.set("operations cancel", await run("operations cancel", name));
+  const [opened] = (seen.get("status") as { openedIndexes: { indexLink: string }[] }).openedIndexes;
+  seen.set("close", await run("close", opened?.indexLink ?? ""));
   const [delivery] = (seen.get("policy deliveries") as { deliveries: { id: string }[] }).deliveries;
   const [kept] = (seen.get("list") as { backups: { name: string }[] }).backups;
   seen.set("pin", await run("pin", backups, kept?.name ?? "", "--reason", "audit"));

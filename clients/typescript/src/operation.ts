@@ -5,6 +5,7 @@ import {
   BackupResult,
   CheckIndexResult,
   CopyBackupResult,
+  OpenedIndex,
   OperationMetadata,
   RestoreResult,
   VerifyResult,
@@ -28,6 +29,7 @@ export interface FinishedOperation {
   verify(): VerifyResult;
   check(): CheckIndexResult;
   copy(): CopyBackupResult;
+  open(): OpenedIndex;
 }
 
 /** Implements HoldfastClient.waitForOperation. */
@@ -72,5 +74,6 @@ function finished(operation: Operation): FinishedOperation {
     verify: as("VerifyResult", (bytes) => VerifyResult.decode(bytes)),
     check: as("CheckIndexResult", (bytes) => CheckIndexResult.decode(bytes)),
     copy: as("CopyBackupResult", (bytes) => CopyBackupResult.decode(bytes)),
+    open: as("OpenedIndex", (bytes) => OpenedIndex.decode(bytes)),
   };
 }

@@ -15,11 +15,14 @@ import { withHost } from "../connect/session.js";
 import type { HostFlags } from "../flags.js";
 import { print } from "../output/print.js";
 import { printable, printableJson } from "../output/printable.js";
+import { nowMicros, parseTime } from "../time.js";
 import type { CommandContext } from "../command-context.js";
 
 /** Flags of holdfast documents get. */
 export interface GetFlags extends HostFlags {
   version?: string;
+  at?: string;
+  index?: string;
 }
 
 /** Flags of holdfast documents put, patch and delete. */
@@ -29,6 +32,8 @@ export interface WriteFlags extends HostFlags {
 
 /** Flags of holdfast documents list and history. */
 export interface ListDocumentsFlags extends HostFlags {
+  at?: string;
+  index?: string;
   filter?: string;
   order?: string;
   limit?: string;
@@ -42,15 +47,19 @@ export async function getDocument(
   link = "",
 ): Promise<void> {
   const version = wholeNumber("--version", flags.version);
+  const { at, index } = flags;
+  const chosen = {
+    ...(version !== undefined && { version }),
+    ...(at !== undefined && { timeMicros: parseTime(at, nowMicros()) }),
+    ...(index !== undefined && { indexLink: index }),
+  };
+  const request = { selfLink: link, bodyFormat: BodyFormat.JSON };
   await withHost(context, flags, async ({ documents }) => {
     const options = { signal: context.abort.signal };
     const found =
-      version === undefined
-        ? await documents.getDocument({ selfLink: link, bodyFormat: BodyFormat.JSON }, options)
-        : await documents.getDocumentVersion(
-            { selfLink: link, version, bodyFormat: BodyFormat.JSON },
-            options,
-          );
+      Object.keys(chosen).length === 0
+        ? await documents.getDocument(request, options)
+        : await documents.getDocumentVersion({ ...request, ...chosen }, options);
     await context.printResult(DocumentSchema, found, () => bodyOf(found));
   });
 }
@@ -156,6 +165,8 @@ export async function listDocuments(
     factoryLink: factory,
     filter: flags.filter ?? "",
     orderBy: flags.order ?? "",
+    indexLink: flags.index ?? "",
+    ...(flags.at !== undefined && { timeMicros: parseTime(flags.at, nowMicros()) }),
     bodyFormat: flags.bodies || context.json ? BodyFormat.JSON : BodyFormat.NONE,
   };
   await withHost(context, flags, async ({ documents }) => {
@@ -187,7 +198,7 @@ export async function documentHistory(
   await withHost(context, flags, async ({ documents }) => {
     const pages = pagesOf(limit, async (pageSize, pageToken) => {
       const page = await documents.listDocumentVersions(
-        { selfLink: link, pageSize, pageToken, bodyFormat },
+        { selfLink: link, pageSize, pageToken, bodyFormat, indexLink: flags.index ?? "" },
         { signal: context.abort.signal },
       );
       return { items: page.versions, next: page.nextPageToken };

@@ -8,6 +8,7 @@ import {
   type BackupRecord,
   type Host,
   type Index,
+  type OpenedIndex,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import {
   PolicySource,
@@ -108,6 +109,7 @@ function describe(
     ]),
     peerTable(host, now),
     indexTable(host.indexes, now),
+    openedTable(host.openedIndexes, now),
     ...host.indexes.flatMap(({ link, problem }) =>
       problem === "" ? [] : [`DAMAGED: ${link}. ${problem}`],
     ),
@@ -214,6 +216,30 @@ function indexTable(indexes: Index[], now: bigint): string {
       formatNumber(index.versions),
       index.inMemory ? "in memory" : formatBytes(index.sizeBytes),
       formatAge(index.positionMicros, now),
+    ]),
+  );
+}
+
+/** Backups that are open for reading. */
+function openedTable(opened: OpenedIndex[], now: bigint): string {
+  if (opened.length === 0) return "";
+  const columns = [
+    { head: "OPENED" },
+    { head: "DOCUMENTS", right: true },
+    { head: "SIZE", right: true },
+    { head: "OF" },
+    { head: "AS OF" },
+    { head: "CLOSES IN", right: true },
+  ];
+  return table(
+    columns,
+    opened.map((one) => [
+      one.indexLink,
+      formatNumber(one.documents),
+      formatBytes(one.sizeBytes),
+      one.source === "" ? one.sourceIndexLink : displayUri(one.source),
+      formatAge(one.targetTimeMicros, now),
+      formatDuration(one.expireTimeMicros - now),
     ]),
   );
 }

@@ -3,12 +3,17 @@ import { addExamples, addHostOptions, addOutputOptions } from "../options.js";
 import { lazyAction } from "../lazy-action.js";
 
 const link = ["<LINK>", "link of the document, for example /core/examples/ada"] as const;
+const index = [
+  "--index <LINK>",
+  "index to read, for example of holdfast open (default: that of the documents)",
+] as const;
 const body = ["[BODY]", "JSON text, a file, or - for standard input (default: -)"] as const;
 
 /** Adds the commands of `holdfast documents`. */
 export function addDocuments(program: Command): void {
   const group = program.command("documents").description("read and write documents of a host");
   addReads(group);
+  addCompare(group);
   const put = group
     .command("put")
     .description("replace a document, or create it if it does not exist")
@@ -53,6 +58,8 @@ function addReads(group: Command): void {
     .description("print the stored JSON of a document")
     .argument(...link)
     .option("--version <N>", "version to print, which may be a deleted one (default: the latest)")
+    .option("--at <TIME>", "point in time of the version (default: the latest)")
+    .option(...index)
     .action(lazyAction(async () => (await import("../actions/documents.js")).getDocument));
   addCommonOptions(get, [
     ["The latest version", "holdfast documents get /core/examples/ada"],
@@ -64,6 +71,8 @@ function addReads(group: Command): void {
     .argument("<FACTORY>", "path of the factory, for example /core/examples")
     .option("--filter <CONDITION>", "OData filter expression (default: none)")
     .option("--order <ORDER>", "OData orderby expression (default: none)")
+    .option("--at <TIME>", "list the documents as of a point in time (default: now)")
+    .option(...index)
     .option("--limit <N>", "maximum number to list (default: no limit)")
     .option("--bodies", "print the JSON of each document, one per line")
     .action(lazyAction(async () => (await import("../actions/documents.js")).listDocuments));
@@ -77,11 +86,35 @@ function addReads(group: Command): void {
     .command("history")
     .description("list the versions of a document, newest first, including after its deletion")
     .argument(...link)
+    .option(...index)
     .option("--limit <N>", "maximum number to list (default: no limit)")
     .option("--bodies", "print the JSON of each version, one per line")
     .action(lazyAction(async () => (await import("../actions/documents.js")).documentHistory));
   addCommonOptions(history, [
     ["All retained versions", "holdfast documents history /core/examples/ada"],
+  ]);
+}
+
+function addCompare(group: Command): void {
+  const compare = group
+    .command("compare")
+    .description("compare two versions of a document, field by field; exit code 1 if they differ")
+    .argument(...link)
+    .option("--from <VERSION|TIME>", "first version (default: the one before the second)")
+    .option("--to <VERSION|TIME>", "second version (default: the latest)")
+    .option("--from-index <LINK>", "index of the first version (default: that of the document)")
+    .option("--to-index <LINK>", "index of the second version (default: that of the document)")
+    .action(lazyAction(async () => (await import("../actions/compare-documents.js")).compare));
+  addCommonOptions(compare, [
+    ["What the last write changed", "holdfast documents compare /core/examples/ada"],
+    [
+      "What changed since an hour ago",
+      "holdfast documents compare /core/examples/ada --from '1h ago'",
+    ],
+    [
+      "What changed since an opened backup",
+      "holdfast documents compare /core/examples/ada --from-index /core/opened-indexes/1f0c5a2e",
+    ],
   ]);
 }
 

@@ -213,6 +213,8 @@ export class IndexStates {
           onProgress: (rows) =>
             report({ stage: "exporting", documentsDone: rows, documentsTotal: versions }),
         });
+        // What was written last may not be in the size of the index yet.
+        admit(indexBytes(content.sizeBytes));
         const index = await storageEngine.openTemporary({
           directory: temporaryDirectory,
           segments: [{ ...content, path }],
