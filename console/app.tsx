@@ -4,14 +4,18 @@ import { usePolled } from "./api/polled.js";
 import { isSignedOut, signOut, token } from "./api/session.js";
 import { Login } from "./components/login.js";
 import { Notice } from "./components/notice.js";
+import { Backups } from "./screens/backups.js";
 import { Operations } from "./screens/operations.js";
 import { Overview } from "./screens/overview.js";
+import { Policies } from "./screens/policies.js";
 import { Timeline } from "./screens/timeline.js";
 import { durableIndex } from "./text/names.js";
 
 const screens = [
   ["overview", "Overview"],
   ["timeline", "Timeline"],
+  ["backups", "Backups"],
+  ["policies", "Policies"],
   ["operations", "Operations"],
 ] as const;
 
@@ -70,6 +74,8 @@ export function App() {
           <Overview host={host.answer} running={running.length} />
         )}
         {host.answer && wanted === "timeline" && <Timeline host={host.answer} running={running} />}
+        {host.answer && wanted === "backups" && <Backups host={host.answer} />}
+        {wanted === "policies" && <Policies running={running} />}
         {wanted === "operations" && <Operations {...operations} />}
       </main>
     </>

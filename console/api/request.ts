@@ -26,11 +26,15 @@ export function get<Answer>(
   for (const [name, value] of Object.entries(parameters))
     if (value !== undefined && value !== "") query.set(name, String(value));
   const text = query.toString();
-  return send(text === "" ? path : `${path}?${text}`, { signal }).then(read<Answer>);
+  return request(text === "" ? path : `${path}?${text}`, { signal }).then(read<Answer>);
 }
 
 export function post<Answer>(path: string, body: object, signal?: AbortSignal): Promise<Answer> {
-  return send(path, withBody(body, signal)).then(read<Answer>);
+  return request(path, withBody(body, signal)).then(read<Answer>);
+}
+
+export function remove<Answer>(path: string): Promise<Answer> {
+  return request(path, { method: "DELETE" }).then(read<Answer>);
 }
 
 /** Yields the messages of a stream as they arrive. */
@@ -39,7 +43,7 @@ export async function* stream<Message>(
   body: object | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<Message> {
-  const response = await send(path, body ? withBody(body, signal) : { signal });
+  const response = await request(path, body ? withBody(body, signal) : { signal });
   let rest = "";
   const decoder = new TextDecoder();
   for await (const chunk of response.body ?? []) {
@@ -64,7 +68,8 @@ const withBody = (body: object, signal: AbortSignal | undefined): RequestInit =>
   signal,
 });
 
-async function send(path: string, init: RequestInit): Promise<Response> {
+/** Sends a request with the token, in a header and nowhere else. Throws ApiError unless it succeeds. */
+export async function request(path: string, init: RequestInit): Promise<Response> {
   const headers = new Headers(init.headers);
   if (token.value !== undefined) headers.set("authorization", `Bearer ${token.value}`);
   const response = await fetch(path, { ...init, headers, cache: "no-store" }).catch(

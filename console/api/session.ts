@@ -1,4 +1,5 @@
 import { signal } from "@preact/signals";
+import { roles } from "./may.js";
 
 const key = "holdfast-token";
 
@@ -27,6 +28,7 @@ export async function signIn(
 
 export function signOut(): void {
   token.value = undefined;
+  roles.value = undefined;
   sessionStorage.removeItem(key);
   isSignedOut.value = true;
 }

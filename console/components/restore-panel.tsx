@@ -4,14 +4,8 @@ import type {
   HostJson,
   RestoreRequestJson,
 } from "../../gen/ts/holdfast/management/v1/management_pb.js";
-import {
-  metadataOf,
-  restoreResultOf,
-  startBackup,
-  startRestore,
-  startUndo,
-  watchOperation,
-} from "../api/host.js";
+import { follow } from "../api/follow.js";
+import { metadataOf, restoreResultOf, startBackup, startRestore, startUndo } from "../api/host.js";
 import { count, duration, localTime } from "../text/format.js";
 import { Notice } from "./notice.js";
 import { OperationProgress } from "./operation-progress.js";
@@ -52,19 +46,8 @@ export function RestorePanel({
   const source = destination || known[0] || "";
   const others = running.filter((one) => metadataOf(one).kind === "OPERATION_KIND_RESTORE");
 
-  /** Follows an operation to its end, and throws its error. */
-  const follow = async (what: string, started: OperationJson): Promise<OperationJson> => {
-    let last = started;
-    setState({ step: "running", what, operation: last });
-    const abort = new AbortController();
-    for await (const operation of watchOperation(started.name ?? "", abort.signal)) {
-      last = operation;
-      setState({ step: "running", what, operation });
-    }
-    if (last.error) throw new Error(last.error.message);
-    if (!last.done) throw new Error("The connection was lost. Look at the operations.");
-    return last;
-  };
+  const track = (what: string, started: OperationJson) =>
+    follow(started, (operation) => setState({ step: "running", what, operation }));
   const attempt = async (work: () => Promise<void>) => {
     try {
       await work();
@@ -83,7 +66,7 @@ export function RestorePanel({
         container: "CONTAINER_DIRECTORY",
         indexLink,
       });
-      await follow("Backing up what is there now", backup);
+      await track("Backing up what is there now", backup);
       const request: RestoreRequestJson = {
         source,
         indexLink,
@@ -91,7 +74,7 @@ export function RestorePanel({
         validateOnly,
         ...(!isWhole && { selection: { prefixes: [prefix] } }),
       };
-      const done = await follow(
+      const done = await track(
         validateOnly ? "Checking the restore" : "Restoring",
         await startRestore(request),
       );
@@ -104,7 +87,7 @@ export function RestorePanel({
     });
   const undo = () =>
     attempt(async () => {
-      await follow("Undoing the restore", await startUndo(indexLink));
+      await track("Undoing the restore", await startUndo(indexLink));
       setState({ step: "undone" });
     });
 

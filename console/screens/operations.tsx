@@ -7,7 +7,7 @@ import { cancelOperation, metadataOf } from "../api/host.js";
 import type { Polled } from "../api/polled.js";
 import { Notice } from "../components/notice.js";
 import { OperationProgress } from "../components/operation-progress.js";
-import { duration, localTime } from "../text/format.js";
+import { duration, localSecond } from "../text/format.js";
 import { nameOf } from "../text/names.js";
 
 const kindOf = (operation: OperationJson) => nameOf(metadataOf(operation).kind, "OPERATION_KIND_");
@@ -68,7 +68,7 @@ function Ended({ operation }: { operation: OperationJson }) {
   const began = Number(startTimeMicros ?? 0);
   return (
     <tr>
-      <td>{localTime(began).slice(0, 19)}</td>
+      <td>{localSecond(began)}</td>
       <td>
         {kindOf(operation)} <span class="muted">{target}</span>
       </td>

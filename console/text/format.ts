@@ -19,6 +19,10 @@ export function duration(micros: number): string {
 
 export const ago = (micros: number, nowMicros: number) => `${duration(nowMicros - micros)} ago`;
 
+/** How far a time is away: "3 min ago", or "in 5 h 20 min". */
+export const fromNow = (micros: number, nowMicros: number) =>
+  micros > nowMicros ? `in ${duration(micros - nowMicros)}` : ago(micros, nowMicros);
+
 const pad = (value: number, width = 2) => String(value).padStart(width, "0");
 
 /** A time in the zone of this browser, to the microsecond. */
@@ -28,6 +32,9 @@ export function localTime(micros: number): string {
   const time = `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
   return `${day} ${time}.${pad(micros % 1e6, 6)}`;
 }
+
+/** The same to the second. */
+export const localSecond = (micros: number) => localTime(micros).slice(0, 19);
 
 /** The same in UTC, as the command line and the API write it. */
 export function utcTime(micros: number): string {
@@ -49,6 +56,9 @@ export function parseTime(text: string): number | undefined {
   if (Number.isNaN(millis)) return undefined;
   return millis * 1000 + Number(fraction.slice(1).padEnd(6, "0"));
 }
+
+/** The name of the zone of this browser. */
+export const localZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 export const count = (value: number | string | undefined) =>
   Number(value ?? 0)
