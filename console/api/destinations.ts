@@ -7,23 +7,29 @@ export interface KnownDestination {
   use: string;
 }
 
-/** Destinations that can be listed: of policies, of earlier backups, and of automatic backups. */
+/** Destinations that can be listed, those with backups first: of policies, of earlier backups, and of automatic backups. */
 export function knownDestinations(
   host: HostJson,
   policies: BackupPolicyJson[],
 ): KnownDestination[] {
   const uses = new Map<string, Set<string>>();
-  const add = (uri: string, use: string) => {
+  const add = (uri: string, use?: string) => {
     // Archives on the host and at HTTP servers are no places that can be listed.
     if (uri === "" || /^(transfer|https?):/i.test(uri)) return;
     const known = uses.get(uri) ?? new Set<string>();
-    if (use !== "") known.add(use);
+    if (use !== undefined) known.add(use);
     uses.set(uri, known);
   };
-  for (const { name, status } of policies)
-    for (const { uri = "", copy } of status?.destinations ?? [])
-      add(uri, copy ? `copy of ${name}` : `policy ${name}`);
-  for (const { destination = "" } of host.backups ?? []) add(destination, "");
-  add(host.autoBackupDestination ?? "", "automatic backups");
+  const ofPolicies = policies.flatMap(({ name, status }) =>
+    (status?.destinations ?? []).map(({ uri = "", copy, lastSuccessMicros }) => ({
+      uri,
+      use: copy ? `copy of ${name}` : `policy ${name}`,
+      hasBackups: Number(lastSuccessMicros ?? 0) > 0,
+    })),
+  );
+  for (const { uri, use } of ofPolicies.filter(({ hasBackups }) => hasBackups)) add(uri, use);
+  for (const { destination = "" } of host.backups ?? []) add(destination);
+  for (const { uri, use } of ofPolicies) add(uri, use);
+  add(host.autoBackupDestination ?? "");
   return [...uses].map(([uri, known]) => ({ uri, use: [...known].join(", ") }));
 }

@@ -4,5 +4,5 @@ import type { ListedBackupJson } from "../../gen/ts/holdfast/management/v1/manag
 export interface Selection {
   /** By backupKey. */
   chosen: ReadonlyMap<string, ListedBackupJson>;
-  choose: (backup: ListedBackupJson, isChosen: boolean) => void;
+  choose: (backups: ListedBackupJson[], isChosen: boolean) => void;
 }

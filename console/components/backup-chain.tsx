@@ -1,11 +1,12 @@
 import { useState } from "preact/hooks";
 import type { HostJson } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import { backupKey } from "../api/backups.js";
-import type { Chain } from "../api/chains.js";
+import { isInDirectory, type Chain } from "../api/chains.js";
 import { may } from "../api/may.js";
 import type { Selection } from "../api/selection.js";
 import { bytes, count, localSecond } from "../text/format.js";
 import { BackupRow } from "./backup-row.js";
+import { ChooseBox } from "./choose-box.js";
 
 /** Rows that a chain shows at once. */
 const step = 25;
@@ -32,17 +33,24 @@ export function BackupChain({
   const [newest] = backups;
   if (!newest) return null;
   const { indexLink, window, sizeBytes } = newest.backup;
+  const removable = backups.filter(isInDirectory);
+  const wrong = backups.filter(({ state }) => state !== "BACKUP_STATE_COMPLETE").length;
+  const pinned = backups.filter((one) => one.pinned).length;
   return (
     <details class="card" open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>
         <h2>
           {count(backups.length)}
-          {isPartial && " or more"} {backups.length === 1 ? "backup" : "backups"} of {indexLink}
+          {isPartial && " or more"} {backups.length === 1 && !isPartial ? "backup" : "backups"} of{" "}
+          {indexLink}
         </h2>{" "}
         <span class="muted">
           {bytes(sizeBytes)}, any time from {localSecond(Number(window?.earliestMicros ?? 0))} to{" "}
           {localSecond(Number(window?.latestMicros ?? 0))}
+          {pinned > 0 && `, ${count(pinned)} pinned`}
         </span>
+        {/* A closed chain does not hide it. */}
+        {wrong > 0 && <strong class="bad"> {count(wrong)} not usable</strong>}
       </summary>
       {isOpen && (
         <>
@@ -51,7 +59,13 @@ export function BackupChain({
               <tr>
                 {may("prune") && (
                   <th scope="col">
-                    <span class="hidden">Choose</span>
+                    {removable.length > 0 && (
+                      <ChooseBox
+                        backups={removable}
+                        selection={selection}
+                        label="all backups of this chain"
+                      />
+                    )}
                   </th>
                 )}
                 <th scope="col">Created</th>

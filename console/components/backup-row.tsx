@@ -3,8 +3,9 @@ import type { HostJson } from "../../gen/ts/holdfast/management/v1/management_pb
 import { isInDirectory, type ReadableBackup } from "../api/chains.js";
 import { may } from "../api/may.js";
 import type { Selection } from "../api/selection.js";
-import { bytes, count, localSecond } from "../text/format.js";
+import { bytes, count, counted, localSecond } from "../text/format.js";
 import { BackupActions } from "./backup-actions.js";
+import { BackupCommands } from "./backup-commands.js";
 import { BackupFacts } from "./backup-facts.js";
 import { BackupStates } from "./backup-states.js";
 import { ChooseBox } from "./choose-box.js";
@@ -33,9 +34,13 @@ export function BackupRow({
     <>
       <tr>
         {withBox && (
-          <td>
+          <td class="choose">
             {isInDirectory(listed) && (
-              <ChooseBox backup={listed} selection={selection} label={`the backup of ${created}`} />
+              <ChooseBox
+                backups={[listed]}
+                selection={selection}
+                label={`the backup of ${created}`}
+              />
             )}
           </td>
         )}
@@ -48,7 +53,7 @@ export function BackupRow({
         <td data-label="Documents">{count(backup.documents)}</td>
         <td data-label="Size">
           {bytes(backup.sizeBytes)}{" "}
-          <span class="muted">{increments === 0 ? "base" : `base + ${increments}`}</span>
+          <span class="muted">{increments === 0 ? "base" : counted(increments, "increment")}</span>
         </td>
         <td data-label="Verified">
           <VerificationResult verification={listed.lastVerification} />
@@ -64,7 +69,7 @@ export function BackupRow({
             aria-label={`Details of the backup of ${created}`}
             onClick={() => setOpen(!isOpen)}
           >
-            {isOpen ? "Close" : "Details"}
+            Details
           </button>
         </td>
       </tr>
@@ -73,6 +78,7 @@ export function BackupRow({
           <td colSpan={withBox ? 8 : 7}>
             <BackupActions listed={listed} onChanged={onChanged} />
             <BackupFacts listed={listed} host={host} />
+            <BackupCommands listed={listed} />
           </td>
         )}
       </tr>

@@ -2,13 +2,13 @@ import type { ListedBackupJson } from "../../gen/ts/holdfast/management/v1/manag
 import { backupKey } from "../api/backups.js";
 import type { Selection } from "../api/selection.js";
 
-/** Chooses a backup for removal. */
+/** Chooses backups for removal. */
 export function ChooseBox({
-  backup,
+  backups,
   selection: { chosen, choose },
   label,
 }: {
-  backup: ListedBackupJson;
+  backups: ListedBackupJson[];
   selection: Selection;
   label: string;
 }) {
@@ -16,8 +16,8 @@ export function ChooseBox({
     <input
       type="checkbox"
       aria-label={`Choose ${label}`}
-      checked={chosen.has(backupKey(backup))}
-      onChange={(event) => choose(backup, event.currentTarget.checked)}
+      checked={backups.every((one) => chosen.has(backupKey(one)))}
+      onChange={(event) => choose(backups, event.currentTarget.checked)}
     />
   );
 }

@@ -19,7 +19,7 @@ export function DestinationCheck({ uri }: { uri: string }) {
   return (
     <div class="check">
       <button type="button" aria-label={`Check ${uri}`} disabled={isBusy} onClick={check}>
-        {isBusy ? "Checking…" : "Check"}
+        Check
       </button>
       {problem !== "" && <Notice kind="bad">{problem}</Notice>}
       {found && (

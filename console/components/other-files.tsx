@@ -23,7 +23,7 @@ export function OtherFiles({
         {files.slice(0, shown).map((one) => (
           <li key={backupKey(one)} class="choice">
             {may("prune") && isManifest(one) && (
-              <ChooseBox backup={one} selection={selection} label={one.name ?? ""} />
+              <ChooseBox backups={[one]} selection={selection} label={one.name ?? ""} />
             )}
             <div>
               <strong class="bad">{nameOf(one.state, "BACKUP_STATE_")}</strong> {one.name}

@@ -24,6 +24,8 @@ export function PolicyActions({
       onChanged();
     });
   const isPaused = status?.state === "POLICY_STATE_PAUSED";
+  // The host refuses to run its automatic backups by hand: they run by themselves.
+  const isBuiltIn = status?.source === "POLICY_SOURCE_BUILT_IN";
   const kinds: [kind: PolicyRunKindJson, text: string][] = [
     ["POLICY_RUN_KIND_BACKUP", "a backup"],
     ...(copies.length > 0
@@ -35,7 +37,7 @@ export function PolicyActions({
   return (
     <>
       <div class="row">
-        {may("backup") && (
+        {may("backup") && !isBuiltIn && (
           <>
             <select
               aria-label="What to run"

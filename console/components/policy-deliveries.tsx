@@ -67,7 +67,9 @@ function Delivery({ one, onReplay }: { one: DeliveryJson; onReplay: () => void }
       <th scope="row" data-label="Created">
         <Time micros={createTimeMicros} />
       </th>
-      <td data-label="Event">{event}</td>
+      <td data-label="Event" class="whole">
+        {event}
+      </td>
       <td data-label="To">{url}</td>
       <td data-label="State">
         <span class={state === "DELIVERED" ? "good" : state === "FAILED" ? "bad" : "warn"}>

@@ -21,15 +21,17 @@ export function PolicyRetention({ policy }: { policy: BackupPolicyJson }) {
       {rules.length === 0 ? (
         <p>Keeps all backups.</p>
       ) : (
-        <ul>
-          {rules.map((one) => (
-            <li key={one}>Keeps {one}</li>
-          ))}
-        </ul>
+        <>
+          <ul>
+            {rules.map((one) => (
+              <li key={one}>Keeps {one}</li>
+            ))}
+          </ul>
+          <button type="button" disabled={isBusy} onClick={look}>
+            What would go today
+          </button>
+        </>
       )}
-      <button type="button" disabled={isBusy} onClick={look}>
-        What would go today
-      </button>
       {problem !== "" && <Notice kind="bad">{problem}</Notice>}
       {preview && <RetentionPreview preview={preview} />}
     </section>

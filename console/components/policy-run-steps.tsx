@@ -1,5 +1,5 @@
 import type { PolicyRunStepJson } from "../../gen/ts/holdfast/management/v1/policy_pb.js";
-import { bytes, count, duration } from "../text/format.js";
+import { bytes, counted, duration } from "../text/format.js";
 
 /** What a run did at each destination. */
 export function PolicyRunSteps({ steps }: { steps: PolicyRunStepJson[] }) {
@@ -29,6 +29,6 @@ function resultOf({ kind, removedBackups = [], ...step }: PolicyRunStepJson): st
   if (kind === "retention")
     return removedBackups.length === 0
       ? "nothing went"
-      : `${count(removedBackups.length)} backups went, ${size} freed`;
+      : `${counted(removedBackups.length, "backup")} went, ${size} freed`;
   return Number(step.bytes ?? 0) > 0 ? `${size} in ${took}` : took;
 }

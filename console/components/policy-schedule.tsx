@@ -51,7 +51,8 @@ export function PolicySchedule({ policy }: { policy: BackupPolicyJson }) {
       <ul class="plain">
         {otherRuns.map(({ kind, destination, timeMicros }) => (
           <li key={`${kind} ${destination}`}>
-            Next {nameOf(kind, "POLICY_RUN_KIND_")} {destination}: <Time micros={timeMicros} />
+            Next {nameOf(kind, "POLICY_RUN_KIND_")}
+            {destination && ` to ${destination}`}: <Time micros={timeMicros} />
           </li>
         ))}
       </ul>

@@ -6,7 +6,7 @@ import type {
 import { useAttempt } from "../api/attempt.js";
 import { backupKey } from "../api/backups.js";
 import { prune } from "../api/prune.js";
-import { bytes, count } from "../text/format.js";
+import { bytes, count, counted } from "../text/format.js";
 import { Notice } from "./notice.js";
 import { PrunePreview } from "./prune-preview.js";
 
@@ -30,7 +30,7 @@ export function PrunePanel({
     attempt(async () => {
       const { removedBackups, removedFiles, freedBytes } = await prune(chosen, false);
       onDone(
-        `Removed ${count(removedBackups.length)} backups with ${count(removedFiles.length)} files: ${bytes(freedBytes)} freed.`,
+        `Removed ${counted(removedBackups.length, "backup")} with ${counted(removedFiles.length, "file")}: ${bytes(freedBytes)} freed.`,
       );
     });
   const withNewest = newest && chosen.some((one) => backupKey(one) === backupKey(newest));

@@ -2,7 +2,7 @@ import type {
   ListedBackupJson,
   PruneBackupsResponseJson,
 } from "../../gen/ts/holdfast/management/v1/management_pb.js";
-import { bytes, count, localSecond } from "../text/format.js";
+import { bytes, count, counted, localSecond } from "../text/format.js";
 
 const shown = 50;
 
@@ -30,7 +30,7 @@ export function PrunePreview({
           {count(removedBackups.length)}{" "}
           {removedBackups.length === 1 ? "backup goes" : "backups go"}
         </strong>
-        , with {count(removedFiles.length)} files: {bytes(freedBytes)} are freed.
+        , with {counted(removedFiles.length, "file")}: {bytes(freedBytes)} freed.
       </p>
       <ul>
         {pinnedBackups.slice(0, shown).map((name) => (
@@ -42,7 +42,7 @@ export function PrunePreview({
           </li>
         ))}
         {needed.size > 0 && (
-          <li>{count(needed.size)} segments stay: backups that are not chosen need them.</li>
+          <li>{counted(needed.size, "segment")} of them still needed by backups that stay.</li>
         )}
       </ul>
       {removedFiles.length > 0 && (

@@ -43,7 +43,8 @@ function AtDestination({ host }: { host: HostJson }) {
   const [recursive, setRecursive] = useState(false);
   const [chosen, setChosen] = useState<ReadonlyMap<string, ListedBackupJson>>(new Map());
   const [done, setDone] = useState("");
-  const isAsked = policies.answer !== undefined || policies.error !== undefined;
+  const isRefused = policies.error?.reason === "ROLE_MISSING";
+  const isAsked = !isRefused && (policies.answer !== undefined || policies.error !== undefined);
   // Chosen once: the order of what is known changes with each backup.
   const first = known[0]?.uri ?? "";
   useEffect(() => {
@@ -54,10 +55,11 @@ function AtDestination({ host }: { host: HostJson }) {
     setChosen(new Map());
     setDone("");
   }, [uri, recursive]);
-  const choose = (backup: ListedBackupJson, isChosen: boolean) => {
+  const choose = (given: ListedBackupJson[], isChosen: boolean) => {
     const next = new Map(chosen);
-    if (isChosen) next.set(backupKey(backup), backup);
-    else next.delete(backupKey(backup));
+    for (const one of given)
+      if (isChosen) next.set(backupKey(one), one);
+      else next.delete(backupKey(one));
     setChosen(next);
   };
   const pruned = (what: string) => {
@@ -66,7 +68,7 @@ function AtDestination({ host }: { host: HostJson }) {
     list.reload();
   };
 
-  if (policies.error?.reason === "ROLE_MISSING") return <NeedsRole role="backup" />;
+  if (isRefused) return <NeedsRole role="backup" />;
   const backups = list.backups ?? [];
   const { chains, others } = chainsOf(backups);
   const selection = { chosen, choose };
@@ -122,9 +124,11 @@ function AtDestination({ host }: { host: HostJson }) {
       ))}
       {list.backups?.length === 0 && <p>There are no backups.</p>}
       {list.hasMore && (
-        <button type="button" disabled={list.isLoading} onClick={list.more}>
-          Show older backups
-        </button>
+        <div class="row">
+          <button type="button" disabled={list.isLoading} onClick={list.more}>
+            Show older backups
+          </button>
+        </div>
       )}
       <DownloadPanel host={host} />
     </>

@@ -65,6 +65,10 @@ export const count = (value: number | string | undefined) =>
     .toLocaleString("en")
     .replaceAll(",", "\u202f");
 
+/** How many of something: "1 backup", "2 backups". */
+export const counted = (value: number, name: string) =>
+  `${count(value)} ${name}${value === 1 ? "" : "s"}`;
+
 const sizes = ["B", "KiB", "MiB", "GiB", "TiB"];
 
 export function bytes(value: number | string | undefined): string {

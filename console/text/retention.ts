@@ -12,11 +12,11 @@ const periods = [
 
 /** What retention keeps, one rule each; empty if it keeps everything. */
 export function retentionWords({ retention = {}, window }: BackupPolicyJson): string[] {
-  const last = Number(retention.keepLast ?? 0);
+  const last = retention.keepLast ?? 0;
   return [
     ...(last > 0 ? [last === 1 ? "the newest backup" : `the newest ${count(last)} backups`] : []),
     ...periods.flatMap(([field, period]) => {
-      const size = Number(retention[field] ?? 0);
+      const size = retention[field] ?? 0;
       if (size === 0) return [];
       const last =
         size === 1

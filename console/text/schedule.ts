@@ -1,5 +1,5 @@
 import type { PolicyScheduleJson } from "../../gen/ts/holdfast/management/v1/policy_pb.js";
-import { count } from "./format.js";
+import { counted } from "./format.js";
 
 const units: Readonly<Record<string, string>> = {
   ms: "millisecond",
@@ -11,12 +11,10 @@ const units: Readonly<Record<string, string>> = {
   y: "year",
 };
 
-const plural = (size: number, name: string) => `${count(size)} ${name}${size === 1 ? "" : "s"}`;
-
 /** A duration of the API in words: "1 day 2 hours" for 1d2h. */
 export function durationWords(text: string): string {
   const parts = [...text.matchAll(/(\d+)(ms|[smhdwy])/g)];
-  const words = parts.map(([, size, unit = ""]) => plural(Number(size), units[unit] ?? unit));
+  const words = parts.map(([, size, unit = ""]) => counted(Number(size), units[unit] ?? unit));
   return words.join(" ");
 }
 
@@ -48,9 +46,9 @@ function cronWords(expression: string): string | undefined {
   if (hour === "*" && minutes?.length === 1) return when(`every hour${past}`);
   const hourStep = stepOf(hour, 24);
   if (hourStep !== undefined && minutes?.length === 1)
-    return when(`${every(plural(hourStep, "hour"))}${past}`);
+    return when(`${every(counted(hourStep, "hour"))}${past}`);
   const minuteStep = minute === "*" ? 1 : stepOf(minute, 60);
-  if (hour === "*" && minuteStep !== undefined) return when(every(plural(minuteStep, "minute")));
+  if (hour === "*" && minuteStep !== undefined) return when(every(counted(minuteStep, "minute")));
   return undefined;
 }
 

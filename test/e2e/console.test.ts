@@ -1,23 +1,15 @@
-import { mkdirSync, readdirSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { createRequire } from "node:module";
-import type { Page } from "playwright-core";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { haveBrowser, openPage } from "../support/browser.js";
+import { appearances, expectUsable, goTo, put } from "../support/console.js";
 import { eventually } from "../support/eventually.js";
 import { ask, serve, type ServedHost } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
 /** The web console, in a real browser, on a host of its own. */
 
-const axe = createRequire(resolve("package.json")).resolve("axe-core/axe.min.js");
-const screenshots = ".cache/screenshots";
 const index = "/core/document-index";
 
-const put = async (host: ServedHost, name: string, headers: Record<string, string> = {}) =>
-  expect(
-    (await ask(`${host.url}/core/examples`, "POST", { documentSelfLink: name, name }, headers))
-      .status,
-  ).toBe(200);
 const links = async (host: ServedHost) =>
   (await ask(`${host.url}/core/examples`)).body["documentLinks"] as string[];
 
@@ -32,17 +24,6 @@ async function accident(host: ServedHost): Promise<string[]> {
   for (let n = 0; n < 30; n += 1) await ask(`${host.url}/core/examples/doc-${n}`, "DELETE");
   await put(host, "written-after");
   return before.sort();
-}
-
-/** Follows a link of the navigation. */
-const goTo = (page: Page, screen: string) => page.getByRole("link", { name: screen }).click();
-
-async function violations(page: Page): Promise<string[]> {
-  await page.addScriptTag({ path: axe });
-  const found = await page.evaluate(
-    `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join(" ")))`,
-  );
-  return found as string[];
 }
 
 (haveBrowser ? describe : describe.skip)("the console", () => {
@@ -103,12 +84,7 @@ async function violations(page: Page): Promise<string[]> {
     expect(problems).toEqual([]);
   }, 60_000);
 
-  test.each([
-    [1280, "light"],
-    [1280, "dark"],
-    [360, "light"],
-    [360, "dark"],
-  ] as const)(
+  test.each(appearances)(
     "every screen can be read and used at %i px, %s",
     async (width, colorScheme) => {
       await accident(host);
@@ -118,7 +94,6 @@ async function violations(page: Page): Promise<string[]> {
         // The pages of tests may add a script, which the policy of the console refuses.
         bypassCSP: true,
       });
-      mkdirSync(screenshots, { recursive: true });
       for (const screen of ["Overview", "Timeline", "Operations"]) {
         await page.goto(`${host.url}/console/#/${screen.toLowerCase()}`);
         await page.getByRole("heading", { name: screen }).waitFor();
@@ -126,11 +101,7 @@ async function violations(page: Page): Promise<string[]> {
           await page.getByRole("button", { name: "Before the burst of deletions" }).click();
           await page.getByText("30 documents come back").waitFor();
         }
-        const path = join(screenshots, `${screen.toLowerCase()}-${width}-${colorScheme}.png`);
-        await page.screenshot({ path, fullPage: true });
-        expect(await violations(page)).toEqual([]);
-        const wide = await page.evaluate("document.documentElement.scrollWidth");
-        expect(wide).toBeLessThanOrEqual(width);
+        await expectUsable(page, screen.toLowerCase(), width, colorScheme);
       }
       expect(problems).toEqual([]);
     },
