@@ -253,6 +253,7 @@ async function describe(
     grpcAddress: textOf(addresses.grpc),
     tls: options.tls !== undefined,
     indexes: await Promise.all([...storage.indexes.values()].map(describeIndex)).catch(unreadable),
+    factories: options.factories,
     opened: backups?.opened.list() ?? [],
     backups: backups?.records.all() ?? [],
     backupHealth: backups

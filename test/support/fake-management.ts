@@ -75,6 +75,7 @@ export function createFakeManagement(): FakeManagement {
           startTimeMicros: 1_795_348_034_000_000,
           dataDirectory: "/data/of holdfast",
           backupRoots: ["/backups"],
+          factories: [],
           opened: [],
           signingKey: "ssh-ed25519 AAAA host-1",
           signingKeyFingerprint: "SHA256:abc",

@@ -123,11 +123,12 @@ export function toVerification({
 export function toHost(host: HostDescription): MessageInitShape<typeof HostSchema> {
   const { startTimeMicros, indexes, disk, backups, backupHealth, backupMaxAgeMicros, ...others } =
     host;
-  const { engine, opened, ...same } = others;
+  const { engine, opened, factories, ...same } = others;
   return {
     ...same,
     startTimeMicros: toInt64(startTimeMicros),
     indexes: indexes.map(toIndex),
+    factories: factories.map(({ path, ...factory }) => ({ link: path, ...factory })),
     openedIndexes: opened.map(toOpenedIndex),
     backups: backups.map(toBackupRecord),
     engine: toEngine(engine),

@@ -1,4 +1,5 @@
 import type { OpenedDescription } from "../../backup/opened-description.js";
+import type { FactoryDescription } from "../documents/document-service.js";
 import type { DatabaseStatus, IndexState, Member, RestorableWindow } from "../../engine/engine.js";
 
 /** Outcome of the last backups of one index to one destination. Times in microseconds since 1970, 0: never. */
@@ -56,6 +57,7 @@ export interface HostDescription {
     /** Damage that the last check of the index found. */
     problem?: string;
   })[];
+  factories: readonly FactoryDescription[];
   /** Backups that are open for reading. */
   opened: readonly OpenedDescription[];
   /** The last backups, one for each index and destination. */

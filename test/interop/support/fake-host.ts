@@ -178,6 +178,7 @@ function fakeManagement(
       startTimeMicros: 1,
       dataDirectory: "data",
       backupRoots: [],
+      factories: [],
       opened: [],
       signingKey: "ssh-ed25519 AAAA host-1",
       signingKeyFingerprint: "SHA256:abc",

@@ -769,7 +769,9 @@ type Host struct {
 	// Indexes that OpenBackup has opened, in the order of their opening.
 	OpenedIndexes []*OpenedIndex `protobuf:"bytes,22,rep,name=opened_indexes,json=openedIndexes,proto3" json:"opened_indexes,omitempty"`
 	// What the caller may do.
-	Caller        *Caller `protobuf:"bytes,23,opt,name=caller,proto3" json:"caller,omitempty"`
+	Caller *Caller `protobuf:"bytes,23,opt,name=caller,proto3" json:"caller,omitempty"`
+	// Factories, below whose paths documents are.
+	Factories     []*Factory `protobuf:"bytes,24,rep,name=factories,proto3" json:"factories,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -965,6 +967,77 @@ func (x *Host) GetCaller() *Caller {
 	return nil
 }
 
+func (x *Host) GetFactories() []*Factory {
+	if x != nil {
+		return x.Factories
+	}
+	return nil
+}
+
+// A factory: the path below which documents of a kind are.
+type Factory struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Link of the factory, for example /core/examples.
+	Link string `protobuf:"bytes,1,opt,name=link,proto3" json:"link,omitempty"`
+	// Kind of the documents.
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Link of the index that keeps them.
+	IndexLink     string `protobuf:"bytes,3,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Factory) Reset() {
+	*x = Factory{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Factory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Factory) ProtoMessage() {}
+
+func (x *Factory) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Factory.ProtoReflect.Descriptor instead.
+func (*Factory) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Factory) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+func (x *Factory) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Factory) GetIndexLink() string {
+	if x != nil {
+		return x.IndexLink
+	}
+	return ""
+}
+
 // What the caller of GetHost may do.
 type Caller struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -981,7 +1054,7 @@ type Caller struct {
 
 func (x *Caller) Reset() {
 	*x = Caller{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -993,7 +1066,7 @@ func (x *Caller) String() string {
 func (*Caller) ProtoMessage() {}
 
 func (x *Caller) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1006,7 +1079,7 @@ func (x *Caller) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Caller.ProtoReflect.Descriptor instead.
 func (*Caller) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{2}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Caller) GetTokenName() string {
@@ -1043,7 +1116,7 @@ type StorageEngine struct {
 
 func (x *StorageEngine) Reset() {
 	*x = StorageEngine{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1055,7 +1128,7 @@ func (x *StorageEngine) String() string {
 func (*StorageEngine) ProtoMessage() {}
 
 func (x *StorageEngine) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1068,7 +1141,7 @@ func (x *StorageEngine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StorageEngine.ProtoReflect.Descriptor instead.
 func (*StorageEngine) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{3}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *StorageEngine) GetName() string {
@@ -1114,7 +1187,7 @@ type Database struct {
 
 func (x *Database) Reset() {
 	*x = Database{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1126,7 +1199,7 @@ func (x *Database) String() string {
 func (*Database) ProtoMessage() {}
 
 func (x *Database) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1139,7 +1212,7 @@ func (x *Database) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Database.ProtoReflect.Descriptor instead.
 func (*Database) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{4}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Database) GetName() string {
@@ -1223,7 +1296,7 @@ type Standby struct {
 
 func (x *Standby) Reset() {
 	*x = Standby{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1235,7 +1308,7 @@ func (x *Standby) String() string {
 func (*Standby) ProtoMessage() {}
 
 func (x *Standby) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1248,7 +1321,7 @@ func (x *Standby) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Standby.ProtoReflect.Descriptor instead.
 func (*Standby) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{5}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Standby) GetName() string {
@@ -1302,7 +1375,7 @@ type PeerHost struct {
 
 func (x *PeerHost) Reset() {
 	*x = PeerHost{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1314,7 +1387,7 @@ func (x *PeerHost) String() string {
 func (*PeerHost) ProtoMessage() {}
 
 func (x *PeerHost) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1327,7 +1400,7 @@ func (x *PeerHost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerHost.ProtoReflect.Descriptor instead.
 func (*PeerHost) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{6}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PeerHost) GetId() string {
@@ -1413,7 +1486,7 @@ type BackupRecord struct {
 
 func (x *BackupRecord) Reset() {
 	*x = BackupRecord{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1425,7 +1498,7 @@ func (x *BackupRecord) String() string {
 func (*BackupRecord) ProtoMessage() {}
 
 func (x *BackupRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1438,7 +1511,7 @@ func (x *BackupRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupRecord.ProtoReflect.Descriptor instead.
 func (*BackupRecord) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{7}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *BackupRecord) GetIndexLink() string {
@@ -1560,7 +1633,7 @@ type AutoBackup struct {
 
 func (x *AutoBackup) Reset() {
 	*x = AutoBackup{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1572,7 +1645,7 @@ func (x *AutoBackup) String() string {
 func (*AutoBackup) ProtoMessage() {}
 
 func (x *AutoBackup) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1585,7 +1658,7 @@ func (x *AutoBackup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AutoBackup.ProtoReflect.Descriptor instead.
 func (*AutoBackup) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{8}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *AutoBackup) GetEnabled() bool {
@@ -1683,7 +1756,7 @@ type ConfigureAutoBackupRequest struct {
 
 func (x *ConfigureAutoBackupRequest) Reset() {
 	*x = ConfigureAutoBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1695,7 +1768,7 @@ func (x *ConfigureAutoBackupRequest) String() string {
 func (*ConfigureAutoBackupRequest) ProtoMessage() {}
 
 func (x *ConfigureAutoBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1708,7 +1781,7 @@ func (x *ConfigureAutoBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureAutoBackupRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureAutoBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{9}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ConfigureAutoBackupRequest) GetEnabled() bool {
@@ -1735,7 +1808,7 @@ type RequestLogging struct {
 
 func (x *RequestLogging) Reset() {
 	*x = RequestLogging{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1747,7 +1820,7 @@ func (x *RequestLogging) String() string {
 func (*RequestLogging) ProtoMessage() {}
 
 func (x *RequestLogging) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1760,7 +1833,7 @@ func (x *RequestLogging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestLogging.ProtoReflect.Descriptor instead.
 func (*RequestLogging) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{10}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RequestLogging) GetEnabled() bool {
@@ -1808,7 +1881,7 @@ type ConfigureRequestLoggingRequest struct {
 
 func (x *ConfigureRequestLoggingRequest) Reset() {
 	*x = ConfigureRequestLoggingRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1820,7 +1893,7 @@ func (x *ConfigureRequestLoggingRequest) String() string {
 func (*ConfigureRequestLoggingRequest) ProtoMessage() {}
 
 func (x *ConfigureRequestLoggingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1833,7 +1906,7 @@ func (x *ConfigureRequestLoggingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureRequestLoggingRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureRequestLoggingRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{11}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ConfigureRequestLoggingRequest) GetEnabled() bool {
@@ -1877,7 +1950,7 @@ type OperationTracing struct {
 
 func (x *OperationTracing) Reset() {
 	*x = OperationTracing{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1889,7 +1962,7 @@ func (x *OperationTracing) String() string {
 func (*OperationTracing) ProtoMessage() {}
 
 func (x *OperationTracing) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1902,7 +1975,7 @@ func (x *OperationTracing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationTracing.ProtoReflect.Descriptor instead.
 func (*OperationTracing) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{12}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *OperationTracing) GetEnabled() bool {
@@ -1932,7 +2005,7 @@ type ConfigureOperationTracingRequest struct {
 
 func (x *ConfigureOperationTracingRequest) Reset() {
 	*x = ConfigureOperationTracingRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1944,7 +2017,7 @@ func (x *ConfigureOperationTracingRequest) String() string {
 func (*ConfigureOperationTracingRequest) ProtoMessage() {}
 
 func (x *ConfigureOperationTracingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1957,7 +2030,7 @@ func (x *ConfigureOperationTracingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureOperationTracingRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureOperationTracingRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{13}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ConfigureOperationTracingRequest) GetEnabled() bool {
@@ -1985,7 +2058,7 @@ type SynchronizeWithPeersRequest struct {
 
 func (x *SynchronizeWithPeersRequest) Reset() {
 	*x = SynchronizeWithPeersRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1997,7 +2070,7 @@ func (x *SynchronizeWithPeersRequest) String() string {
 func (*SynchronizeWithPeersRequest) ProtoMessage() {}
 
 func (x *SynchronizeWithPeersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2010,7 +2083,7 @@ func (x *SynchronizeWithPeersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynchronizeWithPeersRequest.ProtoReflect.Descriptor instead.
 func (*SynchronizeWithPeersRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{14}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SynchronizeWithPeersRequest) GetNodeSelectorPath() string {
@@ -2031,7 +2104,7 @@ type SynchronizeWithPeersResponse struct {
 
 func (x *SynchronizeWithPeersResponse) Reset() {
 	*x = SynchronizeWithPeersResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2043,7 +2116,7 @@ func (x *SynchronizeWithPeersResponse) String() string {
 func (*SynchronizeWithPeersResponse) ProtoMessage() {}
 
 func (x *SynchronizeWithPeersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2056,7 +2129,7 @@ func (x *SynchronizeWithPeersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynchronizeWithPeersResponse.ProtoReflect.Descriptor instead.
 func (*SynchronizeWithPeersResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{15}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SynchronizeWithPeersResponse) GetPeers() []*Peer {
@@ -2081,7 +2154,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2093,7 +2166,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2106,7 +2179,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{16}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Peer) GetId() string {
@@ -2139,7 +2212,7 @@ type GetStatsRequest struct {
 
 func (x *GetStatsRequest) Reset() {
 	*x = GetStatsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2151,7 +2224,7 @@ func (x *GetStatsRequest) String() string {
 func (*GetStatsRequest) ProtoMessage() {}
 
 func (x *GetStatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2164,7 +2237,7 @@ func (x *GetStatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatsRequest.ProtoReflect.Descriptor instead.
 func (*GetStatsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{17}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{18}
 }
 
 // Statistics of a host.
@@ -2178,7 +2251,7 @@ type Stats struct {
 
 func (x *Stats) Reset() {
 	*x = Stats{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2190,7 +2263,7 @@ func (x *Stats) String() string {
 func (*Stats) ProtoMessage() {}
 
 func (x *Stats) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2203,7 +2276,7 @@ func (x *Stats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stats.ProtoReflect.Descriptor instead.
 func (*Stats) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{18}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Stats) GetStats() []*Stat {
@@ -2236,7 +2309,7 @@ type Stat struct {
 
 func (x *Stat) Reset() {
 	*x = Stat{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2248,7 +2321,7 @@ func (x *Stat) String() string {
 func (*Stat) ProtoMessage() {}
 
 func (x *Stat) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2261,7 +2334,7 @@ func (x *Stat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stat.ProtoReflect.Descriptor instead.
 func (*Stat) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{19}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Stat) GetName() string {
@@ -2328,7 +2401,7 @@ type TimeSeries struct {
 
 func (x *TimeSeries) Reset() {
 	*x = TimeSeries{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2340,7 +2413,7 @@ func (x *TimeSeries) String() string {
 func (*TimeSeries) ProtoMessage() {}
 
 func (x *TimeSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2353,7 +2426,7 @@ func (x *TimeSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimeSeries.ProtoReflect.Descriptor instead.
 func (*TimeSeries) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{20}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TimeSeries) GetBinDurationMillis() int64 {
@@ -2398,7 +2471,7 @@ type TimeBin struct {
 
 func (x *TimeBin) Reset() {
 	*x = TimeBin{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2410,7 +2483,7 @@ func (x *TimeBin) String() string {
 func (*TimeBin) ProtoMessage() {}
 
 func (x *TimeBin) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2423,7 +2496,7 @@ func (x *TimeBin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimeBin.ProtoReflect.Descriptor instead.
 func (*TimeBin) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{21}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *TimeBin) GetStartMillis() int64 {
@@ -2477,7 +2550,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2489,7 +2562,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2502,7 +2575,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{22}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{23}
 }
 
 // Response of Shutdown.
@@ -2514,7 +2587,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2526,7 +2599,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2539,7 +2612,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{23}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{24}
 }
 
 // A set of documents with one log.
@@ -2576,7 +2649,7 @@ type Index struct {
 
 func (x *Index) Reset() {
 	*x = Index{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2588,7 +2661,7 @@ func (x *Index) String() string {
 func (*Index) ProtoMessage() {}
 
 func (x *Index) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2601,7 +2674,7 @@ func (x *Index) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Index.ProtoReflect.Descriptor instead.
 func (*Index) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{24}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Index) GetLink() string {
@@ -2703,7 +2776,7 @@ type LineageParent struct {
 
 func (x *LineageParent) Reset() {
 	*x = LineageParent{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2715,7 +2788,7 @@ func (x *LineageParent) String() string {
 func (*LineageParent) ProtoMessage() {}
 
 func (x *LineageParent) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2728,7 +2801,7 @@ func (x *LineageParent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LineageParent.ProtoReflect.Descriptor instead.
 func (*LineageParent) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{25}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *LineageParent) GetIndexId() string {
@@ -2772,7 +2845,7 @@ type RestorableWindow struct {
 
 func (x *RestorableWindow) Reset() {
 	*x = RestorableWindow{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2784,7 +2857,7 @@ func (x *RestorableWindow) String() string {
 func (*RestorableWindow) ProtoMessage() {}
 
 func (x *RestorableWindow) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2797,7 +2870,7 @@ func (x *RestorableWindow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestorableWindow.ProtoReflect.Descriptor instead.
 func (*RestorableWindow) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{26}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RestorableWindow) GetEarliestMicros() int64 {
@@ -2872,7 +2945,7 @@ type BackupRequest struct {
 
 func (x *BackupRequest) Reset() {
 	*x = BackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2884,7 +2957,7 @@ func (x *BackupRequest) String() string {
 func (*BackupRequest) ProtoMessage() {}
 
 func (x *BackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2897,7 +2970,7 @@ func (x *BackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupRequest.ProtoReflect.Descriptor instead.
 func (*BackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{27}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *BackupRequest) GetDestination() string {
@@ -3018,7 +3091,7 @@ type Encryption struct {
 
 func (x *Encryption) Reset() {
 	*x = Encryption{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3030,7 +3103,7 @@ func (x *Encryption) String() string {
 func (*Encryption) ProtoMessage() {}
 
 func (x *Encryption) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3043,7 +3116,7 @@ func (x *Encryption) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Encryption.ProtoReflect.Descriptor instead.
 func (*Encryption) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{28}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Encryption) GetRecipients() []string {
@@ -3087,7 +3160,7 @@ type Decryption struct {
 
 func (x *Decryption) Reset() {
 	*x = Decryption{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3099,7 +3172,7 @@ func (x *Decryption) String() string {
 func (*Decryption) ProtoMessage() {}
 
 func (x *Decryption) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3112,7 +3185,7 @@ func (x *Decryption) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decryption.ProtoReflect.Descriptor instead.
 func (*Decryption) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{29}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Decryption) GetIdentities() string {
@@ -3167,7 +3240,7 @@ type RestoreRequest struct {
 
 func (x *RestoreRequest) Reset() {
 	*x = RestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3179,7 +3252,7 @@ func (x *RestoreRequest) String() string {
 func (*RestoreRequest) ProtoMessage() {}
 
 func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3192,7 +3265,7 @@ func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreRequest.ProtoReflect.Descriptor instead.
 func (*RestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{30}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RestoreRequest) GetSource() string {
@@ -3290,7 +3363,7 @@ type DocumentSelection struct {
 
 func (x *DocumentSelection) Reset() {
 	*x = DocumentSelection{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3302,7 +3375,7 @@ func (x *DocumentSelection) String() string {
 func (*DocumentSelection) ProtoMessage() {}
 
 func (x *DocumentSelection) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3315,7 +3388,7 @@ func (x *DocumentSelection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocumentSelection.ProtoReflect.Descriptor instead.
 func (*DocumentSelection) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{31}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *DocumentSelection) GetPrefixes() []string {
@@ -3363,7 +3436,7 @@ type UndoRestoreRequest struct {
 
 func (x *UndoRestoreRequest) Reset() {
 	*x = UndoRestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3375,7 +3448,7 @@ func (x *UndoRestoreRequest) String() string {
 func (*UndoRestoreRequest) ProtoMessage() {}
 
 func (x *UndoRestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3388,7 +3461,7 @@ func (x *UndoRestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndoRestoreRequest.ProtoReflect.Descriptor instead.
 func (*UndoRestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{32}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *UndoRestoreRequest) GetIndexLink() string {
@@ -3423,7 +3496,7 @@ type CheckIndexRequest struct {
 
 func (x *CheckIndexRequest) Reset() {
 	*x = CheckIndexRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3435,7 +3508,7 @@ func (x *CheckIndexRequest) String() string {
 func (*CheckIndexRequest) ProtoMessage() {}
 
 func (x *CheckIndexRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3448,7 +3521,7 @@ func (x *CheckIndexRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckIndexRequest.ProtoReflect.Descriptor instead.
 func (*CheckIndexRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{33}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CheckIndexRequest) GetIndexLink() string {
@@ -3480,7 +3553,7 @@ type VerifyBackupRequest struct {
 
 func (x *VerifyBackupRequest) Reset() {
 	*x = VerifyBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3492,7 +3565,7 @@ func (x *VerifyBackupRequest) String() string {
 func (*VerifyBackupRequest) ProtoMessage() {}
 
 func (x *VerifyBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3505,7 +3578,7 @@ func (x *VerifyBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyBackupRequest.ProtoReflect.Descriptor instead.
 func (*VerifyBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{34}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *VerifyBackupRequest) GetUri() string {
@@ -3577,7 +3650,7 @@ type Verification struct {
 
 func (x *Verification) Reset() {
 	*x = Verification{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3589,7 +3662,7 @@ func (x *Verification) String() string {
 func (*Verification) ProtoMessage() {}
 
 func (x *Verification) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3602,7 +3675,7 @@ func (x *Verification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verification.ProtoReflect.Descriptor instead.
 func (*Verification) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{35}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Verification) GetLevel() VerifyLevel {
@@ -3692,7 +3765,7 @@ type IndexPointInTime struct {
 
 func (x *IndexPointInTime) Reset() {
 	*x = IndexPointInTime{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3704,7 +3777,7 @@ func (x *IndexPointInTime) String() string {
 func (*IndexPointInTime) ProtoMessage() {}
 
 func (x *IndexPointInTime) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3717,7 +3790,7 @@ func (x *IndexPointInTime) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexPointInTime.ProtoReflect.Descriptor instead.
 func (*IndexPointInTime) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{36}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *IndexPointInTime) GetUri() string {
@@ -3780,7 +3853,7 @@ type OpenBackupRequest struct {
 
 func (x *OpenBackupRequest) Reset() {
 	*x = OpenBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3792,7 +3865,7 @@ func (x *OpenBackupRequest) String() string {
 func (*OpenBackupRequest) ProtoMessage() {}
 
 func (x *OpenBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3805,7 +3878,7 @@ func (x *OpenBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenBackupRequest.ProtoReflect.Descriptor instead.
 func (*OpenBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{37}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *OpenBackupRequest) GetPointInTime() *IndexPointInTime {
@@ -3860,7 +3933,7 @@ type OpenedIndex struct {
 
 func (x *OpenedIndex) Reset() {
 	*x = OpenedIndex{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3872,7 +3945,7 @@ func (x *OpenedIndex) String() string {
 func (*OpenedIndex) ProtoMessage() {}
 
 func (x *OpenedIndex) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3885,7 +3958,7 @@ func (x *OpenedIndex) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenedIndex.ProtoReflect.Descriptor instead.
 func (*OpenedIndex) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{38}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *OpenedIndex) GetIndexLink() string {
@@ -3976,7 +4049,7 @@ type CloseBackupRequest struct {
 
 func (x *CloseBackupRequest) Reset() {
 	*x = CloseBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3988,7 +4061,7 @@ func (x *CloseBackupRequest) String() string {
 func (*CloseBackupRequest) ProtoMessage() {}
 
 func (x *CloseBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4001,7 +4074,7 @@ func (x *CloseBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseBackupRequest.ProtoReflect.Descriptor instead.
 func (*CloseBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{39}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *CloseBackupRequest) GetIndexLink() string {
@@ -4020,7 +4093,7 @@ type CloseBackupResponse struct {
 
 func (x *CloseBackupResponse) Reset() {
 	*x = CloseBackupResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4032,7 +4105,7 @@ func (x *CloseBackupResponse) String() string {
 func (*CloseBackupResponse) ProtoMessage() {}
 
 func (x *CloseBackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4045,7 +4118,7 @@ func (x *CloseBackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseBackupResponse.ProtoReflect.Descriptor instead.
 func (*CloseBackupResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{40}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{41}
 }
 
 // Request of DiffBackups.
@@ -4065,7 +4138,7 @@ type DiffBackupsRequest struct {
 
 func (x *DiffBackupsRequest) Reset() {
 	*x = DiffBackupsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4077,7 +4150,7 @@ func (x *DiffBackupsRequest) String() string {
 func (*DiffBackupsRequest) ProtoMessage() {}
 
 func (x *DiffBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4090,7 +4163,7 @@ func (x *DiffBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffBackupsRequest.ProtoReflect.Descriptor instead.
 func (*DiffBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{41}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *DiffBackupsRequest) GetFrom() *IndexPointInTime {
@@ -4136,7 +4209,7 @@ type DiffBackupsResponse struct {
 
 func (x *DiffBackupsResponse) Reset() {
 	*x = DiffBackupsResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4148,7 +4221,7 @@ func (x *DiffBackupsResponse) String() string {
 func (*DiffBackupsResponse) ProtoMessage() {}
 
 func (x *DiffBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4161,7 +4234,7 @@ func (x *DiffBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffBackupsResponse.ProtoReflect.Descriptor instead.
 func (*DiffBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{42}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *DiffBackupsResponse) GetDifferences() []*DocumentDifference {
@@ -4200,7 +4273,7 @@ type DiffProgress struct {
 
 func (x *DiffProgress) Reset() {
 	*x = DiffProgress{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4212,7 +4285,7 @@ func (x *DiffProgress) String() string {
 func (*DiffProgress) ProtoMessage() {}
 
 func (x *DiffProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4225,7 +4298,7 @@ func (x *DiffProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffProgress.ProtoReflect.Descriptor instead.
 func (*DiffProgress) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{43}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *DiffProgress) GetStage() string {
@@ -4272,7 +4345,7 @@ type DocumentDifference struct {
 
 func (x *DocumentDifference) Reset() {
 	*x = DocumentDifference{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4284,7 +4357,7 @@ func (x *DocumentDifference) String() string {
 func (*DocumentDifference) ProtoMessage() {}
 
 func (x *DocumentDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4297,7 +4370,7 @@ func (x *DocumentDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocumentDifference.ProtoReflect.Descriptor instead.
 func (*DocumentDifference) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{44}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *DocumentDifference) GetSelfLink() string {
@@ -4368,7 +4441,7 @@ type DiffSummary struct {
 
 func (x *DiffSummary) Reset() {
 	*x = DiffSummary{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4380,7 +4453,7 @@ func (x *DiffSummary) String() string {
 func (*DiffSummary) ProtoMessage() {}
 
 func (x *DiffSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4393,7 +4466,7 @@ func (x *DiffSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffSummary.ProtoReflect.Descriptor instead.
 func (*DiffSummary) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{45}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *DiffSummary) GetCreated() int64 {
@@ -4444,7 +4517,7 @@ type ExportBackupRequest struct {
 
 func (x *ExportBackupRequest) Reset() {
 	*x = ExportBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4456,7 +4529,7 @@ func (x *ExportBackupRequest) String() string {
 func (*ExportBackupRequest) ProtoMessage() {}
 
 func (x *ExportBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4469,7 +4542,7 @@ func (x *ExportBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportBackupRequest.ProtoReflect.Descriptor instead.
 func (*ExportBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{46}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ExportBackupRequest) GetPointInTime() *IndexPointInTime {
@@ -4503,7 +4576,7 @@ type ExportBackupResponse struct {
 
 func (x *ExportBackupResponse) Reset() {
 	*x = ExportBackupResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4515,7 +4588,7 @@ func (x *ExportBackupResponse) String() string {
 func (*ExportBackupResponse) ProtoMessage() {}
 
 func (x *ExportBackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4528,7 +4601,7 @@ func (x *ExportBackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportBackupResponse.ProtoReflect.Descriptor instead.
 func (*ExportBackupResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{47}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ExportBackupResponse) GetDocuments() [][]byte {
@@ -4565,7 +4638,7 @@ type DescribePointInTimeRequest struct {
 
 func (x *DescribePointInTimeRequest) Reset() {
 	*x = DescribePointInTimeRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4577,7 +4650,7 @@ func (x *DescribePointInTimeRequest) String() string {
 func (*DescribePointInTimeRequest) ProtoMessage() {}
 
 func (x *DescribePointInTimeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4590,7 +4663,7 @@ func (x *DescribePointInTimeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribePointInTimeRequest.ProtoReflect.Descriptor instead.
 func (*DescribePointInTimeRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{48}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *DescribePointInTimeRequest) GetPointInTime() *IndexPointInTime {
@@ -4624,7 +4697,7 @@ type DescribePointInTimeResponse struct {
 
 func (x *DescribePointInTimeResponse) Reset() {
 	*x = DescribePointInTimeResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4636,7 +4709,7 @@ func (x *DescribePointInTimeResponse) String() string {
 func (*DescribePointInTimeResponse) ProtoMessage() {}
 
 func (x *DescribePointInTimeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4649,7 +4722,7 @@ func (x *DescribePointInTimeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribePointInTimeResponse.ProtoReflect.Descriptor instead.
 func (*DescribePointInTimeResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{49}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *DescribePointInTimeResponse) GetBefore() []*LogEntry {
@@ -4699,7 +4772,7 @@ type LogEntry struct {
 
 func (x *LogEntry) Reset() {
 	*x = LogEntry{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4711,7 +4784,7 @@ func (x *LogEntry) String() string {
 func (*LogEntry) ProtoMessage() {}
 
 func (x *LogEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4724,7 +4797,7 @@ func (x *LogEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogEntry.ProtoReflect.Descriptor instead.
 func (*LogEntry) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{50}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *LogEntry) GetTimeMicros() int64 {
@@ -4779,7 +4852,7 @@ type GetActivityRequest struct {
 
 func (x *GetActivityRequest) Reset() {
 	*x = GetActivityRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4791,7 +4864,7 @@ func (x *GetActivityRequest) String() string {
 func (*GetActivityRequest) ProtoMessage() {}
 
 func (x *GetActivityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4804,7 +4877,7 @@ func (x *GetActivityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetActivityRequest.ProtoReflect.Descriptor instead.
 func (*GetActivityRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{51}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *GetActivityRequest) GetIndexLink() string {
@@ -4854,7 +4927,7 @@ type Activity struct {
 
 func (x *Activity) Reset() {
 	*x = Activity{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4866,7 +4939,7 @@ func (x *Activity) String() string {
 func (*Activity) ProtoMessage() {}
 
 func (x *Activity) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4879,7 +4952,7 @@ func (x *Activity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Activity.ProtoReflect.Descriptor instead.
 func (*Activity) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{52}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Activity) GetStartTimeMicros() int64 {
@@ -4927,7 +5000,7 @@ type ActivityBucket struct {
 
 func (x *ActivityBucket) Reset() {
 	*x = ActivityBucket{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4939,7 +5012,7 @@ func (x *ActivityBucket) String() string {
 func (*ActivityBucket) ProtoMessage() {}
 
 func (x *ActivityBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4952,7 +5025,7 @@ func (x *ActivityBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivityBucket.ProtoReflect.Descriptor instead.
 func (*ActivityBucket) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{53}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ActivityBucket) GetStartTimeMicros() int64 {
@@ -4998,7 +5071,7 @@ type DescribeBackupRequest struct {
 
 func (x *DescribeBackupRequest) Reset() {
 	*x = DescribeBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5010,7 +5083,7 @@ func (x *DescribeBackupRequest) String() string {
 func (*DescribeBackupRequest) ProtoMessage() {}
 
 func (x *DescribeBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5023,7 +5096,7 @@ func (x *DescribeBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeBackupRequest.ProtoReflect.Descriptor instead.
 func (*DescribeBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{54}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *DescribeBackupRequest) GetUri() string {
@@ -5097,7 +5170,7 @@ type BackupDescription struct {
 
 func (x *BackupDescription) Reset() {
 	*x = BackupDescription{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5109,7 +5182,7 @@ func (x *BackupDescription) String() string {
 func (*BackupDescription) ProtoMessage() {}
 
 func (x *BackupDescription) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5122,7 +5195,7 @@ func (x *BackupDescription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupDescription.ProtoReflect.Descriptor instead.
 func (*BackupDescription) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{55}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *BackupDescription) GetName() string {
@@ -5294,7 +5367,7 @@ type Segment struct {
 
 func (x *Segment) Reset() {
 	*x = Segment{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5306,7 +5379,7 @@ func (x *Segment) String() string {
 func (*Segment) ProtoMessage() {}
 
 func (x *Segment) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5319,7 +5392,7 @@ func (x *Segment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Segment.ProtoReflect.Descriptor instead.
 func (*Segment) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{56}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Segment) GetName() string {
@@ -5413,7 +5486,7 @@ type ListBackupsRequest struct {
 
 func (x *ListBackupsRequest) Reset() {
 	*x = ListBackupsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5425,7 +5498,7 @@ func (x *ListBackupsRequest) String() string {
 func (*ListBackupsRequest) ProtoMessage() {}
 
 func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5438,7 +5511,7 @@ func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsRequest.ProtoReflect.Descriptor instead.
 func (*ListBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{57}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ListBackupsRequest) GetUri() string {
@@ -5496,7 +5569,7 @@ type ListBackupsResponse struct {
 
 func (x *ListBackupsResponse) Reset() {
 	*x = ListBackupsResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5508,7 +5581,7 @@ func (x *ListBackupsResponse) String() string {
 func (*ListBackupsResponse) ProtoMessage() {}
 
 func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5521,7 +5594,7 @@ func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsResponse.ProtoReflect.Descriptor instead.
 func (*ListBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{58}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ListBackupsResponse) GetBackups() []*ListedBackup {
@@ -5565,7 +5638,7 @@ type ListedBackup struct {
 
 func (x *ListedBackup) Reset() {
 	*x = ListedBackup{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5577,7 +5650,7 @@ func (x *ListedBackup) String() string {
 func (*ListedBackup) ProtoMessage() {}
 
 func (x *ListedBackup) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5590,7 +5663,7 @@ func (x *ListedBackup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListedBackup.ProtoReflect.Descriptor instead.
 func (*ListedBackup) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{59}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ListedBackup) GetName() string {
@@ -5673,7 +5746,7 @@ type PruneBackupsRequest struct {
 
 func (x *PruneBackupsRequest) Reset() {
 	*x = PruneBackupsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5685,7 +5758,7 @@ func (x *PruneBackupsRequest) String() string {
 func (*PruneBackupsRequest) ProtoMessage() {}
 
 func (x *PruneBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5698,7 +5771,7 @@ func (x *PruneBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PruneBackupsRequest.ProtoReflect.Descriptor instead.
 func (*PruneBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{60}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *PruneBackupsRequest) GetUri() string {
@@ -5748,7 +5821,7 @@ type PruneBackupsResponse struct {
 
 func (x *PruneBackupsResponse) Reset() {
 	*x = PruneBackupsResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5760,7 +5833,7 @@ func (x *PruneBackupsResponse) String() string {
 func (*PruneBackupsResponse) ProtoMessage() {}
 
 func (x *PruneBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5773,7 +5846,7 @@ func (x *PruneBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PruneBackupsResponse.ProtoReflect.Descriptor instead.
 func (*PruneBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{61}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *PruneBackupsResponse) GetRemovedBackups() []string {
@@ -5824,7 +5897,7 @@ type LockedFile struct {
 
 func (x *LockedFile) Reset() {
 	*x = LockedFile{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5836,7 +5909,7 @@ func (x *LockedFile) String() string {
 func (*LockedFile) ProtoMessage() {}
 
 func (x *LockedFile) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5849,7 +5922,7 @@ func (x *LockedFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LockedFile.ProtoReflect.Descriptor instead.
 func (*LockedFile) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{62}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *LockedFile) GetName() string {
@@ -5881,7 +5954,7 @@ type PinBackupRequest struct {
 
 func (x *PinBackupRequest) Reset() {
 	*x = PinBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5893,7 +5966,7 @@ func (x *PinBackupRequest) String() string {
 func (*PinBackupRequest) ProtoMessage() {}
 
 func (x *PinBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5906,7 +5979,7 @@ func (x *PinBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PinBackupRequest.ProtoReflect.Descriptor instead.
 func (*PinBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{63}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *PinBackupRequest) GetUri() string {
@@ -5939,7 +6012,7 @@ type PinBackupResponse struct {
 
 func (x *PinBackupResponse) Reset() {
 	*x = PinBackupResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5951,7 +6024,7 @@ func (x *PinBackupResponse) String() string {
 func (*PinBackupResponse) ProtoMessage() {}
 
 func (x *PinBackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5964,7 +6037,7 @@ func (x *PinBackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PinBackupResponse.ProtoReflect.Descriptor instead.
 func (*PinBackupResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{64}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{65}
 }
 
 // Request of UnpinBackup.
@@ -5980,7 +6053,7 @@ type UnpinBackupRequest struct {
 
 func (x *UnpinBackupRequest) Reset() {
 	*x = UnpinBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5992,7 +6065,7 @@ func (x *UnpinBackupRequest) String() string {
 func (*UnpinBackupRequest) ProtoMessage() {}
 
 func (x *UnpinBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6005,7 +6078,7 @@ func (x *UnpinBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnpinBackupRequest.ProtoReflect.Descriptor instead.
 func (*UnpinBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{65}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *UnpinBackupRequest) GetUri() string {
@@ -6031,7 +6104,7 @@ type UnpinBackupResponse struct {
 
 func (x *UnpinBackupResponse) Reset() {
 	*x = UnpinBackupResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6043,7 +6116,7 @@ func (x *UnpinBackupResponse) String() string {
 func (*UnpinBackupResponse) ProtoMessage() {}
 
 func (x *UnpinBackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6056,7 +6129,7 @@ func (x *UnpinBackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnpinBackupResponse.ProtoReflect.Descriptor instead.
 func (*UnpinBackupResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{66}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{67}
 }
 
 // Request of CopyBackup.
@@ -6079,7 +6152,7 @@ type CopyBackupRequest struct {
 
 func (x *CopyBackupRequest) Reset() {
 	*x = CopyBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6091,7 +6164,7 @@ func (x *CopyBackupRequest) String() string {
 func (*CopyBackupRequest) ProtoMessage() {}
 
 func (x *CopyBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6104,7 +6177,7 @@ func (x *CopyBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyBackupRequest.ProtoReflect.Descriptor instead.
 func (*CopyBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{67}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *CopyBackupRequest) GetSource() string {
@@ -6161,7 +6234,7 @@ type CopyBackupResult struct {
 
 func (x *CopyBackupResult) Reset() {
 	*x = CopyBackupResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6173,7 +6246,7 @@ func (x *CopyBackupResult) String() string {
 func (*CopyBackupResult) ProtoMessage() {}
 
 func (x *CopyBackupResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[68]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6186,7 +6259,7 @@ func (x *CopyBackupResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyBackupResult.ProtoReflect.Descriptor instead.
 func (*CopyBackupResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{68}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *CopyBackupResult) GetBackup() *BackupDescription {
@@ -6235,7 +6308,7 @@ type CheckDestinationRequest struct {
 
 func (x *CheckDestinationRequest) Reset() {
 	*x = CheckDestinationRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6247,7 +6320,7 @@ func (x *CheckDestinationRequest) String() string {
 func (*CheckDestinationRequest) ProtoMessage() {}
 
 func (x *CheckDestinationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[69]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6260,7 +6333,7 @@ func (x *CheckDestinationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckDestinationRequest.ProtoReflect.Descriptor instead.
 func (*CheckDestinationRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{69}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *CheckDestinationRequest) GetUri() string {
@@ -6287,7 +6360,7 @@ type CheckDestinationResponse struct {
 
 func (x *CheckDestinationResponse) Reset() {
 	*x = CheckDestinationResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6299,7 +6372,7 @@ func (x *CheckDestinationResponse) String() string {
 func (*CheckDestinationResponse) ProtoMessage() {}
 
 func (x *CheckDestinationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[70]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6312,7 +6385,7 @@ func (x *CheckDestinationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckDestinationResponse.ProtoReflect.Descriptor instead.
 func (*CheckDestinationResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{70}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *CheckDestinationResponse) GetUri() string {
@@ -6358,7 +6431,7 @@ type DestinationFeature struct {
 
 func (x *DestinationFeature) Reset() {
 	*x = DestinationFeature{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6370,7 +6443,7 @@ func (x *DestinationFeature) String() string {
 func (*DestinationFeature) ProtoMessage() {}
 
 func (x *DestinationFeature) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[71]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6383,7 +6456,7 @@ func (x *DestinationFeature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DestinationFeature.ProtoReflect.Descriptor instead.
 func (*DestinationFeature) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{71}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *DestinationFeature) GetName() string {
@@ -6444,7 +6517,7 @@ type OperationMetadata struct {
 
 func (x *OperationMetadata) Reset() {
 	*x = OperationMetadata{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6456,7 +6529,7 @@ func (x *OperationMetadata) String() string {
 func (*OperationMetadata) ProtoMessage() {}
 
 func (x *OperationMetadata) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[72]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6469,7 +6542,7 @@ func (x *OperationMetadata) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationMetadata.ProtoReflect.Descriptor instead.
 func (*OperationMetadata) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{72}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *OperationMetadata) GetKind() OperationKind {
@@ -6592,7 +6665,7 @@ type BackupResult struct {
 
 func (x *BackupResult) Reset() {
 	*x = BackupResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6604,7 +6677,7 @@ func (x *BackupResult) String() string {
 func (*BackupResult) ProtoMessage() {}
 
 func (x *BackupResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[73]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6617,7 +6690,7 @@ func (x *BackupResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupResult.ProtoReflect.Descriptor instead.
 func (*BackupResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{73}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *BackupResult) GetBackup() *BackupDescription {
@@ -6685,7 +6758,7 @@ type BackupPlan struct {
 
 func (x *BackupPlan) Reset() {
 	*x = BackupPlan{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6697,7 +6770,7 @@ func (x *BackupPlan) String() string {
 func (*BackupPlan) ProtoMessage() {}
 
 func (x *BackupPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[74]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6710,7 +6783,7 @@ func (x *BackupPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupPlan.ProtoReflect.Descriptor instead.
 func (*BackupPlan) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{74}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *BackupPlan) GetKind() BackupPlanKind {
@@ -6789,7 +6862,7 @@ type RestoreResult struct {
 
 func (x *RestoreResult) Reset() {
 	*x = RestoreResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[75]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6801,7 +6874,7 @@ func (x *RestoreResult) String() string {
 func (*RestoreResult) ProtoMessage() {}
 
 func (x *RestoreResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[75]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6814,7 +6887,7 @@ func (x *RestoreResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreResult.ProtoReflect.Descriptor instead.
 func (*RestoreResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{75}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *RestoreResult) GetIndexLink() string {
@@ -6902,7 +6975,7 @@ type SelectionResult struct {
 
 func (x *SelectionResult) Reset() {
 	*x = SelectionResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[76]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6914,7 +6987,7 @@ func (x *SelectionResult) String() string {
 func (*SelectionResult) ProtoMessage() {}
 
 func (x *SelectionResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[76]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6927,7 +7000,7 @@ func (x *SelectionResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelectionResult.ProtoReflect.Descriptor instead.
 func (*SelectionResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{76}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *SelectionResult) GetCreated() int64 {
@@ -6998,7 +7071,7 @@ type RestorePlan struct {
 
 func (x *RestorePlan) Reset() {
 	*x = RestorePlan{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[77]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7010,7 +7083,7 @@ func (x *RestorePlan) String() string {
 func (*RestorePlan) ProtoMessage() {}
 
 func (x *RestorePlan) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[77]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7023,7 +7096,7 @@ func (x *RestorePlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestorePlan.ProtoReflect.Descriptor instead.
 func (*RestorePlan) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{77}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *RestorePlan) GetBackup() *BackupDescription {
@@ -7109,7 +7182,7 @@ type VerifyResult struct {
 
 func (x *VerifyResult) Reset() {
 	*x = VerifyResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[78]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7121,7 +7194,7 @@ func (x *VerifyResult) String() string {
 func (*VerifyResult) ProtoMessage() {}
 
 func (x *VerifyResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[78]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7134,7 +7207,7 @@ func (x *VerifyResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResult.ProtoReflect.Descriptor instead.
 func (*VerifyResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{78}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *VerifyResult) GetBackup() *BackupDescription {
@@ -7219,7 +7292,7 @@ type CheckIndexResult struct {
 
 func (x *CheckIndexResult) Reset() {
 	*x = CheckIndexResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[79]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7231,7 +7304,7 @@ func (x *CheckIndexResult) String() string {
 func (*CheckIndexResult) ProtoMessage() {}
 
 func (x *CheckIndexResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[79]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7244,7 +7317,7 @@ func (x *CheckIndexResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckIndexResult.ProtoReflect.Descriptor instead.
 func (*CheckIndexResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{79}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *CheckIndexResult) GetIndexLink() string {
@@ -7308,7 +7381,7 @@ type StreamBackupRequest struct {
 
 func (x *StreamBackupRequest) Reset() {
 	*x = StreamBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[80]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7320,7 +7393,7 @@ func (x *StreamBackupRequest) String() string {
 func (*StreamBackupRequest) ProtoMessage() {}
 
 func (x *StreamBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[80]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7333,7 +7406,7 @@ func (x *StreamBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupRequest.ProtoReflect.Descriptor instead.
 func (*StreamBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{80}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *StreamBackupRequest) GetIndexLink() string {
@@ -7402,7 +7475,7 @@ type StreamBackupResponse struct {
 
 func (x *StreamBackupResponse) Reset() {
 	*x = StreamBackupResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[81]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7414,7 +7487,7 @@ func (x *StreamBackupResponse) String() string {
 func (*StreamBackupResponse) ProtoMessage() {}
 
 func (x *StreamBackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[81]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7427,7 +7500,7 @@ func (x *StreamBackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupResponse.ProtoReflect.Descriptor instead.
 func (*StreamBackupResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{81}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *StreamBackupResponse) GetMessage() isStreamBackupResponse_Message {
@@ -7502,7 +7575,7 @@ type StreamBackupHeader struct {
 
 func (x *StreamBackupHeader) Reset() {
 	*x = StreamBackupHeader{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[82]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7514,7 +7587,7 @@ func (x *StreamBackupHeader) String() string {
 func (*StreamBackupHeader) ProtoMessage() {}
 
 func (x *StreamBackupHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[82]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7527,7 +7600,7 @@ func (x *StreamBackupHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupHeader.ProtoReflect.Descriptor instead.
 func (*StreamBackupHeader) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{82}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *StreamBackupHeader) GetTransfer() *Transfer {
@@ -7559,7 +7632,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[83]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7571,7 +7644,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[83]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7584,7 +7657,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{83}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *Chunk) GetOffset() int64 {
@@ -7621,7 +7694,7 @@ type TransferTrailer struct {
 
 func (x *TransferTrailer) Reset() {
 	*x = TransferTrailer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[84]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7633,7 +7706,7 @@ func (x *TransferTrailer) String() string {
 func (*TransferTrailer) ProtoMessage() {}
 
 func (x *TransferTrailer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[84]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7646,7 +7719,7 @@ func (x *TransferTrailer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferTrailer.ProtoReflect.Descriptor instead.
 func (*TransferTrailer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{84}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *TransferTrailer) GetSizeBytes() int64 {
@@ -7680,7 +7753,7 @@ type StreamRestoreRequest struct {
 
 func (x *StreamRestoreRequest) Reset() {
 	*x = StreamRestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[85]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7692,7 +7765,7 @@ func (x *StreamRestoreRequest) String() string {
 func (*StreamRestoreRequest) ProtoMessage() {}
 
 func (x *StreamRestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[85]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7705,7 +7778,7 @@ func (x *StreamRestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreRequest.ProtoReflect.Descriptor instead.
 func (*StreamRestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{85}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *StreamRestoreRequest) GetMessage() isStreamRestoreRequest_Message {
@@ -7794,7 +7867,7 @@ type StreamRestoreHeader struct {
 
 func (x *StreamRestoreHeader) Reset() {
 	*x = StreamRestoreHeader{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[86]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7806,7 +7879,7 @@ func (x *StreamRestoreHeader) String() string {
 func (*StreamRestoreHeader) ProtoMessage() {}
 
 func (x *StreamRestoreHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[86]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7819,7 +7892,7 @@ func (x *StreamRestoreHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreHeader.ProtoReflect.Descriptor instead.
 func (*StreamRestoreHeader) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{86}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *StreamRestoreHeader) GetIndexLink() string {
@@ -7893,7 +7966,7 @@ type StreamRestoreResponse struct {
 
 func (x *StreamRestoreResponse) Reset() {
 	*x = StreamRestoreResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[87]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7905,7 +7978,7 @@ func (x *StreamRestoreResponse) String() string {
 func (*StreamRestoreResponse) ProtoMessage() {}
 
 func (x *StreamRestoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[87]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7918,7 +7991,7 @@ func (x *StreamRestoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreResponse.ProtoReflect.Descriptor instead.
 func (*StreamRestoreResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{87}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *StreamRestoreResponse) GetResult() *RestoreResult {
@@ -7970,7 +8043,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[88]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7982,7 +8055,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[88]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7995,7 +8068,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{88}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *Transfer) GetName() string {
@@ -8072,7 +8145,7 @@ type GetTransferRequest struct {
 
 func (x *GetTransferRequest) Reset() {
 	*x = GetTransferRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[89]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8084,7 +8157,7 @@ func (x *GetTransferRequest) String() string {
 func (*GetTransferRequest) ProtoMessage() {}
 
 func (x *GetTransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[89]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8097,7 +8170,7 @@ func (x *GetTransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTransferRequest.ProtoReflect.Descriptor instead.
 func (*GetTransferRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{89}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *GetTransferRequest) GetName() string {
@@ -8116,7 +8189,7 @@ type ListTransfersRequest struct {
 
 func (x *ListTransfersRequest) Reset() {
 	*x = ListTransfersRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[90]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8128,7 +8201,7 @@ func (x *ListTransfersRequest) String() string {
 func (*ListTransfersRequest) ProtoMessage() {}
 
 func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[90]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8141,7 +8214,7 @@ func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersRequest.ProtoReflect.Descriptor instead.
 func (*ListTransfersRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{90}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{91}
 }
 
 // Response of ListTransfers.
@@ -8155,7 +8228,7 @@ type ListTransfersResponse struct {
 
 func (x *ListTransfersResponse) Reset() {
 	*x = ListTransfersResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[91]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8167,7 +8240,7 @@ func (x *ListTransfersResponse) String() string {
 func (*ListTransfersResponse) ProtoMessage() {}
 
 func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[91]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8180,7 +8253,7 @@ func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersResponse.ProtoReflect.Descriptor instead.
 func (*ListTransfersResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{91}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *ListTransfersResponse) GetTransfers() []*Transfer {
@@ -8201,7 +8274,7 @@ type DeleteTransferRequest struct {
 
 func (x *DeleteTransferRequest) Reset() {
 	*x = DeleteTransferRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[92]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8213,7 +8286,7 @@ func (x *DeleteTransferRequest) String() string {
 func (*DeleteTransferRequest) ProtoMessage() {}
 
 func (x *DeleteTransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[92]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8226,7 +8299,7 @@ func (x *DeleteTransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTransferRequest.ProtoReflect.Descriptor instead.
 func (*DeleteTransferRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{92}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *DeleteTransferRequest) GetName() string {
@@ -8245,7 +8318,7 @@ type DeleteTransferResponse struct {
 
 func (x *DeleteTransferResponse) Reset() {
 	*x = DeleteTransferResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[93]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8257,7 +8330,7 @@ func (x *DeleteTransferResponse) String() string {
 func (*DeleteTransferResponse) ProtoMessage() {}
 
 func (x *DeleteTransferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[93]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8270,7 +8343,7 @@ func (x *DeleteTransferResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTransferResponse.ProtoReflect.Descriptor instead.
 func (*DeleteTransferResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{93}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{94}
 }
 
 // Request of WatchOperation.
@@ -8284,7 +8357,7 @@ type WatchOperationRequest struct {
 
 func (x *WatchOperationRequest) Reset() {
 	*x = WatchOperationRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[94]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8296,7 +8369,7 @@ func (x *WatchOperationRequest) String() string {
 func (*WatchOperationRequest) ProtoMessage() {}
 
 func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[94]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8309,7 +8382,7 @@ func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOperationRequest.ProtoReflect.Descriptor instead.
 func (*WatchOperationRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{94}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *WatchOperationRequest) GetName() string {
@@ -8324,7 +8397,7 @@ var File_holdfast_management_v1_management_proto protoreflect.FileDescriptor
 const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\n" +
 	"'holdfast/management/v1/management.proto\x12\x16holdfast.management.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a#google/longrunning/operations.proto\"\x10\n" +
-	"\x0eGetHostRequest\"\xf8\b\n" +
+	"\x0eGetHostRequest\"\xb7\t\n" +
 	"\x04Host\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12*\n" +
@@ -8352,7 +8425,13 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x13trusts_signers_only\x18\x14 \x01(\bR\x11trustsSignersOnly\x12=\n" +
 	"\x06engine\x18\x15 \x01(\v2%.holdfast.management.v1.StorageEngineR\x06engine\x12J\n" +
 	"\x0eopened_indexes\x18\x16 \x03(\v2#.holdfast.management.v1.OpenedIndexR\ropenedIndexes\x126\n" +
-	"\x06caller\x18\x17 \x01(\v2\x1e.holdfast.management.v1.CallerR\x06caller\"^\n" +
+	"\x06caller\x18\x17 \x01(\v2\x1e.holdfast.management.v1.CallerR\x06caller\x12=\n" +
+	"\tfactories\x18\x18 \x03(\v2\x1f.holdfast.management.v1.FactoryR\tfactories\"P\n" +
+	"\aFactory\x12\x12\n" +
+	"\x04link\x18\x01 \x01(\tR\x04link\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1d\n" +
+	"\n" +
+	"index_link\x18\x03 \x01(\tR\tindexLink\"^\n" +
 	"\x06Caller\x12\x1d\n" +
 	"\n" +
 	"token_name\x18\x01 \x01(\tR\ttokenName\x12\x14\n" +
@@ -9135,7 +9214,7 @@ func file_holdfast_management_v1_management_proto_rawDescGZIP() []byte {
 }
 
 var file_holdfast_management_v1_management_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
-var file_holdfast_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 95)
+var file_holdfast_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 96)
 var file_holdfast_management_v1_management_proto_goTypes = []any{
 	(AutoBackupState)(0),                     // 0: holdfast.management.v1.AutoBackupState
 	(Container)(0),                           // 1: holdfast.management.v1.Container
@@ -9150,251 +9229,253 @@ var file_holdfast_management_v1_management_proto_goTypes = []any{
 	(TransferDirection)(0),                   // 10: holdfast.management.v1.TransferDirection
 	(*GetHostRequest)(nil),                   // 11: holdfast.management.v1.GetHostRequest
 	(*Host)(nil),                             // 12: holdfast.management.v1.Host
-	(*Caller)(nil),                           // 13: holdfast.management.v1.Caller
-	(*StorageEngine)(nil),                    // 14: holdfast.management.v1.StorageEngine
-	(*Database)(nil),                         // 15: holdfast.management.v1.Database
-	(*Standby)(nil),                          // 16: holdfast.management.v1.Standby
-	(*PeerHost)(nil),                         // 17: holdfast.management.v1.PeerHost
-	(*BackupRecord)(nil),                     // 18: holdfast.management.v1.BackupRecord
-	(*AutoBackup)(nil),                       // 19: holdfast.management.v1.AutoBackup
-	(*ConfigureAutoBackupRequest)(nil),       // 20: holdfast.management.v1.ConfigureAutoBackupRequest
-	(*RequestLogging)(nil),                   // 21: holdfast.management.v1.RequestLogging
-	(*ConfigureRequestLoggingRequest)(nil),   // 22: holdfast.management.v1.ConfigureRequestLoggingRequest
-	(*OperationTracing)(nil),                 // 23: holdfast.management.v1.OperationTracing
-	(*ConfigureOperationTracingRequest)(nil), // 24: holdfast.management.v1.ConfigureOperationTracingRequest
-	(*SynchronizeWithPeersRequest)(nil),      // 25: holdfast.management.v1.SynchronizeWithPeersRequest
-	(*SynchronizeWithPeersResponse)(nil),     // 26: holdfast.management.v1.SynchronizeWithPeersResponse
-	(*Peer)(nil),                             // 27: holdfast.management.v1.Peer
-	(*GetStatsRequest)(nil),                  // 28: holdfast.management.v1.GetStatsRequest
-	(*Stats)(nil),                            // 29: holdfast.management.v1.Stats
-	(*Stat)(nil),                             // 30: holdfast.management.v1.Stat
-	(*TimeSeries)(nil),                       // 31: holdfast.management.v1.TimeSeries
-	(*TimeBin)(nil),                          // 32: holdfast.management.v1.TimeBin
-	(*ShutdownRequest)(nil),                  // 33: holdfast.management.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),                 // 34: holdfast.management.v1.ShutdownResponse
-	(*Index)(nil),                            // 35: holdfast.management.v1.Index
-	(*LineageParent)(nil),                    // 36: holdfast.management.v1.LineageParent
-	(*RestorableWindow)(nil),                 // 37: holdfast.management.v1.RestorableWindow
-	(*BackupRequest)(nil),                    // 38: holdfast.management.v1.BackupRequest
-	(*Encryption)(nil),                       // 39: holdfast.management.v1.Encryption
-	(*Decryption)(nil),                       // 40: holdfast.management.v1.Decryption
-	(*RestoreRequest)(nil),                   // 41: holdfast.management.v1.RestoreRequest
-	(*DocumentSelection)(nil),                // 42: holdfast.management.v1.DocumentSelection
-	(*UndoRestoreRequest)(nil),               // 43: holdfast.management.v1.UndoRestoreRequest
-	(*CheckIndexRequest)(nil),                // 44: holdfast.management.v1.CheckIndexRequest
-	(*VerifyBackupRequest)(nil),              // 45: holdfast.management.v1.VerifyBackupRequest
-	(*Verification)(nil),                     // 46: holdfast.management.v1.Verification
-	(*IndexPointInTime)(nil),                 // 47: holdfast.management.v1.IndexPointInTime
-	(*OpenBackupRequest)(nil),                // 48: holdfast.management.v1.OpenBackupRequest
-	(*OpenedIndex)(nil),                      // 49: holdfast.management.v1.OpenedIndex
-	(*CloseBackupRequest)(nil),               // 50: holdfast.management.v1.CloseBackupRequest
-	(*CloseBackupResponse)(nil),              // 51: holdfast.management.v1.CloseBackupResponse
-	(*DiffBackupsRequest)(nil),               // 52: holdfast.management.v1.DiffBackupsRequest
-	(*DiffBackupsResponse)(nil),              // 53: holdfast.management.v1.DiffBackupsResponse
-	(*DiffProgress)(nil),                     // 54: holdfast.management.v1.DiffProgress
-	(*DocumentDifference)(nil),               // 55: holdfast.management.v1.DocumentDifference
-	(*DiffSummary)(nil),                      // 56: holdfast.management.v1.DiffSummary
-	(*ExportBackupRequest)(nil),              // 57: holdfast.management.v1.ExportBackupRequest
-	(*ExportBackupResponse)(nil),             // 58: holdfast.management.v1.ExportBackupResponse
-	(*DescribePointInTimeRequest)(nil),       // 59: holdfast.management.v1.DescribePointInTimeRequest
-	(*DescribePointInTimeResponse)(nil),      // 60: holdfast.management.v1.DescribePointInTimeResponse
-	(*LogEntry)(nil),                         // 61: holdfast.management.v1.LogEntry
-	(*GetActivityRequest)(nil),               // 62: holdfast.management.v1.GetActivityRequest
-	(*Activity)(nil),                         // 63: holdfast.management.v1.Activity
-	(*ActivityBucket)(nil),                   // 64: holdfast.management.v1.ActivityBucket
-	(*DescribeBackupRequest)(nil),            // 65: holdfast.management.v1.DescribeBackupRequest
-	(*BackupDescription)(nil),                // 66: holdfast.management.v1.BackupDescription
-	(*Segment)(nil),                          // 67: holdfast.management.v1.Segment
-	(*ListBackupsRequest)(nil),               // 68: holdfast.management.v1.ListBackupsRequest
-	(*ListBackupsResponse)(nil),              // 69: holdfast.management.v1.ListBackupsResponse
-	(*ListedBackup)(nil),                     // 70: holdfast.management.v1.ListedBackup
-	(*PruneBackupsRequest)(nil),              // 71: holdfast.management.v1.PruneBackupsRequest
-	(*PruneBackupsResponse)(nil),             // 72: holdfast.management.v1.PruneBackupsResponse
-	(*LockedFile)(nil),                       // 73: holdfast.management.v1.LockedFile
-	(*PinBackupRequest)(nil),                 // 74: holdfast.management.v1.PinBackupRequest
-	(*PinBackupResponse)(nil),                // 75: holdfast.management.v1.PinBackupResponse
-	(*UnpinBackupRequest)(nil),               // 76: holdfast.management.v1.UnpinBackupRequest
-	(*UnpinBackupResponse)(nil),              // 77: holdfast.management.v1.UnpinBackupResponse
-	(*CopyBackupRequest)(nil),                // 78: holdfast.management.v1.CopyBackupRequest
-	(*CopyBackupResult)(nil),                 // 79: holdfast.management.v1.CopyBackupResult
-	(*CheckDestinationRequest)(nil),          // 80: holdfast.management.v1.CheckDestinationRequest
-	(*CheckDestinationResponse)(nil),         // 81: holdfast.management.v1.CheckDestinationResponse
-	(*DestinationFeature)(nil),               // 82: holdfast.management.v1.DestinationFeature
-	(*OperationMetadata)(nil),                // 83: holdfast.management.v1.OperationMetadata
-	(*BackupResult)(nil),                     // 84: holdfast.management.v1.BackupResult
-	(*BackupPlan)(nil),                       // 85: holdfast.management.v1.BackupPlan
-	(*RestoreResult)(nil),                    // 86: holdfast.management.v1.RestoreResult
-	(*SelectionResult)(nil),                  // 87: holdfast.management.v1.SelectionResult
-	(*RestorePlan)(nil),                      // 88: holdfast.management.v1.RestorePlan
-	(*VerifyResult)(nil),                     // 89: holdfast.management.v1.VerifyResult
-	(*CheckIndexResult)(nil),                 // 90: holdfast.management.v1.CheckIndexResult
-	(*StreamBackupRequest)(nil),              // 91: holdfast.management.v1.StreamBackupRequest
-	(*StreamBackupResponse)(nil),             // 92: holdfast.management.v1.StreamBackupResponse
-	(*StreamBackupHeader)(nil),               // 93: holdfast.management.v1.StreamBackupHeader
-	(*Chunk)(nil),                            // 94: holdfast.management.v1.Chunk
-	(*TransferTrailer)(nil),                  // 95: holdfast.management.v1.TransferTrailer
-	(*StreamRestoreRequest)(nil),             // 96: holdfast.management.v1.StreamRestoreRequest
-	(*StreamRestoreHeader)(nil),              // 97: holdfast.management.v1.StreamRestoreHeader
-	(*StreamRestoreResponse)(nil),            // 98: holdfast.management.v1.StreamRestoreResponse
-	(*Transfer)(nil),                         // 99: holdfast.management.v1.Transfer
-	(*GetTransferRequest)(nil),               // 100: holdfast.management.v1.GetTransferRequest
-	(*ListTransfersRequest)(nil),             // 101: holdfast.management.v1.ListTransfersRequest
-	(*ListTransfersResponse)(nil),            // 102: holdfast.management.v1.ListTransfersResponse
-	(*DeleteTransferRequest)(nil),            // 103: holdfast.management.v1.DeleteTransferRequest
-	(*DeleteTransferResponse)(nil),           // 104: holdfast.management.v1.DeleteTransferResponse
-	(*WatchOperationRequest)(nil),            // 105: holdfast.management.v1.WatchOperationRequest
-	(*longrunningpb.Operation)(nil),          // 106: google.longrunning.Operation
+	(*Factory)(nil),                          // 13: holdfast.management.v1.Factory
+	(*Caller)(nil),                           // 14: holdfast.management.v1.Caller
+	(*StorageEngine)(nil),                    // 15: holdfast.management.v1.StorageEngine
+	(*Database)(nil),                         // 16: holdfast.management.v1.Database
+	(*Standby)(nil),                          // 17: holdfast.management.v1.Standby
+	(*PeerHost)(nil),                         // 18: holdfast.management.v1.PeerHost
+	(*BackupRecord)(nil),                     // 19: holdfast.management.v1.BackupRecord
+	(*AutoBackup)(nil),                       // 20: holdfast.management.v1.AutoBackup
+	(*ConfigureAutoBackupRequest)(nil),       // 21: holdfast.management.v1.ConfigureAutoBackupRequest
+	(*RequestLogging)(nil),                   // 22: holdfast.management.v1.RequestLogging
+	(*ConfigureRequestLoggingRequest)(nil),   // 23: holdfast.management.v1.ConfigureRequestLoggingRequest
+	(*OperationTracing)(nil),                 // 24: holdfast.management.v1.OperationTracing
+	(*ConfigureOperationTracingRequest)(nil), // 25: holdfast.management.v1.ConfigureOperationTracingRequest
+	(*SynchronizeWithPeersRequest)(nil),      // 26: holdfast.management.v1.SynchronizeWithPeersRequest
+	(*SynchronizeWithPeersResponse)(nil),     // 27: holdfast.management.v1.SynchronizeWithPeersResponse
+	(*Peer)(nil),                             // 28: holdfast.management.v1.Peer
+	(*GetStatsRequest)(nil),                  // 29: holdfast.management.v1.GetStatsRequest
+	(*Stats)(nil),                            // 30: holdfast.management.v1.Stats
+	(*Stat)(nil),                             // 31: holdfast.management.v1.Stat
+	(*TimeSeries)(nil),                       // 32: holdfast.management.v1.TimeSeries
+	(*TimeBin)(nil),                          // 33: holdfast.management.v1.TimeBin
+	(*ShutdownRequest)(nil),                  // 34: holdfast.management.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),                 // 35: holdfast.management.v1.ShutdownResponse
+	(*Index)(nil),                            // 36: holdfast.management.v1.Index
+	(*LineageParent)(nil),                    // 37: holdfast.management.v1.LineageParent
+	(*RestorableWindow)(nil),                 // 38: holdfast.management.v1.RestorableWindow
+	(*BackupRequest)(nil),                    // 39: holdfast.management.v1.BackupRequest
+	(*Encryption)(nil),                       // 40: holdfast.management.v1.Encryption
+	(*Decryption)(nil),                       // 41: holdfast.management.v1.Decryption
+	(*RestoreRequest)(nil),                   // 42: holdfast.management.v1.RestoreRequest
+	(*DocumentSelection)(nil),                // 43: holdfast.management.v1.DocumentSelection
+	(*UndoRestoreRequest)(nil),               // 44: holdfast.management.v1.UndoRestoreRequest
+	(*CheckIndexRequest)(nil),                // 45: holdfast.management.v1.CheckIndexRequest
+	(*VerifyBackupRequest)(nil),              // 46: holdfast.management.v1.VerifyBackupRequest
+	(*Verification)(nil),                     // 47: holdfast.management.v1.Verification
+	(*IndexPointInTime)(nil),                 // 48: holdfast.management.v1.IndexPointInTime
+	(*OpenBackupRequest)(nil),                // 49: holdfast.management.v1.OpenBackupRequest
+	(*OpenedIndex)(nil),                      // 50: holdfast.management.v1.OpenedIndex
+	(*CloseBackupRequest)(nil),               // 51: holdfast.management.v1.CloseBackupRequest
+	(*CloseBackupResponse)(nil),              // 52: holdfast.management.v1.CloseBackupResponse
+	(*DiffBackupsRequest)(nil),               // 53: holdfast.management.v1.DiffBackupsRequest
+	(*DiffBackupsResponse)(nil),              // 54: holdfast.management.v1.DiffBackupsResponse
+	(*DiffProgress)(nil),                     // 55: holdfast.management.v1.DiffProgress
+	(*DocumentDifference)(nil),               // 56: holdfast.management.v1.DocumentDifference
+	(*DiffSummary)(nil),                      // 57: holdfast.management.v1.DiffSummary
+	(*ExportBackupRequest)(nil),              // 58: holdfast.management.v1.ExportBackupRequest
+	(*ExportBackupResponse)(nil),             // 59: holdfast.management.v1.ExportBackupResponse
+	(*DescribePointInTimeRequest)(nil),       // 60: holdfast.management.v1.DescribePointInTimeRequest
+	(*DescribePointInTimeResponse)(nil),      // 61: holdfast.management.v1.DescribePointInTimeResponse
+	(*LogEntry)(nil),                         // 62: holdfast.management.v1.LogEntry
+	(*GetActivityRequest)(nil),               // 63: holdfast.management.v1.GetActivityRequest
+	(*Activity)(nil),                         // 64: holdfast.management.v1.Activity
+	(*ActivityBucket)(nil),                   // 65: holdfast.management.v1.ActivityBucket
+	(*DescribeBackupRequest)(nil),            // 66: holdfast.management.v1.DescribeBackupRequest
+	(*BackupDescription)(nil),                // 67: holdfast.management.v1.BackupDescription
+	(*Segment)(nil),                          // 68: holdfast.management.v1.Segment
+	(*ListBackupsRequest)(nil),               // 69: holdfast.management.v1.ListBackupsRequest
+	(*ListBackupsResponse)(nil),              // 70: holdfast.management.v1.ListBackupsResponse
+	(*ListedBackup)(nil),                     // 71: holdfast.management.v1.ListedBackup
+	(*PruneBackupsRequest)(nil),              // 72: holdfast.management.v1.PruneBackupsRequest
+	(*PruneBackupsResponse)(nil),             // 73: holdfast.management.v1.PruneBackupsResponse
+	(*LockedFile)(nil),                       // 74: holdfast.management.v1.LockedFile
+	(*PinBackupRequest)(nil),                 // 75: holdfast.management.v1.PinBackupRequest
+	(*PinBackupResponse)(nil),                // 76: holdfast.management.v1.PinBackupResponse
+	(*UnpinBackupRequest)(nil),               // 77: holdfast.management.v1.UnpinBackupRequest
+	(*UnpinBackupResponse)(nil),              // 78: holdfast.management.v1.UnpinBackupResponse
+	(*CopyBackupRequest)(nil),                // 79: holdfast.management.v1.CopyBackupRequest
+	(*CopyBackupResult)(nil),                 // 80: holdfast.management.v1.CopyBackupResult
+	(*CheckDestinationRequest)(nil),          // 81: holdfast.management.v1.CheckDestinationRequest
+	(*CheckDestinationResponse)(nil),         // 82: holdfast.management.v1.CheckDestinationResponse
+	(*DestinationFeature)(nil),               // 83: holdfast.management.v1.DestinationFeature
+	(*OperationMetadata)(nil),                // 84: holdfast.management.v1.OperationMetadata
+	(*BackupResult)(nil),                     // 85: holdfast.management.v1.BackupResult
+	(*BackupPlan)(nil),                       // 86: holdfast.management.v1.BackupPlan
+	(*RestoreResult)(nil),                    // 87: holdfast.management.v1.RestoreResult
+	(*SelectionResult)(nil),                  // 88: holdfast.management.v1.SelectionResult
+	(*RestorePlan)(nil),                      // 89: holdfast.management.v1.RestorePlan
+	(*VerifyResult)(nil),                     // 90: holdfast.management.v1.VerifyResult
+	(*CheckIndexResult)(nil),                 // 91: holdfast.management.v1.CheckIndexResult
+	(*StreamBackupRequest)(nil),              // 92: holdfast.management.v1.StreamBackupRequest
+	(*StreamBackupResponse)(nil),             // 93: holdfast.management.v1.StreamBackupResponse
+	(*StreamBackupHeader)(nil),               // 94: holdfast.management.v1.StreamBackupHeader
+	(*Chunk)(nil),                            // 95: holdfast.management.v1.Chunk
+	(*TransferTrailer)(nil),                  // 96: holdfast.management.v1.TransferTrailer
+	(*StreamRestoreRequest)(nil),             // 97: holdfast.management.v1.StreamRestoreRequest
+	(*StreamRestoreHeader)(nil),              // 98: holdfast.management.v1.StreamRestoreHeader
+	(*StreamRestoreResponse)(nil),            // 99: holdfast.management.v1.StreamRestoreResponse
+	(*Transfer)(nil),                         // 100: holdfast.management.v1.Transfer
+	(*GetTransferRequest)(nil),               // 101: holdfast.management.v1.GetTransferRequest
+	(*ListTransfersRequest)(nil),             // 102: holdfast.management.v1.ListTransfersRequest
+	(*ListTransfersResponse)(nil),            // 103: holdfast.management.v1.ListTransfersResponse
+	(*DeleteTransferRequest)(nil),            // 104: holdfast.management.v1.DeleteTransferRequest
+	(*DeleteTransferResponse)(nil),           // 105: holdfast.management.v1.DeleteTransferResponse
+	(*WatchOperationRequest)(nil),            // 106: holdfast.management.v1.WatchOperationRequest
+	(*longrunningpb.Operation)(nil),          // 107: google.longrunning.Operation
 }
 var file_holdfast_management_v1_management_proto_depIdxs = []int32{
-	35,  // 0: holdfast.management.v1.Host.indexes:type_name -> holdfast.management.v1.Index
-	19,  // 1: holdfast.management.v1.Host.auto_backup:type_name -> holdfast.management.v1.AutoBackup
-	21,  // 2: holdfast.management.v1.Host.request_logging:type_name -> holdfast.management.v1.RequestLogging
-	23,  // 3: holdfast.management.v1.Host.operation_tracing:type_name -> holdfast.management.v1.OperationTracing
-	18,  // 4: holdfast.management.v1.Host.backups:type_name -> holdfast.management.v1.BackupRecord
-	14,  // 5: holdfast.management.v1.Host.engine:type_name -> holdfast.management.v1.StorageEngine
-	49,  // 6: holdfast.management.v1.Host.opened_indexes:type_name -> holdfast.management.v1.OpenedIndex
-	13,  // 7: holdfast.management.v1.Host.caller:type_name -> holdfast.management.v1.Caller
-	15,  // 8: holdfast.management.v1.StorageEngine.database:type_name -> holdfast.management.v1.Database
-	16,  // 9: holdfast.management.v1.Database.standbys:type_name -> holdfast.management.v1.Standby
-	17,  // 10: holdfast.management.v1.Database.peers:type_name -> holdfast.management.v1.PeerHost
-	37,  // 11: holdfast.management.v1.BackupRecord.window:type_name -> holdfast.management.v1.RestorableWindow
-	0,   // 12: holdfast.management.v1.AutoBackup.state:type_name -> holdfast.management.v1.AutoBackupState
-	27,  // 13: holdfast.management.v1.SynchronizeWithPeersResponse.peers:type_name -> holdfast.management.v1.Peer
-	30,  // 14: holdfast.management.v1.Stats.stats:type_name -> holdfast.management.v1.Stat
-	31,  // 15: holdfast.management.v1.Stat.series:type_name -> holdfast.management.v1.TimeSeries
-	32,  // 16: holdfast.management.v1.TimeSeries.bins:type_name -> holdfast.management.v1.TimeBin
-	36,  // 17: holdfast.management.v1.Index.parents:type_name -> holdfast.management.v1.LineageParent
-	37,  // 18: holdfast.management.v1.Index.window:type_name -> holdfast.management.v1.RestorableWindow
-	1,   // 19: holdfast.management.v1.BackupRequest.container:type_name -> holdfast.management.v1.Container
-	7,   // 20: holdfast.management.v1.BackupRequest.lock_mode:type_name -> holdfast.management.v1.LockMode
-	39,  // 21: holdfast.management.v1.BackupRequest.encryption:type_name -> holdfast.management.v1.Encryption
-	2,   // 22: holdfast.management.v1.BackupRequest.compression:type_name -> holdfast.management.v1.Compression
-	40,  // 23: holdfast.management.v1.RestoreRequest.decryption:type_name -> holdfast.management.v1.Decryption
-	42,  // 24: holdfast.management.v1.RestoreRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
-	3,   // 25: holdfast.management.v1.VerifyBackupRequest.level:type_name -> holdfast.management.v1.VerifyLevel
-	40,  // 26: holdfast.management.v1.VerifyBackupRequest.decryption:type_name -> holdfast.management.v1.Decryption
-	3,   // 27: holdfast.management.v1.Verification.level:type_name -> holdfast.management.v1.VerifyLevel
-	40,  // 28: holdfast.management.v1.IndexPointInTime.decryption:type_name -> holdfast.management.v1.Decryption
-	47,  // 29: holdfast.management.v1.OpenBackupRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
-	47,  // 30: holdfast.management.v1.DiffBackupsRequest.from:type_name -> holdfast.management.v1.IndexPointInTime
-	47,  // 31: holdfast.management.v1.DiffBackupsRequest.to:type_name -> holdfast.management.v1.IndexPointInTime
-	42,  // 32: holdfast.management.v1.DiffBackupsRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
-	55,  // 33: holdfast.management.v1.DiffBackupsResponse.differences:type_name -> holdfast.management.v1.DocumentDifference
-	56,  // 34: holdfast.management.v1.DiffBackupsResponse.summary:type_name -> holdfast.management.v1.DiffSummary
-	54,  // 35: holdfast.management.v1.DiffBackupsResponse.progress:type_name -> holdfast.management.v1.DiffProgress
-	4,   // 36: holdfast.management.v1.DocumentDifference.change:type_name -> holdfast.management.v1.DocumentChange
-	47,  // 37: holdfast.management.v1.ExportBackupRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
-	42,  // 38: holdfast.management.v1.ExportBackupRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
-	47,  // 39: holdfast.management.v1.DescribePointInTimeRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
-	61,  // 40: holdfast.management.v1.DescribePointInTimeResponse.before:type_name -> holdfast.management.v1.LogEntry
-	61,  // 41: holdfast.management.v1.DescribePointInTimeResponse.after:type_name -> holdfast.management.v1.LogEntry
-	37,  // 42: holdfast.management.v1.DescribePointInTimeResponse.window:type_name -> holdfast.management.v1.RestorableWindow
-	64,  // 43: holdfast.management.v1.Activity.buckets:type_name -> holdfast.management.v1.ActivityBucket
-	40,  // 44: holdfast.management.v1.DescribeBackupRequest.decryption:type_name -> holdfast.management.v1.Decryption
-	1,   // 45: holdfast.management.v1.BackupDescription.container:type_name -> holdfast.management.v1.Container
-	37,  // 46: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
-	67,  // 47: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
-	36,  // 48: holdfast.management.v1.BackupDescription.parents:type_name -> holdfast.management.v1.LineageParent
-	5,   // 49: holdfast.management.v1.Segment.kind:type_name -> holdfast.management.v1.SegmentKind
-	2,   // 50: holdfast.management.v1.Segment.compression:type_name -> holdfast.management.v1.Compression
-	40,  // 51: holdfast.management.v1.ListBackupsRequest.decryption:type_name -> holdfast.management.v1.Decryption
-	70,  // 52: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
-	6,   // 53: holdfast.management.v1.ListedBackup.state:type_name -> holdfast.management.v1.BackupState
-	66,  // 54: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
-	46,  // 55: holdfast.management.v1.ListedBackup.last_verification:type_name -> holdfast.management.v1.Verification
-	73,  // 56: holdfast.management.v1.PruneBackupsResponse.locked_files:type_name -> holdfast.management.v1.LockedFile
-	66,  // 57: holdfast.management.v1.CopyBackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	82,  // 58: holdfast.management.v1.CheckDestinationResponse.features:type_name -> holdfast.management.v1.DestinationFeature
-	8,   // 59: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
-	66,  // 60: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	85,  // 61: holdfast.management.v1.BackupResult.plan:type_name -> holdfast.management.v1.BackupPlan
-	9,   // 62: holdfast.management.v1.BackupPlan.kind:type_name -> holdfast.management.v1.BackupPlanKind
-	87,  // 63: holdfast.management.v1.RestoreResult.selection:type_name -> holdfast.management.v1.SelectionResult
-	88,  // 64: holdfast.management.v1.RestoreResult.plan:type_name -> holdfast.management.v1.RestorePlan
-	55,  // 65: holdfast.management.v1.SelectionResult.differences:type_name -> holdfast.management.v1.DocumentDifference
-	66,  // 66: holdfast.management.v1.RestorePlan.backup:type_name -> holdfast.management.v1.BackupDescription
-	66,  // 67: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	3,   // 68: holdfast.management.v1.VerifyResult.level:type_name -> holdfast.management.v1.VerifyLevel
-	39,  // 69: holdfast.management.v1.StreamBackupRequest.encryption:type_name -> holdfast.management.v1.Encryption
-	93,  // 70: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
-	94,  // 71: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
-	95,  // 72: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
-	99,  // 73: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
-	97,  // 74: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
-	94,  // 75: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
-	95,  // 76: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
-	40,  // 77: holdfast.management.v1.StreamRestoreHeader.decryption:type_name -> holdfast.management.v1.Decryption
-	86,  // 78: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
-	10,  // 79: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
-	66,  // 80: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
-	99,  // 81: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
-	11,  // 82: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
-	38,  // 83: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
-	41,  // 84: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
-	43,  // 85: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
-	45,  // 86: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
-	44,  // 87: holdfast.management.v1.ManagementService.CheckIndex:input_type -> holdfast.management.v1.CheckIndexRequest
-	65,  // 88: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
-	68,  // 89: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
-	52,  // 90: holdfast.management.v1.ManagementService.DiffBackups:input_type -> holdfast.management.v1.DiffBackupsRequest
-	57,  // 91: holdfast.management.v1.ManagementService.ExportBackup:input_type -> holdfast.management.v1.ExportBackupRequest
-	59,  // 92: holdfast.management.v1.ManagementService.DescribePointInTime:input_type -> holdfast.management.v1.DescribePointInTimeRequest
-	62,  // 93: holdfast.management.v1.ManagementService.GetActivity:input_type -> holdfast.management.v1.GetActivityRequest
-	48,  // 94: holdfast.management.v1.ManagementService.OpenBackup:input_type -> holdfast.management.v1.OpenBackupRequest
-	50,  // 95: holdfast.management.v1.ManagementService.CloseBackup:input_type -> holdfast.management.v1.CloseBackupRequest
-	71,  // 96: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
-	74,  // 97: holdfast.management.v1.ManagementService.PinBackup:input_type -> holdfast.management.v1.PinBackupRequest
-	76,  // 98: holdfast.management.v1.ManagementService.UnpinBackup:input_type -> holdfast.management.v1.UnpinBackupRequest
-	78,  // 99: holdfast.management.v1.ManagementService.CopyBackup:input_type -> holdfast.management.v1.CopyBackupRequest
-	80,  // 100: holdfast.management.v1.ManagementService.CheckDestination:input_type -> holdfast.management.v1.CheckDestinationRequest
-	91,  // 101: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
-	96,  // 102: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
-	100, // 103: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
-	101, // 104: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
-	103, // 105: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
-	20,  // 106: holdfast.management.v1.ManagementService.ConfigureAutoBackup:input_type -> holdfast.management.v1.ConfigureAutoBackupRequest
-	22,  // 107: holdfast.management.v1.ManagementService.ConfigureRequestLogging:input_type -> holdfast.management.v1.ConfigureRequestLoggingRequest
-	24,  // 108: holdfast.management.v1.ManagementService.ConfigureOperationTracing:input_type -> holdfast.management.v1.ConfigureOperationTracingRequest
-	25,  // 109: holdfast.management.v1.ManagementService.SynchronizeWithPeers:input_type -> holdfast.management.v1.SynchronizeWithPeersRequest
-	28,  // 110: holdfast.management.v1.ManagementService.GetStats:input_type -> holdfast.management.v1.GetStatsRequest
-	33,  // 111: holdfast.management.v1.ManagementService.Shutdown:input_type -> holdfast.management.v1.ShutdownRequest
-	105, // 112: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
-	12,  // 113: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
-	106, // 114: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
-	106, // 115: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
-	106, // 116: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
-	106, // 117: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
-	106, // 118: holdfast.management.v1.ManagementService.CheckIndex:output_type -> google.longrunning.Operation
-	66,  // 119: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
-	69,  // 120: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
-	53,  // 121: holdfast.management.v1.ManagementService.DiffBackups:output_type -> holdfast.management.v1.DiffBackupsResponse
-	58,  // 122: holdfast.management.v1.ManagementService.ExportBackup:output_type -> holdfast.management.v1.ExportBackupResponse
-	60,  // 123: holdfast.management.v1.ManagementService.DescribePointInTime:output_type -> holdfast.management.v1.DescribePointInTimeResponse
-	63,  // 124: holdfast.management.v1.ManagementService.GetActivity:output_type -> holdfast.management.v1.Activity
-	106, // 125: holdfast.management.v1.ManagementService.OpenBackup:output_type -> google.longrunning.Operation
-	51,  // 126: holdfast.management.v1.ManagementService.CloseBackup:output_type -> holdfast.management.v1.CloseBackupResponse
-	72,  // 127: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
-	75,  // 128: holdfast.management.v1.ManagementService.PinBackup:output_type -> holdfast.management.v1.PinBackupResponse
-	77,  // 129: holdfast.management.v1.ManagementService.UnpinBackup:output_type -> holdfast.management.v1.UnpinBackupResponse
-	106, // 130: holdfast.management.v1.ManagementService.CopyBackup:output_type -> google.longrunning.Operation
-	81,  // 131: holdfast.management.v1.ManagementService.CheckDestination:output_type -> holdfast.management.v1.CheckDestinationResponse
-	92,  // 132: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
-	98,  // 133: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
-	99,  // 134: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
-	102, // 135: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
-	104, // 136: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
-	19,  // 137: holdfast.management.v1.ManagementService.ConfigureAutoBackup:output_type -> holdfast.management.v1.AutoBackup
-	21,  // 138: holdfast.management.v1.ManagementService.ConfigureRequestLogging:output_type -> holdfast.management.v1.RequestLogging
-	23,  // 139: holdfast.management.v1.ManagementService.ConfigureOperationTracing:output_type -> holdfast.management.v1.OperationTracing
-	26,  // 140: holdfast.management.v1.ManagementService.SynchronizeWithPeers:output_type -> holdfast.management.v1.SynchronizeWithPeersResponse
-	29,  // 141: holdfast.management.v1.ManagementService.GetStats:output_type -> holdfast.management.v1.Stats
-	34,  // 142: holdfast.management.v1.ManagementService.Shutdown:output_type -> holdfast.management.v1.ShutdownResponse
-	106, // 143: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
-	113, // [113:144] is the sub-list for method output_type
-	82,  // [82:113] is the sub-list for method input_type
-	82,  // [82:82] is the sub-list for extension type_name
-	82,  // [82:82] is the sub-list for extension extendee
-	0,   // [0:82] is the sub-list for field type_name
+	36,  // 0: holdfast.management.v1.Host.indexes:type_name -> holdfast.management.v1.Index
+	20,  // 1: holdfast.management.v1.Host.auto_backup:type_name -> holdfast.management.v1.AutoBackup
+	22,  // 2: holdfast.management.v1.Host.request_logging:type_name -> holdfast.management.v1.RequestLogging
+	24,  // 3: holdfast.management.v1.Host.operation_tracing:type_name -> holdfast.management.v1.OperationTracing
+	19,  // 4: holdfast.management.v1.Host.backups:type_name -> holdfast.management.v1.BackupRecord
+	15,  // 5: holdfast.management.v1.Host.engine:type_name -> holdfast.management.v1.StorageEngine
+	50,  // 6: holdfast.management.v1.Host.opened_indexes:type_name -> holdfast.management.v1.OpenedIndex
+	14,  // 7: holdfast.management.v1.Host.caller:type_name -> holdfast.management.v1.Caller
+	13,  // 8: holdfast.management.v1.Host.factories:type_name -> holdfast.management.v1.Factory
+	16,  // 9: holdfast.management.v1.StorageEngine.database:type_name -> holdfast.management.v1.Database
+	17,  // 10: holdfast.management.v1.Database.standbys:type_name -> holdfast.management.v1.Standby
+	18,  // 11: holdfast.management.v1.Database.peers:type_name -> holdfast.management.v1.PeerHost
+	38,  // 12: holdfast.management.v1.BackupRecord.window:type_name -> holdfast.management.v1.RestorableWindow
+	0,   // 13: holdfast.management.v1.AutoBackup.state:type_name -> holdfast.management.v1.AutoBackupState
+	28,  // 14: holdfast.management.v1.SynchronizeWithPeersResponse.peers:type_name -> holdfast.management.v1.Peer
+	31,  // 15: holdfast.management.v1.Stats.stats:type_name -> holdfast.management.v1.Stat
+	32,  // 16: holdfast.management.v1.Stat.series:type_name -> holdfast.management.v1.TimeSeries
+	33,  // 17: holdfast.management.v1.TimeSeries.bins:type_name -> holdfast.management.v1.TimeBin
+	37,  // 18: holdfast.management.v1.Index.parents:type_name -> holdfast.management.v1.LineageParent
+	38,  // 19: holdfast.management.v1.Index.window:type_name -> holdfast.management.v1.RestorableWindow
+	1,   // 20: holdfast.management.v1.BackupRequest.container:type_name -> holdfast.management.v1.Container
+	7,   // 21: holdfast.management.v1.BackupRequest.lock_mode:type_name -> holdfast.management.v1.LockMode
+	40,  // 22: holdfast.management.v1.BackupRequest.encryption:type_name -> holdfast.management.v1.Encryption
+	2,   // 23: holdfast.management.v1.BackupRequest.compression:type_name -> holdfast.management.v1.Compression
+	41,  // 24: holdfast.management.v1.RestoreRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	43,  // 25: holdfast.management.v1.RestoreRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	3,   // 26: holdfast.management.v1.VerifyBackupRequest.level:type_name -> holdfast.management.v1.VerifyLevel
+	41,  // 27: holdfast.management.v1.VerifyBackupRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	3,   // 28: holdfast.management.v1.Verification.level:type_name -> holdfast.management.v1.VerifyLevel
+	41,  // 29: holdfast.management.v1.IndexPointInTime.decryption:type_name -> holdfast.management.v1.Decryption
+	48,  // 30: holdfast.management.v1.OpenBackupRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
+	48,  // 31: holdfast.management.v1.DiffBackupsRequest.from:type_name -> holdfast.management.v1.IndexPointInTime
+	48,  // 32: holdfast.management.v1.DiffBackupsRequest.to:type_name -> holdfast.management.v1.IndexPointInTime
+	43,  // 33: holdfast.management.v1.DiffBackupsRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	56,  // 34: holdfast.management.v1.DiffBackupsResponse.differences:type_name -> holdfast.management.v1.DocumentDifference
+	57,  // 35: holdfast.management.v1.DiffBackupsResponse.summary:type_name -> holdfast.management.v1.DiffSummary
+	55,  // 36: holdfast.management.v1.DiffBackupsResponse.progress:type_name -> holdfast.management.v1.DiffProgress
+	4,   // 37: holdfast.management.v1.DocumentDifference.change:type_name -> holdfast.management.v1.DocumentChange
+	48,  // 38: holdfast.management.v1.ExportBackupRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
+	43,  // 39: holdfast.management.v1.ExportBackupRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	48,  // 40: holdfast.management.v1.DescribePointInTimeRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
+	62,  // 41: holdfast.management.v1.DescribePointInTimeResponse.before:type_name -> holdfast.management.v1.LogEntry
+	62,  // 42: holdfast.management.v1.DescribePointInTimeResponse.after:type_name -> holdfast.management.v1.LogEntry
+	38,  // 43: holdfast.management.v1.DescribePointInTimeResponse.window:type_name -> holdfast.management.v1.RestorableWindow
+	65,  // 44: holdfast.management.v1.Activity.buckets:type_name -> holdfast.management.v1.ActivityBucket
+	41,  // 45: holdfast.management.v1.DescribeBackupRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	1,   // 46: holdfast.management.v1.BackupDescription.container:type_name -> holdfast.management.v1.Container
+	38,  // 47: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
+	68,  // 48: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
+	37,  // 49: holdfast.management.v1.BackupDescription.parents:type_name -> holdfast.management.v1.LineageParent
+	5,   // 50: holdfast.management.v1.Segment.kind:type_name -> holdfast.management.v1.SegmentKind
+	2,   // 51: holdfast.management.v1.Segment.compression:type_name -> holdfast.management.v1.Compression
+	41,  // 52: holdfast.management.v1.ListBackupsRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	71,  // 53: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
+	6,   // 54: holdfast.management.v1.ListedBackup.state:type_name -> holdfast.management.v1.BackupState
+	67,  // 55: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
+	47,  // 56: holdfast.management.v1.ListedBackup.last_verification:type_name -> holdfast.management.v1.Verification
+	74,  // 57: holdfast.management.v1.PruneBackupsResponse.locked_files:type_name -> holdfast.management.v1.LockedFile
+	67,  // 58: holdfast.management.v1.CopyBackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	83,  // 59: holdfast.management.v1.CheckDestinationResponse.features:type_name -> holdfast.management.v1.DestinationFeature
+	8,   // 60: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
+	67,  // 61: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	86,  // 62: holdfast.management.v1.BackupResult.plan:type_name -> holdfast.management.v1.BackupPlan
+	9,   // 63: holdfast.management.v1.BackupPlan.kind:type_name -> holdfast.management.v1.BackupPlanKind
+	88,  // 64: holdfast.management.v1.RestoreResult.selection:type_name -> holdfast.management.v1.SelectionResult
+	89,  // 65: holdfast.management.v1.RestoreResult.plan:type_name -> holdfast.management.v1.RestorePlan
+	56,  // 66: holdfast.management.v1.SelectionResult.differences:type_name -> holdfast.management.v1.DocumentDifference
+	67,  // 67: holdfast.management.v1.RestorePlan.backup:type_name -> holdfast.management.v1.BackupDescription
+	67,  // 68: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	3,   // 69: holdfast.management.v1.VerifyResult.level:type_name -> holdfast.management.v1.VerifyLevel
+	40,  // 70: holdfast.management.v1.StreamBackupRequest.encryption:type_name -> holdfast.management.v1.Encryption
+	94,  // 71: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
+	95,  // 72: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
+	96,  // 73: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	100, // 74: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
+	98,  // 75: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
+	95,  // 76: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
+	96,  // 77: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	41,  // 78: holdfast.management.v1.StreamRestoreHeader.decryption:type_name -> holdfast.management.v1.Decryption
+	87,  // 79: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
+	10,  // 80: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
+	67,  // 81: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
+	100, // 82: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
+	11,  // 83: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
+	39,  // 84: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
+	42,  // 85: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
+	44,  // 86: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
+	46,  // 87: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
+	45,  // 88: holdfast.management.v1.ManagementService.CheckIndex:input_type -> holdfast.management.v1.CheckIndexRequest
+	66,  // 89: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
+	69,  // 90: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
+	53,  // 91: holdfast.management.v1.ManagementService.DiffBackups:input_type -> holdfast.management.v1.DiffBackupsRequest
+	58,  // 92: holdfast.management.v1.ManagementService.ExportBackup:input_type -> holdfast.management.v1.ExportBackupRequest
+	60,  // 93: holdfast.management.v1.ManagementService.DescribePointInTime:input_type -> holdfast.management.v1.DescribePointInTimeRequest
+	63,  // 94: holdfast.management.v1.ManagementService.GetActivity:input_type -> holdfast.management.v1.GetActivityRequest
+	49,  // 95: holdfast.management.v1.ManagementService.OpenBackup:input_type -> holdfast.management.v1.OpenBackupRequest
+	51,  // 96: holdfast.management.v1.ManagementService.CloseBackup:input_type -> holdfast.management.v1.CloseBackupRequest
+	72,  // 97: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
+	75,  // 98: holdfast.management.v1.ManagementService.PinBackup:input_type -> holdfast.management.v1.PinBackupRequest
+	77,  // 99: holdfast.management.v1.ManagementService.UnpinBackup:input_type -> holdfast.management.v1.UnpinBackupRequest
+	79,  // 100: holdfast.management.v1.ManagementService.CopyBackup:input_type -> holdfast.management.v1.CopyBackupRequest
+	81,  // 101: holdfast.management.v1.ManagementService.CheckDestination:input_type -> holdfast.management.v1.CheckDestinationRequest
+	92,  // 102: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
+	97,  // 103: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
+	101, // 104: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
+	102, // 105: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
+	104, // 106: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
+	21,  // 107: holdfast.management.v1.ManagementService.ConfigureAutoBackup:input_type -> holdfast.management.v1.ConfigureAutoBackupRequest
+	23,  // 108: holdfast.management.v1.ManagementService.ConfigureRequestLogging:input_type -> holdfast.management.v1.ConfigureRequestLoggingRequest
+	25,  // 109: holdfast.management.v1.ManagementService.ConfigureOperationTracing:input_type -> holdfast.management.v1.ConfigureOperationTracingRequest
+	26,  // 110: holdfast.management.v1.ManagementService.SynchronizeWithPeers:input_type -> holdfast.management.v1.SynchronizeWithPeersRequest
+	29,  // 111: holdfast.management.v1.ManagementService.GetStats:input_type -> holdfast.management.v1.GetStatsRequest
+	34,  // 112: holdfast.management.v1.ManagementService.Shutdown:input_type -> holdfast.management.v1.ShutdownRequest
+	106, // 113: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
+	12,  // 114: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
+	107, // 115: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
+	107, // 116: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
+	107, // 117: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
+	107, // 118: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
+	107, // 119: holdfast.management.v1.ManagementService.CheckIndex:output_type -> google.longrunning.Operation
+	67,  // 120: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
+	70,  // 121: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
+	54,  // 122: holdfast.management.v1.ManagementService.DiffBackups:output_type -> holdfast.management.v1.DiffBackupsResponse
+	59,  // 123: holdfast.management.v1.ManagementService.ExportBackup:output_type -> holdfast.management.v1.ExportBackupResponse
+	61,  // 124: holdfast.management.v1.ManagementService.DescribePointInTime:output_type -> holdfast.management.v1.DescribePointInTimeResponse
+	64,  // 125: holdfast.management.v1.ManagementService.GetActivity:output_type -> holdfast.management.v1.Activity
+	107, // 126: holdfast.management.v1.ManagementService.OpenBackup:output_type -> google.longrunning.Operation
+	52,  // 127: holdfast.management.v1.ManagementService.CloseBackup:output_type -> holdfast.management.v1.CloseBackupResponse
+	73,  // 128: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
+	76,  // 129: holdfast.management.v1.ManagementService.PinBackup:output_type -> holdfast.management.v1.PinBackupResponse
+	78,  // 130: holdfast.management.v1.ManagementService.UnpinBackup:output_type -> holdfast.management.v1.UnpinBackupResponse
+	107, // 131: holdfast.management.v1.ManagementService.CopyBackup:output_type -> google.longrunning.Operation
+	82,  // 132: holdfast.management.v1.ManagementService.CheckDestination:output_type -> holdfast.management.v1.CheckDestinationResponse
+	93,  // 133: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
+	99,  // 134: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
+	100, // 135: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
+	103, // 136: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
+	105, // 137: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
+	20,  // 138: holdfast.management.v1.ManagementService.ConfigureAutoBackup:output_type -> holdfast.management.v1.AutoBackup
+	22,  // 139: holdfast.management.v1.ManagementService.ConfigureRequestLogging:output_type -> holdfast.management.v1.RequestLogging
+	24,  // 140: holdfast.management.v1.ManagementService.ConfigureOperationTracing:output_type -> holdfast.management.v1.OperationTracing
+	27,  // 141: holdfast.management.v1.ManagementService.SynchronizeWithPeers:output_type -> holdfast.management.v1.SynchronizeWithPeersResponse
+	30,  // 142: holdfast.management.v1.ManagementService.GetStats:output_type -> holdfast.management.v1.Stats
+	35,  // 143: holdfast.management.v1.ManagementService.Shutdown:output_type -> holdfast.management.v1.ShutdownResponse
+	107, // 144: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
+	114, // [114:145] is the sub-list for method output_type
+	83,  // [83:114] is the sub-list for method input_type
+	83,  // [83:83] is the sub-list for extension type_name
+	83,  // [83:83] is the sub-list for extension extendee
+	0,   // [0:83] is the sub-list for field type_name
 }
 
 func init() { file_holdfast_management_v1_management_proto_init() }
@@ -9402,38 +9483,38 @@ func file_holdfast_management_v1_management_proto_init() {
 	if File_holdfast_management_v1_management_proto != nil {
 		return
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[5].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[11].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[21].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[27].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[30].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[36].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[44].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[47].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[70].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[72].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[74].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[6].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[12].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[22].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[28].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[31].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[37].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[45].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[48].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[71].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[73].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[75].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[77].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[81].OneofWrappers = []any{
+	file_holdfast_management_v1_management_proto_msgTypes[76].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[78].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[82].OneofWrappers = []any{
 		(*StreamBackupResponse_Header)(nil),
 		(*StreamBackupResponse_Chunk)(nil),
 		(*StreamBackupResponse_Trailer)(nil),
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[83].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[85].OneofWrappers = []any{
+	file_holdfast_management_v1_management_proto_msgTypes[84].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[86].OneofWrappers = []any{
 		(*StreamRestoreRequest_Header)(nil),
 		(*StreamRestoreRequest_Chunk)(nil),
 		(*StreamRestoreRequest_Trailer)(nil),
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[86].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[87].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holdfast_management_v1_management_proto_rawDesc), len(file_holdfast_management_v1_management_proto_rawDesc)),
 			NumEnums:      11,
-			NumMessages:   95,
+			NumMessages:   96,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -697,7 +697,21 @@ export interface Host {
   /** Indexes that OpenBackup has opened, in the order of their opening. */
   openedIndexes: OpenedIndex[];
   /** What the caller may do. */
-  caller?: Caller | undefined;
+  caller?:
+    | Caller
+    | undefined;
+  /** Factories, below whose paths documents are. */
+  factories: Factory[];
+}
+
+/** A factory: the path below which documents of a kind are. */
+export interface Factory {
+  /** Link of the factory, for example /core/examples. */
+  link: string;
+  /** Kind of the documents. */
+  kind: string;
+  /** Link of the index that keeps them. */
+  indexLink: string;
 }
 
 /** What the caller of GetHost may do. */
@@ -2246,6 +2260,7 @@ function createBaseHost(): Host {
     engine: undefined,
     openedIndexes: [],
     caller: undefined,
+    factories: [],
   };
 }
 
@@ -2328,6 +2343,9 @@ export const Host: MessageFns<Host> = {
     }
     if (message.caller !== undefined) {
       Caller.encode(message.caller, writer.uint32(186).fork()).join();
+    }
+    for (const v of message.factories) {
+      Factory.encode(v!, writer.uint32(194).fork()).join();
     }
     return writer;
   },
@@ -2529,6 +2547,14 @@ export const Host: MessageFns<Host> = {
             message.caller = Caller.decode(reader, reader.uint32());
             continue;
           }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.factories.push(Factory.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2638,6 +2664,9 @@ export const Host: MessageFns<Host> = {
         ? object.opened_indexes.map((e: any) => OpenedIndex.fromJSON(e))
         : [],
       caller: isSet(object.caller) ? Caller.fromJSON(object.caller) : undefined,
+      factories: globalThis.Array.isArray(object?.factories)
+        ? object.factories.map((e: any) => Factory.fromJSON(e))
+        : [],
     };
   },
 
@@ -2712,6 +2741,9 @@ export const Host: MessageFns<Host> = {
     if (message.caller !== undefined) {
       obj.caller = Caller.toJSON(message.caller);
     }
+    if (message.factories?.length) {
+      obj.factories = message.factories.map((e) => Factory.toJSON(e));
+    }
     return obj;
   },
 
@@ -2757,6 +2789,112 @@ export const Host: MessageFns<Host> = {
     message.caller = (object.caller !== undefined && object.caller !== null)
       ? Caller.fromPartial(object.caller)
       : undefined;
+    message.factories = object.factories?.map((e) => Factory.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFactory(): Factory {
+  return { link: "", kind: "", indexLink: "" };
+}
+
+export const Factory: MessageFns<Factory> = {
+  encode(message: Factory, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.link !== "") {
+      writer.uint32(10).string(message.link);
+    }
+    if (message.kind !== "") {
+      writer.uint32(18).string(message.kind);
+    }
+    if (message.indexLink !== "") {
+      writer.uint32(26).string(message.indexLink);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Factory {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFactory();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.link = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.indexLink = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Factory {
+    return {
+      link: isSet(object.link) ? globalThis.String(object.link) : "",
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      indexLink: isSet(object.indexLink)
+        ? globalThis.String(object.indexLink)
+        : isSet(object.index_link)
+        ? globalThis.String(object.index_link)
+        : "",
+    };
+  },
+
+  toJSON(message: Factory): unknown {
+    const obj: any = {};
+    if (message.link !== "") {
+      obj.link = message.link;
+    }
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.indexLink !== "") {
+      obj.indexLink = message.indexLink;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Factory>): Factory {
+    return Factory.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Factory>): Factory {
+    const message = createBaseFactory();
+    message.link = object.link ?? "";
+    message.kind = object.kind ?? "";
+    message.indexLink = object.indexLink ?? "";
     return message;
   },
 };
