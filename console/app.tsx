@@ -1,21 +1,25 @@
 import { signal } from "@preact/signals";
 import { getHost, listOperations, metadataOf } from "./api/host.js";
+import { roles } from "./api/may.js";
 import { usePolled } from "./api/polled.js";
 import { isSignedOut, signOut, token } from "./api/session.js";
 import { Login } from "./components/login.js";
 import { Notice } from "./components/notice.js";
 import { Backups } from "./screens/backups.js";
+import { Documents } from "./screens/documents.js";
 import { Operations } from "./screens/operations.js";
 import { Overview } from "./screens/overview.js";
 import { Policies } from "./screens/policies.js";
 import { Timeline } from "./screens/timeline.js";
 import { durableIndex } from "./text/names.js";
+import { partsOf } from "./text/routes.js";
 
 const screens = [
   ["overview", "Overview"],
   ["timeline", "Timeline"],
   ["backups", "Backups"],
   ["policies", "Policies"],
+  ["documents", "Documents"],
   ["operations", "Operations"],
 ] as const;
 
@@ -25,10 +29,17 @@ window.addEventListener("hashchange", () => (location.value = window.location.ha
 const hostIntervalMs = 5_000;
 const operationsIntervalMs = 2_000;
 
+/** Asks what the host is, and what the token allows. */
+async function askHost(signal: AbortSignal) {
+  const host = await getHost(signal);
+  roles.value = host.caller?.roles ?? [];
+  return host;
+}
+
 /** The frame of all screens: where one is, whether one is protected, and what is under way. */
 export function App() {
   const wanted = /^#\/(\w+)/.exec(location.value)?.[1] ?? "overview";
-  const host = usePolled(getHost, hostIntervalMs, [token.value]);
+  const host = usePolled(askHost, hostIntervalMs, [token.value]);
   const operations = usePolled(listOperations, operationsIntervalMs, [token.value]);
   if (isSignedOut.value) return <Login />;
   const running = (operations.answer?.operations ?? []).filter(({ done }) => !done);
@@ -76,6 +87,9 @@ export function App() {
         {host.answer && wanted === "timeline" && <Timeline host={host.answer} running={running} />}
         {host.answer && wanted === "backups" && <Backups host={host.answer} />}
         {wanted === "policies" && <Policies running={running} />}
+        {host.answer && wanted === "documents" && (
+          <Documents host={host.answer} parts={partsOf(location.value)} />
+        )}
         {wanted === "operations" && <Operations {...operations} />}
       </main>
     </>

@@ -54,13 +54,17 @@ export const describePointInTime = (
   );
 
 /** What a restore to a point in time changes: from the live index to its state at that time. */
-export const previewRestore = (indexLink: string, timeMicros: number, signal: AbortSignal) =>
+export const previewRestore = (
+  { indexLink, timeMicros, prefix }: { indexLink: string; timeMicros: number; prefix: string },
+  signal: AbortSignal,
+) =>
   stream<DiffBackupsResponseJson>(
     "/v1/backups:diff",
     {
       from: { indexLink },
       to: { indexLink, targetTimeMicros: String(timeMicros) },
       progress: true,
+      ...(prefix !== "" && { selection: { prefixes: [prefix] } }),
     },
     signal,
   );

@@ -33,6 +33,10 @@ export function post<Answer>(path: string, body: object, signal?: AbortSignal): 
   return request(path, withBody(body, signal)).then(read<Answer>);
 }
 
+export function put<Answer>(path: string, body: object): Promise<Answer> {
+  return request(path, { ...withBody(body, undefined), method: "PUT" }).then(read<Answer>);
+}
+
 export function remove<Answer>(path: string): Promise<Answer> {
   return request(path, { method: "DELETE" }).then(read<Answer>);
 }

@@ -1,14 +1,19 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import type { ActivityJson } from "../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { Mark } from "../api/marks.js";
 import { count } from "../text/format.js";
 
 const height = 220;
 
-/** A moment that is marked below the bars. */
-export interface Mark {
-  timeMicros: number;
-  title: string;
+/** Where no restore goes, in microseconds since 1970. */
+export interface Gaps {
+  /** Earlier times are compacted; 0: none is. */
+  restorableFrom: number;
+  /** Writes after it are in no backup, */
+  backedUpTo: number;
+  /** up to this one, the last. */
+  position: number;
 }
 
 /** Writes and deletions over time; a click chooses a time, a drag a range. */
@@ -16,19 +21,21 @@ export function ActivityChart({
   activity,
   target,
   marks,
+  gaps,
   onPick,
   onRange,
 }: {
   activity: ActivityJson;
   target: number | undefined;
   marks: Mark[];
+  gaps: Gaps;
   onPick: (timeMicros: number) => void;
   onRange: (fromMicros: number, toMicros: number) => void;
 }) {
   const box = useRef<HTMLDivElement>(null);
   // The chart outlives renders; it looks here for what changes.
-  const shown = useRef({ target, marks, onPick, onRange });
-  shown.current = { target, marks, onPick, onRange };
+  const shown = useRef({ target, marks, gaps, onPick, onRange });
+  shown.current = { target, marks, gaps, onPick, onRange };
   const plot = useRef<uPlot>(undefined);
 
   useEffect(() => {
@@ -49,14 +56,19 @@ export function ActivityChart({
       chart.destroy();
     };
   }, [activity]);
-  useEffect(() => plot.current?.redraw(false), [target, marks]);
+  useEffect(
+    () => plot.current?.redraw(false),
+    [target, marks, gaps.restorableFrom, gaps.backedUpTo],
+  );
 
   return (
     <figure class="chart">
       <div ref={box} aria-hidden="true" />
       <figcaption>
         <span class="key writes" /> created and changed <span class="key deletes" /> deleted{" "}
-        <span class="key backup" /> backup. {summaryOf(activity)}
+        <span class="key backup" /> backup <span class="key test" /> restore test{" "}
+        <span class="key restore" /> restore <span class="key gap" /> not in a backup, or not
+        restorable any more. {summaryOf(activity)}
       </figcaption>
     </figure>
   );
@@ -86,7 +98,10 @@ function columnsOf(activity: ActivityJson): uPlot.AlignedData {
   return [times, total, writes.map(Math.sqrt)];
 }
 
-type Shown = Pick<Parameters<typeof ActivityChart>[0], "target" | "marks" | "onPick" | "onRange">;
+type Shown = Pick<
+  Parameters<typeof ActivityChart>[0],
+  "target" | "marks" | "gaps" | "onPick" | "onRange"
+>;
 
 function optionsOf(activity: ActivityJson, width: number, shown: () => Shown): uPlot.Options {
   const css = getComputedStyle(document.documentElement);
@@ -134,10 +149,10 @@ function optionsOf(activity: ActivityJson, width: number, shown: () => Shown): u
   };
 }
 
-/** Shades what a restore discards, and marks the target and the backups. */
+/** Shades what a restore discards and where none goes, and marks the target, the backups and the tests. */
 function drawOver(
   chart: uPlot,
-  { target, marks }: Pick<Shown, "target" | "marks">,
+  { target, marks, gaps }: Pick<Shown, "target" | "marks" | "gaps">,
   color: (name: string) => string,
 ): void {
   const { ctx, bbox } = chart;
@@ -146,10 +161,25 @@ function drawOver(
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
-  ctx.fillStyle = color("good");
-  for (const { timeMicros } of marks) {
+  const [left, right] = [bbox.left, bbox.left + bbox.width];
+  ctx.fillStyle = color("warn");
+  ctx.globalAlpha = 0.15;
+  if (gaps.restorableFrom > 0) {
+    const end = Math.min(right, xOf(gaps.restorableFrom));
+    ctx.fillRect(left, bbox.top, end - left, bbox.height);
+  }
+  if (gaps.backedUpTo < gaps.position) {
+    const begin = Math.max(left, xOf(gaps.backedUpTo));
+    ctx.fillRect(begin, bbox.top, Math.min(right, xOf(gaps.position)) - begin, bbox.height);
+  }
+  ctx.globalAlpha = 1;
+  for (const { kind, timeMicros } of marks) {
+    const [x, y] = [xOf(timeMicros), bbox.top + bbox.height - 6];
+    ctx.fillStyle = color(kind === "restore" ? "mark" : kind.startsWith("failed") ? "bad" : "good");
     ctx.beginPath();
-    ctx.arc(xOf(timeMicros), bbox.top + bbox.height - 6, 5, 0, 2 * Math.PI);
+    if (kind === "backup") ctx.arc(x, y, 5, 0, 2 * Math.PI);
+    else if (kind === "restore") ctx.rect(x - 1, bbox.top, 2, bbox.height);
+    else ctx.rect(x - 5, y - 16, 10, 10);
     ctx.fill();
   }
   if (target !== undefined) {

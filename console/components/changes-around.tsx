@@ -3,6 +3,7 @@ import type {
   LogEntryJson,
 } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import { count, localTime } from "../text/format.js";
+import { documentRoute } from "../text/routes.js";
 
 /** The last changes that a restore keeps, and the first that it discards. */
 export function ChangesAround({ around }: { around: DescribePointInTimeResponseJson }) {
@@ -43,7 +44,9 @@ function Row({ entry, isDiscarded = false }: { entry: LogEntryJson; isDiscarded?
     <tr class={isDiscarded ? "discarded" : ""}>
       <td class="whole">{localTime(Number(timeMicros)).slice(11)}</td>
       <td class={action === "DELETE" ? "whole bad" : "whole"}>{action}</td>
-      <td>{selfLink}</td>
+      <td>
+        <a href={documentRoute(selfLink ?? "")}>{selfLink}</a>
+      </td>
     </tr>
   );
 }

@@ -6,6 +6,7 @@ import type {
 import { previewRestore } from "../api/host.js";
 import type { ApiError } from "../api/request.js";
 import { count } from "../text/format.js";
+import { documentRoute } from "../text/routes.js";
 import { Notice } from "./notice.js";
 
 const shown = 5;
@@ -22,15 +23,24 @@ interface Found {
   progress?: DiffBackupsResponseJson["progress"];
 }
 
-/** What a restore of the whole index would change. */
-export function Preview({ indexLink, timeMicros }: { indexLink: string; timeMicros: number }) {
+/** What a restore would change, of the whole index or of the documents below a path. */
+export function Preview({
+  indexLink,
+  timeMicros,
+  prefix,
+}: {
+  indexLink: string;
+  timeMicros: number;
+  /** Empty: the whole index. */
+  prefix: string;
+}) {
   const [found, setFound] = useState<Found>({ first: {} });
   const [error, setError] = useState<ApiError>();
   useEffect(() => {
     const abort = new AbortController();
     const run = async () => {
       const first: Found["first"] = {};
-      for await (const message of previewRestore(indexLink, timeMicros, abort.signal)) {
+      for await (const message of previewRestore({ indexLink, timeMicros, prefix }, abort.signal)) {
         for (const one of message.differences ?? []) {
           const group = (first[one.change ?? ""] ??= []);
           if (group.length < shown) group.push(one);
@@ -46,7 +56,7 @@ export function Preview({ indexLink, timeMicros }: { indexLink: string; timeMicr
   const { first, summary, progress } = found;
   return (
     <section class="card" aria-busy={!summary && !error}>
-      <h2>What changes</h2>
+      <h2>What changes{prefix !== "" && ` below ${prefix}`}</h2>
       {error && <Notice kind="bad">{error.message}</Notice>}
       {!summary && !error && (
         <p>Comparing… {progress?.recordsDone ? `${count(progress.recordsDone)} documents` : ""}</p>
@@ -59,7 +69,9 @@ export function Preview({ indexLink, timeMicros }: { indexLink: string; timeMicr
             </summary>
             <ul class="links">
               {(first[change] ?? []).map(({ selfLink }) => (
-                <li key={selfLink}>{selfLink}</li>
+                <li key={selfLink}>
+                  <a href={documentRoute(selfLink ?? "")}>{selfLink}</a>
+                </li>
               ))}
             </ul>
           </details>

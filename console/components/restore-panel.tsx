@@ -4,10 +4,13 @@ import type {
   HostJson,
   RestoreRequestJson,
 } from "../../gen/ts/holdfast/management/v1/management_pb.js";
+import { may } from "../api/may.js";
 import { follow } from "../api/follow.js";
 import { metadataOf, restoreResultOf, startBackup, startRestore, startUndo } from "../api/host.js";
 import { count, duration, localTime } from "../text/format.js";
+import { NeedsRole } from "./needs-role.js";
 import { Notice } from "./notice.js";
+import { OpenBeside } from "./open-beside.js";
 import { OperationProgress } from "./operation-progress.js";
 
 /** How far a restore is. */
@@ -19,17 +22,28 @@ type State =
   | { step: "restored"; operation: OperationJson; tookMicros: number }
   | { step: "undone" };
 
+/** What comes back: everything, documents below a path, or nothing yet: a look beside the live index. */
+export interface Scope {
+  what: "whole" | "path" | "beside";
+  /** Of "path": the beginning of the links. */
+  prefix: string;
+}
+
 /** Backs up what is there now, restores to a time after a typed confirmation, and undoes that. */
 export function RestorePanel({
   host,
   indexLink,
   timeMicros,
   running,
+  scope,
+  onScope,
 }: {
   host: HostJson;
   indexLink: string;
   timeMicros: number | undefined;
   running: OperationJson[];
+  scope: Scope;
+  onScope: (scope: Scope) => void;
 }) {
   const known = [
     ...new Set(
@@ -39,8 +53,6 @@ export function RestorePanel({
     ),
   ];
   const [destination, setDestination] = useState("");
-  const [prefix, setPrefix] = useState("");
-  const [isWhole, setWhole] = useState(true);
   const [typed, setTyped] = useState("");
   const [state, setState] = useState<State>({ step: "ready" });
   const source = destination || known[0] || "";
@@ -72,7 +84,7 @@ export function RestorePanel({
         indexLink,
         targetTimeMicros: String(timeMicros),
         validateOnly,
-        ...(!isWhole && { selection: { prefixes: [prefix] } }),
+        ...(scope.what === "path" && { selection: { prefixes: [scope.prefix] } }),
       };
       const done = await track(
         validateOnly ? "Checking the restore" : "Restoring",
@@ -92,8 +104,8 @@ export function RestorePanel({
     });
 
   const isBusy = state.step === "running";
-  const isReady =
-    timeMicros !== undefined && source !== "" && (isWhole || prefix !== "") && !isBusy;
+  const isComplete = scope.what !== "path" || scope.prefix !== "";
+  const isReady = timeMicros !== undefined && source !== "" && isComplete && !isBusy;
   return (
     <section class="card restore">
       <h2>Bring it back</h2>
@@ -105,61 +117,90 @@ export function RestorePanel({
       <fieldset disabled={isBusy}>
         <legend class="hidden">What to restore</legend>
         <label class="check">
-          <input type="radio" name="what" checked={isWhole} onChange={() => setWhole(true)} />
+          <input
+            type="radio"
+            name="what"
+            checked={scope.what === "whole"}
+            onChange={() => onScope({ ...scope, what: "whole" })}
+          />
           The whole index, as it was{" "}
           {timeMicros === undefined ? "at the time you choose" : `on ${localTime(timeMicros)}`}
         </label>
         <label class="check">
-          <input type="radio" name="what" checked={!isWhole} onChange={() => setWhole(false)} />
+          <input
+            type="radio"
+            name="what"
+            checked={scope.what === "path"}
+            onChange={() => onScope({ ...scope, what: "path" })}
+          />
           Only documents whose links begin with
         </label>
-        {!isWhole && (
+        {scope.what === "path" && (
           <input
             aria-label="Beginning of the links"
             placeholder="/core/examples/"
-            value={prefix}
-            onInput={(event) => setPrefix(event.currentTarget.value)}
+            value={scope.prefix}
+            onInput={(event) => onScope({ ...scope, prefix: event.currentTarget.value })}
           />
         )}
-        <label for="destination">From the backups at</label>
-        <input
-          id="destination"
-          list="destinations"
-          placeholder={known[0] ?? "directory or URI"}
-          value={destination}
-          onInput={(event) => setDestination(event.currentTarget.value)}
-        />
-        <datalist id="destinations">
-          {known.map((one) => (
-            <option key={one} value={one} />
-          ))}
-        </datalist>
-        <p class="muted">
-          A backup of what is there now is made first. Reads go on; writes stop for about a second.
-        </p>
-        <label for="confirm">
-          Type <code>{indexLink}</code> to restore
+        <label class="check">
+          <input
+            type="radio"
+            name="what"
+            checked={scope.what === "beside"}
+            onChange={() => onScope({ ...scope, what: "beside" })}
+          />
+          Nothing yet: open it beside the live index, to look at it and take single documents
         </label>
-        <input
-          id="confirm"
-          autocomplete="off"
-          value={typed}
-          onInput={(event) => setTyped(event.currentTarget.value)}
-        />
-        <div class="row">
-          <button
-            type="button"
-            class="danger"
-            disabled={!isReady || typed !== indexLink}
-            onClick={() => void restore(false)}
-          >
-            Restore
-          </button>
-          <button type="button" disabled={!isReady} onClick={() => void restore(true)}>
-            Try without changing anything
-          </button>
-        </div>
       </fieldset>
+      {scope.what === "beside" ? (
+        <OpenBeside indexLink={indexLink} timeMicros={timeMicros} />
+      ) : may("restore") && may("backup") ? (
+        <fieldset disabled={isBusy}>
+          <legend class="hidden">How to restore</legend>
+          <label for="destination">From the backups at</label>
+          <input
+            id="destination"
+            list="destinations"
+            placeholder={known[0] ?? "directory or URI"}
+            value={destination}
+            onInput={(event) => setDestination(event.currentTarget.value)}
+          />
+          <datalist id="destinations">
+            {known.map((one) => (
+              <option key={one} value={one} />
+            ))}
+          </datalist>
+          <p class="muted">
+            A backup of what is there now is made first. Reads go on; writes stop for about a
+            second.
+          </p>
+          <label for="confirm">
+            Type <code>{indexLink}</code> to restore
+          </label>
+          <input
+            id="confirm"
+            autocomplete="off"
+            value={typed}
+            onInput={(event) => setTyped(event.currentTarget.value)}
+          />
+          <div class="row">
+            <button
+              type="button"
+              class="danger"
+              disabled={!isReady || typed !== indexLink}
+              onClick={() => void restore(false)}
+            >
+              Restore
+            </button>
+            <button type="button" disabled={!isReady} onClick={() => void restore(true)}>
+              Try without changing anything
+            </button>
+          </div>
+        </fieldset>
+      ) : (
+        <NeedsRole role={may("restore") ? "backup" : "restore"} />
+      )}
       <div aria-live="polite">
         {state.step === "running" && (
           <OperationProgress what={state.what} operation={state.operation} />
@@ -173,7 +214,7 @@ export function RestorePanel({
           <Notice kind="good">
             Restored in {duration(state.tookMicros)}:{" "}
             {count(restoreResultOf(state.operation).documents)} documents.{" "}
-            {isWhole && (
+            {scope.what === "whole" && (
               <button type="button" onClick={() => void undo()}>
                 Undo
               </button>

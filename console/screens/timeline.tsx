@@ -8,12 +8,16 @@ import type {
 import { findBurst } from "../api/find-burst.js";
 import { describePointInTime, getActivity } from "../api/host.js";
 import { usePolled } from "../api/polled.js";
-import { ActivityChart } from "../components/activity-chart.js";
+import { useMarks } from "../api/marks.js";
+import { ActivityChart, type Gaps } from "../components/activity-chart.js";
 import { ChangesAround } from "../components/changes-around.js";
+import { MarksList } from "../components/marks-list.js";
 import { Notice } from "../components/notice.js";
 import { Preview } from "../components/preview.js";
-import { RestorePanel } from "../components/restore-panel.js";
-import { localTime, parseTime, utcTime } from "../text/format.js";
+import { TimeField } from "../components/time-field.js";
+import { may } from "../api/may.js";
+import { RestorePanel, type Scope } from "../components/restore-panel.js";
+import { utcTime } from "../text/format.js";
 import { durableIndex } from "../text/names.js";
 
 const activityIntervalMs = 5_000;
@@ -39,15 +43,16 @@ export function Timeline({ host, running }: { host: HostJson; running: Operation
   const [range, setRange] = useState<Range>({});
   const [target, setTarget] = useState<number>();
   const [problem, setProblem] = useState("");
+  const [scope, setScope] = useState<Scope>({ what: "whole", prefix: "" });
+  const prefix = useSettled(scope.what === "path" ? scope.prefix : "");
   const { answer: activity, error } = usePolled<ActivityJson>(
     (signal) => getActivity({ indexLink, buckets, ...range }, signal),
     activityIntervalMs,
     [range.from, range.to],
   );
   const around = useAround(indexLink, target);
-  const marks = (host.backups ?? [])
-    .filter((one) => one.indexLink === indexLink && Number(one.positionMicros ?? 0) > 0)
-    .map((one) => ({ timeMicros: Number(one.positionMicros), title: one.backupName ?? "" }));
+  const marks = useMarks(host, indexLink);
+  const gaps = gapsOf(host, indexLink);
   const pick = (timeMicros: number) => {
     setProblem("");
     setTarget(timeMicros);
@@ -91,14 +96,21 @@ export function Timeline({ host, running }: { host: HostJson; running: Operation
           activity={activity}
           target={target}
           marks={marks}
+          gaps={gaps}
           onPick={pick}
           onRange={(from, to) => setRange({ from, to })}
         />
       )}
+      <MarksList marks={marks} onPick={pick} />
       <div class="columns">
         <section class="card">
           <h2>Restore to</h2>
-          <TimeField target={target} onPick={pick} onProblem={setProblem} />
+          <TimeField
+            label="Time, in the zone of this browser"
+            target={target}
+            onPick={pick}
+            onProblem={setProblem}
+          />
           <div class="row">
             <button type="button" onClick={() => void beforeBurst()}>
               Before the burst of deletions
@@ -121,11 +133,49 @@ export function Timeline({ host, running }: { host: HostJson; running: Operation
           )}
         </section>
         {target !== undefined && around && <ChangesAround around={around} />}
-        {target !== undefined && <Preview key={target} indexLink={indexLink} timeMicros={target} />}
+        {target !== undefined && may("backup") && (
+          <Preview
+            key={`${target} ${prefix}`}
+            indexLink={indexLink}
+            timeMicros={target}
+            prefix={prefix}
+          />
+        )}
       </div>
-      <RestorePanel host={host} indexLink={indexLink} timeMicros={target} running={running} />
+      <RestorePanel
+        host={host}
+        indexLink={indexLink}
+        timeMicros={target}
+        running={running}
+        scope={scope}
+        onScope={setScope}
+      />
     </>
   );
+}
+
+function gapsOf(host: HostJson, indexLink: string): Gaps {
+  const index = (host.indexes ?? []).find(({ link }) => link === indexLink);
+  const { earliestMicros, historyStartMicros } = index?.window ?? {};
+  const [earliest, start] = [Number(earliestMicros ?? 0), Number(historyStartMicros ?? 0)];
+  const positions = (host.backups ?? [])
+    .filter((one) => one.indexLink === indexLink)
+    .map((one) => Number(one.positionMicros ?? 0));
+  return {
+    restorableFrom: earliest > start ? earliest : 0,
+    backedUpTo: Math.max(0, ...positions),
+    position: Number(index?.positionMicros ?? 0),
+  };
+}
+
+/** A text once nobody has typed for a moment. */
+function useSettled(text: string): string {
+  const [settled, setSettled] = useState(text);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(text), 500);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return settled;
 }
 
 function useAround(indexLink: string, target: number | undefined) {
@@ -139,39 +189,4 @@ function useAround(indexLink: string, target: number | undefined) {
     return () => abort.abort();
   }, [indexLink, target]);
   return around;
-}
-
-function TimeField({
-  target,
-  onPick,
-  onProblem,
-}: {
-  target: number | undefined;
-  onPick: (timeMicros: number) => void;
-  onProblem: (problem: string) => void;
-}) {
-  const [text, setText] = useState("");
-  useEffect(() => setText(target === undefined ? "" : localTime(target)), [target]);
-  const submit = (event: Event) => {
-    event.preventDefault();
-    const time = parseTime(text);
-    if (time === undefined)
-      onProblem("Type a time like 2026-11-27 19:36:00, or with a zone at its end.");
-    else onPick(time);
-  };
-  return (
-    <form class="row" onSubmit={submit}>
-      <label class="hidden" for="target">
-        Time, in the zone of this browser
-      </label>
-      <input
-        id="target"
-        class="time"
-        placeholder="2026-11-27 19:36:00"
-        value={text}
-        onInput={(event) => setText(event.currentTarget.value)}
-      />
-      <button type="submit">Set</button>
-    </form>
-  );
 }
