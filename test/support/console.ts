@@ -18,9 +18,15 @@ export const appearances = [
 ] as const;
 
 /** Creates a document of the examples, with a text of any size. */
-export const put = async (host: ServedHost, link: string, name = link) =>
+export const put = async (
+  host: ServedHost,
+  link: string,
+  name = link,
+  headers: Record<string, string> = {},
+) =>
   expect(
-    (await ask(`${host.url}/core/examples`, "POST", { documentSelfLink: link, name })).status,
+    (await ask(`${host.url}/core/examples`, "POST", { documentSelfLink: link, name }, headers))
+      .status,
   ).toBe(200);
 
 /** Follows a link of the navigation. */
