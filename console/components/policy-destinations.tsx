@@ -48,7 +48,7 @@ function Destination({ one }: { one: PolicyDestinationJson }) {
       </td>
       <td data-label="Behind">{lag > 0 ? <span class="warn">{duration(lag)}</span> : "no"}</td>
       <td data-label="Last verification">
-        <VerificationResult verification={lastVerification} />
+        <VerificationResult verification={lastVerification} none="never" />
       </td>
       <td data-label="Last proven restore">
         <Time micros={one.lastProvenRestoreMicros} />

@@ -5,10 +5,13 @@ import { nameOf } from "../text/names.js";
 /** The last verification: how thorough, when, and what came out. */
 export function VerificationResult({
   verification,
+  none = "not since it was written",
 }: {
   verification: VerificationJson | undefined;
+  /** What to say if there was none. */
+  none?: string;
 }) {
-  if (!verification) return <span class="muted">not since it was written</span>;
+  if (!verification) return <span class="muted">{none}</span>;
   const { level, timeMicros, passed, problem, hostId, documents, restoreMicros, compared } =
     verification;
   const at = Number(timeMicros ?? 0);

@@ -24,7 +24,13 @@ import { count, localSecond } from "../text/format.js";
 const policiesIntervalMs = 60_000;
 
 /** The destination that a link to this screen names: #/backups/URI. */
-const linked = () => decodeURIComponent(/^#\/backups\/(.+)$/.exec(window.location.hash)?.[1] ?? "");
+function linked(): string {
+  try {
+    return decodeURIComponent(/^#\/backups\/(.+)$/.exec(window.location.hash)?.[1] ?? "");
+  } catch {
+    return "";
+  }
+}
 
 /** Shows what backups are at a destination, verifies, tests, pins and removes them. */
 export function Backups({ host }: { host: HostJson }) {
@@ -101,15 +107,6 @@ function AtDestination({ host }: { host: HostJson }) {
       </section>
       {list.error && <Failure error={list.error} role="backup" />}
       {done !== "" && <Notice kind="good">{done}</Notice>}
-      {chosen.size > 0 && (
-        <PrunePanel
-          key={[...chosen.keys()].join()}
-          chosen={[...chosen.values()]}
-          newest={backups[0]}
-          onClear={() => setChosen(new Map())}
-          onDone={pruned}
-        />
-      )}
       <OtherFiles files={others} selection={selection} />
       {chains.map((chain, at) => (
         <BackupChain
@@ -129,6 +126,15 @@ function AtDestination({ host }: { host: HostJson }) {
             Show older backups
           </button>
         </div>
+      )}
+      {chosen.size > 0 && (
+        <PrunePanel
+          key={[...chosen.keys()].join()}
+          chosen={[...chosen.values()]}
+          newest={backups[0]}
+          onClear={() => setChosen(new Map())}
+          onDone={pruned}
+        />
       )}
       <DownloadPanel host={host} />
     </>

@@ -6,7 +6,7 @@ import { haveBrowser, openPage } from "../support/browser.js";
 import { appearances, expectUsable, goTo, put } from "../support/console.js";
 import { eventually } from "../support/eventually.js";
 import { writeManyBackups } from "../support/many-backups.js";
-import { ask, serve, type ServedHost } from "../support/served-host.js";
+import { ask, runToEnd, serve, type ServedHost } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
 /** The screens of backups and policies, in a real browser, on a host of its own. */
@@ -222,6 +222,30 @@ const firstRow = (page: Page) => page.getByRole("row").nth(1);
     expect(problems).toEqual([]);
   }, 120_000);
 
+  test("verifies an encrypted backup with an identity", async () => {
+    const identityFile = join(root, "identity.txt");
+    const { output } = await runToEnd(["keygen", "--output", identityFile]);
+    const { body } = await ask(`${host.url}/v1/backups`, "POST", {
+      destination: pathToFileURL(backups).href,
+      encryption: { recipients: [output.trim()] },
+    });
+    await eventually(
+      async () => (await ask(`${host.url}/v1/${String(body["name"])}`)).body["done"],
+    );
+    const { page, problems } = await openPage();
+    await page.goto(`${host.url}/console/#/backups`);
+    await page.getByRole("cell", { name: "complete, encrypted" }).waitFor();
+    await page.getByRole("button", { name: /^Details of the backup/ }).click();
+    await page.getByRole("definition").filter({ hasText: output.trim() }).waitFor();
+    await page.getByRole("button", { name: "Verify", exact: true }).click();
+    await page.getByRole("alert").filter({ hasText: "identity" }).waitFor();
+    const identity = /AGE-SECRET-KEY-\S+/.exec(readFileSync(identityFile, "utf8"))?.[0] ?? "";
+    await page.getByLabel(/^Identity/).fill(identity);
+    await page.getByRole("button", { name: "Verify", exact: true }).click();
+    await page.getByText(/^Intact/).waitFor();
+    expect(problems).toEqual([]);
+  }, 60_000);
+
   test("downloads a backup of the live index, and says how without the browser", async () => {
     await backUp(host, backups, { backups: 1 });
     const { page, problems } = await openPage();
@@ -245,6 +269,7 @@ const firstRow = (page: Page) => page.getByRole("row").nth(1);
     await page.getByText("The archive is ready: 1.0 GiB.").waitFor();
     const command = await page.getByText(/^curl -C - -o holdfast-.*:download/).textContent();
     expect(command).toContain(`${host.url}/v1/transfers/`);
+    await page.unrouteAll({ behavior: "wait" });
     expect(problems).toEqual([]);
   }, 60_000);
 
@@ -439,6 +464,7 @@ const firstRow = (page: Page) => page.getByRole("row").nth(1);
     });
     await goTo(page, "Policies");
     await page.getByRole("heading", { name: hostile }).waitFor();
+    await page.unrouteAll({ behavior: "wait" });
     expect(await page.locator("img").count()).toBe(0);
     expect(problems).toEqual([]);
   }, 60_000);

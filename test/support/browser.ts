@@ -1,5 +1,11 @@
 import { existsSync } from "node:fs";
-import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type Page,
+} from "playwright-core";
 
 const program = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((path) => existsSync(path));
 
@@ -17,6 +23,12 @@ export interface WatchedPage {
 }
 
 let browser: Promise<Browser> | undefined;
+let contexts: BrowserContext[] = [];
+// A page that is left open goes on asking its host.
+afterEach(async () => {
+  await Promise.all(contexts.map((context) => context.close()));
+  contexts = [];
+});
 afterAll(async () => {
   await (await browser)?.close();
 });
@@ -29,6 +41,7 @@ export async function openPage(options: BrowserContextOptions = {}): Promise<Wat
     args: ["--no-sandbox"],
   });
   const context = await (await browser).newContext(options);
+  contexts.push(context);
   const page = await context.newPage();
   const problems: string[] = [];
   page.on("pageerror", (error) => problems.push(error.message));
