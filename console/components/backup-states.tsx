@@ -8,7 +8,7 @@ export function BackupStates({ listed, host }: { listed: ReadableBackup; host: H
   const isComplete = state === "BACKUP_STATE_COMPLETE";
   return (
     <>
-      <span class={isComplete ? "good" : "bad"}>{nameOf(state, "BACKUP_STATE_")}</span>
+      <span class={isComplete ? "whole good" : "whole bad"}>{nameOf(state, "BACKUP_STATE_")}</span>
       {/* Only such a host tells whose signature a manifest has. */}
       {isComplete && host.trustsSignersOnly && ", signed"}
       {backup.encrypted && ", encrypted"}

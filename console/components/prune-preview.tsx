@@ -42,7 +42,7 @@ export function PrunePreview({
           </li>
         ))}
         {needed.size > 0 && (
-          <li>{counted(needed.size, "segment")} of them still needed by backups that stay.</li>
+          <li>Other backups need {counted(needed.size, "segment")} of them, which stay.</li>
         )}
       </ul>
       {removedFiles.length > 0 && (
