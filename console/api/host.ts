@@ -19,8 +19,9 @@ import { get, post, stream } from "./request.js";
 
 export const getHost = (signal?: AbortSignal) => get<HostJson>("/v1/host", {}, signal);
 
+/** Lists all policies: a host has at most 1000, as many as a page. */
 export const listPolicies = (signal?: AbortSignal) =>
-  get<ListPoliciesResponseJson>("/v1/policies", {}, signal);
+  get<ListPoliciesResponseJson>("/v1/policies", { page_size: 1000 }, signal);
 
 export const listOperations = (signal?: AbortSignal) =>
   get<ListOperationsResponseJson>("/v1/operations", { page_size: 50 }, signal);

@@ -9,6 +9,7 @@ import { follow } from "../api/follow.js";
 import { metadataOf, restoreResultOf, startBackup, startRestore, startUndo } from "../api/host.js";
 import { count, duration, localTime } from "../text/format.js";
 import { NeedsRole } from "./needs-role.js";
+import { toUri } from "../text/uri.js";
 import { Notice } from "./notice.js";
 import { OpenBeside } from "./open-beside.js";
 import { OperationProgress } from "./operation-progress.js";
@@ -55,7 +56,7 @@ export function RestorePanel({
   const [destination, setDestination] = useState("");
   const [typed, setTyped] = useState("");
   const [state, setState] = useState<State>({ step: "ready" });
-  const source = destination || known[0] || "";
+  const source = toUri(destination) || known[0] || "";
   const others = running.filter((one) => metadataOf(one).kind === "OPERATION_KIND_RESTORE");
 
   const track = (what: string, started: OperationJson) =>

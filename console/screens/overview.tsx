@@ -13,7 +13,8 @@ const policiesIntervalMs = 10_000;
 
 /** What one wants to know before an accident. */
 export function Overview({ host, running }: { host: HostJson; running: number }) {
-  const policies = usePolled(listPolicies, policiesIntervalMs).answer?.policies ?? [];
+  const { answer, error } = usePolled(listPolicies, policiesIntervalMs);
+  const policies = answer?.policies ?? [];
   const now = Date.now() * 1000;
   const index = (host.indexes ?? []).find(({ link }) => link === durableIndex);
   const records = (host.backups ?? []).filter(({ indexLink }) => indexLink === durableIndex);
@@ -23,7 +24,13 @@ export function Overview({ host, running }: { host: HostJson; running: number })
       <h1>Overview</h1>
       <div class="cards">
         <LossCard position={position} records={records} />
-        <ProofCard policies={policies} now={now} />
+        {error ? (
+          <Card title="Last proven restore" value="not known">
+            {error.message}
+          </Card>
+        ) : (
+          <ProofCard policies={policies} now={now} />
+        )}
         <WindowCard index={index} now={now} />
         <CopiesCard policies={policies} records={records} />
       </div>

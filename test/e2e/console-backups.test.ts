@@ -457,7 +457,7 @@ const firstRow = (page: Page) => page.getByRole("row").nth(1);
     await page.getByRole("button", { name: /^Details of the backup/ }).click();
     await page.getByRole("definition").filter({ hasText: "onerror" }).waitFor();
     // A host allows no such name; whoever stands between it and the browser does.
-    await page.route("**/v1/policies", async (route) => {
+    await page.route("**/v1/policies?*", async (route) => {
       const response = await route.fetch();
       const text = (await response.text()).replaceAll('"nightly"', JSON.stringify(hostile));
       await route.fulfill({ response, body: text });
@@ -489,9 +489,9 @@ const firstRow = (page: Page) => page.getByRole("row").nth(1);
       expect(await page.getByRole("main").getByRole("button").count()).toBe(0);
       expect(await page.getByRole("alert").count()).toBe(0);
     }
-    await page.waitForTimeout(12_000);
+    // What the roles do not allow is not even asked for.
     const refused = asked.filter((url) => /\/v1\/(policies|backups)/.test(url));
-    expect(refused).toHaveLength(2);
+    expect(refused).toEqual([]);
     expect(problems).toEqual([]);
     await host.stop();
   }, 60_000);

@@ -226,7 +226,10 @@ export class Policies implements PolicyService {
     rules: RetentionRules | undefined,
     signal: AbortSignal,
   ): Promise<PolicyPreview> {
-    const policy = this.options.store.get(name);
+    const { store, builtIn } = this.options;
+    // Automatic backups replace each other, so no rules apply to them.
+    if (name === builtIn.name) return { destinations: [], nextRunsMicros: [] };
+    const policy = store.get(name);
     if (rules) checkRetention(rules, "retention");
     const spec = rules ? { ...policy.spec, retention: rules } : policy.spec;
     const destinations: PreviewedDestination[] = [];
