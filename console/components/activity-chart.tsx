@@ -2,7 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import type { ActivityJson } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Mark } from "../api/marks.js";
-import { count } from "../text/format.js";
+import { count, localTime } from "../text/format.js";
 
 const height = 220;
 
@@ -125,7 +125,10 @@ function optionsOf(activity: ActivityJson, width: number, shown: () => Shown): u
       y: { range: (_, __, max) => [0, Math.max(1, max) * 1.1] },
     },
     axes: [
-      axis,
+      {
+        ...axis,
+        values: (_, ticks, __, ___, step) => ticks.map((tick, at) => tickText(tick, step, at)),
+      },
       {
         ...axis,
         size: 60,
@@ -147,6 +150,15 @@ function optionsOf(activity: ActivityJson, width: number, shown: () => Shown): u
       ],
     },
   };
+}
+
+/** A time of the axis: with its day where that is new, and as fine as the steps between the times. */
+function tickText(seconds: number, step: number, at: number): string {
+  const text = localTime(Math.round(seconds * 1e6));
+  const [day, time] = [text.slice(0, 10), text.slice(11)];
+  if (step >= 86_400) return day;
+  const short = time.slice(0, step >= 60 ? 5 : step >= 1 ? 8 : 12);
+  return at === 0 || short.startsWith("00:00") ? `${short}\n${day}` : short;
 }
 
 /** Shades what a restore discards and where none goes, and marks the target, the backups and the tests. */

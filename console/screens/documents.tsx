@@ -103,6 +103,7 @@ function Browser({
         />
         <button type="submit">Filter</button>
       </form>
+      <p class="muted">As of a time, in the zone of this browser:</p>
       <TimeField
         label="As of a time, in the zone of this browser"
         target={timeMicros}

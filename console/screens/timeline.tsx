@@ -129,7 +129,7 @@ export function Timeline({ host, running }: { host: HostJson; running: Operation
               changes until you confirm.
             </p>
           ) : (
-            <p class="muted">{utcTime(target)}</p>
+            <p class="muted">In UTC: {utcTime(target)}</p>
           )}
         </section>
         {target !== undefined && around && <ChangesAround around={around} />}

@@ -66,12 +66,12 @@ async function accident(host: ServedHost): Promise<string[]> {
     await page.goto(`${host.url}/console/#/timeline`);
     await page.getByRole("button", { name: "Before the burst of deletions" }).click();
     await page.getByText("30 documents come back").waitFor();
-    const utc = await page.getByText(/^\d{4}-.*Z$/).textContent();
+    const utc = await page.getByText(/^In UTC: /).textContent();
     const time = page.getByRole("textbox", { name: "Time, in the zone" });
     await time.fill("nonsense");
     await page.getByRole("button", { name: "Set" }).click();
     await page.getByText(/Type a time like/).waitFor();
-    await time.fill(utc ?? "");
+    await time.fill(utc?.replace("In UTC: ", "") ?? "");
     await page.getByRole("button", { name: "Set" }).click();
     await page.getByText("30 documents come back").waitFor();
     await page.getByLabel("Only documents whose links begin with").check();
