@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { benchAutoBackup } from "./auto-backup.js";
 import { benchAttack } from "./attack.js";
+import { benchConsole } from "./console.js";
 import { benchCommand } from "./command.js";
 import { benchListings } from "./listings.js";
 import { manage, patchDocuments, untilReadable } from "./management.js";
@@ -24,8 +25,8 @@ import { median, memoryRow, mib, ms, printTable, row } from "./table.js";
 import { load, nextMessage, serve, watchMemory, type Memory } from "./process-tools.js";
 
 /**
- * npm run bench [-- PART ...], where a part is COUNTxBYTES, streams, listings, files, auto-backup, policies, object-store, postgres, command or attack: the speed and memory of the main job,
- * of streams, of listings, of uploads to /local-files, of automatic backups, of continuous policies, of the command on files, and of a host under attack, as ratios against a reference that is measured in the same
+ * npm run bench [-- PART ...], where a part is COUNTxBYTES, streams, listings, files, auto-backup, policies, object-store, postgres, console, command or attack: the speed and memory of the main job,
+ * of streams, of listings, of uploads to /local-files, of automatic backups, of continuous policies, of the web console, of the command on files, and of a host under attack, as ratios against a reference that is measured in the same
  * run. Default: 100000x500 and 10000x4096, and then all the others.
  */
 
@@ -209,6 +210,7 @@ async function main(): Promise<void> {
     policies: benchPolicies,
     "object-store": benchObjectStore,
     postgres: benchPostgres,
+    console: benchConsole,
     command: benchCommand,
     attack: benchAttack,
   };

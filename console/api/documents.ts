@@ -101,8 +101,14 @@ export const compareWithLive = (
     signal,
   );
 
-/** Writes the fields of a version as the next version of the live document, unless that changes meanwhile. */
-export async function restoreVersion(version: DocumentJson): Promise<DocumentJson> {
+/**
+ * Writes the fields of a version as the next version of the live document, unless that is not any more what a person has
+ * seen of it (default: what it is now).
+ */
+export async function restoreVersion(
+  version: DocumentJson,
+  seen: DocumentJson | undefined,
+): Promise<DocumentJson> {
   const link = version.selfLink ?? "";
   const { json, expirationTimeMicros = "0" } = version;
   // With a time that is over, the document would be deleted again at once.
@@ -112,10 +118,7 @@ export async function restoreVersion(version: DocumentJson): Promise<DocumentJso
     expirationTimeMicros: isOver ? "0" : expirationTimeMicros,
     bodyFormat: "BODY_FORMAT_NONE",
   };
-  const live = await getVersion(link, "", undefined).catch((error: unknown) => {
-    if (error instanceof ApiError && error.status === 404) return undefined;
-    throw error;
-  });
+  const live = seen ?? (await liveVersion(link));
   if (live !== undefined && live.action !== "DOCUMENT_ACTION_DELETE")
     return put<DocumentJson>(pathOf(link), { ...body, expectedVersion: live.version });
   const slash = link.lastIndexOf("/");
@@ -126,6 +129,12 @@ export async function restoreVersion(version: DocumentJson): Promise<DocumentJso
     revive: true,
   });
 }
+
+const liveVersion = (link: string) =>
+  getVersion(link, "", undefined).catch((error: unknown) => {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  });
 
 /** The JSON of a document as it is stored. */
 export function textOf({ json = "" }: DocumentJson): string {

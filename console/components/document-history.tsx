@@ -87,7 +87,7 @@ export function DocumentHistory({ link, indexLink }: { link: string; indexLink: 
             link={link}
             indexLink={indexLink}
             version={shown}
-            isCurrent={indexLink === "" && shown === newest?.version}
+            newest={indexLink === "" ? newest : undefined}
             onRestored={() => {
               setChosen(undefined);
               setOther(undefined);

@@ -16,14 +16,14 @@ export function DocumentVersion({
   link,
   indexLink,
   version,
-  isCurrent,
+  newest,
   onRestored,
 }: {
   link: string;
   indexLink: string;
   version: string;
-  /** Whether the live document has these fields already. */
-  isCurrent: boolean;
+  /** The latest version of the live document that is shown; undefined in an opened index. */
+  newest: DocumentJson | undefined;
   onRestored: () => void;
 }) {
   const [found, setFound] = useState<DocumentJson>();
@@ -43,7 +43,7 @@ export function DocumentVersion({
   const text = prettyJson(textOf(found));
   const restore = () =>
     attempt(async () => {
-      await restoreVersion(found);
+      await restoreVersion(found, newest);
       onRestored();
     });
   return (
@@ -59,7 +59,7 @@ export function DocumentVersion({
         </pre>
       )}
       {problem !== "" && <Notice kind="bad">{problem}</Notice>}
-      {!isDeleted && !isCurrent && may("write") && (
+      {!isDeleted && newest?.version !== version && may("write") && (
         <div class="row">
           {isSure ? (
             <>

@@ -12,9 +12,9 @@ import { Notice } from "./notice.js";
 const shown = 5;
 
 const groups = [
-  ["DOCUMENT_CHANGE_CREATED", "created", "come back"],
-  ["DOCUMENT_CHANGE_DELETED", "deleted", "go"],
-  ["DOCUMENT_CHANGE_CHANGED", "changed", "change back"],
+  ["DOCUMENT_CHANGE_CREATED", "created", "comes back", "come back"],
+  ["DOCUMENT_CHANGE_DELETED", "deleted", "goes", "go"],
+  ["DOCUMENT_CHANGE_CHANGED", "changed", "changes back", "change back"],
 ] as const;
 
 interface Found {
@@ -62,10 +62,11 @@ export function Preview({
         <p>Comparing… {progress?.recordsDone ? `${count(progress.recordsDone)} documents` : ""}</p>
       )}
       {summary &&
-        groups.map(([change, field, text]) => (
+        groups.map(([change, field, one, more]) => (
           <details key={change} open={Number(summary[field] ?? 0) > 0}>
             <summary>
-              <strong>{count(summary[field])}</strong> documents {text}
+              <strong>{count(summary[field])}</strong>{" "}
+              {summary[field] === "1" ? `document ${one}` : `documents ${more}`}
             </summary>
             <ul class="links">
               {(first[change] ?? []).map(({ selfLink }) => (

@@ -6,7 +6,7 @@ import type { BackupPolicyJson } from "../../gen/ts/holdfast/management/v1/polic
 import { listPolicies } from "../api/host.js";
 import { usePolled } from "../api/polled.js";
 import { Card } from "../components/card.js";
-import { ago, bytes, count, duration } from "../text/format.js";
+import { ago, bytes, count, counted, duration } from "../text/format.js";
 import { durableIndex } from "../text/names.js";
 
 const policiesIntervalMs = 10_000;
@@ -55,7 +55,7 @@ export function Overview({ host, running }: { host: HostJson; running: number })
           </dd>
           <dt>Under way</dt>
           <dd>
-            {running === 0 ? "nothing" : <a href="#/operations">{count(running)} operations</a>}
+            {running === 0 ? "nothing" : <a href="#/operations">{counted(running, "operation")}</a>}
           </dd>
         </dl>
       </section>
@@ -144,7 +144,7 @@ function CopiesCard({
   return (
     <Card
       title="Where backups are"
-      value={destinations.size === 0 ? "nowhere" : `${count(destinations.size)} places`}
+      value={destinations.size === 0 ? "nowhere" : counted(destinations.size, "place")}
       kind={destinations.size === 0 ? "bad" : undefined}
     >
       <ul class="plain">

@@ -41,7 +41,7 @@ async function accident(host: ServedHost): Promise<string[]> {
     await goTo(page, "Timeline");
     await page.getByRole("button", { name: "Before the burst of deletions" }).click();
     await page.getByText("30 documents come back").waitFor();
-    await page.getByText("1 documents go").waitFor();
+    await page.getByText("1 document goes").waitFor();
     const restore = page.getByRole("button", { name: "Restore", exact: true });
     expect(await restore.isDisabled()).toBe(true);
     await page.getByRole("button", { name: "Try without changing anything" }).click();
