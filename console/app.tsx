@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals";
 import { getHost, listOperations, metadataOf } from "./api/host.js";
+import { hostChanges } from "./api/host-changes.js";
 import { roles } from "./api/may.js";
 import { usePolled } from "./api/polled.js";
 import { isSignedOut, signOut, token } from "./api/session.js";
@@ -39,7 +40,7 @@ async function askHost(signal: AbortSignal) {
 /** The frame of all screens: where one is, whether one is protected, and what is under way. */
 export function App() {
   const wanted = /^#\/(\w+)/.exec(location.value)?.[1] ?? "overview";
-  const host = usePolled(askHost, hostIntervalMs, [token.value]);
+  const host = usePolled(askHost, hostIntervalMs, [token.value, hostChanges.value]);
   const operations = usePolled(listOperations, operationsIntervalMs, [token.value]);
   if (isSignedOut.value) return <Login />;
   const running = (operations.answer?.operations ?? []).filter(({ done }) => !done);

@@ -3,6 +3,7 @@ import type { OperationJson } from "../../gen/ts/google/longrunning/operations_p
 import type { OpenedIndexJson } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import { useAttempt } from "../api/attempt.js";
 import { follow } from "../api/follow.js";
+import { refreshHost } from "../api/host-changes.js";
 import { may } from "../api/may.js";
 import { openedOf, startOpen } from "../api/opened.js";
 import { counted } from "../text/format.js";
@@ -29,6 +30,7 @@ export function OpenBeside({
       const pointInTime = { indexLink, targetTimeMicros: String(timeMicros) };
       const done = await follow(await startOpen({ pointInTime }), setOperation, signal);
       setOpened(openedOf(done));
+      refreshHost();
     });
   return (
     <>

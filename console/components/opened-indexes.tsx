@@ -1,5 +1,6 @@
 import type { OpenedIndexJson } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import { useAttempt } from "../api/attempt.js";
+import { refreshHost } from "../api/host-changes.js";
 import { may } from "../api/may.js";
 import { closeOpened } from "../api/opened.js";
 import { bytes, counted } from "../text/format.js";
@@ -32,6 +33,7 @@ export function OpenedIndexes({ opened }: { opened: OpenedIndexJson[] }) {
                 onClick={() =>
                   attempt(async () => {
                     await closeOpened(one.indexLink ?? "");
+                    refreshHost();
                   })
                 }
               >
