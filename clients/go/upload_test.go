@@ -135,9 +135,9 @@ func interruptUpload(t *testing.T, h *host, archive []byte, name string) {
 	for begun := time.Now(); time.Since(begun) < 30*time.Second; {
 		client := dial(t, h.address)
 		ctx, cancel := context.WithCancel(testContext(t))
-		sent := 0
-		_, err := client.UploadRestore(ctx, bytes.NewReader(archive), int64(len(archive)), holdfast.WithTransferName(name), holdfast.WithProgress(func(int64, int64) {
-			if sent++; sent == 6 {
+		_, err := client.UploadRestore(ctx, bytes.NewReader(archive), int64(len(archive)), holdfast.WithTransferName(name), holdfast.WithProgress(func(done, total int64) {
+			// Half of it is enough to resume from, and leaves something to send.
+			if done*2 >= total && ctx.Err() == nil {
 				time.Sleep(200 * time.Millisecond)
 				cancel()
 			}
