@@ -122,8 +122,33 @@ function Browser({
         </p>
       )}
       {problem !== "" && <Notice kind="warn">{problem}</Notice>}
+      <OpenLink factoryLink={factoryLink} indexLink={indexLink} />
       <Found query={{ factoryLink, filter, indexLink, timeMicros }} chosen={chosen} />
     </section>
+  );
+}
+
+/** Opens a document by its link or its name, also a deleted one, which no list shows. */
+function OpenLink({ factoryLink, indexLink }: { factoryLink: string; indexLink: string }) {
+  const [typed, setTyped] = useState("");
+  const open = (event: Event) => {
+    event.preventDefault();
+    const name = typed.trim();
+    if (name === "") return;
+    const link = name.startsWith("/") ? name : `${factoryLink}/${name}`;
+    window.location.hash = documentRoute(link, indexLink);
+  };
+  return (
+    <form class="row" onSubmit={open}>
+      <input
+        aria-label="Name or link, also of a deleted document"
+        class="time"
+        placeholder="Name or link, also of a deleted document"
+        value={typed}
+        onInput={(event) => setTyped(event.currentTarget.value)}
+      />
+      <button type="submit">Show</button>
+    </form>
   );
 }
 

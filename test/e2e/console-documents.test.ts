@@ -60,7 +60,9 @@ async function fill(host: ServedHost): Promise<void> {
     await fill(host);
     const { page, problems } = await openPage();
     const link = "/core/examples/gone";
-    await page.goto(`${host.url}/console/#/documents/${encodeURIComponent(link)}`);
+    await page.goto(`${host.url}/console/#/documents`);
+    await page.getByLabel("Name or link, also of a deleted document").fill("gone");
+    await page.getByRole("button", { name: "Show", exact: true }).click();
     await page.getByText("The document was deleted.").waitFor();
     await page.getByLabel("Show version 0").check();
     await page.getByText("onerror").first().waitFor();
