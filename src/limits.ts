@@ -117,6 +117,10 @@ export const limits = {
 
   /** Queued reads. Further reads fail with UNAVAILABLE. */
   readQueue: 8192,
+  /** Latest versions of documents that the host keeps in memory; counted as if every text had two bytes per character. */
+  documentCacheBytes: 64 * MiB,
+  /** The largest of them. */
+  cachedDocumentBytes: 512 * KiB,
   /** Rows in one chunk of a scan, which bounds the duration of a statement. */
   scanRows: 1000,
   /** Bodies in one chunk of a scan, which bounds memory. */

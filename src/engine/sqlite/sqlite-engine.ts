@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { HostError } from "../../errors.js";
+import { DocumentCache } from "../document-cache.js";
 import type { Activity, ActivityQuery } from "../activity.js";
 import { limits } from "../../limits.js";
 import { startWorker, type WorkerClient } from "../../io/worker-client.js";
@@ -53,6 +54,7 @@ export class SqliteEngine implements Engine {
   readonly state: StoreReads["state"];
 
   private readonly writes: WriteQueue<LogRow>;
+  private readonly cache: DocumentCache | undefined;
   private readonly copiers: SegmentCopiers<ExportTask>;
   private scanner: Promise<ReaderClient> | undefined;
   private pins = 0;
@@ -83,7 +85,12 @@ export class SqliteEngine implements Engine {
     });
     this.page = page;
     this.count = count;
-    this.read = read;
+    // Only the index of the host itself: the others are small, or are read for a short time.
+    this.cache = options.durable ? new DocumentCache() : undefined;
+    const { cache } = this;
+    this.read = cache
+      ? async (link, at) => (at ? read(link, at) : cache.read(link, () => read(link)))
+      : read;
     this.versions = versions;
     this.state = state;
   }
@@ -122,12 +129,18 @@ export class SqliteEngine implements Engine {
     if (this.fenced) throw restoring(this.options.link);
     this.changes += 1;
     try {
-      const outcome = await this.writes.add(write);
-      if ("error" in outcome) throw HostError.fromRecord(outcome.error);
-      return "row" in outcome ? toVersion(outcome.row) : undefined;
+      return await (this.cache
+        ? this.cache.write(write.link, () => this.store(write))
+        : this.store(write));
     } finally {
       this.endChange();
     }
+  }
+
+  private async store(write: DocumentWrite): Promise<DocumentVersion | undefined> {
+    const outcome = await this.writes.add(write);
+    if ("error" in outcome) throw HostError.fromRecord(outcome.error);
+    return "row" in outcome ? toVersion(outcome.row) : undefined;
   }
 
   async contains(row: RowId): Promise<boolean> {
