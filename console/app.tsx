@@ -39,11 +39,20 @@ async function askHost(signal: AbortSignal) {
 
 /** The frame of all screens: where one is, whether one is protected, and what is under way. */
 export function App() {
-  const wanted = /^#\/(\w+)/.exec(location.value)?.[1] ?? "overview";
-  const host = usePolled(askHost, hostIntervalMs, [token.value, hostChanges.value]);
-  const operations = usePolled(listOperations, operationsIntervalMs, [token.value]);
+  const named = /^#\/(\w+)/.exec(location.value)?.[1];
+  const wanted = screens.find(([name]) => name === named)?.[0] ?? "overview";
+  const host = usePolled(askHost, hostIntervalMs, [
+    token.value,
+    isSignedOut.value,
+    hostChanges.value,
+  ]);
+  const operations = usePolled(listOperations, operationsIntervalMs, [
+    token.value,
+    isSignedOut.value,
+  ]);
   if (isSignedOut.value) return <Login />;
-  const running = (operations.answer?.operations ?? []).filter(({ done }) => !done);
+  const all = operations.answer?.operations ?? [];
+  const running = all.filter(({ done }) => !done);
   const restoring = running
     .map(metadataOf)
     .find(
@@ -64,6 +73,11 @@ export function App() {
           ))}
         </nav>
         {host.answer && <Health healthy={host.answer.backupsHealthy ?? false} />}
+        {host.answer?.caller?.tokenName && (
+          <span class="muted">
+            {host.answer.caller.tokenName} ({host.answer.caller.roles?.join(", ")})
+          </span>
+        )}
         {token.value !== undefined && (
           <button type="button" class="plain" onClick={signOut}>
             Sign out
@@ -82,10 +96,8 @@ export function App() {
             <a href="#/operations">Look</a>
           </Notice>
         )}
-        {host.answer && wanted === "overview" && (
-          <Overview host={host.answer} running={running.length} />
-        )}
-        {host.answer && wanted === "timeline" && <Timeline host={host.answer} running={running} />}
+        {host.answer && wanted === "overview" && <Overview host={host.answer} operations={all} />}
+        {host.answer && wanted === "timeline" && <Timeline host={host.answer} operations={all} />}
         {host.answer && wanted === "backups" && <Backups host={host.answer} />}
         {wanted === "policies" && <Policies running={running} />}
         {host.answer && wanted === "documents" && (

@@ -15,7 +15,7 @@ export function knownDestinations(
   const uses = new Map<string, Set<string>>();
   const add = (uri: string, use?: string) => {
     // Archives on the host and at HTTP servers are no places that can be listed.
-    if (uri === "" || /^(transfer|https?):/i.test(uri)) return;
+    if (uri === "" || /^(transfer|https?):|\.zip$/i.test(uri)) return;
     const known = uses.get(uri) ?? new Set<string>();
     if (use !== undefined) known.add(use);
     uses.set(uri, known);
@@ -28,7 +28,8 @@ export function knownDestinations(
     })),
   );
   for (const { uri, use } of ofPolicies.filter(({ hasBackups }) => hasBackups)) add(uri, use);
-  for (const { destination = "" } of host.backups ?? []) add(destination);
+  for (const { destination = "", lastSuccessMicros } of host.backups ?? [])
+    if (Number(lastSuccessMicros ?? 0) > 0) add(destination);
   for (const { uri, use } of ofPolicies) add(uri, use);
   add(host.autoBackupDestination ?? "");
   return [...uses].map(([uri, known]) => ({ uri, use: [...known].join(", ") }));

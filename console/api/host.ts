@@ -11,6 +11,7 @@ import type {
   RestoreRequestJson,
   RestoreResultJson,
   BackupRequestJson,
+  UndoRestoreRequestJson,
 } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { ListPoliciesResponseJson } from "../../gen/ts/holdfast/management/v1/policy_pb.js";
 import { get, post, stream } from "./request.js";
@@ -76,8 +77,8 @@ export const startBackup = (request: BackupRequestJson) =>
 export const startRestore = (request: RestoreRequestJson) =>
   post<OperationJson>("/v1/restores", request);
 
-export const startUndo = (indexLink: string) =>
-  post<OperationJson>("/v1/restores:undo", { indexLink });
+export const startUndo = (request: UndoRestoreRequestJson) =>
+  post<OperationJson>("/v1/restores:undo", request);
 
 /** Yields an operation whenever it has progressed, until it is done. */
 export const watchOperation = (name: string, signal: AbortSignal) =>

@@ -28,7 +28,8 @@ export function usePolled<Answer>(
               error: error as ApiError,
             }));
           // A refusal stays as long as the token: to ask again would only fill the audit log.
-          if ((error as ApiError).status === 403) return;
+          const { status } = error as ApiError;
+          if (status === 401 || status === 403) return;
         }
         await new Promise((resolve) => setTimeout(resolve, intervalMs));
       }

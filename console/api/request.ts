@@ -88,7 +88,8 @@ export async function request(path: string, init: RequestInit): Promise<Response
   throw errorOf(status, response.status);
 }
 
-function errorOf({ message, details = [] }: StatusJson, status: number): ApiError {
+/** The error in an answer of the host. */
+export function errorOf({ message, details = [] }: StatusJson, status: number): ApiError {
   const [detail] = details as { reason?: string }[];
   return new ApiError(message ?? `The host answered ${status}.`, status, detail?.reason ?? "");
 }

@@ -6,6 +6,9 @@ import { count, localTime } from "../text/format.js";
 
 const height = 220;
 
+/** Pixels from which a movement is a drag, and not a click. */
+const leastDrag = 5;
+
 /** Where no restore goes, in microseconds since 1970. */
 export interface Gaps {
   /** Earlier times are compacted; 0: none is. */
@@ -142,10 +145,20 @@ function optionsOf(activity: ActivityJson, width: number, shown: () => Shown): u
         (chart) => {
           const at = (pixel: number) => Math.round(chart.posToVal(pixel, "x") * 1e6);
           const { left, width: selected } = chart.select;
-          if (selected >= 5) shown().onRange(at(left), at(left + selected));
-          else if (chart.cursor.left !== undefined && chart.cursor.left >= 0)
-            shown().onPick(at(chart.cursor.left));
+          if (selected >= leastDrag) shown().onRange(at(left), at(left + selected));
           if (selected > 0) chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+        },
+      ],
+      ready: [
+        (chart) => {
+          const { over } = chart;
+          let pressedAt = 0;
+          over.addEventListener("pointerdown", ({ clientX }) => (pressedAt = clientX));
+          // A click ends a drag, too.
+          over.addEventListener("click", ({ clientX, offsetX }) => {
+            if (Math.abs(clientX - pressedAt) < leastDrag)
+              shown().onPick(Math.round(chart.posToVal(offsetX, "x") * 1e6));
+          });
         },
       ],
     },

@@ -9,6 +9,7 @@ import { BackupCommands } from "./backup-commands.js";
 import { BackupFacts } from "./backup-facts.js";
 import { BackupStates } from "./backup-states.js";
 import { ChooseBox } from "./choose-box.js";
+import { OpenBeside } from "./open-beside.js";
 import { Time } from "./time.js";
 import { VerificationResult } from "./verification-result.js";
 
@@ -77,6 +78,8 @@ export function BackupRow({
         {isOpen && (
           <td colSpan={withBox ? 8 : 7}>
             <BackupActions listed={listed} onChanged={onChanged} />
+            <h3>Look at it</h3>
+            <OpenBeside pointInTime={{ uri: listed.uri, backupName: backup.name }} />
             <BackupFacts listed={listed} host={host} />
             <BackupCommands listed={listed} />
           </td>

@@ -2,7 +2,10 @@ import { useEffect, useState } from "preact/hooks";
 import type { CompareDocumentVersionsResponseJson } from "../../gen/ts/holdfast/document/v1/document_pb.js";
 import { compareVersions, compareWithLive } from "../api/documents.js";
 import type { ApiError } from "../api/request.js";
+import { Time } from "./time.js";
 import { Failure } from "./failure.js";
+
+const deleted = "DOCUMENT_ACTION_DELETE";
 
 /** The fields in which two versions differ; in an opened index also from the live document. */
 export function DocumentComparison({
@@ -61,7 +64,15 @@ function Differences({
     <section>
       <h3>{title}</h3>
       {error && <Failure error={error} role="read" />}
-      {found && !error && differences.length === 0 && <p>No differences.</p>}
+      {found?.to?.action === deleted && (
+        <p class="bad">
+          It was deleted <Time micros={found.to.updateTimeMicros} />.
+        </p>
+      )}
+      {found?.from?.action === deleted && <p>It was deleted before.</p>}
+      {found && !error && differences.length === 0 && found.to?.action !== deleted && (
+        <p>No differences.</p>
+      )}
       {!error && differences.length > 0 && (
         <div class="scroll">
           <table>

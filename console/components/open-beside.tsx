@@ -1,6 +1,9 @@
 import { useState } from "preact/hooks";
 import type { OperationJson } from "../../gen/ts/google/longrunning/operations_pb.js";
-import type { OpenedIndexJson } from "../../gen/ts/holdfast/management/v1/management_pb.js";
+import type {
+  IndexPointInTimeJson,
+  OpenedIndexJson,
+} from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import { useAttempt } from "../api/attempt.js";
 import { follow } from "../api/follow.js";
 import { refreshHost } from "../api/host-changes.js";
@@ -13,13 +16,12 @@ import { Notice } from "./notice.js";
 import { OperationProgress } from "./operation-progress.js";
 import { Time } from "./time.js";
 
-/** Opens a point in time of an index as a read-only index of its own. */
+/** Opens a backup, or a point in time of an index, as a read-only index of its own. */
 export function OpenBeside({
-  indexLink,
-  timeMicros,
+  pointInTime,
 }: {
-  indexLink: string;
-  timeMicros: number | undefined;
+  /** Undefined: none is chosen yet. */
+  pointInTime: IndexPointInTimeJson | undefined;
 }) {
   const [operation, setOperation] = useState<OperationJson>();
   const [opened, setOpened] = useState<OpenedIndexJson>();
@@ -27,8 +29,11 @@ export function OpenBeside({
   if (!may("backup")) return <NeedsRole role="backup" />;
   const open = () =>
     attempt(async (signal) => {
-      const pointInTime = { indexLink, targetTimeMicros: String(timeMicros) };
-      const done = await follow(await startOpen({ pointInTime }), setOperation, signal);
+      const done = await follow(
+        await startOpen({ ...(pointInTime && { pointInTime }) }),
+        setOperation,
+        signal,
+      );
       setOpened(openedOf(done));
       refreshHost();
     });
@@ -38,8 +43,8 @@ export function OpenBeside({
         The host keeps a copy for 72 hours. Nothing is written to it or to the live index.
       </p>
       <div class="row">
-        <button type="button" disabled={isBusy || timeMicros === undefined} onClick={open}>
-          Open
+        <button type="button" disabled={isBusy || pointInTime === undefined} onClick={open}>
+          Open beside the live index
         </button>
       </div>
       <div aria-live="polite">

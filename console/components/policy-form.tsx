@@ -12,7 +12,7 @@ import { Time } from "./time.js";
 type Often = "hourly" | "daily" | "continuous";
 
 const times: [often: Often, text: string][] = [
-  ["daily", "every day at 03:00"],
+  ["daily", "every day at 03:00 UTC"],
   ["hourly", "every hour"],
   ["continuous", "after each write"],
 ];
@@ -83,7 +83,7 @@ export function PolicyForm({ isOpen, onCreated }: { isOpen: boolean; onCreated: 
           ) : (
             <>
               <label for="policy-keep">
-                Keeps the newest backup of each of the last {often === "daily" ? "days" : "hours"}
+                {often === "daily" ? "Days" : "Hours"} of which the newest backup is kept
               </label>
               <input
                 id="policy-keep"

@@ -11,6 +11,9 @@ import { Notice } from "./notice.js";
 
 const shown = 5;
 
+/** A restore of documents below a path leaves those that are newer. */
+const stays = ["stays: it is newer", "stay: they are newer"] as const;
+
 const groups = [
   ["DOCUMENT_CHANGE_CREATED", "created", "comes back", "come back"],
   ["DOCUMENT_CHANGE_DELETED", "deleted", "goes", "go"],
@@ -56,27 +59,35 @@ export function Preview({
   const { first, summary, progress } = found;
   return (
     <section class="card" aria-busy={!summary && !error}>
-      <h2>What changes{prefix !== "" && ` below ${prefix}`}</h2>
+      <h2>What changes</h2>
+      {prefix !== "" && (
+        <p class="muted">
+          below <code>{prefix}</code>
+        </p>
+      )}
       {error && <Notice kind="bad">{error.message}</Notice>}
       {!summary && !error && (
         <p>Comparing… {progress?.recordsDone ? `${count(progress.recordsDone)} documents` : ""}</p>
       )}
       {summary &&
-        groups.map(([change, field, one, more]) => (
-          <details key={change} open={Number(summary[field] ?? 0) > 0}>
-            <summary>
-              <strong>{count(summary[field])}</strong>{" "}
-              {summary[field] === "1" ? `document ${one}` : `documents ${more}`}
-            </summary>
-            <ul class="links">
-              {(first[change] ?? []).map(({ selfLink }) => (
-                <li key={selfLink}>
-                  <a href={documentRoute(selfLink ?? "")}>{selfLink}</a>
-                </li>
-              ))}
-            </ul>
-          </details>
-        ))}
+        groups.map(([change, field, ...words]) => {
+          const [one, more] = prefix !== "" && field === "deleted" ? stays : words;
+          return (
+            <details key={change} open={Number(summary[field] ?? 0) > 0}>
+              <summary>
+                <strong>{count(summary[field])}</strong>{" "}
+                {summary[field] === "1" ? `document ${one}` : `documents ${more}`}
+              </summary>
+              <ul class="links">
+                {(first[change] ?? []).map(({ selfLink }) => (
+                  <li key={selfLink}>
+                    <a href={documentRoute(selfLink ?? "")}>{selfLink}</a>
+                  </li>
+                ))}
+              </ul>
+            </details>
+          );
+        })}
     </section>
   );
 }

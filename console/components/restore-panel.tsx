@@ -1,27 +1,18 @@
 import { useState } from "preact/hooks";
 import type { OperationJson } from "../../gen/ts/google/longrunning/operations_pb.js";
-import type {
-  HostJson,
-  RestoreRequestJson,
-} from "../../gen/ts/holdfast/management/v1/management_pb.js";
+import { knownDestinations } from "../api/destinations.js";
+import { metadataOf } from "../api/host.js";
 import { may } from "../api/may.js";
-import { follow } from "../api/follow.js";
-import { metadataOf, restoreResultOf, startBackup, startRestore, startUndo } from "../api/host.js";
-import { count, duration, localTime } from "../text/format.js";
-import { NeedsRole } from "./needs-role.js";
+import { restore, tryRestore, type Restored } from "../api/restore.js";
+import type { HostJson } from "../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { BackupPolicyJson } from "../../gen/ts/holdfast/management/v1/policy_pb.js";
+import { localTime } from "../text/format.js";
 import { toUri } from "../text/uri.js";
+import { NeedsRole } from "./needs-role.js";
 import { Notice } from "./notice.js";
 import { OpenBeside } from "./open-beside.js";
 import { OperationProgress } from "./operation-progress.js";
-
-/** How far a restore is. */
-type State =
-  | { step: "ready" }
-  | { step: "running"; what: string; operation?: OperationJson }
-  | { step: "failed"; message: string }
-  | { step: "checked"; operation: OperationJson }
-  | { step: "restored"; operation: OperationJson; tookMicros: number }
-  | { step: "undone" };
+import { RestoreOutcome } from "./restore-outcome.js";
 
 /** What comes back: everything, documents below a path, or nothing yet: a look beside the live index. */
 export interface Scope {
@@ -30,83 +21,60 @@ export interface Scope {
   prefix: string;
 }
 
-/** Backs up what is there now, restores to a time after a typed confirmation, and undoes that. */
+/** How far a restore is. */
+type State =
+  | { step: "ready" }
+  | { step: "running"; what: string; operation?: OperationJson }
+  | { step: "failed"; message: string }
+  | { step: "done"; restored: Restored };
+
+const choices: [what: Scope["what"], text: string][] = [
+  ["whole", "The whole index, as it was then"],
+  ["path", "Only documents whose links begin with"],
+  ["beside", "Nothing yet: open it beside the live index, to look at it and take single documents"],
+];
+
+/** Brings an index, or some of its documents, back to a time, after a typed confirmation. */
 export function RestorePanel({
   host,
+  policies,
   indexLink,
   timeMicros,
   running,
   scope,
   onScope,
+  onRestored,
 }: {
   host: HostJson;
+  policies: BackupPolicyJson[];
   indexLink: string;
   timeMicros: number | undefined;
   running: OperationJson[];
   scope: Scope;
   onScope: (scope: Scope) => void;
+  onRestored: () => void;
 }) {
-  const known = [
-    ...new Set(
-      (host.backups ?? [])
-        .filter((one) => one.indexLink === indexLink)
-        .map(({ destination }) => destination ?? ""),
-    ),
-  ];
-  const [destination, setDestination] = useState("");
-  const [typed, setTyped] = useState("");
   const [state, setState] = useState<State>({ step: "ready" });
-  const source = toUri(destination) || known[0] || "";
   const others = running.filter((one) => metadataOf(one).kind === "OPERATION_KIND_RESTORE");
-
-  const track = (what: string, started: OperationJson) =>
-    follow(started, (operation) => setState({ step: "running", what, operation }));
-  const attempt = async (work: () => Promise<void>) => {
+  const isBusy = state.step === "running";
+  const run = async (source: string, validateOnly: boolean) => {
+    if (timeMicros === undefined) return;
+    const wanted = {
+      source,
+      indexLink,
+      timeMicros,
+      prefix: scope.what === "path" ? scope.prefix : "",
+    };
+    const report = (what: string, operation?: OperationJson) =>
+      setState({ step: "running", what, ...(operation && { operation }) });
     try {
-      await work();
+      const restored = await (validateOnly ? tryRestore : restore)(wanted, report);
+      setState({ step: "done", restored });
+      if (!validateOnly) onRestored();
     } catch (error) {
       setState({ step: "failed", message: (error as Error).message });
     }
   };
-  const restore = (validateOnly: boolean) =>
-    attempt(async () => {
-      if (timeMicros === undefined) return;
-      const begun = performance.now();
-      // The log of the live index is what a restore to any moment needs; and nothing is lost with it.
-      setState({ step: "running", what: "Backing up what is there now" });
-      const backup = await startBackup({
-        destination: source,
-        container: "CONTAINER_DIRECTORY",
-        indexLink,
-      });
-      await track("Backing up what is there now", backup);
-      const request: RestoreRequestJson = {
-        source,
-        indexLink,
-        targetTimeMicros: String(timeMicros),
-        validateOnly,
-        ...(scope.what === "path" && { selection: { prefixes: [scope.prefix] } }),
-      };
-      const done = await track(
-        validateOnly ? "Checking the restore" : "Restoring",
-        await startRestore(request),
-      );
-      setTyped("");
-      setState(
-        validateOnly
-          ? { step: "checked", operation: done }
-          : { step: "restored", operation: done, tookMicros: (performance.now() - begun) * 1000 },
-      );
-    });
-  const undo = () =>
-    attempt(async () => {
-      await track("Undoing the restore", await startUndo(indexLink));
-      setState({ step: "undone" });
-    });
-
-  const isBusy = state.step === "running";
-  const isComplete = scope.what !== "path" || scope.prefix !== "";
-  const isReady = timeMicros !== undefined && source !== "" && isComplete && !isBusy;
   return (
     <section class="card restore">
       <h2>Bring it back</h2>
@@ -116,26 +84,20 @@ export function RestorePanel({
         </Notice>
       )}
       <fieldset disabled={isBusy}>
-        <legend class="hidden">What to restore</legend>
-        <label class="check">
-          <input
-            type="radio"
-            name="what"
-            checked={scope.what === "whole"}
-            onChange={() => onScope({ ...scope, what: "whole" })}
-          />
-          The whole index, as it was{" "}
-          {timeMicros === undefined ? "at the time you choose" : `on ${localTime(timeMicros)}`}
-        </label>
-        <label class="check">
-          <input
-            type="radio"
-            name="what"
-            checked={scope.what === "path"}
-            onChange={() => onScope({ ...scope, what: "path" })}
-          />
-          Only documents whose links begin with
-        </label>
+        <legend>
+          {timeMicros === undefined ? "Choose a time above." : `As of ${localTime(timeMicros)}:`}
+        </legend>
+        {choices.map(([what, text]) => (
+          <label key={what} class="check">
+            <input
+              type="radio"
+              name="what"
+              checked={scope.what === what}
+              onChange={() => onScope({ ...scope, what })}
+            />
+            {text}
+          </label>
+        ))}
         {scope.what === "path" && (
           <input
             aria-label="Beginning of the links"
@@ -144,61 +106,23 @@ export function RestorePanel({
             onInput={(event) => onScope({ ...scope, prefix: event.currentTarget.value })}
           />
         )}
-        <label class="check">
-          <input
-            type="radio"
-            name="what"
-            checked={scope.what === "beside"}
-            onChange={() => onScope({ ...scope, what: "beside" })}
-          />
-          Nothing yet: open it beside the live index, to look at it and take single documents
-        </label>
       </fieldset>
       {scope.what === "beside" ? (
-        <OpenBeside indexLink={indexLink} timeMicros={timeMicros} />
+        <OpenBeside
+          pointInTime={
+            timeMicros === undefined
+              ? undefined
+              : { indexLink, targetTimeMicros: String(timeMicros) }
+          }
+        />
       ) : may("restore") && may("backup") ? (
-        <fieldset disabled={isBusy}>
-          <legend class="hidden">How to restore</legend>
-          <label for="destination">From the backups at</label>
-          <input
-            id="destination"
-            list="destinations"
-            placeholder={known[0] ?? "directory or URI"}
-            value={destination}
-            onInput={(event) => setDestination(event.currentTarget.value)}
-          />
-          <datalist id="destinations">
-            {known.map((one) => (
-              <option key={one} value={one} />
-            ))}
-          </datalist>
-          <p class="muted">
-            A backup of what is there now is made first. Reads go on; writes stop for about a
-            second.
-          </p>
-          <label for="confirm">
-            Type <code>{indexLink}</code> to restore
-          </label>
-          <input
-            id="confirm"
-            autocomplete="off"
-            value={typed}
-            onInput={(event) => setTyped(event.currentTarget.value)}
-          />
-          <div class="row">
-            <button
-              type="button"
-              class="danger"
-              disabled={!isReady || typed !== indexLink}
-              onClick={() => void restore(false)}
-            >
-              Restore
-            </button>
-            <button type="button" disabled={!isReady} onClick={() => void restore(true)}>
-              Try without changing anything
-            </button>
-          </div>
-        </fieldset>
+        <Confirmation
+          indexLink={indexLink}
+          known={knownDestinations(host, policies).map(({ uri }) => uri)}
+          isReady={timeMicros !== undefined && (scope.what === "whole" || scope.prefix !== "")}
+          isBusy={isBusy}
+          onRun={(source, validateOnly) => void run(source, validateOnly)}
+        />
       ) : (
         <NeedsRole role={may("restore") ? "backup" : "restore"} />
       )}
@@ -207,34 +131,94 @@ export function RestorePanel({
           <OperationProgress what={state.what} operation={state.operation} />
         )}
         {state.step === "failed" && <Notice kind="bad">{state.message}</Notice>}
-        {state.step === "checked" && <Checked operation={state.operation} />}
-        {state.step === "undone" && (
-          <Notice kind="good">Undone: the index is as it was before the restore.</Notice>
-        )}
-        {state.step === "restored" && (
-          <Notice kind="good">
-            Restored in {duration(state.tookMicros)}:{" "}
-            {count(restoreResultOf(state.operation).documents)} documents.{" "}
-            {scope.what === "whole" && (
-              <button type="button" onClick={() => void undo()}>
-                Undo
-              </button>
-            )}
-          </Notice>
-        )}
+        {state.step === "done" && <RestoreOutcome restored={state.restored} />}
       </div>
     </section>
   );
 }
 
-function Checked({ operation }: { operation: OperationJson }) {
-  const { plan, documents, selection } = restoreResultOf(operation);
+/** Where the backup that is made first goes, and the typed name of the index. */
+function Confirmation({
+  indexLink,
+  known,
+  isReady,
+  isBusy,
+  onRun,
+}: {
+  indexLink: string;
+  /** Destinations that the host knows, the best first. */
+  known: string[];
+  isReady: boolean;
+  isBusy: boolean;
+  onRun: (source: string, validateOnly: boolean) => void;
+}) {
+  const [destination, setDestination] = useState<string>();
+  const [isNewWanted, setNewWanted] = useState(false);
+  const [typed, setTyped] = useState("");
+  const source = toUri(destination ?? known[0] ?? "");
+  const isKnown = known.includes(source);
+  const canTry = isReady && isKnown && !isBusy;
+  const canRestore =
+    isReady && source !== "" && (isKnown || isNewWanted) && typed === indexLink && !isBusy;
   return (
-    <Notice kind="good">
-      It would work: {count(documents ?? selection?.created)} documents
-      {plan?.discardedVersions &&
-        `, and ${count(plan.discardedVersions)} changes would be discarded`}
-      . Nothing was changed.
-    </Notice>
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (!canRestore) return;
+        setTyped("");
+        onRun(source, false);
+      }}
+    >
+      <fieldset disabled={isBusy}>
+        <legend class="hidden">How to restore</legend>
+        <label for="destination">Back up what is there now to, and restore from</label>
+        <input
+          id="destination"
+          list="destinations"
+          placeholder="directory of the host, or URI"
+          value={destination ?? known[0] ?? ""}
+          onInput={(event) => {
+            setDestination(event.currentTarget.value);
+            setNewWanted(false);
+          }}
+        />
+        <datalist id="destinations">
+          {known.map((one) => (
+            <option key={one} value={one} />
+          ))}
+        </datalist>
+        {source !== "" && !isKnown && (
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={isNewWanted}
+              onChange={(event) => setNewWanted(event.currentTarget.checked)}
+            />
+            The host knows of no backups there. Make one there now.
+          </label>
+        )}
+        <p class="muted">
+          The backup that is made first is pinned, so that nothing is lost. Reads go on; writes stop
+          for about a second.
+        </p>
+        <label for="confirm">
+          Type <code>{indexLink}</code> to restore
+        </label>
+        <input
+          id="confirm"
+          autocomplete="off"
+          value={typed}
+          onInput={(event) => setTyped(event.currentTarget.value)}
+        />
+        <div class="row">
+          <button type="submit" class="danger" disabled={!canRestore}>
+            Restore
+          </button>
+          <button type="button" disabled={!canTry} onClick={() => onRun(source, true)}>
+            Try without changing anything
+          </button>
+        </div>
+      </fieldset>
+    </form>
   );
 }

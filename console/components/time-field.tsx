@@ -1,7 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
-import { localTime, parseTime } from "../text/format.js";
+import { localTime, localZone } from "../text/format.js";
+import { parseTime } from "../text/parse-time.js";
 
-/** A time that is typed, in the zone of this browser or another one. */
+/** A time that is typed, in the zone of this browser or another one. What is typed counts once it is set. */
 export function TimeField({
   label,
   target,
@@ -10,26 +11,34 @@ export function TimeField({
 }: {
   label: string;
   target: number | undefined;
-  onPick: (timeMicros: number) => void;
+  /** Undefined: while another time is typed, none is chosen. */
+  onPick: (timeMicros: number | undefined) => void;
   onProblem: (problem: string) => void;
 }) {
   const [text, setText] = useState("");
-  useEffect(() => setText(target === undefined ? "" : localTime(target)), [target]);
+  useEffect(() => {
+    if (target !== undefined) setText(localTime(target));
+  }, [target]);
   const submit = (event: Event) => {
     event.preventDefault();
     const time = parseTime(text);
     if (time === undefined)
-      onProblem("Type a time like 2026-11-27 19:36:00, or with a zone at its end.");
+      onProblem(
+        "This is no time. Type one like 2026-11-27 19:36:00, 19:36, or 2026-11-27 19:36:00 +01:00.",
+      );
     else onPick(time);
   };
   return (
     <form class="row" onSubmit={submit}>
       <input
-        aria-label={label}
+        aria-label={`${label} (${localZone()})`}
         class="time"
-        placeholder="2026-11-27 19:36:00"
+        placeholder={`2026-11-27 19:36:00, ${localZone()}`}
         value={text}
-        onInput={(event) => setText(event.currentTarget.value)}
+        onInput={(event) => {
+          setText(event.currentTarget.value);
+          if (target !== undefined) onPick(undefined);
+        }}
       />
       <button type="submit">Set</button>
     </form>

@@ -91,13 +91,13 @@ function Browser({
         class="row"
         onSubmit={(event) => {
           event.preventDefault();
-          setFilter(typed.trim());
+          setFilter(filterOf(typed.trim(), factoryLink));
         }}
       >
         <input
           aria-label="Filter"
           class="time"
-          placeholder="Filter, for example name eq 'ada' and counter gt 5"
+          placeholder="Beginning of a name, or a filter: counter gt 5 and name eq 'a*'"
           value={typed}
           onInput={(event) => setTyped(event.currentTarget.value)}
         />
@@ -127,6 +127,10 @@ function Browser({
     </section>
   );
 }
+
+/** A word is the beginning of names; anything else is a filter of OData. */
+const filterOf = (typed: string, factoryLink: string) =>
+  /^[^\s()'*]+$/.test(typed) ? `documentSelfLink eq '${factoryLink}/${typed}*'` : typed;
 
 /** Opens a document by its link or its name, also a deleted one, which no list shows. */
 function OpenLink({ factoryLink, indexLink }: { factoryLink: string; indexLink: string }) {

@@ -3,14 +3,25 @@ import type {
   ListOperationsResponseJson,
   OperationJson,
 } from "../../gen/ts/google/longrunning/operations_pb.js";
-import { cancelOperation, metadataOf } from "../api/host.js";
+import { cancelOperation, metadataOf, restoreResultOf } from "../api/host.js";
 import type { Polled } from "../api/polled.js";
 import { Notice } from "../components/notice.js";
 import { OperationProgress } from "../components/operation-progress.js";
 import { duration, localSecond } from "../text/format.js";
 import { nameOf } from "../text/names.js";
 
-const kindOf = (operation: OperationJson) => nameOf(metadataOf(operation).kind, "OPERATION_KIND_");
+/** What an operation is, and of what. */
+function whatOf(operation: OperationJson): string {
+  const { kind, target } = metadataOf(operation);
+  const { selection, validateOnly, targetTimeMicros } = restoreResultOf(operation);
+  const name = target?.startsWith("transfer:") ? "download" : nameOf(kind, "OPERATION_KIND_");
+  return [
+    name,
+    ...(selection ? ["of some documents"] : []),
+    ...(targetTimeMicros === undefined ? [] : [`to ${localSecond(Number(targetTimeMicros))}`]),
+    ...(validateOnly ? ["(a trial: nothing was changed)"] : []),
+  ].join(" ");
+}
 
 /** What is under way, and what has ended. */
 export function Operations({ answer, error }: Polled<ListOperationsResponseJson>) {
@@ -31,7 +42,7 @@ export function Operations({ answer, error }: Polled<ListOperationsResponseJson>
       {running.map((operation) => (
         <section key={operation.name} class="card">
           <OperationProgress
-            what={`${kindOf(operation)} ${metadataOf(operation).target ?? ""}`}
+            what={`${whatOf(operation)} ${metadataOf(operation).target ?? ""}`}
             operation={operation}
           />
           <button type="button" onClick={() => void cancel(operation.name)}>
@@ -70,7 +81,7 @@ function Ended({ operation }: { operation: OperationJson }) {
     <tr>
       <td>{localSecond(began)}</td>
       <td>
-        {kindOf(operation)} <span class="muted">{target}</span>
+        {whatOf(operation)} <span class="muted">{target}</span>
       </td>
       <td>{duration(Number(endTimeMicros ?? began) - began)}</td>
       <td class={operation.error ? "bad" : "good"}>

@@ -5,6 +5,8 @@ import type {
 import type { BackupPolicyJson } from "../../gen/ts/holdfast/management/v1/policy_pb.js";
 import { listPolicies } from "../api/host.js";
 import { usePolled } from "../api/polled.js";
+import type { OperationJson } from "../../gen/ts/google/longrunning/operations_pb.js";
+import { UndoPanel } from "../components/undo-panel.js";
 import { Card } from "../components/card.js";
 import { ago, bytes, count, counted, duration } from "../text/format.js";
 import { durableIndex } from "../text/names.js";
@@ -12,7 +14,8 @@ import { durableIndex } from "../text/names.js";
 const policiesIntervalMs = 10_000;
 
 /** What one wants to know before an accident. */
-export function Overview({ host, running }: { host: HostJson; running: number }) {
+export function Overview({ host, operations }: { host: HostJson; operations: OperationJson[] }) {
+  const running = operations.filter(({ done }) => !done).length;
   const { answer, error } = usePolled(listPolicies, policiesIntervalMs);
   const policies = answer?.policies ?? [];
   const now = Date.now() * 1000;
@@ -34,6 +37,11 @@ export function Overview({ host, running }: { host: HostJson; running: number })
         <WindowCard index={index} now={now} />
         <CopiesCard policies={policies} records={records} />
       </div>
+      <p>
+        Were documents deleted or changed by mistake?{" "}
+        <a href="#/timeline">Find the moment before it</a>, and bring them back.
+      </p>
+      <UndoPanel operations={operations} indexLink={durableIndex} />
       <Problems host={host} policies={policies} />
       <section>
         <h2>This host</h2>
@@ -134,7 +142,11 @@ function CopiesCard({
 }) {
   const destinations = new Set([
     ...records
-      .filter((one) => Number(one.lastSuccessMicros ?? 0) > 0)
+      // A download is on no other disk as long as nobody has fetched it.
+      .filter(
+        ({ lastSuccessMicros, destination }) =>
+          Number(lastSuccessMicros ?? 0) > 0 && !destination?.startsWith("transfer:"),
+      )
       .map(({ destination }) => destination ?? ""),
     ...policies
       .flatMap(({ status }) => status?.destinations ?? [])
@@ -164,7 +176,10 @@ function Problems({ host, policies }: { host: HostJson; policies: BackupPolicyJs
       problem ? [`${link} is damaged: ${problem}`] : [],
     ),
     ...policies.flatMap(({ name, status }) =>
-      [...(status?.problems ?? []), ...(status?.warnings ?? [])].map((one) => `${name}: ${one}`),
+      [...(status?.problems ?? []), ...(status?.warnings ?? [])]
+        // The health of backups says most of them already.
+        .filter((one) => !host.backupProblem?.includes(one))
+        .map((one) => `${name}: ${one}`),
     ),
   ];
   return (

@@ -6,7 +6,8 @@ import type {
   HostJson,
 } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import { findBurst } from "../api/find-burst.js";
-import { describePointInTime, getActivity } from "../api/host.js";
+import { describePointInTime, getActivity, listPolicies } from "../api/host.js";
+import { lastRestoreOf } from "../api/last-restore.js";
 import { usePolled } from "../api/polled.js";
 import { useMarks } from "../api/marks.js";
 import { ActivityChart, type Gaps } from "../components/activity-chart.js";
@@ -17,10 +18,14 @@ import { Preview } from "../components/preview.js";
 import { TimeField } from "../components/time-field.js";
 import { may } from "../api/may.js";
 import { RestorePanel, type Scope } from "../components/restore-panel.js";
+import { UndoPanel } from "../components/undo-panel.js";
+import { refreshHost } from "../api/host-changes.js";
 import { utcTime } from "../text/format.js";
 import { durableIndex } from "../text/names.js";
 
 const activityIntervalMs = 5_000;
+/** For the names of destinations alone, which rarely change. */
+const policiesIntervalMs = 60_000;
 const buckets = 300;
 const changesAround = 5;
 
@@ -38,22 +43,27 @@ const spans: [title: string, micros: number | undefined][] = [
 ];
 
 /** Finds the moment before an accident, shows what a restore to it would change, and restores. */
-export function Timeline({ host, running }: { host: HostJson; running: OperationJson[] }) {
+export function Timeline({ host, operations }: { host: HostJson; operations: OperationJson[] }) {
   const indexLink = durableIndex;
   const [range, setRange] = useState<Range>({});
+  const [span, setSpan] = useState("All");
   const [target, setTarget] = useState<number>();
   const [problem, setProblem] = useState("");
   const [scope, setScope] = useState<Scope>({ what: "whole", prefix: "" });
   const prefix = useSettled(scope.what === "path" ? scope.prefix : "");
+  const policies = usePolled(listPolicies, policiesIntervalMs).answer?.policies ?? [];
+  // What is there changes with a restore, also with one of somebody else.
+  const lineage = lastRestoreOf(operations, indexLink)?.operation.name;
   const { answer: activity, error } = usePolled<ActivityJson>(
     (signal) => getActivity({ indexLink, buckets, ...range }, signal),
     activityIntervalMs,
-    [range.from, range.to],
+    [range.from, range.to, lineage],
   );
   const around = useAround(indexLink, target);
+  const hasDeletions = (activity?.buckets ?? []).some(({ deleted }) => Number(deleted ?? 0) > 0);
   const marks = useMarks(host, indexLink);
   const gaps = gapsOf(host, indexLink);
-  const pick = (timeMicros: number) => {
+  const pick = (timeMicros: number | undefined) => {
     setProblem("");
     setTarget(timeMicros);
   };
@@ -82,14 +92,17 @@ export function Timeline({ host, running }: { host: HostJson; running: Operation
           <button
             key={title}
             type="button"
-            onClick={() =>
-              setRange(micros === undefined ? {} : { from: Date.now() * 1000 - micros })
-            }
+            aria-pressed={title === span}
+            onClick={() => {
+              setSpan(title);
+              setRange(micros === undefined ? {} : { from: Date.now() * 1000 - micros });
+            }}
           >
             {title}
           </button>
         ))}
       </div>
+      <UndoPanel operations={operations} indexLink={indexLink} />
       {error && <Notice kind="bad">{error.message}</Notice>}
       {activity && (
         <ActivityChart
@@ -98,7 +111,10 @@ export function Timeline({ host, running }: { host: HostJson; running: Operation
           marks={marks}
           gaps={gaps}
           onPick={pick}
-          onRange={(from, to) => setRange({ from, to })}
+          onRange={(from, to) => {
+            setSpan("");
+            setRange({ from, to });
+          }}
         />
       )}
       <MarksList marks={marks} onPick={pick} />
@@ -112,7 +128,7 @@ export function Timeline({ host, running }: { host: HostJson; running: Operation
             onProblem={setProblem}
           />
           <div class="row">
-            <button type="button" onClick={() => void beforeBurst()}>
+            <button type="button" disabled={!hasDeletions} onClick={() => void beforeBurst()}>
               Before the burst of deletions
             </button>
             <button type="button" disabled={!around?.before?.length} onClick={() => step("before")}>
@@ -135,7 +151,7 @@ export function Timeline({ host, running }: { host: HostJson; running: Operation
         {target !== undefined && around && <ChangesAround around={around} />}
         {target !== undefined && may("backup") && (
           <Preview
-            key={`${target} ${prefix}`}
+            key={`${target} ${prefix} ${lineage}`}
             indexLink={indexLink}
             timeMicros={target}
             prefix={prefix}
@@ -144,11 +160,13 @@ export function Timeline({ host, running }: { host: HostJson; running: Operation
       </div>
       <RestorePanel
         host={host}
+        policies={policies}
         indexLink={indexLink}
         timeMicros={target}
-        running={running}
+        running={operations.filter(({ done }) => !done)}
         scope={scope}
         onScope={setScope}
+        onRestored={refreshHost}
       />
     </>
   );

@@ -42,21 +42,6 @@ export function utcTime(micros: number): string {
   return `${text.slice(0, 19)}.${pad(micros % 1e6, 6)}Z`;
 }
 
-/** Reads a time that a person typed: in this browser's zone, with a zone, or as microseconds since 1970. */
-export function parseTime(text: string): number | undefined {
-  const given = text.trim();
-  if (/^\d{16}$/.test(given)) return Number(given);
-  const found =
-    /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2})?)(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})?$/i.exec(
-      given,
-    );
-  if (!found) return undefined;
-  const [, day, time, fraction = "", zone = ""] = found;
-  const millis = Date.parse(`${day}T${time}${zone}`);
-  if (Number.isNaN(millis)) return undefined;
-  return millis * 1000 + Number(fraction.slice(1).padEnd(6, "0"));
-}
-
 /** The name of the zone of this browser. */
 export const localZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 

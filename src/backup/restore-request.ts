@@ -48,6 +48,8 @@ export interface UndoRequest {
   validateOnly?: boolean;
   /** Whether to revert the last restore of the whole index although documents were restored after it. Default: false. */
   ignorePartialRestores?: boolean;
+  /** Lineage that the index must still have, that of the restore to undo. Default: any. */
+  ifLineage?: string;
 }
 
 /** Dry-run plan of a restore or an undo. */

@@ -15,6 +15,7 @@ import {
   type WantedManifest,
 } from "./inspect.js";
 import { parentsAfter } from "./lineage.js";
+import type { UndoRequest } from "./restore-request.js";
 import type { Report } from "./progress.js";
 import { requireManifestCounts } from "./scratch-index.js";
 import { resolveTargetTime, type ResolvedTarget } from "./target-time.js";
@@ -202,15 +203,21 @@ export interface UndoRun {
 
 /**
  * Reverts the last restore of the whole index. The reverted index has a new lineage, so the undo can be undone.
- * With validateOnly it changes nothing. NOTHING_TO_UNDO.
+ * With validateOnly it changes nothing. NOTHING_TO_UNDO, UNDO_NOT_LAST.
  */
 export async function undoRestore(
   platform: Platform,
   index: DocumentIndex,
-  validateOnly: boolean,
+  { validateOnly = false, ifLineage }: Omit<UndoRequest, "indexLink">,
 ): Promise<UndoRun> {
   const replacement = await index.beginReplacement();
   try {
+    // Checked while no other restore can begin.
+    if (ifLineage !== undefined && ifLineage !== index.lineage())
+      throw new HostError(
+        "UNDO_NOT_LAST",
+        `${index.link} was restored again, or undone, since that restore. Nothing was changed. Look at the operations, then undo the last one.`,
+      );
     const before = await replacement.previous();
     const discardedVersions = await versionsSinceRestore(index, before.positionMicros);
     const run = {

@@ -136,6 +136,21 @@ test("keeps pinned backups, and the newest and newest verified one of each serie
   });
 });
 
+test("keeps the last backups besides the pinned ones", () => {
+  const backups = [
+    backup("2026-01-01T00:00"),
+    backup("2026-01-02T00:00"),
+    backup("2026-01-03T00:00", { pinned: true }),
+    backup("2026-01-04T00:00", { pinned: true }),
+  ];
+  expect(kept(backups, { keepLast: 2 })).toEqual({
+    "2026-01-01T00:00": ["last 2"],
+    "2026-01-02T00:00": ["last 2"],
+    "2026-01-03T00:00": ["pinned"],
+    "2026-01-04T00:00": ["pinned", "newest"],
+  });
+});
+
 test("keeps backups of the future, and counts them in no rule", () => {
   const backups = ["2026-11-28T00:00", "2026-11-29T00:00", "2026-12-24T00:00"];
   expect(

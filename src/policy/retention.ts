@@ -22,7 +22,7 @@ export interface RetainedBackup {
 
 /** Which backups to keep. A backup is kept if any rule matches it. Default of each rule: not set. */
 export interface RetentionRules {
-  /** The newest backups, by count. */
+  /** The newest backups, by count; pinned ones are not counted. */
   keepLast?: number;
   /** The newest backup of each of this many hours that have a backup. The others alike. */
   keepHourly?: number;
@@ -177,7 +177,9 @@ function keepByRules(
   const verified = past.find((backup) => backup.verified);
   if (verified) decision.keep(verified, "newest verified");
   const { keepLast = 0, keepWithinMs } = rules;
-  for (const backup of past.slice(0, keepLast)) decision.keep(backup, `last ${keepLast}`);
+  // Pinned ones are kept besides: those made before a restore would take the places of others.
+  const counted = past.filter(({ pinned }) => !pinned);
+  for (const backup of counted.slice(0, keepLast)) decision.keep(backup, `last ${keepLast}`);
   if (keepWithinMs !== undefined) {
     const from = newest.coversToMicros - BigInt(Math.floor(keepWithinMs)) * 1000n;
     for (const backup of past) {

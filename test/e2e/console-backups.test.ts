@@ -380,7 +380,7 @@ const firstRow = (page: Page) => page.getByRole("row").nth(1);
     expect(await create.isDisabled()).toBe(true);
     await destination.fill(join(root, "a b#c"));
     await page.getByLabel("Backs up").selectOption("every hour");
-    await page.getByLabel(/of the last hours/).fill("36");
+    await page.getByLabel(/^Hours of which/).fill("36");
     await page.getByRole("button", { name: "Check", exact: true }).click();
     await page.getByText(/The destination works. Backs up every hour, first/).waitFor();
     const policies = async () =>

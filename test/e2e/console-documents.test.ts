@@ -91,7 +91,7 @@ async function fill(host: ServedHost): Promise<void> {
     await page.getByRole("textbox", { name: "Time, in the zone" }).fill(String(before));
     await page.getByRole("button", { name: "Set" }).click();
     await page.getByLabel(/open it beside the live index/).check();
-    await page.getByRole("button", { name: "Open", exact: true }).click();
+    await page.getByRole("button", { name: "Open beside the live index" }).click();
     await page.getByRole("link", { name: /^Look at \/core\/opened-indexes\// }).click();
     await page.getByText("6 documents", { exact: true }).waitFor();
     await page.getByRole("link", { name: "ada", exact: true }).click();

@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { haveBrowser, openPage } from "../support/browser.js";
 import { appearances, expectUsable, goTo, put } from "../support/console.js";
@@ -12,6 +12,18 @@ const index = "/core/document-index";
 
 const links = async (host: ServedHost) =>
   (await ask(`${host.url}/core/examples`)).body["documentLinks"] as string[];
+
+/** The backups at the destination of the last backup, newest first. */
+async function backupsOf(host: ServedHost): Promise<Record<string, unknown>[]> {
+  const { backups } = (await ask(`${host.url}/v1/host`)).body as {
+    backups: { destination: string }[];
+  };
+  const uri = encodeURIComponent(backups[0]?.destination ?? "");
+  return (await ask(`${host.url}/v1/backups?uri=${uri}`)).body["backups"] as Record<
+    string,
+    unknown
+  >[];
+}
 
 /** Documents, a backup, and a deletion of many of them, after which somebody wrote on. */
 async function accident(host: ServedHost): Promise<string[]> {
@@ -44,18 +56,35 @@ async function accident(host: ServedHost): Promise<string[]> {
     await page.getByText("1 document goes").waitFor();
     const restore = page.getByRole("button", { name: "Restore", exact: true });
     expect(await restore.isDisabled()).toBe(true);
+    const backupsBefore = await backupsOf(host);
     await page.getByRole("button", { name: "Try without changing anything" }).click();
     await page.getByText("Nothing was changed.").waitFor();
     expect((await links(host)).length).toBe(11);
+    expect(await backupsOf(host)).toEqual(backupsBefore);
     await page.getByLabel("to restore").fill(index);
     await restore.click();
     await page.getByText(/Restored in .*: 40 documents/).waitFor();
     expect((await links(host)).sort()).toEqual(before);
-    await page.getByRole("button", { name: "Undo" }).click();
-    await page.getByText("Undone").waitFor();
+    // What was there is in a backup that nothing removes.
+    const [saved] = await backupsOf(host);
+    expect(saved).toMatchObject({
+      pinned: true,
+      pinReason: expect.stringMatching(/^before the restore to 20/),
+    });
+    // The undo is there after one has looked elsewhere, and says what it leaves out.
+    await goTo(page, "Documents");
+    await put(host, "written-since");
+    await goTo(page, "Overview");
+    await page.getByRole("button", { name: "Undo the restore" }).click();
+    await page.getByText("1 change since then would be left out").waitFor();
+    await page.getByRole("button", { name: "Undo the restore now" }).click();
+    await page.getByText(/^A restore of .* was undone/).waitFor();
     expect((await links(host)).length).toBe(11);
+    await page.getByRole("button", { name: "Restore it again" }).click();
+    await page.getByRole("button", { name: "Restore it again now" }).click();
+    await eventually(async () => (await links(host)).length === 41);
     await goTo(page, "Operations");
-    await page.getByRole("cell", { name: /^undo restore/ }).waitFor();
+    await page.getByRole("cell", { name: /^undo/ }).first().waitFor();
     expect(problems).toEqual([]);
   }, 60_000);
 
@@ -70,7 +99,7 @@ async function accident(host: ServedHost): Promise<string[]> {
     const time = page.getByRole("textbox", { name: "Time, in the zone" });
     await time.fill("nonsense");
     await page.getByRole("button", { name: "Set" }).click();
-    await page.getByText(/Type a time like/).waitFor();
+    await page.getByText(/This is no time/).waitFor();
     await time.fill(utc?.replace("In UTC: ", "") ?? "");
     await page.getByRole("button", { name: "Set" }).click();
     await page.getByText("30 documents come back").waitFor();
@@ -78,10 +107,55 @@ async function accident(host: ServedHost): Promise<string[]> {
     await page.getByLabel("Beginning of the links").fill("/core/examples/doc-1");
     await page.getByLabel("to restore").fill(index);
     await page.getByRole("button", { name: "Restore", exact: true }).click();
-    await page.getByText(/Restored in/).waitFor();
+    await page.getByText(/11 documents came back, 0 changed back/).waitFor();
     // doc-1 and doc-10 to doc-19.
     expect(await links(host)).toHaveLength(12 + 11);
     expect(problems).toEqual([]);
+  }, 60_000);
+
+  test("a click on the chart chooses a time, and a drag a range", async () => {
+    await accident(host);
+    const { page, problems } = await openPage();
+    await page.goto(`${host.url}/console/#/timeline`);
+    const chart = page.locator(".u-over");
+    const time = page.getByRole("textbox", { name: "Time, in the zone" });
+    await chart.click({ position: { x: 300, y: 50 } });
+    await eventually(async () => /^20\d\d-/.test(await time.inputValue()));
+    expect(problems).toEqual([]);
+  }, 60_000);
+
+  test("undoes only the restore it shows, and makes no backups where nobody wants them", async () => {
+    await accident(host);
+    const { page } = await openPage();
+    await page.goto(`${host.url}/console/#/timeline`);
+    await page.getByRole("button", { name: "Before the burst of deletions" }).click();
+    await page.getByText("30 documents come back").waitFor();
+    const elsewhere = join(temporaryDirectory(), "elsewhere");
+    const destination = page.getByLabel(/^Back up what is there now to/);
+    const known = await destination.inputValue();
+    await destination.fill(elsewhere);
+    await page.getByLabel("to restore").fill(index);
+    const restore = page.getByRole("button", { name: "Restore", exact: true });
+    const attempt = page.getByRole("button", { name: "Try without changing anything" });
+    expect([await restore.isDisabled(), await attempt.isDisabled()]).toEqual([true, true]);
+    await page.getByLabel(/Make one there now/).check();
+    expect([await restore.isDisabled(), await attempt.isDisabled()]).toEqual([false, true]);
+    await destination.fill(known);
+    await page.getByLabel("to restore").press("Enter");
+    await page.getByText(/Restored in/).waitFor();
+    expect(existsSync(elsewhere)).toBe(false);
+    await page.getByRole("button", { name: "Undo the restore" }).click();
+    await page.getByRole("button", { name: "Undo the restore now" }).waitFor();
+    // Somebody else restores meanwhile.
+    await page.route("**/v1/operations?*", (route) => route.abort());
+    await page.waitForTimeout(100);
+    const { body } = await ask(`${host.url}/v1/restores`, "POST", { source: known });
+    const done = async () => (await ask(`${host.url}/v1/${String(body["name"])}`)).body["done"];
+    await eventually(done);
+    const after = (await links(host)).sort();
+    await page.getByRole("button", { name: "Undo the restore now" }).click();
+    await page.getByText(/was restored again, or undone, since that restore/).waitFor();
+    expect((await links(host)).sort()).toEqual(after);
   }, 60_000);
 
   test.each(appearances)(

@@ -332,6 +332,13 @@ test("an undo says what it leaves out, and is not one of a restore of selected d
   expect(dryRun.warnings[1]).toMatch(/^2 versions written since the restore would be left out/);
   expect(await fixture.contents()).toEqual({ a: '{"n":1}', b: "{}" });
 
+  // Only the restore that somebody looked at.
+  await expect(undo({ ifLineage: "another", validateOnly: true })).rejects.toMatchObject({
+    reason: "UNDO_NOT_LAST",
+  });
+  const { indexes } = await fixture.host.management.host();
+  await undo({ ifLineage: indexes[0]?.lineage ?? "", validateOnly: true });
+
   // Selected documents, of which none differs: an undo is one of the restore before.
   const selection = { links: ["/things/a"], prefixes: [], kinds: [], deleteOthers: false };
   await fixture.restore("dir", { selection });

@@ -76,6 +76,12 @@ describe.each(engines)("on %s", (engine) => {
       { indexLink },
     );
     expect(compared.differences).toEqual([{ path: "/n", from: "2", to: "3" }]);
+    const deletion = await documents.compareVersions(
+      "/things/b",
+      { indexLink: opened.link },
+      { indexLink },
+    );
+    expect(deletion).toMatchObject({ to: { action: "DELETE" }, differences: [{ path: "/n" }] });
     const { buckets } = await control.activity(opened.link, {});
     expect(buckets.reduce((sum, { created }) => sum + created, 0)).toBe(2);
     const summary: unknown[] = [];

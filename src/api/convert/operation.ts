@@ -28,6 +28,7 @@ import type {
 } from "../../operation/operation.js";
 import type { RestoreResult } from "../../backup/restore-request.js";
 import type { VerifyResult } from "../../backup/verification.js";
+import { onlyValidated } from "../../service/backups/start-backup.js";
 import { toBackup, toOpenedIndex } from "./backup.js";
 import { toBackupPlan, toRestorePlan, toSelectionResult } from "./inspection.js";
 import { optionalToInt64, toInt64 } from "./numbers.js";
@@ -144,6 +145,7 @@ export function toRestoreResult(
     positionMicros: toInt64(result.positionMicros),
     targetTimeMicros: optionalToInt64(result.targetTimeMicros),
     warnings: result.warnings,
+    validateOnly: result.warnings.includes(onlyValidated),
     ...(result.selection && { selection: toSelectionResult(result.selection) }),
     ...(result.plan && { plan: toRestorePlan(result.plan) }),
   };

@@ -93,11 +93,12 @@ export function startMethods(
     },
     checkIndex: async ({ indexLink }) =>
       toOperation(await management.checkIndex(indexLink || durableIndexLink), conversion),
-    async undoRestore({ indexLink, validateOnly, ignorePartialRestores }) {
+    async undoRestore({ indexLink, validateOnly, ignorePartialRestores, ifLineage }) {
       const view = await management.undoRestore({
         indexLink: indexLink || durableIndexLink,
         validateOnly,
         ignorePartialRestores,
+        ...(ifLineage !== "" && { ifLineage }),
       });
       return toOperation(view, conversion);
     },

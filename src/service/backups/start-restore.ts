@@ -71,6 +71,7 @@ export class RestoreStarter {
     indexLink,
     validateOnly = false,
     ignorePartialRestores = false,
+    ifLineage,
   }: UndoRequest): Promise<OperationView> {
     const { platform, operations } = this.options;
     const index = this.options.indexOf(indexLink);
@@ -83,7 +84,10 @@ export class RestoreStarter {
       run: async () => {
         // A damaged index must not prevent its undo.
         const current = validateOnly ? await index.state().catch(() => undefined) : undefined;
-        const run = await undoRestore(platform, index, validateOnly);
+        const run = await undoRestore(platform, index, {
+          validateOnly,
+          ...(ifLineage !== undefined && { ifLineage }),
+        });
         const { lineage, positionMicros, discardedVersions } = run;
         const warnings = discardedVersions ? [discardedText(discardedVersions, validateOnly)] : [];
         if (!validateOnly) {

@@ -144,7 +144,7 @@ export class Documents implements DocumentService {
     const before = { indexLink: to.indexLink, version: second.version - 1 };
     const first = from || second.version > 0 ? await this.select(link, from ?? before) : undefined;
     const differences: FieldDifference[] = [];
-    for (const difference of compareBodies(first?.body ?? "", second.body)) {
+    for (const difference of compareBodies(fieldsOf(first), fieldsOf(second))) {
       if (differences.length === limits.fieldDifferences)
         return { ...(first && { from: first }), to: second, differences, truncated: true };
       differences.push(difference);
@@ -368,6 +368,10 @@ function written(document: DocumentVersion | undefined, link: string): DocumentV
   if (document === undefined) throw notFound(link);
   return document;
 }
+
+/** A deletion keeps the body of before, for those who look it up. */
+const fieldsOf = (version: DocumentVersion | undefined) =>
+  version === undefined || version.action === "DELETE" ? "" : version.body;
 
 function notFound(link: string): HostError {
   return new HostError("DOCUMENT_NOT_FOUND", `Document ${link} not found`, { metadata: { link } });

@@ -3430,8 +3430,12 @@ type UndoRestoreRequest struct {
 	// it, which an undo does not revert by itself. Default: false, such an undo is refused
 	// (UNDO_NOT_LAST).
 	IgnorePartialRestores bool `protobuf:"varint,3,opt,name=ignore_partial_restores,json=ignorePartialRestores,proto3" json:"ignore_partial_restores,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// Lineage that the index must still have: RestoreResult.lineage of the restore to undo. After
+	// another restore or undo it has another one, and the undo is refused (UNDO_NOT_LAST). Default: the
+	// last restore is undone, whichever it is.
+	IfLineage     string `protobuf:"bytes,4,opt,name=if_lineage,json=ifLineage,proto3" json:"if_lineage,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UndoRestoreRequest) Reset() {
@@ -3483,6 +3487,13 @@ func (x *UndoRestoreRequest) GetIgnorePartialRestores() bool {
 		return x.IgnorePartialRestores
 	}
 	return false
+}
+
+func (x *UndoRestoreRequest) GetIfLineage() string {
+	if x != nil {
+		return x.IfLineage
+	}
+	return ""
 }
 
 // Request of CheckIndex.
@@ -6855,7 +6866,9 @@ type RestoreResult struct {
 	// Result of a restore of selected documents.
 	Selection *SelectionResult `protobuf:"bytes,8,opt,name=selection,proto3" json:"selection,omitempty"`
 	// Plan of the dry run; only with validate_only.
-	Plan          *RestorePlan `protobuf:"bytes,9,opt,name=plan,proto3" json:"plan,omitempty"`
+	Plan *RestorePlan `protobuf:"bytes,9,opt,name=plan,proto3" json:"plan,omitempty"`
+	// Whether nothing was changed, because the request wanted only to know what would be.
+	ValidateOnly  bool `protobuf:"varint,10,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6951,6 +6964,13 @@ func (x *RestoreResult) GetPlan() *RestorePlan {
 		return x.Plan
 	}
 	return nil
+}
+
+func (x *RestoreResult) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Result of a restore of selected documents; with validate_only, of its dry run.
@@ -8652,12 +8672,14 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\bprefixes\x18\x01 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05 \x01(\x80\bR\bprefixes\x12'\n" +
 	"\x05kinds\x18\x02 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05 \x01(\x80\bR\x05kinds\x12(\n" +
 	"\x05links\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05 \x01(\x80\bR\x05links\x12#\n" +
-	"\rdelete_others\x18\x04 \x01(\bR\fdeleteOthers\"\x9a\x01\n" +
+	"\rdelete_others\x18\x04 \x01(\bR\fdeleteOthers\"\xc3\x01\n" +
 	"\x12UndoRestoreRequest\x12'\n" +
 	"\n" +
 	"index_link\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\x12#\n" +
 	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\x126\n" +
-	"\x17ignore_partial_restores\x18\x03 \x01(\bR\x15ignorePartialRestores\"<\n" +
+	"\x17ignore_partial_restores\x18\x03 \x01(\bR\x15ignorePartialRestores\x12'\n" +
+	"\n" +
+	"if_lineage\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\tifLineage\"<\n" +
 	"\x11CheckIndexRequest\x12'\n" +
 	"\n" +
 	"index_link\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\"\xb3\x02\n" +
@@ -8970,7 +8992,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x0fexpected_micros\x18\x06 \x01(\x03H\x01R\x0eexpectedMicros\x88\x01\x01\x12)\n" +
 	"\x10replaced_backups\x18\a \x03(\tR\x0freplacedBackupsB\r\n" +
 	"\v_free_bytesB\x12\n" +
-	"\x10_expected_micros\"\x91\x03\n" +
+	"\x10_expected_micros\"\xb6\x03\n" +
 	"\rRestoreResult\x12\x1d\n" +
 	"\n" +
 	"index_link\x18\x01 \x01(\tR\tindexLink\x12\x18\n" +
@@ -8981,7 +9003,9 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x12target_time_micros\x18\x06 \x01(\x03H\x00R\x10targetTimeMicros\x88\x01\x01\x12\x1a\n" +
 	"\bwarnings\x18\a \x03(\tR\bwarnings\x12E\n" +
 	"\tselection\x18\b \x01(\v2'.holdfast.management.v1.SelectionResultR\tselection\x127\n" +
-	"\x04plan\x18\t \x01(\v2#.holdfast.management.v1.RestorePlanR\x04planB\x15\n" +
+	"\x04plan\x18\t \x01(\v2#.holdfast.management.v1.RestorePlanR\x04plan\x12#\n" +
+	"\rvalidate_only\x18\n" +
+	" \x01(\bR\fvalidateOnlyB\x15\n" +
 	"\x13_target_time_micros\"\xe1\x01\n" +
 	"\x0fSelectionResult\x12\x18\n" +
 	"\acreated\x18\x01 \x01(\x03R\acreated\x12\x1a\n" +

@@ -757,7 +757,7 @@ func (*PolicySchedule_Continuous) isPolicySchedule_When() {}
 // the newest verified backup always stay.
 type PolicyRetention struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The newest backups.
+	// The newest backups. Pinned ones are not counted.
 	KeepLast uint32 `protobuf:"varint,1,opt,name=keep_last,json=keepLast,proto3" json:"keep_last,omitempty"`
 	// The newest backup of each of the last hours that have one.
 	KeepHourly uint32 `protobuf:"varint,2,opt,name=keep_hourly,json=keepHourly,proto3" json:"keep_hourly,omitempty"`

@@ -392,7 +392,7 @@ export const PolicyScheduleSchema: GenMessage<PolicySchedule, {jsonType: PolicyS
  */
 export type PolicyRetention = Message<"holdfast.management.v1.PolicyRetention"> & {
   /**
-   * The newest backups.
+   * The newest backups. Pinned ones are not counted.
    *
    * @generated from field: uint32 keep_last = 1;
    */
@@ -449,7 +449,7 @@ export type PolicyRetention = Message<"holdfast.management.v1.PolicyRetention"> 
  */
 export type PolicyRetentionJson = {
   /**
-   * The newest backups.
+   * The newest backups. Pinned ones are not counted.
    *
    * @generated from field: uint32 keep_last = 1;
    */

@@ -1237,6 +1237,12 @@ export interface UndoRestoreRequest {
    * (UNDO_NOT_LAST).
    */
   ignorePartialRestores: boolean;
+  /**
+   * Lineage that the index must still have: RestoreResult.lineage of the restore to undo. After
+   * another restore or undo it has another one, and the undo is refused (UNDO_NOT_LAST). Default: the
+   * last restore is undone, whichever it is.
+   */
+  ifLineage: string;
 }
 
 /** Request of CheckIndex. */
@@ -1914,7 +1920,11 @@ export interface RestoreResult {
     | SelectionResult
     | undefined;
   /** Plan of the dry run; only with validate_only. */
-  plan?: RestorePlan | undefined;
+  plan?:
+    | RestorePlan
+    | undefined;
+  /** Whether nothing was changed, because the request wanted only to know what would be. */
+  validateOnly: boolean;
 }
 
 /** Result of a restore of selected documents; with validate_only, of its dry run. */
@@ -7203,7 +7213,7 @@ export const DocumentSelection: MessageFns<DocumentSelection> = {
 };
 
 function createBaseUndoRestoreRequest(): UndoRestoreRequest {
-  return { indexLink: "", validateOnly: false, ignorePartialRestores: false };
+  return { indexLink: "", validateOnly: false, ignorePartialRestores: false, ifLineage: "" };
 }
 
 export const UndoRestoreRequest: MessageFns<UndoRestoreRequest> = {
@@ -7216,6 +7226,9 @@ export const UndoRestoreRequest: MessageFns<UndoRestoreRequest> = {
     }
     if (message.ignorePartialRestores !== false) {
       writer.uint32(24).bool(message.ignorePartialRestores);
+    }
+    if (message.ifLineage !== "") {
+      writer.uint32(34).string(message.ifLineage);
     }
     return writer;
   },
@@ -7257,6 +7270,14 @@ export const UndoRestoreRequest: MessageFns<UndoRestoreRequest> = {
             message.ignorePartialRestores = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.ifLineage = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7286,6 +7307,11 @@ export const UndoRestoreRequest: MessageFns<UndoRestoreRequest> = {
         : isSet(object.ignore_partial_restores)
         ? globalThis.Boolean(object.ignore_partial_restores)
         : false,
+      ifLineage: isSet(object.ifLineage)
+        ? globalThis.String(object.ifLineage)
+        : isSet(object.if_lineage)
+        ? globalThis.String(object.if_lineage)
+        : "",
     };
   },
 
@@ -7300,6 +7326,9 @@ export const UndoRestoreRequest: MessageFns<UndoRestoreRequest> = {
     if (message.ignorePartialRestores !== false) {
       obj.ignorePartialRestores = message.ignorePartialRestores;
     }
+    if (message.ifLineage !== "") {
+      obj.ifLineage = message.ifLineage;
+    }
     return obj;
   },
 
@@ -7311,6 +7340,7 @@ export const UndoRestoreRequest: MessageFns<UndoRestoreRequest> = {
     message.indexLink = object.indexLink ?? "";
     message.validateOnly = object.validateOnly ?? false;
     message.ignorePartialRestores = object.ignorePartialRestores ?? false;
+    message.ifLineage = object.ifLineage ?? "";
     return message;
   },
 };
@@ -13503,6 +13533,7 @@ function createBaseRestoreResult(): RestoreResult {
     warnings: [],
     selection: undefined,
     plan: undefined,
+    validateOnly: false,
   };
 }
 
@@ -13546,6 +13577,9 @@ export const RestoreResult: MessageFns<RestoreResult> = {
     }
     if (message.plan !== undefined) {
       RestorePlan.encode(message.plan, writer.uint32(74).fork()).join();
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(80).bool(message.validateOnly);
     }
     return writer;
   },
@@ -13635,6 +13669,14 @@ export const RestoreResult: MessageFns<RestoreResult> = {
             message.plan = RestorePlan.decode(reader, reader.uint32());
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -13672,6 +13714,11 @@ export const RestoreResult: MessageFns<RestoreResult> = {
         : [],
       selection: isSet(object.selection) ? SelectionResult.fromJSON(object.selection) : undefined,
       plan: isSet(object.plan) ? RestorePlan.fromJSON(object.plan) : undefined,
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
     };
   },
 
@@ -13704,6 +13751,9 @@ export const RestoreResult: MessageFns<RestoreResult> = {
     if (message.plan !== undefined) {
       obj.plan = RestorePlan.toJSON(message.plan);
     }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
     return obj;
   },
 
@@ -13729,6 +13779,7 @@ export const RestoreResult: MessageFns<RestoreResult> = {
     message.plan = (object.plan !== undefined && object.plan !== null)
       ? RestorePlan.fromPartial(object.plan)
       : undefined;
+    message.validateOnly = object.validateOnly ?? false;
     return message;
   },
 };

@@ -493,7 +493,7 @@ export interface PolicySchedule {
  * the newest verified backup always stay.
  */
 export interface PolicyRetention {
-  /** The newest backups. */
+  /** The newest backups. Pinned ones are not counted. */
   keepLast: number;
   /** The newest backup of each of the last hours that have one. */
   keepHourly: number;
