@@ -486,12 +486,18 @@ export const limits = {
   openedReserveBytes: 256 * MiB,
   /** Time after which an opened index is closed, in microseconds. */
   openedLifetimeMicros: 72 * 3600_000_000,
+  /** How long the close of an opened index waits for those who read it; it ends after them all the same. */
+  openedCloseWaitMs: 2_000,
   /** How often the host looks for opened indexes whose time is over. */
   openedExpiryCheckMs: 1_000,
   /** Fields that a comparison of two versions of a document names. */
   fieldDifferences: 10_000,
-  /** Characters of the value of such a field. */
+  /** Characters of the path, and of a value, of such a field. */
   fieldDifferenceChars: 4_096,
+  /** Characters of all of them together: an answer of a few megabytes. */
+  fieldDifferencesChars: 1024 * KiB,
+  /** Levels of objects that such a comparison descends; deeper ones are compared as a whole. Each level reads the rest again. */
+  comparedDepth: 8,
   /** Versions before and after a point in time that its description lists. */
   versionsAround: 3,
   /** Share of the rows that a sample checks, in percent. */

@@ -1,6 +1,6 @@
 import { compareBodies } from "./compare.js";
 
-const compare = (from: string, to: string) => [...compareBodies(from, to)];
+const compare = (from: string, to: string) => compareBodies(from, to).differences;
 
 test("names fields that were added, removed and changed, in order, with their text as written", () => {
   expect(
@@ -37,4 +37,21 @@ test("escapes names as JSON Pointer does, and treats an empty text as no fields"
 test("cuts long values", () => {
   const [difference] = compare("{}", `{"a":"${"x".repeat(10_000)}"}`);
   expect(difference?.to).toHaveLength(4_096);
+});
+
+test("bounds the whole answer, whatever the names are, and cuts no character in half", () => {
+  const many = (value: number) =>
+    `{"${"k".repeat(100_000)}":{${Array.from({ length: 10_000 }, (_, i) => `"f${i}":${value}`).join(",")}}}`;
+  const { differences, truncated } = compareBodies(many(1), many(2));
+  expect(truncated).toBe(true);
+  expect(JSON.stringify(differences).length).toBeLessThan(1_200_000);
+  const emoji = `"${"x".repeat(4_094)}\u{1f600}"`;
+  expect(compareBodies("{}", `{"a":${emoji}}`).differences[0]?.to).toMatch(/x$/);
+});
+
+test("descends some levels, and takes what is deeper as a whole", () => {
+  const deep = (value: number) => `${'{"a":'.repeat(30)}${value}${"}".repeat(30)}`;
+  const { differences } = compareBodies(deep(1), deep(2));
+  expect(differences).toHaveLength(1);
+  expect(differences[0]?.path).toBe("/a".repeat(8));
 });

@@ -208,6 +208,7 @@ function openDocuments(
     hostId,
     newId: platform.randomId,
     readBody: bodies.read,
+    compareBodies: bodies.compare,
   });
   const queries = new QueryTasks({
     storeOf: readerOf,

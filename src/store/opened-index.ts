@@ -8,11 +8,21 @@ import type {
   RunInSlot,
   TemporaryIndex,
 } from "../engine/engine.js";
+import { HostError } from "../errors.js";
 import { HeldEngine } from "./held-engine.js";
+
+/** The error for an index that is not open any more. */
+export const openedNotFound = (link: string) =>
+  new HostError(
+    "INDEX_NOT_FOUND",
+    `No opened index ${JSON.stringify(link.slice(0, 200))}: it was closed, its time is over, or the host was restarted. Open the backup again.`,
+    { metadata: { link: link.slice(0, 200) } },
+  );
 
 /** An index that is open for reading only. */
 export class OpenedIndex implements DocumentReader {
   private readonly held: HeldEngine;
+  private closed = false;
 
   constructor(
     readonly link: string,
@@ -27,18 +37,18 @@ export class OpenedIndex implements DocumentReader {
   }
 
   withEngine<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
-    return this.held.use(work);
+    return this.closed ? Promise.reject(openedNotFound(this.link)) : this.held.use(work);
   }
 
   read(
     link: string,
     at?: { version?: number; atMicros?: number },
   ): Promise<DocumentVersion | undefined> {
-    return this.held.use((engine) => engine.read(link, at));
+    return this.withEngine((engine) => engine.read(link, at));
   }
 
   page(query: PageQuery, signal?: AbortSignal, slot?: RunInSlot): Promise<Page> {
-    return this.held.use((engine) => engine.page(query, signal, slot));
+    return this.withEngine((engine) => engine.page(query, signal, slot));
   }
 
   count(
@@ -46,19 +56,20 @@ export class OpenedIndex implements DocumentReader {
     signal?: AbortSignal,
     slot?: RunInSlot,
   ): Promise<number> {
-    return this.held.use((engine) => engine.count(query, signal, slot));
+    return this.withEngine((engine) => engine.count(query, signal, slot));
   }
 
   versions(link: string, limit: number, beforeVersion?: number): Promise<DocumentVersion[]> {
-    return this.held.use((engine) => engine.versions(link, limit, beforeVersion));
+    return this.withEngine((engine) => engine.versions(link, limit, beforeVersion));
   }
 
   state(): Promise<IndexState> {
-    return this.held.use((engine) => engine.state());
+    return this.withEngine((engine) => engine.state());
   }
 
-  /** Waits for the calls under way, then removes the index. Do not use it any more. */
+  /** Waits for the calls under way, then removes the index. Later calls throw INDEX_NOT_FOUND. */
   close(): Promise<void> {
+    this.closed = true;
     return this.held.retire();
   }
 }

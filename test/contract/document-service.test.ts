@@ -17,6 +17,7 @@ function start() {
       throw new HostError("INDEX_NOT_FOUND", `Index ${link} not found`, { metadata: { link } });
     return store;
   };
+  const bodies = createBodyReader();
   const service = new Documents({
     factories: [
       ...defaultFactories,
@@ -26,7 +27,8 @@ function start() {
     readerOf: (link) => ({ ...indexOf(link), lineage: () => state.lineage }),
     hostId: "host-1",
     newId: () => `id-${(state.ids += 1)}`,
-    readBody: createBodyReader().read,
+    readBody: bodies.read,
+    compareBodies: bodies.compare,
   });
   return { store, state, service };
 }

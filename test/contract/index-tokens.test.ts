@@ -209,6 +209,32 @@ describe.each([
     ).toBe("OK");
   });
 
+  test("reads documents and versions of its index alone, whatever index it names", async () => {
+    const other = { indexLink: durable };
+    const link = { selfLink: "/core/in-memory-examples/m" };
+    for (const call of [
+      documents().listDocuments({ factoryLink: "/core/in-memory-examples", ...other }, own),
+      documents().listDocumentVersions({ ...link, ...other }, own),
+      documents().getDocumentVersion({ ...link, ...other }, own),
+      documents().compareDocumentVersions({ ...link, from: other }, own),
+      documents().compareDocumentVersions({ ...link, to: other }, own),
+      documents().listDocuments(
+        { factoryLink: "/core/in-memory-examples", indexLink: "/core/opened-indexes/1" },
+        own,
+      ),
+      management().openBackup({ pointInTime: { indexLink: memory } }, own),
+      management().closeBackup({ indexLink: "/core/opened-indexes/1" }, own),
+    ])
+      expect(await reasonOf(call)).toBe("INDEX_NOT_ALLOWED");
+    const mine = { indexLink: memory };
+    for (const call of [
+      documents().listDocuments({ factoryLink: "/core/in-memory-examples", ...mine }, own),
+      documents().listDocumentVersions({ ...link, ...mine }, own),
+      documents().compareDocumentVersions({ ...link, from: mine, to: mine }, own),
+    ])
+      expect(await reasonOf(call)).toBe("OK");
+  });
+
   test("inspects its live index, and no destination that may hold backups of others", async () => {
     expect(
       await reasonOf(

@@ -68,6 +68,7 @@ export async function startDialectHost(
     hostId: "host-1",
     newId: () => `made-up-${(made += 1)}`,
     readBody: bodies.read,
+    compareBodies: bodies.compare,
   });
   const control = createFakeControl();
   const internal: unknown[] = [];

@@ -37,6 +37,7 @@ test("audits every method except reads and writes of single documents", () => {
       .sort(),
   ).toEqual([
     ...[
+      "CompareDocumentVersions",
       "CreateDocument",
       "ExportDocuments",
       "GetActivity",

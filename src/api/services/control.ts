@@ -3,6 +3,7 @@ import type { ManagementService } from "../../../gen/ts/holdfast/management/v1/m
 import type { HostControl } from "../../service/host/host-control.js";
 import { durableIndexLink } from "../../service/documents/factories.js";
 import type { NodeOutcome } from "../../service/host/node-group.js";
+import { toLink } from "./document-body.js";
 import { toAutoBackup, toStat } from "../convert/control.js";
 import { toInt64 } from "../convert/numbers.js";
 
@@ -45,11 +46,14 @@ export function controlMethods(
     }),
     getStats: async () => ({ stats: (await control.stats()).map(toStat) }),
     async getActivity({ indexLink, startTimeMicros, endTimeMicros, buckets }) {
-      const found = await control.activity(indexLink || durableIndexLink, {
-        ...(startTimeMicros > 0n && { startMicros: Number(startTimeMicros) }),
-        ...(endTimeMicros > 0n && { endMicros: Number(endTimeMicros) }),
-        ...(buckets > 0 && { buckets }),
-      });
+      const found = await control.activity(
+        indexLink === "" ? durableIndexLink : toLink(indexLink),
+        {
+          ...(startTimeMicros > 0n && { startMicros: Number(startTimeMicros) }),
+          ...(endTimeMicros > 0n && { endMicros: Number(endTimeMicros) }),
+          ...(buckets > 0 && { buckets }),
+        },
+      );
       return {
         startTimeMicros: toInt64(found.startMicros),
         endTimeMicros: toInt64(found.endMicros),

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { limits } from "../../limits.js";
 import {
@@ -18,7 +19,8 @@ import { optionalFromInt64 } from "../convert/numbers.js";
 import { badPageToken, readPageToken, writePageToken } from "../convert/page-token.js";
 
 const versionsPage = 100;
-const versionsListing = "versions";
+const versionsListing = (link: string, indexLink: string) =>
+  `versions ${createHash("sha256").update(`${link}\n${indexLink}`).digest("base64url").slice(0, 16)}`;
 
 /** Implements holdfast.document.v1.DocumentService. */
 export function documentServiceImpl(
@@ -118,7 +120,9 @@ export function documentServiceImpl(
       };
     },
     async listDocumentVersions(request) {
-      const after = readPageToken(versionsListing, request.pageToken);
+      // A token is of one document in one index.
+      const listing = versionsListing(toLink(request.selfLink), request.indexLink);
+      const after = readPageToken(listing, request.pageToken);
       if (after !== undefined && !/^\d{1,15}$/.test(after)) throw badPageToken();
       const limit = request.pageSize === 0 ? versionsPage : request.pageSize;
       const found = await documents.listVersions(
@@ -138,7 +142,7 @@ export function documentServiceImpl(
       const more = last !== undefined && last.version > 0 && cut;
       return {
         versions: page.map((version) => readDocument(version, request.bodyFormat)),
-        nextPageToken: more ? writePageToken(versionsListing, String(last.version)) : "",
+        nextPageToken: more ? writePageToken(listing, String(last.version)) : "",
       };
     },
   };

@@ -4,7 +4,7 @@ import { documentState, type DocumentState } from "../../backup/document-state.j
 import { withManifest } from "../../backup/inspect.js";
 import type { Report } from "../../backup/progress.js";
 import { openScratchIndex } from "../../backup/scratch-index.js";
-import { withSegmentFiles } from "../../backup/segment-files.js";
+import { fetchedBytes, withSegmentFiles } from "../../backup/segment-files.js";
 import { resolveTargetTime } from "../../backup/target-time.js";
 import type {
   Engine,
@@ -13,7 +13,7 @@ import type {
   StorageEngine,
   TemporaryIndex,
 } from "../../engine/engine.js";
-import type { ManifestTrust } from "../../container/container.js";
+import type { ContainerReader, ManifestTrust } from "../../container/container.js";
 import { resolveSource } from "../../container/resolve.js";
 import type { DestinationRegistry } from "../../destination/registry.js";
 import { HostError } from "../../errors.js";
@@ -45,6 +45,15 @@ export interface BuiltState {
   targetTimeMicros: number;
   warnings: string[];
 }
+
+/** The space that a temporary index takes: at its end, and at most while it is built, in bytes. */
+export interface TemporarySpace {
+  indexBytes: number;
+  peakBytes: number;
+}
+
+/** May throw to refuse what would take too much. */
+export type Admit = (space: TemporarySpace) => Promise<void>;
 
 /** Options of IndexStates. */
 export interface IndexStatesOptions {
@@ -83,20 +92,23 @@ export class IndexStates {
   }
 
   /**
-   * Builds a temporary index of a state: of a backup, or of the live index, which does not hold anything of it. The
-   * caller closes it. `admit` receives the space that it takes about, in bytes, and may throw to refuse it.
+   * Builds a temporary index of a state: of a backup, or of the live index, of which it is a copy. The caller closes it.
    */
   build(
     pointInTime: IndexPointInTime,
     signal: AbortSignal,
     report: Report,
-    admit: (bytes: number) => void,
+    admit: Admit,
   ): Promise<BuiltState> {
     return pointInTime.uri === undefined
       ? this.buildLive(pointInTime, signal, report, admit)
-      : this.buildBackup(pointInTime, signal, report, ({ segments }) =>
-          admit(indexBytes(segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))),
-        );
+      : this.buildBackup(pointInTime, signal, report, ({ segments }, reader) => {
+          const indexBytes = builtBytes(
+            segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+          );
+          const fetched = segments.filter((one) => reader.localPath?.(one) === undefined);
+          return admit({ indexBytes, peakBytes: indexBytes + fetchedBytes(fetched) });
+        });
   }
 
   /** Returns the versions written around a time. */
@@ -140,10 +152,7 @@ export class IndexStates {
     const held = await holdEngine(this.options.indexOf(indexLink));
     try {
       const snapshot = await held.engine.snapshot();
-      const close = async () => {
-        await snapshot.release();
-        held.release();
-      };
+      const close = () => snapshot.release().finally(held.release);
       try {
         const target = resolveTargetTime(targetTimeMicros, snapshot.window, false);
         return {
@@ -191,64 +200,75 @@ export class IndexStates {
     { indexLink, targetTimeMicros }: IndexPointInTime,
     signal: AbortSignal,
     report: Report,
-    admit: (bytes: number) => void,
+    admit: Admit,
   ): Promise<BuiltState> {
     const { platform, storageEngine, temporaryDirectory } = this.options;
     const { files, randomHex } = platform;
     const directory = join(temporaryDirectory, `${temporaryPrefix}export-${randomHex(8)}`);
-    return this.options.indexOf(indexLink).withEngine(async (engine) => {
-      const snapshot = await engine.snapshot();
-      try {
-        const target = resolveTargetTime(targetTimeMicros, snapshot.window, false);
-        admit(indexBytes(snapshot.sizeBytes));
-        await files.makeDirectory(directory);
-        const path = join(directory, "base.sqlite");
-        const { indexId, lineage, parents, versions, positionMicros } = snapshot;
-        const content = await engine.exportSegment({
-          snapshot,
-          kind: "base",
-          afterMicros: 0,
-          path,
-          signal,
-          onProgress: (rows) =>
-            report({ stage: "exporting", documentsDone: rows, documentsTotal: versions }),
-        });
-        // What was written last may not be in the size of the index yet.
-        admit(indexBytes(content.sizeBytes));
-        const index = await storageEngine.openTemporary({
-          directory: temporaryDirectory,
-          segments: [{ ...content, path }],
-          identity: { indexId, lineage, parents },
-          signal,
-          ...target,
-          onProgress: (stage, rows) =>
-            report({ stage, ...(stage === "loading" && { documentsDone: rows }) }),
-        });
-        return {
-          index,
-          indexLink,
-          targetTimeMicros: target.targetTimeMicros ?? positionMicros,
-          warnings: [],
-        };
-      } finally {
-        await snapshot.release();
-        await files.removeTree(directory).catch(() => {});
-      }
-    });
+    try {
+      const exported = await this.options.indexOf(indexLink).withEngine(async (engine) => {
+        const snapshot = await engine.snapshot();
+        try {
+          const target = resolveTargetTime(targetTimeMicros, snapshot.window, false);
+          const indexBytes = builtBytes(snapshot.sizeBytes);
+          await admit({ indexBytes, peakBytes: indexBytes + snapshot.sizeBytes });
+          await files.makeDirectory(directory);
+          const path = join(directory, "base.sqlite");
+          const content = await engine.exportSegment({
+            snapshot,
+            kind: "base",
+            afterMicros: 0,
+            path,
+            signal,
+            onProgress: (rows) =>
+              report({
+                stage: "exporting",
+                documentsDone: rows,
+                documentsTotal: snapshot.versions,
+              }),
+          });
+          return { snapshot, target, segment: { ...content, path } };
+        } finally {
+          await snapshot.release();
+        }
+      });
+      const { snapshot, target, segment } = exported;
+      // What was written last may not be in the size of the index yet.
+      const indexBytes = builtBytes(segment.sizeBytes);
+      await admit({ indexBytes, peakBytes: indexBytes });
+      const { indexId, lineage, parents, positionMicros } = snapshot;
+      const index = await storageEngine.openTemporary({
+        directory: temporaryDirectory,
+        segments: [segment],
+        identity: { indexId, lineage, parents },
+        signal,
+        ...target,
+        onProgress: (stage, rows) =>
+          report({ stage, ...(stage === "loading" && { documentsDone: rows }) }),
+      });
+      return {
+        index,
+        indexLink,
+        targetTimeMicros: target.targetTimeMicros ?? positionMicros,
+        warnings: [],
+      };
+    } finally {
+      await files.removeTree(directory).catch(() => {});
+    }
   }
 
   private async buildBackup(
     { uri = "", manifest: name, targetTimeMicros, indexLink, ...access }: IndexPointInTime,
     signal: AbortSignal,
     report: Report,
-    check: (manifest: Manifest) => void,
+    check: (manifest: Manifest, reader: ContainerReader) => void | Promise<void>,
   ): Promise<BuiltState> {
     const { platform, storageEngine, temporaryDirectory, ownIndexIds } = this.options;
     const source = await resolveSource(this.options, uri, access);
     const wanted = { name, indexLink, indexIds: ownIndexIds() };
     return withSource(source, signal, report, (reader) =>
       withManifest(reader, wanted, signal, async ({ name: found, manifest, warnings }) => {
-        check(manifest);
+        await check(manifest, reader);
         const target = resolveTargetTime(targetTimeMicros, manifest.window, false);
         const index = await openScratchIndex(
           platform,
@@ -295,7 +315,7 @@ export class IndexStates {
 }
 
 /** The space of an index that is built of so many bytes of segments or of another index, its keys included. */
-const indexBytes = (bytes: number) => Math.ceil(bytes * 1.5);
+const builtBytes = (bytes: number) => Math.ceil(bytes * 1.5);
 
 /** Holds the live engine until it is released. */
 function holdEngine(

@@ -1,12 +1,13 @@
+import { setTimeout } from "node:timers/promises";
 import type { IndexPointInTime } from "../../backup/point-in-time.js";
 import type { OpenedDescription } from "../../backup/opened-description.js";
 import type { Report } from "../../backup/progress.js";
 import { HostError } from "../../errors.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
-import { OpenedIndex } from "../../store/opened-index.js";
+import { OpenedIndex, openedNotFound } from "../../store/opened-index.js";
 import { openedIndexPath } from "../documents/factories.js";
-import type { BuiltState, IndexStates } from "./index-states.js";
+import type { BuiltState, IndexStates, TemporarySpace } from "./index-states.js";
 
 /** Options of OpenedIndexes. */
 export interface OpenedIndexesOptions {
@@ -26,12 +27,12 @@ export class OpenedIndexes {
     string,
     { description: OpenedDescription; index: OpenedIndex }
   >();
-  /** Space of the indexes that are being built, in bytes. */
-  private readonly building = new Set<{ bytes: number }>();
+  /** Space of the indexes that are being built. */
+  private readonly building = new Set<TemporarySpace>();
+  /** Closed ones whose readers have not ended: they still take space. */
+  private readonly closing = new Map<OpenedDescription, Promise<void>>();
   private closed = false;
   private readonly timer: NodeJS.Timeout;
-  /** Removals that nobody waits for. */
-  private removals: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: OpenedIndexesOptions) {
     this.timer = setInterval(() => this.expire(), limits.openedExpiryCheckMs).unref();
@@ -46,11 +47,7 @@ export class OpenedIndexes {
   indexOf(link: string): OpenedIndex {
     const found = this.opened.get(link);
     if (found) return found.index;
-    throw new HostError(
-      "INDEX_NOT_FOUND",
-      `No opened index ${JSON.stringify(link.slice(0, 200))}: it was closed, its time is over, or the host was restarted. Open the backup again.`,
-      { metadata: { link: link.slice(0, 200) } },
-    );
+    throw openedNotFound(link);
   }
 
   /** Builds an index and opens it. OPERATION_LIMIT, STORAGE_FULL, and what a backup is refused for. */
@@ -60,18 +57,18 @@ export class OpenedIndexes {
     signal: AbortSignal,
     report: Report,
   ): Promise<OpenedDescription> {
-    const { platform, states } = this.options;
-    const reserved = { bytes: 0 };
-    if (this.opened.size + this.building.size >= limits.openedIndexes)
+    const { states } = this.options;
+    const reserved = { indexBytes: 0, peakBytes: 0 };
+    const { opened, building, closing } = this;
+    if (opened.size + building.size + closing.size >= limits.openedIndexes)
       throw new HostError(
         "OPERATION_LIMIT",
         `${limits.openedIndexes} backups are open, the limit. Close one that is no longer needed.`,
       );
     this.building.add(reserved);
     try {
-      const free = await platform.files.freeBytes(this.options.directory);
-      const built = await states.build(pointInTime, signal, report, (bytes) =>
-        this.reserve(reserved, bytes, free),
+      const built = await states.build(pointInTime, signal, report, (space) =>
+        this.reserve(reserved, space),
       );
       return await this.keep(built, lifetimeMicros);
     } finally {
@@ -79,36 +76,58 @@ export class OpenedIndexes {
     }
   }
 
-  /** Closes an index, and removes it once the calls that use it have ended. INDEX_NOT_FOUND. */
+  /**
+   * Closes an index: nobody finds it any more, and it is removed once the calls that use it have ended, for which this
+   * waits a short time. INDEX_NOT_FOUND.
+   */
   async closeIndex(link: string): Promise<void> {
-    const index = this.indexOf(link);
-    this.opened.delete(link);
-    await index.close();
+    this.indexOf(link);
+    const waiting = new AbortController();
+    const { signal } = waiting;
+    const waited = setTimeout(limits.openedCloseWaitMs, undefined, { ref: false, signal });
+    await Promise.race([this.remove(link), waited.catch(() => {})]);
+    waiting.abort();
   }
 
   /** Closes all. */
   async close(): Promise<void> {
     this.closed = true;
     clearInterval(this.timer);
-    const all = [...this.opened.values()];
-    this.opened.clear();
-    await Promise.all([this.removals, ...all.map(({ index }) => index.close())]);
+    for (const link of this.opened.keys()) void this.remove(link);
+    await Promise.all(this.closing.values());
   }
 
-  private reserve(reserved: { bytes: number }, bytes: number, free: number): void {
-    reserved.bytes = bytes;
-    const building = [...this.building].reduce((sum, one) => sum + one.bytes, 0);
-    const used = this.list().reduce((sum, { sizeBytes }) => sum + sizeBytes, building);
-    const { maxBytes, directory } = this.options;
+  /** Never rejects. */
+  private remove(link: string): Promise<void> {
+    const found = this.opened.get(link);
+    if (!found) return Promise.resolve();
+    const { description, index } = found;
+    this.opened.delete(link);
+    const removal = index
+      .close()
+      .catch(this.options.onBackgroundError)
+      .finally(() => this.closing.delete(description));
+    this.closing.set(description, removal);
+    return removal;
+  }
+
+  private async reserve(reserved: TemporarySpace, space: TemporarySpace): Promise<void> {
+    const { maxBytes, directory, platform } = this.options;
+    Object.assign(reserved, space);
+    const free = await platform.files.freeBytes(directory);
+    const sum = (which: keyof TemporarySpace) =>
+      [...this.building].reduce((total, one) => total + one[which], 0);
+    const kept = [...this.list(), ...this.closing.keys()];
+    const used = kept.reduce((total, { sizeBytes }) => total + sizeBytes, sum("indexBytes"));
     if (used > maxBytes)
       throw new HostError(
         "STORAGE_FULL",
-        `The opened backup would take about ${bytes} bytes, and all opened backups together may take ${maxBytes}. Close one, or raise --opened-space.`,
+        `The opened backup would take about ${space.indexBytes} bytes, and all opened backups together may take ${maxBytes}. Close one, or raise --opened-space.`,
       );
-    if (building + limits.openedReserveBytes > free)
+    if (sum("peakBytes") + limits.openedReserveBytes > free)
       throw new HostError(
         "STORAGE_FULL",
-        `The opened backup would take about ${bytes} bytes in ${directory}, where ${free} are free. Free space, or close one that is no longer needed.`,
+        `Opening the backup takes about ${space.peakBytes} bytes in ${directory}, where ${free} are free and ${limits.openedReserveBytes} must remain. Free space, or close one that is no longer needed.`,
       );
   }
 
@@ -148,10 +167,6 @@ export class OpenedIndexes {
   private expire(): void {
     const now = this.options.platform.nowMicros();
     for (const { link, expireTimeMicros } of this.list())
-      if (expireTimeMicros <= now)
-        this.removals = Promise.all([this.removals, this.closeIndex(link)]).then(
-          () => {},
-          this.options.onBackgroundError,
-        );
+      if (expireTimeMicros <= now) void this.remove(link);
   }
 }

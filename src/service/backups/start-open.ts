@@ -18,7 +18,7 @@ export async function startOpen(
   options: ManagementOptions,
   { pointInTime, lifetimeMicros, requestId }: OpenRequest,
 ): Promise<OperationView> {
-  const { operations, indexOf, opened, pauseAutoBackup } = options;
+  const { operations, indexOf, opened } = options;
   const { uri, indexLink, bearer, decryptWith, ...rest } = pointInTime;
   if (uri === undefined) indexOf(indexLink);
   const target =
@@ -32,14 +32,10 @@ export async function startOpen(
     ...(requestId !== undefined && { requestId }),
     fingerprint: fingerprintOf({ ...rest, target, indexLink, lifetimeMicros }, []),
     async run(signal, report) {
-      // A run of automatic backups removes segments that it no longer needs.
-      const resume = uri === undefined ? () => {} : await pauseAutoBackup(target);
       try {
         return await opened.open(pointInTime, lifetimeMicros, signal, report);
       } catch (error) {
         throw fromFileError(error, `Opening ${target}`);
-      } finally {
-        resume();
       }
     },
   });

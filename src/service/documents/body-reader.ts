@@ -1,4 +1,5 @@
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
+import { compareBodies, type BodyComparison } from "../../document/compare.js";
 import { HostError } from "../../errors.js";
 import { startWorker, type WorkerClient } from "../../io/worker-client.js";
 import { limits } from "../../limits.js";
@@ -12,17 +13,23 @@ import {
 } from "./document-body.js";
 
 /** A call of the worker thread. */
-export interface BodyCall {
-  kind: string;
-  action: WriteAction;
-  text: string;
-  context: BodyContext;
-}
+export type BodyCall =
+  | { do: "read"; kind: string; action: WriteAction; text: string; context: BodyContext }
+  | { do: "compare"; from: string; to: string };
+
+/** Compares two stored bodies. */
+export type CompareBodies = (from: string, to: string) => Promise<BodyComparison>;
+
+/** The answer to a call: what `read` or `compare` returns. */
+export type BodyAnswer = DocumentBody | BodyComparison;
+
+type BodyWorker = WorkerClient<BodyCall, BodyAnswer>;
 
 /** Parser of document bodies. */
 export interface BodyReader {
   /** Parses a body. */
   readonly read: ReadBody;
+  readonly compare: CompareBodies;
   /** Stops the worker thread after its current call. */
   close(): Promise<void>;
 }
@@ -33,9 +40,9 @@ export interface BodyReader {
  */
 export function createBodyReader(): BodyReader {
   const kinds = kindTable();
-  let worker: Promise<WorkerClient<BodyCall, DocumentBody>> | undefined;
+  let worker: Promise<BodyWorker> | undefined;
 
-  async function start(): Promise<WorkerClient<BodyCall, DocumentBody>> {
+  async function start(): Promise<BodyWorker> {
     const lost = (cause?: unknown) => {
       worker = undefined;
       return new HostError(
@@ -44,7 +51,7 @@ export function createBodyReader(): BodyReader {
         { cause },
       );
     };
-    return startWorker<BodyCall, DocumentBody>("service/documents/body-worker", undefined, lost, {
+    return startWorker<BodyCall, BodyAnswer>("service/documents/body-worker", undefined, lost, {
       maxOldGenerationSizeMb: limits.bodyWorkerHeapMiB,
     });
   }
@@ -56,7 +63,14 @@ export function createBodyReader(): BodyReader {
       // Passing a text of 16 MiB to a thread takes noticeable time itself.
       await yieldToEventLoop();
       worker ??= start();
-      return (await worker).call({ kind, action, text, context });
+      const call: BodyCall = { do: "read", kind, action, text, context };
+      return (await (await worker).call(call)) as DocumentBody;
+    },
+    async compare(from, to) {
+      if (from.length + to.length <= limits.inlineBodyChars) return compareBodies(from, to);
+      await yieldToEventLoop();
+      worker ??= start();
+      return (await (await worker).call({ do: "compare", from, to })) as BodyComparison;
     },
     async close() {
       await (await worker)?.close();

@@ -1,10 +1,10 @@
 import type { DocumentVersion, DocumentWrite } from "../../document/document.js";
 import { checkLink, createLink } from "../../document/link.js";
-import { compareBodies, type FieldDifference } from "../../document/compare.js";
 import { parseFilter, parseOrderBy } from "../../document/odata.js";
 import type { DocumentReader, DocumentStore, PageQuery } from "../../engine/engine.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
+import type { CompareBodies } from "./body-reader.js";
 import { kindTable, type ReadBody } from "./document-body.js";
 import type {
   DocumentService,
@@ -40,6 +40,7 @@ export interface DocumentServiceOptions {
   /** Generates a unique name for a document without one. */
   newId: () => string;
   readBody: ReadBody;
+  compareBodies: CompareBodies;
 }
 
 /**
@@ -143,13 +144,11 @@ export class Documents implements DocumentService {
     const second = await this.select(link, to);
     const before = { indexLink: to.indexLink, version: second.version - 1 };
     const first = from || second.version > 0 ? await this.select(link, from ?? before) : undefined;
-    const differences: FieldDifference[] = [];
-    for (const difference of compareBodies(fieldsOf(first), fieldsOf(second))) {
-      if (differences.length === limits.fieldDifferences)
-        return { ...(first && { from: first }), to: second, differences, truncated: true };
-      differences.push(difference);
-    }
-    return { ...(first && { from: first }), to: second, differences, truncated: false };
+    return {
+      ...(first && { from: first }),
+      to: second,
+      ...(await this.options.compareBodies(fieldsOf(first), fieldsOf(second))),
+    };
   }
 
   private select(
@@ -219,12 +218,15 @@ export class Documents implements DocumentService {
   }
 
   async list(request: ListRequest, signal?: AbortSignal): Promise<ListResult> {
-    const factory = this.requireFactory(request.factoryPath);
+    // An opened backup may have documents of factories that this host does not have.
+    const { path, indexLink } =
+      request.indexLink === undefined
+        ? this.requireFactory(request.factoryPath)
+        : { path: request.factoryPath.replace(/\/+$/, ""), indexLink: request.indexLink };
     // Read synchronously: a switch in between would pair a cursor with the wrong lineage.
-    const indexLink = request.indexLink ?? factory.indexLink;
     const index = this.options.readerOf(indexLink);
     const lineage = index.lineage();
-    const page = await index.page(pageQuery(factory, request, lineage), signal);
+    const page = await index.page(pageQuery(path, request, lineage), signal);
     // Another host switched the index, which shows with the read: a token of before is refused now.
     if (index.lineage() !== lineage) return this.list(request, signal);
     if (page.cursor === undefined) return { documents: page.documents };
@@ -347,13 +349,17 @@ function requireOwnLink({ path }: FactoryDescription, selfLink: string | undefin
   }
 }
 
-function pageQuery(factory: FactoryDescription, request: ListRequest, lineage: string): PageQuery {
+function pageQuery(
+  factoryPath: string,
+  request: ListRequest,
+  lineage: string,
+): PageQuery {
   const { filter, orderBy, pageToken, pageBytes, atMicros, limit = limits.pageRows } = request;
   if (!Number.isSafeInteger(limit) || limit < 1) {
     throw new HostError("REQUEST_INVALID", "The page size must be a positive integer.");
   }
   return {
-    linkPrefix: `${factory.path}/`,
+    linkPrefix: `${factoryPath}/`,
     limit: Math.min(limit, limits.pageRowsMax),
     expand: request.expand,
     ...(filter !== undefined && { filter: parseFilter(filter) }),

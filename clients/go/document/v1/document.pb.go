@@ -873,8 +873,8 @@ type ListDocumentsRequest struct {
 	PageToken string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Format of the bodies in the response.
 	BodyFormat BodyFormat `protobuf:"varint,6,opt,name=body_format,json=bodyFormat,proto3,enum=holdfast.document.v1.BodyFormat" json:"body_format,omitempty"`
-	// Link of the index, for example of one that OpenBackup has opened. Default: the index of the
-	// factory.
+	// Link of the index, for example of one that OpenBackup has opened; then no factory is required.
+	// Default: the index of the factory.
 	IndexLink string `protobuf:"bytes,7,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
 	// Lists the documents as of a point in time, in microseconds since 1970. OUT_OF_RANGE if versions
 	// of that time were compacted. Default: now.
@@ -1383,7 +1383,7 @@ type CompareDocumentVersionsResponse struct {
 	// Second version, without its body.
 	To *Document `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
 	// Fields that differ, in the order of their paths. A deleted version has no fields. At most
-	// 10,000.
+	// 10,000, with about a million characters.
 	Differences []*FieldDifference `protobuf:"bytes,3,rep,name=differences,proto3" json:"differences,omitempty"`
 	// Whether there are more differences.
 	Truncated     bool `protobuf:"varint,4,opt,name=truncated,proto3" json:"truncated,omitempty"`
@@ -1452,8 +1452,8 @@ func (x *CompareDocumentVersionsResponse) GetTruncated() bool {
 // A field that differs between two versions.
 type FieldDifference struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// JSON Pointer (RFC 6901) of the field, for example /address/city. Objects are compared field by
-	// field, arrays as a whole.
+	// JSON Pointer (RFC 6901) of the field, for example /address/city, at most its first 4096
+	// characters. Objects are compared field by field down to eight levels, arrays as a whole.
 	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
 	// JSON of the first version, as written, at most the first 4096 characters. Absent: it has no such
 	// field.

@@ -105,7 +105,8 @@ type ManagementServiceClient interface {
 	// of other indexes are; GetHost lists it. It ends with CloseBackup, at its expiry time, or when
 	// the host stops. RESOURCE_EXHAUSTED if too many are open, or the disk has no space for it.
 	OpenBackup(ctx context.Context, in *OpenBackupRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
-	// Closes an index that OpenBackup has opened, and frees its space. Calls that read it complete.
+	// Closes an index that OpenBackup has opened. Its space is free once the calls that read it have
+	// completed, for which this waits at most two seconds.
 	// NOT_FOUND if it is not open.
 	CloseBackup(ctx context.Context, in *CloseBackupRequest, opts ...grpc.CallOption) (*CloseBackupResponse, error)
 	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
@@ -567,7 +568,8 @@ type ManagementServiceServer interface {
 	// of other indexes are; GetHost lists it. It ends with CloseBackup, at its expiry time, or when
 	// the host stops. RESOURCE_EXHAUSTED if too many are open, or the disk has no space for it.
 	OpenBackup(context.Context, *OpenBackupRequest) (*longrunningpb.Operation, error)
-	// Closes an index that OpenBackup has opened, and frees its space. Calls that read it complete.
+	// Closes an index that OpenBackup has opened. Its space is free once the calls that read it have
+	// completed, for which this waits at most two seconds.
 	// NOT_FOUND if it is not open.
 	CloseBackup(context.Context, *CloseBackupRequest) (*CloseBackupResponse, error)
 	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any

@@ -761,8 +761,8 @@ export type ListDocumentsRequest = Message<"holdfast.document.v1.ListDocumentsRe
   bodyFormat: BodyFormat;
 
   /**
-   * Link of the index, for example of one that OpenBackup has opened. Default: the index of the
-   * factory.
+   * Link of the index, for example of one that OpenBackup has opened; then no factory is required.
+   * Default: the index of the factory.
    *
    * @generated from field: string index_link = 7;
    */
@@ -827,8 +827,8 @@ export type ListDocumentsRequestJson = {
   bodyFormat?: BodyFormatJson;
 
   /**
-   * Link of the index, for example of one that OpenBackup has opened. Default: the index of the
-   * factory.
+   * Link of the index, for example of one that OpenBackup has opened; then no factory is required.
+   * Default: the index of the factory.
    *
    * @generated from field: string index_link = 7;
    */
@@ -1286,7 +1286,7 @@ export type CompareDocumentVersionsResponse = Message<"holdfast.document.v1.Comp
 
   /**
    * Fields that differ, in the order of their paths. A deleted version has no fields. At most
-   * 10,000.
+   * 10,000, with about a million characters.
    *
    * @generated from field: repeated holdfast.document.v1.FieldDifference differences = 3;
    */
@@ -1322,7 +1322,7 @@ export type CompareDocumentVersionsResponseJson = {
 
   /**
    * Fields that differ, in the order of their paths. A deleted version has no fields. At most
-   * 10,000.
+   * 10,000, with about a million characters.
    *
    * @generated from field: repeated holdfast.document.v1.FieldDifference differences = 3;
    */
@@ -1350,8 +1350,8 @@ export const CompareDocumentVersionsResponseSchema: GenMessage<CompareDocumentVe
  */
 export type FieldDifference = Message<"holdfast.document.v1.FieldDifference"> & {
   /**
-   * JSON Pointer (RFC 6901) of the field, for example /address/city. Objects are compared field by
-   * field, arrays as a whole.
+   * JSON Pointer (RFC 6901) of the field, for example /address/city, at most its first 4096
+   * characters. Objects are compared field by field down to eight levels, arrays as a whole.
    *
    * @generated from field: string path = 1;
    */
@@ -1380,8 +1380,8 @@ export type FieldDifference = Message<"holdfast.document.v1.FieldDifference"> & 
  */
 export type FieldDifferenceJson = {
   /**
-   * JSON Pointer (RFC 6901) of the field, for example /address/city. Objects are compared field by
-   * field, arrays as a whole.
+   * JSON Pointer (RFC 6901) of the field, for example /address/city, at most its first 4096
+   * characters. Objects are compared field by field down to eight levels, arrays as a whole.
    *
    * @generated from field: string path = 1;
    */

@@ -9205,7 +9205,8 @@ export const ManagementService: GenService<{
     output: typeof OperationSchema;
   },
   /**
-   * Closes an index that OpenBackup has opened, and frees its space. Calls that read it complete.
+   * Closes an index that OpenBackup has opened. Its space is free once the calls that read it have
+   * completed, for which this waits at most two seconds.
    * NOT_FOUND if it is not open.
    *
    * @generated from rpc holdfast.management.v1.ManagementService.CloseBackup

@@ -318,8 +318,8 @@ export interface ListDocumentsRequest {
   /** Format of the bodies in the response. */
   bodyFormat: BodyFormat;
   /**
-   * Link of the index, for example of one that OpenBackup has opened. Default: the index of the
-   * factory.
+   * Link of the index, for example of one that OpenBackup has opened; then no factory is required.
+   * Default: the index of the factory.
    */
   indexLink: string;
   /**
@@ -425,7 +425,7 @@ export interface CompareDocumentVersionsResponse {
     | undefined;
   /**
    * Fields that differ, in the order of their paths. A deleted version has no fields. At most
-   * 10,000.
+   * 10,000, with about a million characters.
    */
   differences: FieldDifference[];
   /** Whether there are more differences. */
@@ -435,8 +435,8 @@ export interface CompareDocumentVersionsResponse {
 /** A field that differs between two versions. */
 export interface FieldDifference {
   /**
-   * JSON Pointer (RFC 6901) of the field, for example /address/city. Objects are compared field by
-   * field, arrays as a whole.
+   * JSON Pointer (RFC 6901) of the field, for example /address/city, at most its first 4096
+   * characters. Objects are compared field by field down to eight levels, arrays as a whole.
    */
   path: string;
   /**

@@ -16413,7 +16413,8 @@ export const ManagementServiceDefinition = {
       options: {},
     },
     /**
-     * Closes an index that OpenBackup has opened, and frees its space. Calls that read it complete.
+     * Closes an index that OpenBackup has opened. Its space is free once the calls that read it have
+     * completed, for which this waits at most two seconds.
      * NOT_FOUND if it is not open.
      */
     closeBackup: {
@@ -16796,7 +16797,8 @@ export const ManagementServiceService = {
     responseDeserialize: (value: Buffer): Operation => Operation.decode(value),
   },
   /**
-   * Closes an index that OpenBackup has opened, and frees its space. Calls that read it complete.
+   * Closes an index that OpenBackup has opened. Its space is free once the calls that read it have
+   * completed, for which this waits at most two seconds.
    * NOT_FOUND if it is not open.
    */
   closeBackup: {
@@ -17097,7 +17099,8 @@ export interface ManagementServiceServer extends UntypedServiceImplementation {
    */
   openBackup: handleUnaryCall<OpenBackupRequest, Operation>;
   /**
-   * Closes an index that OpenBackup has opened, and frees its space. Calls that read it complete.
+   * Closes an index that OpenBackup has opened. Its space is free once the calls that read it have
+   * completed, for which this waits at most two seconds.
    * NOT_FOUND if it is not open.
    */
   closeBackup: handleUnaryCall<CloseBackupRequest, CloseBackupResponse>;
@@ -17400,7 +17403,8 @@ export interface ManagementServiceClient extends Client {
     callback: (error: ServiceError | null, response: Operation) => void,
   ): ClientUnaryCall;
   /**
-   * Closes an index that OpenBackup has opened, and frees its space. Calls that read it complete.
+   * Closes an index that OpenBackup has opened. Its space is free once the calls that read it have
+   * completed, for which this waits at most two seconds.
    * NOT_FOUND if it is not open.
    */
   closeBackup(
