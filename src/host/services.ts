@@ -256,13 +256,21 @@ async function describe(
     indexes: await Promise.all([...storage.indexes.values()].map(describeIndex)).catch(unreadable),
     factories: options.factories,
     opened: backups?.opened.list() ?? [],
-    backups: backups?.records.all() ?? [],
+    backups: backups ? withProofs(backups) : [],
     backupHealth: backups
       ? await backups.health.check().catch(healthUnknown)
       : { healthy: true, problem: "" },
     backupMaxAgeMicros: (options.backupMaxAgeMs ?? 0) * 1000,
     engine: await describeEngine(storage, backups !== undefined),
   };
+}
+
+/** What is known of the last backups, with the restore tests of each destination. */
+function withProofs({ records, verifications }: Backups): HostDescription["backups"] {
+  return records.all().map((record) => {
+    const lastProvenRestore = verifications.lastProven(record.destination);
+    return { ...record, ...(lastProvenRestore && { lastProvenRestore }) };
+  });
 }
 
 /** The health of backups whose index cannot be read because its database is away. */

@@ -193,6 +193,10 @@ async function fill(host: ServedHost): Promise<void> {
     const policy = { name: "daily", destination: uri, schedule: { cron: "0 3 * * *" } };
     expect((await ask(`${host.url}/v1/policies`, "POST", policy, boss)).status).toBe(200);
     await ask(`${host.url}/v1/policies/daily:run`, "POST", {}, boss);
+    await eventually(async () => {
+      const { body } = await ask(`${host.url}/v1/policies/daily/runs`, "GET", undefined, boss);
+      return (body["runs"] as { state: string }[])[0]?.state === "POLICY_RUN_STATE_SUCCEEDED";
+    });
     const { page, problems } = await signIn(host, "saver");
     await goTo(page, "Policies");
     await page.getByRole("button", { name: "Run now" }).waitFor();

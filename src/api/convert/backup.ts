@@ -197,6 +197,7 @@ function toBackupRecord({
   lastError,
   warnings = [],
   window,
+  lastProvenRestore,
   ...numbers
 }: BackupRecord): MessageInitShape<typeof BackupRecordSchema> {
   return {
@@ -212,6 +213,7 @@ function toBackupRecord({
     durationMicros: toInt64(numbers.durationMicros),
     lastFailureMicros: toInt64(numbers.lastFailureMicros),
     ...(window && { window: toWindow(window) }),
+    ...(lastProvenRestore && { lastProvenRestore: toVerification(lastProvenRestore) }),
   };
 }
 

@@ -14,6 +14,8 @@ export interface CheckedCopy {
 /** Results of verifications by destination and manifest digest. Stored by the host, not in the backup. */
 export interface Verifications {
   find(copy: CheckedCopy): Verification | undefined;
+  /** The last restore test that passed, of any backup at a destination. */
+  lastProven(uri: string): Verification | undefined;
   /** Whether the last verification found damage. */
   isDamaged(copy: CheckedCopy): boolean;
   /** Resolves when the result is durable, or after a call of `onError` if it cannot be written. */
@@ -65,6 +67,18 @@ export async function openVerifications(
   };
   return {
     find: (copy) => known.get(keyOf(copy)),
+    lastProven(uri) {
+      let last: Verification | undefined;
+      for (const [key, one] of known)
+        if (
+          one.level === "TEST_RESTORE" &&
+          one.passed &&
+          key.startsWith(`${uri} `) &&
+          one.timeMicros > (last?.timeMicros ?? 0)
+        )
+          last = one;
+      return last;
+    },
     isDamaged: (copy) => known.get(keyOf(copy))?.passed === false,
     record(copy, verification) {
       const key = keyOf(copy);

@@ -349,11 +349,7 @@ function requireOwnLink({ path }: FactoryDescription, selfLink: string | undefin
   }
 }
 
-function pageQuery(
-  factoryPath: string,
-  request: ListRequest,
-  lineage: string,
-): PageQuery {
+function pageQuery(factoryPath: string, request: ListRequest, lineage: string): PageQuery {
   const { filter, orderBy, pageToken, pageBytes, atMicros, limit = limits.pageRows } = request;
   if (!Number.isSafeInteger(limit) || limit < 1) {
     throw new HostError("REQUEST_INVALID", "The page size must be a positive integer.");

@@ -1,4 +1,5 @@
 import type { OpenedDescription } from "../../backup/opened-description.js";
+import type { Verification } from "../../backup/verification.js";
 import type { FactoryDescription } from "../documents/document-service.js";
 import type { DatabaseStatus, IndexState, Member, RestorableWindow } from "../../engine/engine.js";
 
@@ -21,6 +22,8 @@ export interface BackupRecord {
   warnings?: readonly string[];
   /** Points in time that a restore from the last successful backup can target; absent if no backup succeeded. */
   window?: RestorableWindow;
+  /** Last restore test of a backup at the destination that passed. Absent: none is known. */
+  lastProvenRestore?: Verification;
 }
 
 /** Health of the backups of a host. */

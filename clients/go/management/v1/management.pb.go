@@ -1479,9 +1479,12 @@ type BackupRecord struct {
 	Window *RestorableWindow `protobuf:"bytes,11,opt,name=window,proto3" json:"window,omitempty"`
 	// Warnings of the last successful backup, for example that the store of the destination does not
 	// enforce a guarantee.
-	Warnings      []string `protobuf:"bytes,12,rep,name=warnings,proto3" json:"warnings,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Warnings []string `protobuf:"bytes,12,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// Last restore test of a backup at the destination that this host made and that passed, by a policy
+	// or a client. Absent: none is known.
+	LastProvenRestore *Verification `protobuf:"bytes,13,opt,name=last_proven_restore,json=lastProvenRestore,proto3" json:"last_proven_restore,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *BackupRecord) Reset() {
@@ -1594,6 +1597,13 @@ func (x *BackupRecord) GetWindow() *RestorableWindow {
 func (x *BackupRecord) GetWarnings() []string {
 	if x != nil {
 		return x.Warnings
+	}
+	return nil
+}
+
+func (x *BackupRecord) GetLastProvenRestore() *Verification {
+	if x != nil {
+		return x.LastProvenRestore
 	}
 	return nil
 }
@@ -8485,7 +8495,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\aversion\x18\x04 \x01(\tR\aversion\x12*\n" +
 	"\x11start_time_micros\x18\x05 \x01(\x03R\x0fstartTimeMicros\x12(\n" +
 	"\x10last_seen_micros\x18\x06 \x01(\x03R\x0elastSeenMicros\x12\x14\n" +
-	"\x05alive\x18\a \x01(\bR\x05alive\"\xe3\x03\n" +
+	"\x05alive\x18\a \x01(\bR\x05alive\"\xb9\x04\n" +
 	"\fBackupRecord\x12\x1d\n" +
 	"\n" +
 	"index_link\x18\x01 \x01(\tR\tindexLink\x12 \n" +
@@ -8503,7 +8513,8 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"last_error\x18\n" +
 	" \x01(\tR\tlastError\x12@\n" +
 	"\x06window\x18\v \x01(\v2(.holdfast.management.v1.RestorableWindowR\x06window\x12\x1a\n" +
-	"\bwarnings\x18\f \x03(\tR\bwarnings\"\xd0\x03\n" +
+	"\bwarnings\x18\f \x03(\tR\bwarnings\x12T\n" +
+	"\x13last_proven_restore\x18\r \x01(\v2$.holdfast.management.v1.VerificationR\x11lastProvenRestore\"\xd0\x03\n" +
 	"\n" +
 	"AutoBackup\x12\x18\n" +
 	"\aenabled\x18\x01 \x01(\bR\aenabled\x12 \n" +
@@ -9363,143 +9374,144 @@ var file_holdfast_management_v1_management_proto_depIdxs = []int32{
 	17,  // 10: holdfast.management.v1.Database.standbys:type_name -> holdfast.management.v1.Standby
 	18,  // 11: holdfast.management.v1.Database.peers:type_name -> holdfast.management.v1.PeerHost
 	38,  // 12: holdfast.management.v1.BackupRecord.window:type_name -> holdfast.management.v1.RestorableWindow
-	0,   // 13: holdfast.management.v1.AutoBackup.state:type_name -> holdfast.management.v1.AutoBackupState
-	28,  // 14: holdfast.management.v1.SynchronizeWithPeersResponse.peers:type_name -> holdfast.management.v1.Peer
-	31,  // 15: holdfast.management.v1.Stats.stats:type_name -> holdfast.management.v1.Stat
-	32,  // 16: holdfast.management.v1.Stat.series:type_name -> holdfast.management.v1.TimeSeries
-	33,  // 17: holdfast.management.v1.TimeSeries.bins:type_name -> holdfast.management.v1.TimeBin
-	37,  // 18: holdfast.management.v1.Index.parents:type_name -> holdfast.management.v1.LineageParent
-	38,  // 19: holdfast.management.v1.Index.window:type_name -> holdfast.management.v1.RestorableWindow
-	1,   // 20: holdfast.management.v1.BackupRequest.container:type_name -> holdfast.management.v1.Container
-	7,   // 21: holdfast.management.v1.BackupRequest.lock_mode:type_name -> holdfast.management.v1.LockMode
-	40,  // 22: holdfast.management.v1.BackupRequest.encryption:type_name -> holdfast.management.v1.Encryption
-	2,   // 23: holdfast.management.v1.BackupRequest.compression:type_name -> holdfast.management.v1.Compression
-	41,  // 24: holdfast.management.v1.RestoreRequest.decryption:type_name -> holdfast.management.v1.Decryption
-	43,  // 25: holdfast.management.v1.RestoreRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
-	3,   // 26: holdfast.management.v1.VerifyBackupRequest.level:type_name -> holdfast.management.v1.VerifyLevel
-	41,  // 27: holdfast.management.v1.VerifyBackupRequest.decryption:type_name -> holdfast.management.v1.Decryption
-	3,   // 28: holdfast.management.v1.Verification.level:type_name -> holdfast.management.v1.VerifyLevel
-	41,  // 29: holdfast.management.v1.IndexPointInTime.decryption:type_name -> holdfast.management.v1.Decryption
-	48,  // 30: holdfast.management.v1.OpenBackupRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
-	48,  // 31: holdfast.management.v1.DiffBackupsRequest.from:type_name -> holdfast.management.v1.IndexPointInTime
-	48,  // 32: holdfast.management.v1.DiffBackupsRequest.to:type_name -> holdfast.management.v1.IndexPointInTime
-	43,  // 33: holdfast.management.v1.DiffBackupsRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
-	56,  // 34: holdfast.management.v1.DiffBackupsResponse.differences:type_name -> holdfast.management.v1.DocumentDifference
-	57,  // 35: holdfast.management.v1.DiffBackupsResponse.summary:type_name -> holdfast.management.v1.DiffSummary
-	55,  // 36: holdfast.management.v1.DiffBackupsResponse.progress:type_name -> holdfast.management.v1.DiffProgress
-	4,   // 37: holdfast.management.v1.DocumentDifference.change:type_name -> holdfast.management.v1.DocumentChange
-	48,  // 38: holdfast.management.v1.ExportBackupRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
-	43,  // 39: holdfast.management.v1.ExportBackupRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
-	48,  // 40: holdfast.management.v1.DescribePointInTimeRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
-	62,  // 41: holdfast.management.v1.DescribePointInTimeResponse.before:type_name -> holdfast.management.v1.LogEntry
-	62,  // 42: holdfast.management.v1.DescribePointInTimeResponse.after:type_name -> holdfast.management.v1.LogEntry
-	38,  // 43: holdfast.management.v1.DescribePointInTimeResponse.window:type_name -> holdfast.management.v1.RestorableWindow
-	65,  // 44: holdfast.management.v1.Activity.buckets:type_name -> holdfast.management.v1.ActivityBucket
-	41,  // 45: holdfast.management.v1.DescribeBackupRequest.decryption:type_name -> holdfast.management.v1.Decryption
-	1,   // 46: holdfast.management.v1.BackupDescription.container:type_name -> holdfast.management.v1.Container
-	38,  // 47: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
-	68,  // 48: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
-	37,  // 49: holdfast.management.v1.BackupDescription.parents:type_name -> holdfast.management.v1.LineageParent
-	5,   // 50: holdfast.management.v1.Segment.kind:type_name -> holdfast.management.v1.SegmentKind
-	2,   // 51: holdfast.management.v1.Segment.compression:type_name -> holdfast.management.v1.Compression
-	41,  // 52: holdfast.management.v1.ListBackupsRequest.decryption:type_name -> holdfast.management.v1.Decryption
-	71,  // 53: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
-	6,   // 54: holdfast.management.v1.ListedBackup.state:type_name -> holdfast.management.v1.BackupState
-	67,  // 55: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
-	47,  // 56: holdfast.management.v1.ListedBackup.last_verification:type_name -> holdfast.management.v1.Verification
-	74,  // 57: holdfast.management.v1.PruneBackupsResponse.locked_files:type_name -> holdfast.management.v1.LockedFile
-	67,  // 58: holdfast.management.v1.CopyBackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	83,  // 59: holdfast.management.v1.CheckDestinationResponse.features:type_name -> holdfast.management.v1.DestinationFeature
-	8,   // 60: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
-	67,  // 61: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	86,  // 62: holdfast.management.v1.BackupResult.plan:type_name -> holdfast.management.v1.BackupPlan
-	9,   // 63: holdfast.management.v1.BackupPlan.kind:type_name -> holdfast.management.v1.BackupPlanKind
-	88,  // 64: holdfast.management.v1.RestoreResult.selection:type_name -> holdfast.management.v1.SelectionResult
-	89,  // 65: holdfast.management.v1.RestoreResult.plan:type_name -> holdfast.management.v1.RestorePlan
-	56,  // 66: holdfast.management.v1.SelectionResult.differences:type_name -> holdfast.management.v1.DocumentDifference
-	67,  // 67: holdfast.management.v1.RestorePlan.backup:type_name -> holdfast.management.v1.BackupDescription
-	67,  // 68: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	3,   // 69: holdfast.management.v1.VerifyResult.level:type_name -> holdfast.management.v1.VerifyLevel
-	40,  // 70: holdfast.management.v1.StreamBackupRequest.encryption:type_name -> holdfast.management.v1.Encryption
-	94,  // 71: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
-	95,  // 72: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
-	96,  // 73: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
-	100, // 74: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
-	98,  // 75: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
-	95,  // 76: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
-	96,  // 77: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
-	41,  // 78: holdfast.management.v1.StreamRestoreHeader.decryption:type_name -> holdfast.management.v1.Decryption
-	87,  // 79: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
-	10,  // 80: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
-	67,  // 81: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
-	100, // 82: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
-	11,  // 83: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
-	39,  // 84: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
-	42,  // 85: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
-	44,  // 86: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
-	46,  // 87: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
-	45,  // 88: holdfast.management.v1.ManagementService.CheckIndex:input_type -> holdfast.management.v1.CheckIndexRequest
-	66,  // 89: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
-	69,  // 90: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
-	53,  // 91: holdfast.management.v1.ManagementService.DiffBackups:input_type -> holdfast.management.v1.DiffBackupsRequest
-	58,  // 92: holdfast.management.v1.ManagementService.ExportBackup:input_type -> holdfast.management.v1.ExportBackupRequest
-	60,  // 93: holdfast.management.v1.ManagementService.DescribePointInTime:input_type -> holdfast.management.v1.DescribePointInTimeRequest
-	63,  // 94: holdfast.management.v1.ManagementService.GetActivity:input_type -> holdfast.management.v1.GetActivityRequest
-	49,  // 95: holdfast.management.v1.ManagementService.OpenBackup:input_type -> holdfast.management.v1.OpenBackupRequest
-	51,  // 96: holdfast.management.v1.ManagementService.CloseBackup:input_type -> holdfast.management.v1.CloseBackupRequest
-	72,  // 97: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
-	75,  // 98: holdfast.management.v1.ManagementService.PinBackup:input_type -> holdfast.management.v1.PinBackupRequest
-	77,  // 99: holdfast.management.v1.ManagementService.UnpinBackup:input_type -> holdfast.management.v1.UnpinBackupRequest
-	79,  // 100: holdfast.management.v1.ManagementService.CopyBackup:input_type -> holdfast.management.v1.CopyBackupRequest
-	81,  // 101: holdfast.management.v1.ManagementService.CheckDestination:input_type -> holdfast.management.v1.CheckDestinationRequest
-	92,  // 102: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
-	97,  // 103: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
-	101, // 104: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
-	102, // 105: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
-	104, // 106: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
-	21,  // 107: holdfast.management.v1.ManagementService.ConfigureAutoBackup:input_type -> holdfast.management.v1.ConfigureAutoBackupRequest
-	23,  // 108: holdfast.management.v1.ManagementService.ConfigureRequestLogging:input_type -> holdfast.management.v1.ConfigureRequestLoggingRequest
-	25,  // 109: holdfast.management.v1.ManagementService.ConfigureOperationTracing:input_type -> holdfast.management.v1.ConfigureOperationTracingRequest
-	26,  // 110: holdfast.management.v1.ManagementService.SynchronizeWithPeers:input_type -> holdfast.management.v1.SynchronizeWithPeersRequest
-	29,  // 111: holdfast.management.v1.ManagementService.GetStats:input_type -> holdfast.management.v1.GetStatsRequest
-	34,  // 112: holdfast.management.v1.ManagementService.Shutdown:input_type -> holdfast.management.v1.ShutdownRequest
-	106, // 113: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
-	12,  // 114: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
-	107, // 115: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
-	107, // 116: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
-	107, // 117: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
-	107, // 118: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
-	107, // 119: holdfast.management.v1.ManagementService.CheckIndex:output_type -> google.longrunning.Operation
-	67,  // 120: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
-	70,  // 121: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
-	54,  // 122: holdfast.management.v1.ManagementService.DiffBackups:output_type -> holdfast.management.v1.DiffBackupsResponse
-	59,  // 123: holdfast.management.v1.ManagementService.ExportBackup:output_type -> holdfast.management.v1.ExportBackupResponse
-	61,  // 124: holdfast.management.v1.ManagementService.DescribePointInTime:output_type -> holdfast.management.v1.DescribePointInTimeResponse
-	64,  // 125: holdfast.management.v1.ManagementService.GetActivity:output_type -> holdfast.management.v1.Activity
-	107, // 126: holdfast.management.v1.ManagementService.OpenBackup:output_type -> google.longrunning.Operation
-	52,  // 127: holdfast.management.v1.ManagementService.CloseBackup:output_type -> holdfast.management.v1.CloseBackupResponse
-	73,  // 128: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
-	76,  // 129: holdfast.management.v1.ManagementService.PinBackup:output_type -> holdfast.management.v1.PinBackupResponse
-	78,  // 130: holdfast.management.v1.ManagementService.UnpinBackup:output_type -> holdfast.management.v1.UnpinBackupResponse
-	107, // 131: holdfast.management.v1.ManagementService.CopyBackup:output_type -> google.longrunning.Operation
-	82,  // 132: holdfast.management.v1.ManagementService.CheckDestination:output_type -> holdfast.management.v1.CheckDestinationResponse
-	93,  // 133: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
-	99,  // 134: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
-	100, // 135: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
-	103, // 136: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
-	105, // 137: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
-	20,  // 138: holdfast.management.v1.ManagementService.ConfigureAutoBackup:output_type -> holdfast.management.v1.AutoBackup
-	22,  // 139: holdfast.management.v1.ManagementService.ConfigureRequestLogging:output_type -> holdfast.management.v1.RequestLogging
-	24,  // 140: holdfast.management.v1.ManagementService.ConfigureOperationTracing:output_type -> holdfast.management.v1.OperationTracing
-	27,  // 141: holdfast.management.v1.ManagementService.SynchronizeWithPeers:output_type -> holdfast.management.v1.SynchronizeWithPeersResponse
-	30,  // 142: holdfast.management.v1.ManagementService.GetStats:output_type -> holdfast.management.v1.Stats
-	35,  // 143: holdfast.management.v1.ManagementService.Shutdown:output_type -> holdfast.management.v1.ShutdownResponse
-	107, // 144: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
-	114, // [114:145] is the sub-list for method output_type
-	83,  // [83:114] is the sub-list for method input_type
-	83,  // [83:83] is the sub-list for extension type_name
-	83,  // [83:83] is the sub-list for extension extendee
-	0,   // [0:83] is the sub-list for field type_name
+	47,  // 13: holdfast.management.v1.BackupRecord.last_proven_restore:type_name -> holdfast.management.v1.Verification
+	0,   // 14: holdfast.management.v1.AutoBackup.state:type_name -> holdfast.management.v1.AutoBackupState
+	28,  // 15: holdfast.management.v1.SynchronizeWithPeersResponse.peers:type_name -> holdfast.management.v1.Peer
+	31,  // 16: holdfast.management.v1.Stats.stats:type_name -> holdfast.management.v1.Stat
+	32,  // 17: holdfast.management.v1.Stat.series:type_name -> holdfast.management.v1.TimeSeries
+	33,  // 18: holdfast.management.v1.TimeSeries.bins:type_name -> holdfast.management.v1.TimeBin
+	37,  // 19: holdfast.management.v1.Index.parents:type_name -> holdfast.management.v1.LineageParent
+	38,  // 20: holdfast.management.v1.Index.window:type_name -> holdfast.management.v1.RestorableWindow
+	1,   // 21: holdfast.management.v1.BackupRequest.container:type_name -> holdfast.management.v1.Container
+	7,   // 22: holdfast.management.v1.BackupRequest.lock_mode:type_name -> holdfast.management.v1.LockMode
+	40,  // 23: holdfast.management.v1.BackupRequest.encryption:type_name -> holdfast.management.v1.Encryption
+	2,   // 24: holdfast.management.v1.BackupRequest.compression:type_name -> holdfast.management.v1.Compression
+	41,  // 25: holdfast.management.v1.RestoreRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	43,  // 26: holdfast.management.v1.RestoreRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	3,   // 27: holdfast.management.v1.VerifyBackupRequest.level:type_name -> holdfast.management.v1.VerifyLevel
+	41,  // 28: holdfast.management.v1.VerifyBackupRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	3,   // 29: holdfast.management.v1.Verification.level:type_name -> holdfast.management.v1.VerifyLevel
+	41,  // 30: holdfast.management.v1.IndexPointInTime.decryption:type_name -> holdfast.management.v1.Decryption
+	48,  // 31: holdfast.management.v1.OpenBackupRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
+	48,  // 32: holdfast.management.v1.DiffBackupsRequest.from:type_name -> holdfast.management.v1.IndexPointInTime
+	48,  // 33: holdfast.management.v1.DiffBackupsRequest.to:type_name -> holdfast.management.v1.IndexPointInTime
+	43,  // 34: holdfast.management.v1.DiffBackupsRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	56,  // 35: holdfast.management.v1.DiffBackupsResponse.differences:type_name -> holdfast.management.v1.DocumentDifference
+	57,  // 36: holdfast.management.v1.DiffBackupsResponse.summary:type_name -> holdfast.management.v1.DiffSummary
+	55,  // 37: holdfast.management.v1.DiffBackupsResponse.progress:type_name -> holdfast.management.v1.DiffProgress
+	4,   // 38: holdfast.management.v1.DocumentDifference.change:type_name -> holdfast.management.v1.DocumentChange
+	48,  // 39: holdfast.management.v1.ExportBackupRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
+	43,  // 40: holdfast.management.v1.ExportBackupRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	48,  // 41: holdfast.management.v1.DescribePointInTimeRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
+	62,  // 42: holdfast.management.v1.DescribePointInTimeResponse.before:type_name -> holdfast.management.v1.LogEntry
+	62,  // 43: holdfast.management.v1.DescribePointInTimeResponse.after:type_name -> holdfast.management.v1.LogEntry
+	38,  // 44: holdfast.management.v1.DescribePointInTimeResponse.window:type_name -> holdfast.management.v1.RestorableWindow
+	65,  // 45: holdfast.management.v1.Activity.buckets:type_name -> holdfast.management.v1.ActivityBucket
+	41,  // 46: holdfast.management.v1.DescribeBackupRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	1,   // 47: holdfast.management.v1.BackupDescription.container:type_name -> holdfast.management.v1.Container
+	38,  // 48: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
+	68,  // 49: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
+	37,  // 50: holdfast.management.v1.BackupDescription.parents:type_name -> holdfast.management.v1.LineageParent
+	5,   // 51: holdfast.management.v1.Segment.kind:type_name -> holdfast.management.v1.SegmentKind
+	2,   // 52: holdfast.management.v1.Segment.compression:type_name -> holdfast.management.v1.Compression
+	41,  // 53: holdfast.management.v1.ListBackupsRequest.decryption:type_name -> holdfast.management.v1.Decryption
+	71,  // 54: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
+	6,   // 55: holdfast.management.v1.ListedBackup.state:type_name -> holdfast.management.v1.BackupState
+	67,  // 56: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
+	47,  // 57: holdfast.management.v1.ListedBackup.last_verification:type_name -> holdfast.management.v1.Verification
+	74,  // 58: holdfast.management.v1.PruneBackupsResponse.locked_files:type_name -> holdfast.management.v1.LockedFile
+	67,  // 59: holdfast.management.v1.CopyBackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	83,  // 60: holdfast.management.v1.CheckDestinationResponse.features:type_name -> holdfast.management.v1.DestinationFeature
+	8,   // 61: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
+	67,  // 62: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	86,  // 63: holdfast.management.v1.BackupResult.plan:type_name -> holdfast.management.v1.BackupPlan
+	9,   // 64: holdfast.management.v1.BackupPlan.kind:type_name -> holdfast.management.v1.BackupPlanKind
+	88,  // 65: holdfast.management.v1.RestoreResult.selection:type_name -> holdfast.management.v1.SelectionResult
+	89,  // 66: holdfast.management.v1.RestoreResult.plan:type_name -> holdfast.management.v1.RestorePlan
+	56,  // 67: holdfast.management.v1.SelectionResult.differences:type_name -> holdfast.management.v1.DocumentDifference
+	67,  // 68: holdfast.management.v1.RestorePlan.backup:type_name -> holdfast.management.v1.BackupDescription
+	67,  // 69: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	3,   // 70: holdfast.management.v1.VerifyResult.level:type_name -> holdfast.management.v1.VerifyLevel
+	40,  // 71: holdfast.management.v1.StreamBackupRequest.encryption:type_name -> holdfast.management.v1.Encryption
+	94,  // 72: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
+	95,  // 73: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
+	96,  // 74: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	100, // 75: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
+	98,  // 76: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
+	95,  // 77: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
+	96,  // 78: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	41,  // 79: holdfast.management.v1.StreamRestoreHeader.decryption:type_name -> holdfast.management.v1.Decryption
+	87,  // 80: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
+	10,  // 81: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
+	67,  // 82: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
+	100, // 83: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
+	11,  // 84: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
+	39,  // 85: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
+	42,  // 86: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
+	44,  // 87: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
+	46,  // 88: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
+	45,  // 89: holdfast.management.v1.ManagementService.CheckIndex:input_type -> holdfast.management.v1.CheckIndexRequest
+	66,  // 90: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
+	69,  // 91: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
+	53,  // 92: holdfast.management.v1.ManagementService.DiffBackups:input_type -> holdfast.management.v1.DiffBackupsRequest
+	58,  // 93: holdfast.management.v1.ManagementService.ExportBackup:input_type -> holdfast.management.v1.ExportBackupRequest
+	60,  // 94: holdfast.management.v1.ManagementService.DescribePointInTime:input_type -> holdfast.management.v1.DescribePointInTimeRequest
+	63,  // 95: holdfast.management.v1.ManagementService.GetActivity:input_type -> holdfast.management.v1.GetActivityRequest
+	49,  // 96: holdfast.management.v1.ManagementService.OpenBackup:input_type -> holdfast.management.v1.OpenBackupRequest
+	51,  // 97: holdfast.management.v1.ManagementService.CloseBackup:input_type -> holdfast.management.v1.CloseBackupRequest
+	72,  // 98: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
+	75,  // 99: holdfast.management.v1.ManagementService.PinBackup:input_type -> holdfast.management.v1.PinBackupRequest
+	77,  // 100: holdfast.management.v1.ManagementService.UnpinBackup:input_type -> holdfast.management.v1.UnpinBackupRequest
+	79,  // 101: holdfast.management.v1.ManagementService.CopyBackup:input_type -> holdfast.management.v1.CopyBackupRequest
+	81,  // 102: holdfast.management.v1.ManagementService.CheckDestination:input_type -> holdfast.management.v1.CheckDestinationRequest
+	92,  // 103: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
+	97,  // 104: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
+	101, // 105: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
+	102, // 106: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
+	104, // 107: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
+	21,  // 108: holdfast.management.v1.ManagementService.ConfigureAutoBackup:input_type -> holdfast.management.v1.ConfigureAutoBackupRequest
+	23,  // 109: holdfast.management.v1.ManagementService.ConfigureRequestLogging:input_type -> holdfast.management.v1.ConfigureRequestLoggingRequest
+	25,  // 110: holdfast.management.v1.ManagementService.ConfigureOperationTracing:input_type -> holdfast.management.v1.ConfigureOperationTracingRequest
+	26,  // 111: holdfast.management.v1.ManagementService.SynchronizeWithPeers:input_type -> holdfast.management.v1.SynchronizeWithPeersRequest
+	29,  // 112: holdfast.management.v1.ManagementService.GetStats:input_type -> holdfast.management.v1.GetStatsRequest
+	34,  // 113: holdfast.management.v1.ManagementService.Shutdown:input_type -> holdfast.management.v1.ShutdownRequest
+	106, // 114: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
+	12,  // 115: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
+	107, // 116: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
+	107, // 117: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
+	107, // 118: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
+	107, // 119: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
+	107, // 120: holdfast.management.v1.ManagementService.CheckIndex:output_type -> google.longrunning.Operation
+	67,  // 121: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
+	70,  // 122: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
+	54,  // 123: holdfast.management.v1.ManagementService.DiffBackups:output_type -> holdfast.management.v1.DiffBackupsResponse
+	59,  // 124: holdfast.management.v1.ManagementService.ExportBackup:output_type -> holdfast.management.v1.ExportBackupResponse
+	61,  // 125: holdfast.management.v1.ManagementService.DescribePointInTime:output_type -> holdfast.management.v1.DescribePointInTimeResponse
+	64,  // 126: holdfast.management.v1.ManagementService.GetActivity:output_type -> holdfast.management.v1.Activity
+	107, // 127: holdfast.management.v1.ManagementService.OpenBackup:output_type -> google.longrunning.Operation
+	52,  // 128: holdfast.management.v1.ManagementService.CloseBackup:output_type -> holdfast.management.v1.CloseBackupResponse
+	73,  // 129: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
+	76,  // 130: holdfast.management.v1.ManagementService.PinBackup:output_type -> holdfast.management.v1.PinBackupResponse
+	78,  // 131: holdfast.management.v1.ManagementService.UnpinBackup:output_type -> holdfast.management.v1.UnpinBackupResponse
+	107, // 132: holdfast.management.v1.ManagementService.CopyBackup:output_type -> google.longrunning.Operation
+	82,  // 133: holdfast.management.v1.ManagementService.CheckDestination:output_type -> holdfast.management.v1.CheckDestinationResponse
+	93,  // 134: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
+	99,  // 135: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
+	100, // 136: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
+	103, // 137: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
+	105, // 138: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
+	20,  // 139: holdfast.management.v1.ManagementService.ConfigureAutoBackup:output_type -> holdfast.management.v1.AutoBackup
+	22,  // 140: holdfast.management.v1.ManagementService.ConfigureRequestLogging:output_type -> holdfast.management.v1.RequestLogging
+	24,  // 141: holdfast.management.v1.ManagementService.ConfigureOperationTracing:output_type -> holdfast.management.v1.OperationTracing
+	27,  // 142: holdfast.management.v1.ManagementService.SynchronizeWithPeers:output_type -> holdfast.management.v1.SynchronizeWithPeersResponse
+	30,  // 143: holdfast.management.v1.ManagementService.GetStats:output_type -> holdfast.management.v1.Stats
+	35,  // 144: holdfast.management.v1.ManagementService.Shutdown:output_type -> holdfast.management.v1.ShutdownResponse
+	107, // 145: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
+	115, // [115:146] is the sub-list for method output_type
+	84,  // [84:115] is the sub-list for method input_type
+	84,  // [84:84] is the sub-list for extension type_name
+	84,  // [84:84] is the sub-list for extension extendee
+	0,   // [0:84] is the sub-list for field type_name
 }
 
 func init() { file_holdfast_management_v1_management_proto_init() }

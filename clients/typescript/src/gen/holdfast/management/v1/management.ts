@@ -827,6 +827,11 @@ export interface BackupRecord {
    * enforce a guarantee.
    */
   warnings: string[];
+  /**
+   * Last restore test of a backup at the destination that this host made and that passed, by a policy
+   * or a client. Absent: none is known.
+   */
+  lastProvenRestore?: Verification | undefined;
 }
 
 /** Automatic backups of an index: each change is backed up incrementally to a destination. */
@@ -3658,6 +3663,7 @@ function createBaseBackupRecord(): BackupRecord {
     lastError: "",
     window: undefined,
     warnings: [],
+    lastProvenRestore: undefined,
   };
 }
 
@@ -3716,6 +3722,9 @@ export const BackupRecord: MessageFns<BackupRecord> = {
     }
     for (const v of message.warnings) {
       writer.uint32(98).string(v!);
+    }
+    if (message.lastProvenRestore !== undefined) {
+      Verification.encode(message.lastProvenRestore, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -3829,6 +3838,14 @@ export const BackupRecord: MessageFns<BackupRecord> = {
             message.warnings.push(reader.string());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.lastProvenRestore = Verification.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3893,6 +3910,11 @@ export const BackupRecord: MessageFns<BackupRecord> = {
       warnings: globalThis.Array.isArray(object?.warnings)
         ? object.warnings.map((e: any) => globalThis.String(e))
         : [],
+      lastProvenRestore: isSet(object.lastProvenRestore)
+        ? Verification.fromJSON(object.lastProvenRestore)
+        : isSet(object.last_proven_restore)
+        ? Verification.fromJSON(object.last_proven_restore)
+        : undefined,
     };
   },
 
@@ -3934,6 +3956,9 @@ export const BackupRecord: MessageFns<BackupRecord> = {
     if (message.warnings?.length) {
       obj.warnings = message.warnings;
     }
+    if (message.lastProvenRestore !== undefined) {
+      obj.lastProvenRestore = Verification.toJSON(message.lastProvenRestore);
+    }
     return obj;
   },
 
@@ -3966,6 +3991,9 @@ export const BackupRecord: MessageFns<BackupRecord> = {
       ? RestorableWindow.fromPartial(object.window)
       : undefined;
     message.warnings = object.warnings?.map((e) => e) || [];
+    message.lastProvenRestore = (object.lastProvenRestore !== undefined && object.lastProvenRestore !== null)
+      ? Verification.fromPartial(object.lastProvenRestore)
+      : undefined;
     return message;
   },
 };
