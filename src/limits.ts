@@ -72,6 +72,12 @@ export const limits = {
 
   /** Bodies and messages of all requests in flight. They take up to three times as much memory. */
   requestBytes: 192 * MiB,
+  /** Memory of answers with large documents on /v1, Connect and gRPC, until they are sent. */
+  answerBytes: 512 * MiB,
+  /** The part of it that one client may hold. */
+  answerBytesPerClient: 256 * MiB,
+  /** How often such an answer is in memory: as text, as bytes, and as base64 or a frame. */
+  answerCopies: 3,
   /** The same of one client. */
   requestBytesPerClient: 96 * MiB,
   /** The same of all unauthenticated clients together. */

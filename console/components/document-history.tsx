@@ -5,6 +5,7 @@ import { usePages } from "../api/pages.js";
 import { Failure } from "./failure.js";
 import { DocumentComparison } from "./document-comparison.js";
 import { DocumentVersion } from "./document-version.js";
+import { Notice } from "./notice.js";
 import { nameOf } from "../text/names.js";
 import { Time } from "./time.js";
 
@@ -18,6 +19,7 @@ export function DocumentHistory({ link, indexLink }: { link: string; indexLink: 
       ),
     [link, indexLink, changes],
   );
+  const [restored, setRestored] = useState<string>();
   const [chosen, setChosen] = useState<string>();
   const [other, setOther] = useState<string>();
   const shown = chosen ?? items?.[0]?.version;
@@ -29,6 +31,9 @@ export function DocumentHistory({ link, indexLink }: { link: string; indexLink: 
     <section class="card" aria-busy={isLoading}>
       <h2 class="name">{link}</h2>
       {error && <Failure error={error} role="read" />}
+      {restored !== undefined && (
+        <Notice kind="good">Written as version {restored} of the live document.</Notice>
+      )}
       {items && (
         <div class="scroll">
           <table>
@@ -88,7 +93,8 @@ export function DocumentHistory({ link, indexLink }: { link: string; indexLink: 
             indexLink={indexLink}
             version={shown}
             newest={indexLink === "" ? newest : undefined}
-            onRestored={() => {
+            onRestored={({ version }) => {
+              setRestored(version);
               setChosen(undefined);
               setOther(undefined);
               setChanges(changes + 1);

@@ -24,7 +24,7 @@ export function DocumentVersion({
   version: string;
   /** The latest version of the live document that is shown; undefined in an opened index. */
   newest: DocumentJson | undefined;
-  onRestored: () => void;
+  onRestored: (written: DocumentJson) => void;
 }) {
   const [found, setFound] = useState<DocumentJson>();
   const [error, setError] = useState<ApiError>();
@@ -43,8 +43,7 @@ export function DocumentVersion({
   const text = prettyJson(textOf(found));
   const restore = () =>
     attempt(async () => {
-      await restoreVersion(found, newest);
-      onRestored();
+      onRestored(await restoreVersion(found, newest));
     });
   return (
     <>

@@ -6,6 +6,8 @@ import { createShares, type Shares, type Shortage } from "../security/shares.js"
 export interface RequestShares {
   /** Bytes of bodies and messages held in memory by requests in flight. */
   bytes: Shares;
+  /** Memory of answers with large documents, until they are sent. */
+  answers: Shares;
   /** gRPC calls in flight. */
   calls: Shares;
 }
@@ -14,6 +16,12 @@ const requestsOf: Record<Shortage, string> = {
   all: "Requests in flight",
   client: "Requests in flight of this client",
   unauthenticated: "Requests in flight without a known token",
+};
+
+const answersOf: Record<Shortage, string> = {
+  all: "Answers with large documents",
+  client: "Answers with large documents to this client",
+  unauthenticated: "Answers with large documents without a known token",
 };
 
 /** Creates the shares with the bounds in limits.ts. Exceeding one throws OVERLOADED. */
@@ -37,6 +45,15 @@ export function createRequestShares(): RequestShares {
         new HostError(
           "OVERLOADED",
           `${requestsOf[shortage]} exceed the memory limit of ${most} bytes. Retry later or send fewer requests at a time.`,
+          { metadata: { limit: String(most) } },
+        ),
+    ),
+    answers: createShares(
+      { total: limits.answerBytes, perClient: limits.answerBytesPerClient },
+      (shortage, most) =>
+        new HostError(
+          "OVERLOADED",
+          `${answersOf[shortage]} exceed the memory limit of ${most} bytes. Retry when other answers have arrived, or ask for fewer large documents at a time.`,
           { metadata: { limit: String(most) } },
         ),
     ),

@@ -98,7 +98,8 @@ async function fill(host: ServedHost): Promise<void> {
     await page.getByText(/^From version 2 here to the live document$/).waitFor();
     await page.getByRole("button", { name: "Restore this version" }).click();
     await page.getByRole("button", { name: "Write these fields as a new version" }).click();
-    await eventually(async () => (await ask(`${host.url}${ada}`)).status === 200);
+    await page.getByText("Written as version 4 of the live document.").waitFor();
+    expect((await ask(`${host.url}${ada}`)).status).toBe(200);
     await page.getByRole("button", { name: "Close" }).click();
     await page.getByText("is not open any more").waitFor();
     expect(problems).toEqual([]);

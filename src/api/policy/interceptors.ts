@@ -1,5 +1,6 @@
 import type { Interceptor } from "@connectrpc/connect";
 import { authorizationInterceptor, type Authorize } from "./authorization.js";
+import { heldAnswerInterceptor } from "./held-answer.js";
 import { createValidate, validationInterceptor, type Validate } from "./validation.js";
 
 /** Checks that every transport applies before a method runs. */
@@ -28,5 +29,6 @@ export function checkInterceptors(checks: CallChecks): Interceptor[] {
     validation,
     ...(checks.indexes ? [checks.indexes] : []),
     ...(checks.share ? [checks.share] : []),
+    heldAnswerInterceptor,
   ];
 }

@@ -3,6 +3,8 @@ import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { BoundService } from "../../api/call/bound-service.js";
 import { checkInterceptors, type CallChecks } from "../../api/policy/interceptors.js";
+import { heldAnswer } from "../../api/policy/held-answer.js";
+import { holdOf } from "../http/held-bytes.js";
 import { callOrigin, refusalInterceptor } from "../../api/policy/origin.js";
 import { bindRouter } from "../../api/call/router.js";
 import { messageRegistry } from "../../api/call/message-registry.js";
@@ -54,11 +56,9 @@ export function createConnectHandler(options: ConnectOptions): HttpHandler {
     // Connect would check it against its own limit, although document bytes are detached from JSON
     // first, and report a less specific error.
     header.delete("content-length");
-    const contextValues = createContextValues().set(callOrigin, {
-      via: "connect",
-      address: request.socket.remoteAddress,
-      refusal,
-    });
+    const contextValues = createContextValues()
+      .set(callOrigin, { via: "connect", address: request.socket.remoteAddress, refusal })
+      .set(heldAnswer, { add: (bytes) => holdOf(request, "answers").add(bytes) });
     const answer = await handler({
       // Connect assumes that HTTP/1.1 is half-duplex and would reject bidirectional streams, which
       // node:http supports.

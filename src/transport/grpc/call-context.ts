@@ -11,6 +11,8 @@ import { limits } from "../../limits.js";
 import type { RequestObserver } from "../../service/host/requests.js";
 import type { OnInternalError } from "../../api/status.js";
 import { addressOfPeer, callOrigin } from "../../api/policy/origin.js";
+import { heldAnswer } from "../../api/policy/held-answer.js";
+import { holdAnswer } from "./guard.js";
 import { headersOf, metadataOf } from "./metadata.js";
 
 /** The common part of grpc-js unary and streaming calls. */
@@ -97,10 +99,9 @@ export function callContext(spec: MethodImplSpec, call: Call): CallContext {
       return (responseTrailer ??= new Headers());
     },
     get values() {
-      return (values ??= createContextValues().set(callOrigin, {
-        via: "grpc",
-        address: addressOfPeer(call.getPeer()),
-      }));
+      return (values ??= createContextValues()
+        .set(callOrigin, { via: "grpc", address: addressOfPeer(call.getPeer()) })
+        .set(heldAnswer, { add: (bytes) => holdAnswer(call.metadata, bytes) }));
     },
     get signal() {
       controller ??= new AbortController();

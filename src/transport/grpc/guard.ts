@@ -37,6 +37,14 @@ export function messageTaken(metadata: Metadata): void {
   readers.get(metadata)?.();
 }
 
+/** What charges the answers of calls, by the same. */
+const answers = new WeakMap<Metadata, (bytes: number) => void>();
+
+/** Charges memory of the answer to the call with this metadata to its client, until the call has ended. OVERLOADED. */
+export function holdAnswer(metadata: Metadata, bytes: number): void {
+  answers.get(metadata)?.(bytes);
+}
+
 /**
  * Creates the interceptor that checks each call before a message is read: authorization of its
  * token, and the resources its client has in flight. Bytes are accounted for as messages arrive. A
@@ -129,6 +137,11 @@ class GuardedCall {
     const hold = this.options.admission.shares.bytes.open(client);
     const frames = (this.meter = new FrameMeter(hold));
     this.stream.once("close", hold.release);
+    answers.set(metadata, (bytes) => {
+      const answer = this.options.admission.shares.answers.open(client);
+      answer.add(bytes);
+      this.stream.once("close", answer.release);
+    });
     this.stream.on("data", (chunk: Buffer) => {
       if (this.refused) return;
       try {

@@ -1,28 +1,37 @@
 import type { IncomingMessage } from "node:http";
 import type { Hold } from "../../security/shares.js";
 
-/** Stored on the request itself, which is cheaper than a map. */
-const holding = Symbol("bytes that the request holds in memory");
-type Holding = IncomingMessage & { [holding]?: { open: () => Hold; hold: Hold | undefined } };
+/** What a request may hold in memory: the bytes that it sends, and those of its answer. */
+export type HeldKind = "bytes" | "answers";
 
-/** Sets the function that opens the hold for the bytes of a request. It is called on first use. */
-export function setHold(request: Holding, open: () => Hold): void {
-  request[holding] = { open, hold: undefined };
+/** Stored on the request itself, which is cheaper than a map. */
+const holding = Symbol("what the request holds in memory");
+interface Held {
+  open: (kind: HeldKind) => Hold;
+  bytes?: Hold;
+  answers?: Hold;
+}
+type Holding = IncomingMessage & { [holding]?: Held };
+
+/** Sets the function that opens the holds of a request. It is called on first use of each. */
+export function setHold(request: Holding, open: Held["open"]): void {
+  request[holding] = { open };
 }
 
 /**
- * Returns the hold that accounts for the request's bytes in memory until the response ends. Counts
- * nothing if none was set.
+ * Returns the hold that accounts for what a request holds in memory until the response ends; by default for the bytes
+ * that it sends. Counts nothing if none was set.
  */
-export function holdOf(request: Holding): Hold {
+export function holdOf(request: Holding, kind: HeldKind = "bytes"): Hold {
   const held = request[holding];
   if (held === undefined) return uncounted;
-  return (held.hold ??= held.open());
+  return (held[kind] ??= held.open(kind));
 }
 
-/** Releases the hold of a request after its response ended or the client disconnected. */
+/** Releases the holds of a request after its response ended or the client disconnected. */
 export function releaseHold(request: Holding): void {
-  request[holding]?.hold?.release();
+  request[holding]?.bytes?.release();
+  request[holding]?.answers?.release();
 }
 
 const uncounted: Hold = { add() {}, free() {}, release() {} };

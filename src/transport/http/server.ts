@@ -181,7 +181,7 @@ export class HttpServer {
       bearerTokenOf(request.headers.authorization),
       remoteAddress,
     );
-    setHold(request, () => admission.shares.bytes.open(client));
+    setHold(request, (kind) => admission.shares[kind].open(client));
     const ended = observer?.requests.counter.begin(
       observer.nameOf(request.method ?? "", request.url ?? ""),
     );

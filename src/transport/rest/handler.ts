@@ -20,6 +20,8 @@ import { limits } from "../../limits.js";
 import type { BoundService } from "../../api/call/bound-service.js";
 import { checkInterceptors, type CallChecks } from "../../api/policy/interceptors.js";
 import { invoke, map, onlyMessage } from "../../api/call/invoke.js";
+import { heldAnswer } from "../../api/policy/held-answer.js";
+import { holdOf } from "../http/held-bytes.js";
 import { callOrigin } from "../../api/policy/origin.js";
 import { messageRegistry } from "../../api/call/message-registry.js";
 import { callerOf } from "../http/caller.js";
@@ -166,10 +168,10 @@ async function answer({
     url: `http://${request.headers.host ?? "localhost"}${path}`,
     requestHeader: headersOf(request),
     requestSignal: signal,
-    contextValues: createContextValues().set(callOrigin, {
-      via: "rest",
-      address: request.socket.remoteAddress,
-    }),
+    contextValues: createContextValues()
+      .set(callOrigin, { via: "rest", address: request.socket.remoteAddress })
+      // Opened when an answer is large.
+      .set(heldAnswer, { add: (bytes) => holdOf(request, "answers").add(bytes) }),
   });
   const message = async function* () {
     const body = await readBody(request, bodyLimit(method));
