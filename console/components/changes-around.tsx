@@ -6,10 +6,15 @@ import { count, localTime } from "../text/format.js";
 import { documentRoute } from "../text/routes.js";
 
 /** The last changes that a restore keeps, and the first that it discards. */
-export function ChangesAround({ around }: { around: DescribePointInTimeResponseJson }) {
-  const { before = [], after = [], versionsAfter } = around;
+export function ChangesAround({
+  around,
+}: {
+  /** Undefined: not known yet. */
+  around: DescribePointInTimeResponseJson | undefined;
+}) {
+  const { before = [], after = [], versionsAfter } = around ?? {};
   return (
-    <section class="card">
+    <section class="card" aria-busy={!around}>
       <h2>Changes around it</h2>
       <div class="scroll">
         <table>

@@ -118,7 +118,7 @@ export function Timeline({ host, operations }: { host: HostJson; operations: Ope
         />
       )}
       <MarksList marks={marks} onPick={pick} />
-      <div class="columns">
+      <div class="columns steady">
         <section class="card">
           <h2>Restore to</h2>
           <TimeField
@@ -148,7 +148,7 @@ export function Timeline({ host, operations }: { host: HostJson; operations: Ope
             <p class="muted">In UTC: {utcTime(target)}</p>
           )}
         </section>
-        {target !== undefined && around && <ChangesAround around={around} />}
+        {target !== undefined && <ChangesAround around={around} />}
         {target !== undefined && may("backup") && (
           <Preview
             key={`${target} ${prefix} ${lineage}`}

@@ -90,6 +90,7 @@ async function fill(host: ServedHost): Promise<void> {
     await goTo(page, "Timeline");
     await page.getByRole("textbox", { name: "Time, in the zone" }).fill(String(before));
     await page.getByRole("button", { name: "Set" }).click();
+    await page.getByText("1 document comes back").waitFor();
     await page.getByLabel(/open it beside the live index/).check();
     await page.getByRole("button", { name: "Open beside the live index" }).click();
     await page.getByRole("link", { name: /^Look at \/core\/opened-indexes\// }).click();
