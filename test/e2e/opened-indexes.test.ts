@@ -260,6 +260,31 @@ test("one of another host is listed without its factory", async () => {
   expect(documents.map(({ link }) => link)).toEqual(["/elsewhere/a"]);
 }, 60_000);
 
+test("a page token is of one listing: of its time, its document and its index", async () => {
+  const fixture = await hostFixture();
+  for (let n = 0; n < 4; n += 1) await fixture.put(`d${n}`, {});
+  for (let n = 0; n < 3; n += 1) await fixture.put("d0", { n });
+  const { link } = await open(fixture);
+  const url = `http://127.0.0.1:${fixture.host.httpAddress.port}/v1/documents`;
+  const now = Date.now() * 1000;
+  const page = async (path: string) => (await ask(`${url}${path}`)).body;
+  const list = `?factory_link=/things&page_size=2&time_micros=${now}`;
+  const token = String((await page(list))["nextPageToken"]);
+  expect((await page(`${list}&page_token=${token}`))["documents"]).toHaveLength(2);
+  const later = `?factory_link=/things&page_size=2&time_micros=${now + 1}&page_token=${token}`;
+  expect(await page(later)).toMatchObject({
+    message: expect.stringMatching(/another factory, filter, order or time/),
+  });
+  const versions = "/things/d0:versions?page_size=2";
+  const next = String((await page(versions))["nextPageToken"]);
+  expect((await page(`${versions}&page_token=${next}`))["versions"]).toHaveLength(2);
+  for (const other of [
+    `/things/d1:versions?page_token=${next}`,
+    `${versions}&index_link=${link}&page_token=${next}`,
+  ])
+    expect((await ask(`${url}${other}`)).status).toBe(400);
+}, 60_000);
+
 test("a repeated request is the same one only with the same times", async () => {
   const { host } = await hostFixture();
   const request = { pointInTime: { indexLink }, lifetimeMicros: hour, requestId: "one" };

@@ -86,6 +86,7 @@ export function documentServiceImpl(
           ...(request.pageToken !== "" && { pageToken: request.pageToken }),
           ...(request.indexLink !== "" && { indexLink: toLink(request.indexLink) }),
           ...at(request.timeMicros),
+          isAtFixed: true,
         },
         signal,
       );

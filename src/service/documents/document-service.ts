@@ -30,6 +30,8 @@ export interface ListRequest {
   atMicros?: number;
   /** Index to read. Default: that of the factory. */
   indexLink?: string;
+  /** Whether the pages of one listing must have the same atMicros. Default: page tokens contain their own. */
+  isAtFixed?: boolean;
   /** Whether to return bodies. */
   expand: boolean;
 }

@@ -7,6 +7,9 @@ export interface PagedRequest {
   factoryPath: string;
   filter?: string | undefined;
   orderBy?: string | undefined;
+  /** Whether the time belongs to it. */
+  isAtFixed?: boolean | undefined;
+  atMicros?: number | undefined;
 }
 
 /** Creates an opaque page token from an engine cursor and the listing that it belongs to. */
@@ -27,7 +30,7 @@ export function decodePageToken(token: string, lineage: string, request: PagedRe
   const [digest, tokenLineage, cursor, ...rest] = decodeToken(token) ?? [];
   if (typeof cursor !== "string" || rest.length > 0) throw invalid("was not created by this host");
   if (digest !== digestOf(request))
-    throw invalid("belongs to a request with another factory, filter or order");
+    throw invalid("belongs to a request with another factory, filter, order or time");
   if (tokenLineage !== lineage) {
     throw new HostError(
       "INDEX_SWITCHED",
@@ -38,6 +41,8 @@ export function decodePageToken(token: string, lineage: string, request: PagedRe
 }
 
 function digestOf(request: PagedRequest): string {
-  const parts = [request.factoryPath, request.filter ?? null, request.orderBy ?? null];
+  const { factoryPath, filter = null, orderBy = null, isAtFixed, atMicros } = request;
+  const time = isAtFixed && atMicros !== undefined ? [atMicros] : [];
+  const parts = [factoryPath, filter, orderBy, ...time];
   return createHash("sha256").update(JSON.stringify(parts)).digest("base64url").slice(0, 16);
 }
