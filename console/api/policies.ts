@@ -8,7 +8,7 @@ import type {
   PreviewPolicyResponseJson,
   TestNotificationsResponseJson,
 } from "../../gen/ts/holdfast/management/v1/policy_pb.js";
-import { get, post } from "./request.js";
+import { get, post, remove } from "./request.js";
 
 /** Calls of /v1 on policies. */
 
@@ -24,6 +24,8 @@ export const createPolicy = (policy: BackupPolicyJson) =>
 export const pausePolicy = (name: string) => post<BackupPolicyJson>(`${pathOf(name)}:pause`, {});
 
 export const resumePolicy = (name: string) => post<BackupPolicyJson>(`${pathOf(name)}:resume`, {});
+
+export const removePolicy = (name: string) => remove<object>(pathOf(name));
 
 export const runPolicy = (name: string, kind: PolicyRunKindJson) =>
   post<PolicyRunJson>(`${pathOf(name)}:run`, { kind });

@@ -5,7 +5,7 @@ import type {
 } from "../../gen/ts/holdfast/management/v1/policy_pb.js";
 import { useAttempt } from "../api/attempt.js";
 import { may } from "../api/may.js";
-import { pausePolicy, resumePolicy, runPolicy } from "../api/policies.js";
+import { pausePolicy, removePolicy, resumePolicy, runPolicy } from "../api/policies.js";
 import { Notice } from "./notice.js";
 
 /** Runs, pauses and resumes a policy. */
@@ -17,6 +17,7 @@ export function PolicyActions({
   onChanged: () => void;
 }) {
   const [kind, setKind] = useState<PolicyRunKindJson>("POLICY_RUN_KIND_BACKUP");
+  const [isSure, setSure] = useState(false);
   const { isBusy, problem, attempt } = useAttempt();
   const act = (work: () => Promise<unknown>) =>
     attempt(async () => {
@@ -66,6 +67,21 @@ export function PolicyActions({
             onClick={() => act(() => (isPaused ? resumePolicy(name) : pausePolicy(name)))}
           >
             {isPaused ? "Resume" : "Pause"}
+          </button>
+        )}
+        {may("admin") && status?.source === "POLICY_SOURCE_API" && (
+          <button type="button" disabled={isBusy} onClick={() => setSure(!isSure)}>
+            {isSure ? "Keep it" : "Remove"}
+          </button>
+        )}
+        {isSure && (
+          <button
+            type="button"
+            class="danger"
+            disabled={isBusy}
+            onClick={() => act(() => removePolicy(name))}
+          >
+            Remove {name}; its backups stay
           </button>
         )}
       </div>

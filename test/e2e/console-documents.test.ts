@@ -213,6 +213,21 @@ async function fill(host: ServedHost): Promise<void> {
     await host.stop();
   }, 60_000);
 
+  test("a policy is removed after a second click, and its backups stay", async () => {
+    const host = await serve(["--data-dir", join(temporaryDirectory(), "data")]);
+    const destination = `file://${join(temporaryDirectory(), "backups")}`;
+    const policy = { name: "daily", destination, schedule: { cron: "0 3 * * *" } };
+    await ask(`${host.url}/v1/policies`, "POST", policy);
+    const { page, problems } = await openPage();
+    await page.goto(`${host.url}/console/#/policies`);
+    await page.getByRole("button", { name: "Remove", exact: true }).click();
+    await page.getByRole("button", { name: "Remove daily; its backups stay" }).click();
+    await page.getByRole("heading", { name: "There are no policies" }).waitFor();
+    expect((await ask(`${host.url}/v1/policies/daily`)).status).toBe(404);
+    expect(problems).toEqual([]);
+    await host.stop();
+  }, 60_000);
+
   test("asks for a token again when it has expired, without losing the page", async () => {
     const expires = new Date(Date.now() + 6_000).toISOString();
     const host = await serveWith(`soon admin expires=${expires}\nlater admin\n`);
