@@ -7,6 +7,8 @@ export const fullOnly = [
   "test/contract/s3-destinations.",
   "test/e2e/cli-bad-input.",
   "test/e2e/cli-encryption.",
+  "test/e2e/console-backups.",
+  "test/e2e/console-documents.",
   "test/e2e/cookbooks.",
   "test/e2e/import-from-xenon.",
   "test/e2e/transfer-limits.",
