@@ -1,6 +1,13 @@
 import type { Message } from "@bufbuild/protobuf";
 import { createContextKey, type Interceptor } from "@connectrpc/connect";
-import type { Document } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
+import {
+  DocumentSchema,
+  ListDocumentsResponseSchema,
+  ListDocumentVersionsResponseSchema,
+  type Document,
+  type ListDocumentsResponse,
+  type ListDocumentVersionsResponse,
+} from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { limits } from "../../limits.js";
 import type { Hold } from "../../security/shares.js";
 
@@ -20,17 +27,19 @@ export const heldAnswerInterceptor: Interceptor = (next) => async (request) => {
   return response;
 };
 
-/** What an answer has documents in. */
-interface DocumentsOf {
-  documents?: Document[];
-  versions?: Document[];
-  body?: Document["body"];
+/** The bytes of the documents in an answer: one, or a page. */
+function documentBytesOf(message: Message): number {
+  switch (message.$typeName) {
+    case DocumentSchema.typeName:
+      return bytesOf(message as Document);
+    case ListDocumentsResponseSchema.typeName:
+      return sumOf((message as ListDocumentsResponse).documents);
+    case ListDocumentVersionsResponseSchema.typeName:
+      return sumOf((message as ListDocumentVersionsResponse).versions);
+    default:
+      return 0;
+  }
 }
 
-/** The bytes of the documents in an answer. */
-function documentBytesOf(message: Message): number {
-  const { documents = [], versions = [], body } = message as Message & DocumentsOf;
-  const bytesOf = (one: Document["body"] | undefined) =>
-    one?.case === "json" ? one.value.length : 0;
-  return [...documents, ...versions].reduce((sum, one) => sum + bytesOf(one.body), bytesOf(body));
-}
+const bytesOf = ({ body }: Document) => (body.case === "json" ? body.value.length : 0);
+const sumOf = (documents: Document[]) => documents.reduce((sum, one) => sum + bytesOf(one), 0);
