@@ -11,6 +11,7 @@ export const fullOnly = [
   "test/e2e/console-documents.",
   "test/e2e/cookbooks.",
   "test/e2e/import-from-xenon.",
+  "test/e2e/large-answers.",
   "test/e2e/transfer-limits.",
   "test/e2e/walk-throughs.",
   "test/e2e/xenon-cron.",

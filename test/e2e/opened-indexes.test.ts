@@ -8,6 +8,7 @@ import { limits } from "../../src/limits.js";
 import { eventually } from "../support/eventually.js";
 import { factoryPath, hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { havePostgres, startPostgres, type PostgresServer } from "../support/postgres-server.js";
+import { long } from "../support/long.js";
 import { ask } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
@@ -44,7 +45,7 @@ const leftovers = ({ root }: HostFixture) => readdirSync(join(root, "data", "tem
 
 let server: PostgresServer | undefined;
 let schemas = 0;
-const engines = ["sqlite", ...(havePostgres ? ["postgres"] : [])];
+const engines = ["sqlite", ...(havePostgres && long ? ["postgres"] : [])];
 beforeAll(async () => {
   if (havePostgres) server = await startPostgres();
 });

@@ -12,7 +12,7 @@ import type { RequestObserver } from "../../service/host/requests.js";
 import type { OnInternalError } from "../../api/status.js";
 import { addressOfPeer, callOrigin } from "../../api/policy/origin.js";
 import { heldAnswer } from "../../api/policy/held-answer.js";
-import { holdAnswer } from "./guard.js";
+import { holdAnswer } from "./held-answers.js";
 import { headersOf, metadataOf } from "./metadata.js";
 
 /** The common part of grpc-js unary and streaming calls. */

@@ -12,6 +12,7 @@ import { bearerTokenOf, type Authorize } from "../../api/policy/authorization.js
 import type { Connections } from "../connections.js";
 import { serviceErrorOf } from "./error.js";
 import { FrameMeter } from "./frames.js";
+import { setHeldAnswer } from "./held-answers.js";
 import { observeCall } from "./observe.js";
 
 /** Options of createGuard. */
@@ -35,14 +36,6 @@ const readers = new WeakMap<Metadata, () => void>();
 /** Releases the bytes of the next message of the call with this metadata after it was consumed. */
 export function messageTaken(metadata: Metadata): void {
   readers.get(metadata)?.();
-}
-
-/** What charges the answers of calls, by the same. */
-const answers = new WeakMap<Metadata, (bytes: number) => void>();
-
-/** Charges memory of the answer to the call with this metadata to its client, until the call has ended. OVERLOADED. */
-export function holdAnswer(metadata: Metadata, bytes: number): void {
-  answers.get(metadata)?.(bytes);
 }
 
 /**
@@ -137,7 +130,7 @@ class GuardedCall {
     const hold = this.options.admission.shares.bytes.open(client);
     const frames = (this.meter = new FrameMeter(hold));
     this.stream.once("close", hold.release);
-    answers.set(metadata, (bytes) => {
+    setHeldAnswer(metadata, (bytes) => {
       const answer = this.options.admission.shares.answers.open(client);
       answer.add(bytes);
       this.stream.once("close", answer.release);

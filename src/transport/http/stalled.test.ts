@@ -29,7 +29,9 @@ async function begin(handler: HttpHandler) {
   socket.write("PUT / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n");
   const chunk = (bytes: number) =>
     socket.write(`${bytes.toString(16)}\r\n${"x".repeat(bytes)}\r\n`);
-  return { socket, chunk, closed: once(socket, "close"), answer: () => answer };
+  // Not events.once, which rejects: what is sent to a connection that was closed may be answered by a reset.
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  return { socket, chunk, closed, answer: () => answer };
 }
 const readAll: HttpHandler = async (request, response) => {
   for await (const _ of request);
