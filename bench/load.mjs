@@ -6,7 +6,8 @@ import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
 
 const [port, count, durationMs, connections, bytes, firstName, pauseMs, rate = 0, there = 0] =
-  process.argv.slice(2).map(Number);
+  process.argv.slice(2, 11).map(Number);
+const path = process.argv[11] ?? "/bench";
 const latencies = [];
 let next = firstName;
 const end = durationMs > 0 ? performance.now() + durationMs : Infinity;
@@ -14,10 +15,10 @@ const last = durationMs > 0 ? Infinity : firstName + count;
 
 function request() {
   const name = next++;
-  if (there > 0) return `GET /bench/d${name % there} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
+  if (there > 0) return `GET ${path}/d${name % there} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
   const pad = randomBytes(Math.max(1, Math.floor((bytes - 60) / 2))).toString("hex");
   const body = JSON.stringify({ documentSelfLink: `d${name}`, name: `n${name}`, pad });
-  return `POST /bench HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+  return `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 }
 
 function client(index) {

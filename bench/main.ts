@@ -18,6 +18,7 @@ import { benchListings } from "./listings.js";
 import { manage, patchDocuments, untilReadable } from "./management.js";
 import { benchFiles } from "./files.js";
 import { benchObjectStore } from "./object-store.js";
+import { benchPeers } from "./peers.js";
 import { benchPolicies } from "./policies.js";
 import { benchPostgres } from "./postgres.js";
 import { benchStreams } from "./streams.js";
@@ -25,7 +26,7 @@ import { median, memoryRow, mib, ms, printTable, row } from "./table.js";
 import { load, nextMessage, serve, watchMemory, type Memory } from "./process-tools.js";
 
 /**
- * npm run bench [-- PART ...], where a part is COUNTxBYTES, streams, listings, files, auto-backup, policies, object-store, postgres, console, command or attack: the speed and memory of the main job,
+ * npm run bench [-- PART ...], where a part is COUNTxBYTES, streams, listings, files, auto-backup, policies, object-store, postgres, console, peers, command or attack: the speed and memory of the main job,
  * of streams, of listings, of uploads to /local-files, of automatic backups, of continuous policies, of the web console, of the command on files, and of a host under attack, as ratios against a reference that is measured in the same
  * run. Default: 100000x500 and 10000x4096, and then all the others.
  */
@@ -211,6 +212,7 @@ async function main(): Promise<void> {
     "object-store": benchObjectStore,
     postgres: benchPostgres,
     console: benchConsole,
+    peers: benchPeers,
     command: benchCommand,
     attack: benchAttack,
   };

@@ -61,6 +61,8 @@ export async function load(
     rate?: number;
     /** Documents that are there, which it gets in place of posting others. */
     there?: number;
+    /** Path of the documents. Default: /bench. */
+    path?: string;
   },
 ): Promise<LoadResult> {
   const {
@@ -72,10 +74,12 @@ export async function load(
     pauseMs = 0,
     rate = 0,
     there = 0,
+    path = "/bench",
   } = options;
-  const args = [port, count, durationMs, connections, bytes, first, pauseMs, rate, there].map(
-    String,
-  );
+  const args = [
+    ...[port, count, durationMs, connections, bytes, first, pauseMs, rate, there].map(String),
+    path,
+  ];
   const { stdout } = await promisify(execFile)(process.execPath, [join(here, "load.mjs"), ...args]);
   return JSON.parse(stdout) as LoadResult;
 }
