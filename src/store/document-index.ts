@@ -7,17 +7,14 @@ import type {
   GenerationRef,
   IndexCheck,
   IndexIdentity,
-  IndexState,
   IndexStorage,
   OpenIndexOptions,
-  Page,
-  PageQuery,
-  RunInSlot,
   StorageEngine,
 } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { formatTime } from "../io/time.js";
 import type { Platform } from "../io/platform.js";
+import { engineReads } from "./engine-reads.js";
 import { HeldEngine } from "./held-engine.js";
 
 /** A restore in preparation, beside the live generation. Ends with one call of `commit`, `undo` or `abandon`. */
@@ -64,6 +61,12 @@ interface Live {
 
 /** One index as the host serves it: reads and writes go to the live generation, which a restore switches. */
 export class DocumentIndex implements DocumentStore {
+  private readonly reads = engineReads((work) => this.withEngine(work));
+  readonly read = this.reads.read;
+  readonly page = this.reads.page;
+  readonly count = this.reads.count;
+  readonly versions = this.reads.versions;
+  readonly state = this.reads.state;
   private closed = false;
   private commitReported = false;
   /** As of the last call of noticeOthers. */
@@ -143,33 +146,6 @@ export class DocumentIndex implements DocumentStore {
   addBarrier(barrier: WriteBarrier): () => void {
     this.barriers.add(barrier);
     return () => void this.barriers.delete(barrier);
-  }
-
-  read(
-    link: string,
-    at?: { version?: number; atMicros?: number },
-  ): Promise<DocumentVersion | undefined> {
-    return this.withEngine((engine) => engine.read(link, at));
-  }
-
-  page(query: PageQuery, signal?: AbortSignal, slot?: RunInSlot): Promise<Page> {
-    return this.withEngine((engine) => engine.page(query, signal, slot));
-  }
-
-  count(
-    query: Parameters<DocumentStore["count"]>[0],
-    signal?: AbortSignal,
-    slot?: RunInSlot,
-  ): Promise<number> {
-    return this.withEngine((engine) => engine.count(query, signal, slot));
-  }
-
-  versions(link: string, limit: number, beforeVersion?: number): Promise<DocumentVersion[]> {
-    return this.withEngine((engine) => engine.versions(link, limit, beforeVersion));
-  }
-
-  state(): Promise<IndexState> {
-    return this.withEngine((engine) => engine.state());
   }
 
   /** Runs work on the live generation, which stays open until the work ends. SHUTTING_DOWN. */

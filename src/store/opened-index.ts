@@ -1,14 +1,6 @@
-import type { DocumentVersion } from "../document/document.js";
-import type {
-  DocumentReader,
-  Engine,
-  IndexState,
-  Page,
-  PageQuery,
-  RunInSlot,
-  TemporaryIndex,
-} from "../engine/engine.js";
+import type { DocumentReader, Engine, TemporaryIndex } from "../engine/engine.js";
 import { HostError } from "../errors.js";
+import { engineReads } from "./engine-reads.js";
 import { HeldEngine } from "./held-engine.js";
 
 /** The error for an index that is not open any more. */
@@ -21,6 +13,12 @@ export const openedNotFound = (link: string) =>
 
 /** An index that is open for reading only. */
 export class OpenedIndex implements DocumentReader {
+  private readonly reads = engineReads((work) => this.withEngine(work));
+  readonly read = this.reads.read;
+  readonly page = this.reads.page;
+  readonly count = this.reads.count;
+  readonly versions = this.reads.versions;
+  readonly state = this.reads.state;
   private readonly held: HeldEngine;
   private closed = false;
 
@@ -38,33 +36,6 @@ export class OpenedIndex implements DocumentReader {
 
   withEngine<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
     return this.closed ? Promise.reject(openedNotFound(this.link)) : this.held.use(work);
-  }
-
-  read(
-    link: string,
-    at?: { version?: number; atMicros?: number },
-  ): Promise<DocumentVersion | undefined> {
-    return this.withEngine((engine) => engine.read(link, at));
-  }
-
-  page(query: PageQuery, signal?: AbortSignal, slot?: RunInSlot): Promise<Page> {
-    return this.withEngine((engine) => engine.page(query, signal, slot));
-  }
-
-  count(
-    query: Parameters<DocumentReader["count"]>[0],
-    signal?: AbortSignal,
-    slot?: RunInSlot,
-  ): Promise<number> {
-    return this.withEngine((engine) => engine.count(query, signal, slot));
-  }
-
-  versions(link: string, limit: number, beforeVersion?: number): Promise<DocumentVersion[]> {
-    return this.withEngine((engine) => engine.versions(link, limit, beforeVersion));
-  }
-
-  state(): Promise<IndexState> {
-    return this.withEngine((engine) => engine.state());
   }
 
   /** Waits for the calls under way, then removes the index. Later calls throw INDEX_NOT_FOUND. */
