@@ -123,7 +123,7 @@ export const limits = {
 
   /** Queued reads. Further reads fail with UNAVAILABLE. */
   readQueue: 8192,
-  /** Latest versions of documents that the host keeps in memory; counted as if every text had two bytes per character. */
+  /** Latest versions of documents that the host keeps in memory, with the text that answers have. */
   documentCacheBytes: 64 * MiB,
   /** The largest of them. */
   cachedDocumentBytes: 512 * KiB,

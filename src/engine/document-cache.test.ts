@@ -119,7 +119,7 @@ describe("what is kept", () => {
   });
 
   test("the lately read ones within the space, none that is large or expires", async () => {
-    const cache = new DocumentCache({ maxBytes: 3_000 });
+    const cache = new DocumentCache({ maxBytes: 4_000 });
     for (const link of ["/a", "/b", "/c"])
       await keep(cache, versionOf(link, 0, { body: "x".repeat(300) }));
     await keep(cache, versionOf("/a", 0));

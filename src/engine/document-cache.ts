@@ -6,6 +6,13 @@ export interface DocumentCacheOptions {
   maxBytes?: number;
 }
 
+/** A version in memory, and whether it was read since it was last considered for removal. */
+interface Kept {
+  version: DocumentVersion;
+  bytes: number;
+  wasRead: boolean;
+}
+
 /** Reads of a link from storage; `isCurrent` turns false when a write begins meanwhile. */
 interface Miss {
   readers: number;
@@ -24,8 +31,8 @@ interface Writing {
  * host writes.
  */
 export class DocumentCache {
-  /** The least recently used first. */
-  private readonly versions = new Map<string, DocumentVersion>();
+  /** In the order of their removal: one that was read gets a second chance, which costs a read less than its own order. */
+  private readonly versions = new Map<string, Kept>();
   private bytes = 0;
   private readonly writing = new Map<string, Writing>();
   private readonly misses = new Map<string, Miss>();
@@ -35,16 +42,20 @@ export class DocumentCache {
     this.maxBytes = maxBytes;
   }
 
+  /** The latest version of a document if it is in memory. */
+  peek(link: string): DocumentVersion | undefined {
+    const found = this.versions.get(link);
+    if (found === undefined) return undefined;
+    found.wasRead = true;
+    return found.version;
+  }
+
   /** The latest version of a document; otherwise it is read by `read`, and kept. */
   read(
     link: string,
     read: () => Promise<DocumentVersion | undefined>,
   ): DocumentVersion | Promise<DocumentVersion | undefined> {
-    const found = this.versions.get(link);
-    if (found === undefined) return this.miss(link, read);
-    this.versions.delete(link);
-    this.versions.set(link, found);
-    return found;
+    return this.peek(link) ?? this.miss(link, read);
   }
 
   /** Runs a write of a document, which yields the new latest version, or undefined if it changed nothing. */
@@ -90,28 +101,40 @@ export class DocumentCache {
   }
 
   private keep(version: DocumentVersion): void {
-    const size = sizeOf(version);
+    const bytes = bytesOf(version);
     // Its expiry is a write of which no caller knows.
-    if (version.expirationTimeMicros > 0 || size > limits.cachedDocumentBytes) return;
+    if (version.expirationTimeMicros > 0 || bytes > limits.cachedDocumentBytes) return;
     this.drop(version.link);
-    this.versions.set(version.link, version);
-    this.bytes += size;
-    for (const link of this.versions.keys()) {
+    this.versions.set(version.link, { version, bytes, wasRead: false });
+    this.bytes += bytes;
+    this.makeRoom();
+  }
+
+  /** Ends: a version that is passed over is removed the next time. */
+  private makeRoom(): void {
+    for (const [link, kept] of this.versions) {
       if (this.bytes <= this.maxBytes) break;
-      this.drop(link);
+      if (kept.wasRead) {
+        kept.wasRead = false;
+        this.versions.delete(link);
+        this.versions.set(link, kept);
+      } else this.drop(link);
     }
   }
 
   /** Returns whether it was there. */
   private drop(link: string): boolean {
-    const version = this.versions.get(link);
-    if (version === undefined) return false;
+    const kept = this.versions.get(link);
+    if (kept === undefined) return false;
     this.versions.delete(link);
-    this.bytes -= sizeOf(version);
+    this.bytes -= kept.bytes;
     return true;
   }
 }
 
-/** Its texts as V8 keeps them at most, and what surrounds them, in bytes. */
-const sizeOf = ({ body, link, kind, owner }: DocumentVersion) =>
-  2 * (body.length + link.length + kind.length + owner.length) + 300;
+/** Its body and its rendered text as V8 keeps them, and what surrounds them: one byte a character, or two. */
+function bytesOf({ body, link, kind, owner }: DocumentVersion): number {
+  const text = body.length + link.length + kind.length + owner.length;
+  const isAscii = Buffer.byteLength(body) === body.length;
+  return (body.length + text) * (isAscii ? 1 : 2) + 600;
+}

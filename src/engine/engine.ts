@@ -167,6 +167,8 @@ export interface DocumentReader {
     link: string,
     at?: { version?: number; atMicros?: number },
   ): Promise<DocumentVersion | undefined>;
+  /** The latest version if it is in memory, as `read` returns it, without waiting. Absent: none is kept there. */
+  peek?(link: string): DocumentVersion | undefined;
   page(query: PageQuery, signal?: AbortSignal, slot?: RunInSlot): Promise<Page>;
   count(
     query: Omit<PageQuery, "limit" | "cursor" | "expand" | "orderBy">,

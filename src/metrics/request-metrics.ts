@@ -22,18 +22,22 @@ export function requestMetrics(registry: Registry): RequestCounter {
     buckets,
     registers,
   });
-  const inFlight = new Gauge({
+  const running = new Map<string, number>();
+  new Gauge({
     name: "holdfast_requests_in_flight",
     help: "Number of requests in progress.",
     labelNames: ["surface"],
     registers,
+    collect() {
+      for (const [surface, count] of running) this.set({ surface }, count);
+    },
   });
   return {
     begin({ protocol: surface, method }) {
-      inFlight.inc({ surface });
+      running.set(surface, (running.get(surface) ?? 0) + 1);
       const begun = performance.now();
       return (statusCode) => {
-        inFlight.dec({ surface });
+        running.set(surface, (running.get(surface) ?? 0) - 1);
         seconds.observe({ surface, method }, (performance.now() - begun) / 1000);
         total.inc({ surface, method, status: `${Math.floor(statusCode / 100)}xx` });
       };

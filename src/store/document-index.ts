@@ -133,6 +133,10 @@ export class DocumentIndex implements DocumentStore {
     return this.live.held.engine.wasClosed;
   }
 
+  peek(link: string): DocumentVersion | undefined {
+    return this.closed ? undefined : this.live.held.engine.peek?.(link);
+  }
+
   async write(write: DocumentWrite): Promise<DocumentVersion | undefined> {
     for (const barrier of this.barriers) barrier.admit();
     const written = await this.withEngine((engine) => engine.write(write));

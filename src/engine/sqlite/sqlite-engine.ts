@@ -125,6 +125,10 @@ export class SqliteEngine implements Engine {
     }
   }
 
+  peek(link: string): DocumentVersion | undefined {
+    return this.cache?.peek(link);
+  }
+
   async write(write: DocumentWrite): Promise<DocumentVersion | undefined> {
     if (this.fenced) throw restoring(this.options.link);
     this.changes += 1;

@@ -1,6 +1,7 @@
 import type { DocumentVersion, DocumentWrite } from "../../document/document.js";
 import { checkLink, createLink } from "../../document/link.js";
 import { parseFilter, parseOrderBy } from "../../document/odata.js";
+import { keepText } from "../../document/render.js";
 import type { DocumentReader, DocumentStore, PageQuery } from "../../engine/engine.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
@@ -94,7 +95,10 @@ export class Documents implements DocumentService {
 
   async get(link: string): Promise<DocumentVersion> {
     const factory = this.requireFactoryOf(link);
-    const document = await this.options.readerOf(factory.indexLink).read(link);
+    const reader = this.options.readerOf(factory.indexLink);
+    const kept = reader.peek?.(link);
+    if (kept) keepText(kept);
+    const document = kept ?? (await reader.read(link));
     if (document === undefined) throw notFound(link);
     if (document.action === "DELETE")
       throw new HostError("DOCUMENT_DELETED", `Document ${link} not found: deleted`, {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { encodeUtf8 } from "../../document/utf8.js";
 import { limits } from "../../limits.js";
+import { endTogether } from "./end-together.js";
 
 /**
  * Sent with every response: browsers must not interpret JSON or backup data as a page or script.
@@ -35,7 +36,7 @@ export function sendJson(
   extra?: readonly string[],
 ): void {
   response.writeHead(status, jsonHeaders(response, Buffer.byteLength(text), extra));
-  response.end(text);
+  endTogether(response, text);
 }
 
 /** Like sendJson, but yields to the event loop while encoding a long text. */
