@@ -1,5 +1,5 @@
 import type { SegmentSource } from "../engine/engine.js";
-import { checkRows, type Half } from "./segment-file.js";
+import { checkRows, type Half } from "./check-rows.js";
 import { serveWorker } from "../io/worker-loop.js";
 
 /** Rows for a worker thread to check. */

@@ -1,5 +1,6 @@
 import type { SegmentSource } from "../engine/engine.js";
-import { checkRange, readSegment } from "./segment-file.js";
+import { checkRange } from "./check-rows.js";
+import { readSegment } from "./segment-file.js";
 
 /** Counts of a sample of segments. */
 export interface Sampled {

@@ -5,7 +5,8 @@ import { combineAround, logAround } from "./around.js";
 import { checkChain } from "./chain-check.js";
 import { checkRowsInThread } from "./check-threads.js";
 import { sampleRows, type Sampled } from "./sample.js";
-import { checkDigest, readSegment, rowsWorthSharing, type Half } from "./segment-file.js";
+import { rowsWorthSharing, type Half } from "./check-rows.js";
+import { checkDigest, readSegment } from "./segment-file.js";
 
 /**
  * Work on segments that come from outside. A child process does it, so that a crash or its memory

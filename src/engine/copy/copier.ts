@@ -1,7 +1,7 @@
 import { HostError } from "../../errors.js";
 import type { EntryName } from "../../io/entry.js";
 import { startWorker, type WorkerClient } from "../../io/worker-client.js";
-import type { Half } from "../../segment/segment-file.js";
+import type { Half } from "../../segment/check-rows.js";
 import type { ChainContent, SegmentContent, SegmentSource } from "../engine.js";
 
 /** What a copier does: exports a range of the log into a segment, or verifies a segment. */

@@ -1,6 +1,6 @@
 import { HostError } from "../../errors.js";
 import type { EntryName } from "../../io/entry.js";
-import { rowsWorthSharing, type Half } from "../../segment/segment-file.js";
+import { rowsWorthSharing, type Half } from "../../segment/check-rows.js";
 import type { ChainContent, SegmentContent, SegmentSource } from "../engine.js";
 import { createCopier, type CopyCall, type Copier } from "./copier.js";
 

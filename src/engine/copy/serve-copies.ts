@@ -4,7 +4,8 @@ import { workerData } from "node:worker_threads";
 import { HostError } from "../../errors.js";
 import { serveWorker } from "../../io/worker-loop.js";
 import { checkChain } from "../../segment/chain-check.js";
-import { checkDigest, checkRows } from "../../segment/segment-file.js";
+import { checkRows } from "../../segment/check-rows.js";
+import { checkDigest } from "../../segment/segment-file.js";
 import type { SegmentContent } from "../engine.js";
 import type { CopyAnswer, CopyCall, CopyWorkerData } from "./copier.js";
 
