@@ -1,5 +1,11 @@
-import { create, type Message } from "@bufbuild/protobuf";
-import type { HandlerContext, Interceptor, MethodImplSpec } from "@connectrpc/connect";
+import { create, type DescMethod, type Message } from "@bufbuild/protobuf";
+import type {
+  HandlerContext,
+  Interceptor,
+  MethodImplSpec,
+  UnaryRequest,
+  UnaryResponse,
+} from "@connectrpc/connect";
 import { HostError } from "../../errors.js";
 
 type Next = Parameters<Interceptor>[0];
@@ -15,23 +21,107 @@ export async function invoke(
   input: AsyncIterable<Message>,
   interceptors: readonly Interceptor[],
 ): Promise<AsyncIterable<Message>> {
-  let next = callMethod(spec, context);
-  for (const interceptor of interceptors.toReversed()) next = interceptor(next);
-  const response = await (spec.kind === "unary"
-    ? next(
-        withContext(context, {
-          stream: false as const,
-          method: spec.method,
-          message: await onlyMessage(input),
-        }),
-      )
-    : next(withContext(context, { stream: true as const, method: spec.method, message: input })));
+  if (spec.kind === "unary")
+    return one(await invokeUnary(spec, context, await onlyMessage(input), interceptors));
+  const response = await through(
+    spec,
+    context,
+    interceptors,
+  )(withContext(context, { stream: true as const, method: spec.method, message: input }));
   return response.stream ? response.message : one(response.message);
 }
 
+/** Calls a unary method as `invoke` does, without streams of one message: most calls are short. */
+export async function invokeUnary(
+  spec: Extract<MethodImplSpec, { kind: "unary" }>,
+  context: HandlerContext,
+  message: Message,
+  interceptors: readonly Interceptor[],
+): Promise<Message> {
+  const response = await through(
+    spec,
+    context,
+    interceptors,
+  )(new UnaryCall(context, spec.method, message));
+  if (response.stream) throw new TypeError(`${spec.method.name} answers with a single message`);
+  return response.message;
+}
+
+/** Returns the method behind its interceptors. */
+function through(
+  spec: MethodImplSpec,
+  context: HandlerContext,
+  interceptors: readonly Interceptor[],
+): Next {
+  let next = callMethod(spec, context);
+  for (let at = interceptors.length - 1; at >= 0; at -= 1) next = interceptors[at]?.(next) ?? next;
+  return next;
+}
+
 /**
- * Adds the properties visible to interceptors. They are evaluated lazily because most calls do not
- * use them.
+ * A unary request as interceptors see it. A class, because defining its properties for each call takes longer than the
+ * rest of the call.
+ */
+class UnaryCall implements UnaryRequest {
+  readonly stream = false;
+
+  constructor(
+    private readonly context: HandlerContext,
+    readonly method: DescMethod & { methodKind: "unary" },
+    readonly message: Message,
+  ) {}
+
+  get service() {
+    return this.context.service;
+  }
+
+  get requestMethod() {
+    return this.context.requestMethod;
+  }
+
+  get url() {
+    return this.context.url;
+  }
+
+  get signal() {
+    return this.context.signal;
+  }
+
+  get header() {
+    return this.context.requestHeader;
+  }
+
+  get contextValues() {
+    return this.context.values;
+  }
+}
+
+/** The response to a UnaryCall. */
+class UnaryAnswer implements UnaryResponse {
+  readonly stream = false;
+
+  constructor(
+    private readonly context: HandlerContext,
+    readonly method: DescMethod & { methodKind: "unary" },
+    readonly message: Message,
+  ) {}
+
+  get service() {
+    return this.context.service;
+  }
+
+  get header() {
+    return this.context.responseHeader;
+  }
+
+  get trailer() {
+    return this.context.responseTrailer;
+  }
+}
+
+/**
+ * Adds the properties visible to interceptors of a stream, as its own ones, which they copy. They are evaluated lazily
+ * because most calls do not use them.
  */
 function withContext<T extends object>(context: HandlerContext, shape: T) {
   return Object.defineProperties(shape, {
@@ -72,11 +162,7 @@ function callMethod(spec: MethodImplSpec, context: HandlerContext): Next {
     }
     if (spec.kind !== "unary") throw new TypeError(`${spec.method.name} requires a stream`);
     const answer = await spec.impl(request.message, context);
-    return withResponse(context, {
-      stream: false as const,
-      method: spec.method,
-      message: create(spec.method.output, answer),
-    });
+    return new UnaryAnswer(context, spec.method, create(spec.method.output, answer));
   };
 }
 

@@ -1,10 +1,14 @@
 import {
   connect,
+  constants,
   type ClientHttp2Session,
   type ClientHttp2Stream,
   type IncomingHttpHeaders,
 } from "node:http2";
-import { DocumentService } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
+import {
+  DocumentService,
+  GetDocumentRequestSchema,
+} from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { ByteStream, WriteRequestSchema } from "../../../gen/ts/google/bytestream/bytestream_pb.js";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { HostError } from "../../errors.js";
@@ -28,13 +32,24 @@ const shares = {
   bytes: createShares({ total: 100e6, perClient: 60e6 }, refuse),
 };
 let consumeWrites = () => {};
+let readDocument = () => {};
 const services = [
-  bindService(DocumentService, { createDocument: () => ({}) }),
+  bindService(DocumentService, {
+    createDocument: () => ({}),
+    async getDocument() {
+      await new Promise<void>((resolve) => (readDocument = resolve));
+      const value = new Uint8Array(2 * limits.decodeSliceBytes);
+      return { body: { case: "json" as const, value } };
+    },
+  }),
   bindService(ByteStream, {
     async write(requests) {
-      await new Promise<void>((resolve) => (consumeWrites = resolve));
       let bytes = 0n;
-      for await (const { data } of requests) bytes += BigInt(data.length);
+      for await (const { data } of requests) {
+        // The first message is taken; the others wait.
+        if (bytes === 0n) await new Promise<void>((resolve) => (consumeWrites = resolve));
+        bytes += BigInt(data.length);
+      }
       return { committedSize: bytes };
     },
   }),
@@ -119,6 +134,20 @@ test("charges a small compressed message at the maximum message size", async () 
   expect(shares.bytes.taken()).toBeLessThanOrEqual(60e6);
 });
 
+test("charges no answer to a client that has gone before it was made", async () => {
+  const { stream } = call("/holdfast.document.v1.DocumentService/GetDocument", "w");
+  const wait = readDocument;
+  const schema = GetDocumentRequestSchema;
+  const message = toBinary(schema, create(schema, { selfLink: "/things/a" }));
+  stream.end(Buffer.concat([head(message.length), message]));
+  await eventually(() => readDocument !== wait);
+  stream.close(constants.NGHTTP2_CANCEL);
+  await eventually(() => shares.calls.taken() === 0);
+  readDocument();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(shares.answers.taken()).toBe(0);
+});
+
 test("pauses reading a stream while its messages are not consumed", async () => {
   const message = toBinary(
     WriteRequestSchema,
@@ -128,7 +157,7 @@ test("pauses reading a stream while its messages are not consumed", async () => 
   const count = 30;
   for (let i = 0; i < count; i++) stream.write(Buffer.concat([head(message.length), message]));
   stream.end();
-  await eventually(() => shares.bytes.taken() > limits.grpcQueuedBytes);
+  await eventually(() => shares.bytes.taken() > 2 * message.length);
   // Time in which the host would read further messages.
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(shares.bytes.taken()).toBeLessThan(limits.grpcQueuedBytes + 3 * message.length);

@@ -5,6 +5,7 @@ import { Duplex } from "node:stream";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { Client } from "../../security/clients.js";
+import type { Hold } from "../../security/shares.js";
 import { unknownToken } from "../../security/authorize.js";
 import type { RequestObserver } from "../../service/host/requests.js";
 import { admit, type Admission } from "../admission.js";
@@ -55,6 +56,8 @@ class GuardedCall {
   private meter: FrameMeter | undefined;
   private readPaused = false;
   private refused = false;
+  /** What is released when the stream has closed; undefined after that. */
+  private holds: Hold[] | undefined = [];
 
   constructor(
     private readonly options: GuardOptions,
@@ -113,10 +116,15 @@ class GuardedCall {
     const { remoteAddress, remotePort } = this.call.getConnectionInfo();
     const connection = connections.find(remoteAddress, remotePort);
     if (connection) connections.begin(connection);
-    stream.once("close", () => connection && connections.end(connection));
+    // One listener: each costs a short call a few percent.
+    stream.once("close", () => {
+      if (connection) connections.end(connection);
+      for (const hold of this.holds ?? []) hold.release();
+      this.holds = undefined;
+    });
     const { client, delayMs } = admit(admission, connections, connection, token, remoteAddress);
     const slot = admission.shares.calls.open(client);
-    stream.once("close", slot.release);
+    this.holds?.push(slot);
     slot.add(1);
     if (delayMs > 0) return delayMs;
     const method = methods.get(this.path);
@@ -129,11 +137,13 @@ class GuardedCall {
   private account(metadata: Metadata, client: Client): void {
     const hold = this.options.admission.shares.bytes.open(client);
     const frames = (this.meter = new FrameMeter(hold));
-    this.stream.once("close", hold.release);
+    this.holds?.push(hold);
     setHeldAnswer(metadata, (bytes) => {
+      // Nothing would release what a call takes after its end.
+      if (this.holds === undefined) return;
       const answer = this.options.admission.shares.answers.open(client);
       answer.add(bytes);
-      this.stream.once("close", answer.release);
+      this.holds.push(answer);
     });
     this.stream.on("data", (chunk: Buffer) => {
       if (this.refused) return;

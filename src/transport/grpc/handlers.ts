@@ -7,9 +7,10 @@ import type {
   handleUnaryCall,
   sendUnaryData,
 } from "@grpc/grpc-js";
+import type { Readable } from "node:stream";
 import { HostError } from "../../errors.js";
 import { decode } from "../../api/call/decode.js";
-import { invoke, one, onlyMessage } from "../../api/call/invoke.js";
+import { invoke, invokeUnary, one, onlyMessage } from "../../api/call/invoke.js";
 import { hostErrorOf } from "../../api/status.js";
 import { callContext, type Call, type CallContext, type CallOptions } from "./call-context.js";
 import { decodeAll, encode } from "./codec.js";
@@ -32,10 +33,13 @@ export function handlerOf(spec: MethodImplSpec, options: CallOptions) {
   }
 }
 
-function unary(spec: MethodImplSpec, options: CallOptions): handleUnaryCall<Buffer, Buffer> {
+function unary(
+  spec: Extract<MethodImplSpec, { kind: "unary" }>,
+  options: CallOptions,
+): handleUnaryCall<Buffer, Buffer> {
   return (call, callback) =>
-    void answerOnce(spec, options, call, callback, () =>
-      one(decode(spec.method.input, call.request)),
+    void answerOnce(spec, options, call, callback, (context) =>
+      invokeUnary(spec, context, decode(spec.method.input, call.request), options.interceptors),
     );
 }
 
@@ -44,10 +48,8 @@ function clientStreaming(
   options: CallOptions,
 ): handleClientStreamingCall<Buffer, Buffer> {
   return (call, callback) =>
-    void answerOnce(spec, options, call, callback, () =>
-      decodeAll(spec.method.input, call.iterator({ destroyOnReturn: false }), () =>
-        messageTaken(call.metadata),
-      ),
+    void answerOnce(spec, options, call, callback, async (context) =>
+      onlyMessage(await invoke(spec, context, requestsOf(spec, call), options.interceptors)),
     );
 }
 
@@ -63,79 +65,64 @@ function bidiStreaming(
   spec: MethodImplSpec,
   options: CallOptions,
 ): handleBidiStreamingCall<Buffer, Buffer> {
-  // `for await` over the call itself would destroy it when the requests end, before all responses
-  // are sent.
-  return (call) =>
-    void answerMany(spec, options, call, () =>
-      decodeAll(spec.method.input, call.iterator({ destroyOnReturn: false }), () =>
-        messageTaken(call.metadata),
-      ),
-    );
+  return (call) => void answerMany(spec, options, call, () => requestsOf(spec, call));
 }
 
-/** Decodes the messages of a request; may throw. */
-type Input = () => AsyncIterable<Message>;
+/** Decodes the messages of a request. `for await` over the call itself would destroy it when the requests end. */
+function requestsOf(
+  { method }: MethodImplSpec,
+  call: Call & Pick<Readable, "iterator">,
+): AsyncIterable<Message> {
+  return decodeAll(method.input, call.iterator({ destroyOnReturn: false }), () =>
+    messageTaken(call.metadata),
+  );
+}
 
 async function answerOnce(
   spec: MethodImplSpec,
   options: CallOptions,
   call: Call,
   callback: sendUnaryData<Buffer>,
-  input: Input,
+  answer: (context: CallContext) => Promise<Message>,
 ) {
   const context = callContext(spec, call);
-  await run(
-    spec,
-    options,
-    context,
-    call,
-    input,
-    async (output) => {
-      const bytes = encode(spec.method.output, await onlyMessage(output));
-      call.sendMetadata(context.responseMetadata());
-      callback(null, bytes, context.trailerMetadata());
-    },
-    callback,
-  );
+  const work = async () => {
+    const bytes = encode(spec.method.output, await answer(context));
+    call.sendMetadata(context.responseMetadata());
+    callback(null, bytes, context.trailerMetadata());
+  };
+  await run(options, context, call, work, callback);
 }
 
 async function answerMany(
   spec: MethodImplSpec,
   options: CallOptions,
   call: Parameters<typeof writeMessages>[0],
-  input: Input,
+  requests: () => AsyncIterable<Message>,
 ) {
   const context = callContext(spec, call);
-  await run(
-    spec,
-    options,
-    context,
-    call,
-    input,
-    async (output) => {
-      await writeMessages(call, spec.method.output, output, context, options.idleMs);
-      call.end(context.trailerMetadata());
-    },
-    (error) => call.emit("error", error),
-  );
+  const work = async () => {
+    const output = await invoke(spec, context, requests(), options.interceptors);
+    await writeMessages(call, spec.method.output, output, context, options.idleMs);
+    call.end(context.trailerMetadata());
+  };
+  await run(options, context, call, work, (error) => call.emit("error", error));
 }
 
 /** Shared by all calls: it is never reported, and creating an error captures a stack trace. */
 const callEnded = new HostError("OPERATION_CANCELLED", "The call has ended.");
 
 async function run(
-  spec: MethodImplSpec,
   options: CallOptions,
   context: CallContext,
   call: Call,
-  input: Input,
-  answer: (output: AsyncIterable<Message>) => Promise<void>,
+  work: () => Promise<void>,
   fail: (error: ReturnType<typeof serviceErrorOf>) => void,
 ) {
   options.running.add(context);
   const ended = observeCall(options.observer, call);
   try {
-    await answer(await invoke(spec, context, input(), options.interceptors));
+    await work();
     ended();
   } catch (thrown) {
     const error = hostErrorOf(thrown, options.onInternalError);

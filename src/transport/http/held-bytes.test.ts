@@ -7,6 +7,7 @@ import { openAdmission } from "../admission.js";
 import { createRequestShares } from "../request-shares.js";
 import { sendError } from "../../xenon/dialect/error-response.js";
 import { readText } from "./body.js";
+import { holdOf } from "./held-bytes.js";
 import { sendJson } from "./respond.js";
 import { HttpServer } from "./server.js";
 import { eventually } from "../../../test/support/eventually.js";
@@ -15,6 +16,7 @@ const shares = createShares(
   { total: 250_000, perClient: 150_000 },
   () => new HostError("OVERLOADED", "Too much."),
 );
+let goOn: (() => void) | undefined;
 const server = new HttpServer({
   host: "127.0.0.1",
   port: 0,
@@ -26,6 +28,11 @@ const server = new HttpServer({
   },
   handlers: [
     async (request, response) => {
+      if (request.method === "DELETE") {
+        await new Promise<void>((resolve) => (goOn = resolve));
+        holdOf(request).add(100_000);
+        return true;
+      }
       const text = await readText(request, 1_000_000);
       sendJson(response, 200, String(text.length));
       return true;
@@ -55,6 +62,17 @@ function put(
       .on("error", () => undefined);
   });
 }
+
+test("charges nothing to a client that has gone: nothing would release it", async () => {
+  const socket = connect(port, "127.0.0.1");
+  socket.write("DELETE / HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer c\r\n\r\n");
+  const work = await eventually(() => goOn);
+  socket.destroy();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  work();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(shares.taken()).toBe(0);
+});
 
 test("bounds incomplete bodies by the share of their client and releases it afterwards", async () => {
   const first = await put("a", 200_000, 100_000);

@@ -11,7 +11,7 @@ interface Held {
   bytes?: Hold;
   answers?: Hold;
 }
-type Holding = IncomingMessage & { [holding]?: Held };
+type Holding = IncomingMessage & { [holding]?: Held | undefined };
 
 /** Sets the function that opens the holds of a request. It is called on first use of each. */
 export function setHold(request: Holding, open: Held["open"]): void {
@@ -28,10 +28,15 @@ export function holdOf(request: Holding, kind: HeldKind = "bytes"): Hold {
   return (held[kind] ??= held.open(kind));
 }
 
-/** Releases the holds of a request after its response ended or the client disconnected. */
+/**
+ * Releases the holds of a request after its response ended or the client disconnected. Work that goes on for a client
+ * that is gone counts nothing any more, because nothing would release it.
+ */
 export function releaseHold(request: Holding): void {
-  request[holding]?.bytes?.release();
-  request[holding]?.answers?.release();
+  const held = request[holding];
+  request[holding] = undefined;
+  held?.bytes?.release();
+  held?.answers?.release();
 }
 
 const uncounted: Hold = { add() {}, free() {}, release() {} };
