@@ -1,24 +1,44 @@
 // Posts documents over so many kept connections, by hand-made requests: the client must cost less than the server.
 // Arguments: port, count or 0 with milliseconds, connections, bytes, first name, pause in ms, requests per second or 0 for as
-// many as it takes: then latencies count from when a request was due; documents that are there, which it gets instead.
+// many as it takes: then latencies count from when a request was due; documents that are there, which it gets instead; path;
+// "etcd" for the JSON gateway of etcd, where path and name of a document are its key.
 // Prints rate and latencies as JSON.
 import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
 
 const [port, count, durationMs, connections, bytes, firstName, pauseMs, rate = 0, there = 0] =
   process.argv.slice(2, 11).map(Number);
-const path = process.argv[11] ?? "/bench";
+const [path = "/bench", dialect] = process.argv.slice(11);
 const latencies = [];
 let next = firstName;
 const end = durationMs > 0 ? performance.now() + durationMs : Infinity;
 const last = durationMs > 0 ? Infinity : firstName + count;
 
+const post = (target, body) =>
+  `POST ${target} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+const base64 = (text) => Buffer.from(text).toString("base64");
+const gets = {
+  documents: (name) => `GET ${path}/${name} HTTP/1.1\r\nhost: localhost\r\n\r\n`,
+  etcd: (name) => post("/v3/kv/range", JSON.stringify({ key: base64(`${path}/${name}`) })),
+};
+const puts = {
+  documents: (_, body) => post(path, body),
+  etcd: (name, body) =>
+    post("/v3/kv/put", JSON.stringify({ key: base64(`${path}/${name}`), value: base64(body) })),
+};
+const get = gets[dialect || "documents"];
+const put = puts[dialect || "documents"];
+
 function request() {
-  const name = next++;
-  if (there > 0) return `GET ${path}/d${name % there} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
-  const pad = randomBytes(Math.max(1, Math.floor((bytes - 60) / 2))).toString("hex");
-  const body = JSON.stringify({ documentSelfLink: `d${name}`, name: `n${name}`, pad });
-  return `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+  const number = next++;
+  if (there > 0) return get(`d${number % there}`);
+  // Fields of the example service of Xenon, which drops others.
+  const pad = randomBytes(Math.max(1, Math.floor((bytes - 75) / 2))).toString("hex");
+  const name = `d${number}`;
+  return put(
+    name,
+    JSON.stringify({ documentSelfLink: name, name: `n${number}`, keyValues: { pad } }),
+  );
 }
 
 function client(index) {

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
-import { delimiter, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { findProgram } from "./process-tools.js";
 
 /** versitygw on loopback, with the bucket "bench". */
 export interface LocalStore {
@@ -15,9 +16,7 @@ export interface LocalStore {
 
 /** Starts the store below a directory, with its credentials in the environment; undefined, with a message, without versitygw. */
 export async function startLocalStore(root: string): Promise<LocalStore | undefined> {
-  const program = [resolve(".cache/go-bin"), ...(process.env["PATH"] ?? "").split(delimiter)]
-    .map((directory) => join(directory, "versitygw"))
-    .find((path) => existsSync(path));
+  const program = findProgram("versitygw", resolve(".cache/go-bin"));
   if (program === undefined) {
     process.stderr.write("SKIPPED: object stores need versitygw, which .ci/run installs.\n");
     return undefined;

@@ -1,13 +1,4 @@
-import {
-  closeSync,
-  copyFileSync,
-  fsyncSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { benchAutoBackup } from "./auto-backup.js";
@@ -22,30 +13,16 @@ import { benchPeers } from "./peers.js";
 import { benchPolicies } from "./policies.js";
 import { benchPostgres } from "./postgres.js";
 import { benchStreams } from "./streams.js";
+import { copySynced } from "./synced.js";
 import { median, memoryRow, mib, ms, printTable, row } from "./table.js";
 import { load, nextMessage, serve, watchMemory, type Memory } from "./process-tools.js";
 
 /**
  * npm run bench [-- PART ...], where a part is COUNTxBYTES, streams, listings, files, auto-backup, policies, object-store, postgres, console, peers, command or attack: the speed and memory of the main job,
  * of streams, of listings, of uploads to /local-files, of automatic backups, of continuous policies, of the web console, of the command on files, and of a host under attack, as ratios against a reference that is measured in the same
- * run. Default: 100000x500 and 10000x4096, and then all the others.
+ * run; peers is the main job beside other stores. Default: 100000x500 and 10000x4096, and then all the others.
  */
 
-/** Files copied with an fsync of each and of the directory: the least that a durable copy of these bytes takes. */
-function copySynced(from: string, to: string): number {
-  const begun = performance.now();
-  const synced = (path: string) => {
-    const file = openSync(path, "r");
-    fsyncSync(file);
-    closeSync(file);
-  };
-  for (const name of readdirSync(from)) {
-    copyFileSync(join(from, name), join(to, name));
-    synced(join(to, name));
-  }
-  synced(to);
-  return performance.now() - begun;
-}
 const sizeOf = (directory: string) =>
   readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
 

@@ -20,16 +20,16 @@ export async function manage(
 export async function patchDocuments(
   port: number,
   names: number[],
-  connections = 32,
+  { connections = 32, path = "/bench" } = {},
 ): Promise<void> {
   let next = 0;
   await Promise.all(
     Array.from({ length: connections }, async () => {
       for (let name = names[next++]; name !== undefined; name = names[next++]) {
-        const response = await fetch(`http://127.0.0.1:${port}/bench/d${name}`, {
+        const response = await fetch(`http://127.0.0.1:${port}${path}/d${name}`, {
           method: "PATCH",
           headers: { "content-type": "application/json" },
-          body: JSON.stringify({ changed: Date.now() }),
+          body: JSON.stringify({ name: `changed ${Date.now()}` }),
         });
         if (!response.ok) throw new Error(await response.text());
         await response.arrayBuffer();

@@ -1,170 +1,208 @@
-import { execFile, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
-import { freePort } from "./local-store.js";
-import { startServer } from "./postgres-server.js";
-import { load, serve } from "./process-tools.js";
-import { median, row } from "./table.js";
+import { copy, memory, writer } from "./peers/bare.js";
+import { etcd } from "./peers/etcd.js";
+import { holdfast } from "./peers/holdfast.js";
+import { postgres } from "./peers/postgres.js";
+import { restic } from "./peers/restic.js";
+import {
+  connections,
+  documentBytes,
+  peerNames,
+  type Peer,
+  type PeerName,
+  type Store,
+} from "./peers/store.js";
+import { xenon } from "./peers/xenon.js";
+import { median, ms, row } from "./table.js";
 
 const rounds = 3;
-const seconds = 4;
-const documents = 20_000;
-const bytes = 490;
-const connections = 32;
+/** Documents of the reads and writes, and of the backups and restores. */
+const documentsRead = 20_000;
+const documents = Number(process.env["PEERS_DOCUMENTS"] ?? 100_000);
 
-/** Requests per second of one round. */
-interface Rates {
-  reads: number;
-  writes: number;
+/** Something that is measured: what it is called of each peer, and the goal of Holdfast beside it. */
+interface Work {
+  title: string;
+  kind: "rate" | "time";
+  of(store: Store): (() => Promise<number>) | undefined;
+  against: Partial<Record<PeerName, [reference: string, goal?: string]>>;
 }
 
-/** A store that is measured: each round starts it anew, in a directory of its own. */
-interface Peer {
-  name: string;
-  /** About its writes. */
-  note: string;
-  round(directory: string): Promise<Rates>;
-}
+const writesOf = (bytes: number, size: string, against: Work["against"]): Work => ({
+  title: `durable writes of ${size}, ${connections} connections`,
+  kind: "rate",
+  of: ({ writes }) => writes && (() => writes(bytes)),
+  against,
+});
+const bareWriter = "bare node:http, same writer";
 
-/** Reads by key and writes of documents of 500 B over 32 connections, beside what else is installed: side by side, in turns. */
+const rateWorks: Work[] = [
+  {
+    title: `reads by key, ${connections} connections`,
+    kind: "rate",
+    of: (store) => store.reads,
+    against: {
+      memory: ["bare node:http from memory", ">= 0.8"],
+      Xenon: ["Xenon", ">= 1.5"],
+      PostgreSQL: ["PostgreSQL by pgbench"],
+      etcd: ["etcd, JSON gateway"],
+    },
+  },
+  writesOf(documentBytes, "500 B", {
+    memory: ["bare node:http, kept nowhere"],
+    writer: [bareWriter, ">= 0.85"],
+    Xenon: ["Xenon, not durable", ">= 3"],
+    PostgreSQL: ["PostgreSQL by pgbench"],
+    etcd: ["etcd, JSON gateway"],
+  }),
+  // Xenon refuses documents of more than 32 KiB.
+  writesOf(24 * 1024, "24 KiB", {
+    writer: [bareWriter],
+    Xenon: ["Xenon, not durable", ">= 3"],
+  }),
+  writesOf(64 * 1024, "64 KiB", { writer: [bareWriter, ">= 0.85"] }),
+];
+
+const backupWorks: Work[] = [
+  {
+    title: "full backup to a directory",
+    kind: "time",
+    of: (store) => store.fullBackup,
+    against: {
+      copy: ["copy with fsync", documents < 1_000_000 ? ">= 0.35" : ">= 0.6"],
+      Xenon: ["Xenon and fsync", ">= 0.67"],
+      PostgreSQL: ["pg_basebackup", "> 1"],
+      etcd: ["etcdctl snapshot save", "> 1"],
+      restic: ["restic backup of NDJSON"],
+    },
+  },
+  {
+    title: "incremental backup to a directory, 1 % changed",
+    kind: "time",
+    of: (store) => store.incremental,
+    against: { Xenon: ["Xenon and fsync", ">= 1"] },
+  },
+  {
+    title: "ZIP backup",
+    kind: "time",
+    of: (store) => store.zip,
+    against: { Xenon: ["Xenon", ">= 3"] },
+  },
+  {
+    title: "STREAM backup to a plain HTTP server",
+    kind: "time",
+    of: (store) => store.stream,
+    against: { Xenon: ["Xenon", ">= 2.5"] },
+  },
+  {
+    title: "restore from a directory until a document can be read",
+    kind: "time",
+    of: (store) => store.restoreDirectory,
+    against: {
+      Xenon: ["Xenon, restart included", ">= 2"],
+      etcd: ["etcdctl snapshot restore and start"],
+    },
+  },
+  {
+    title: "restore from a ZIP until a document can be read",
+    kind: "time",
+    of: (store) => store.restoreZip,
+    against: {
+      Xenon: ["Xenon, restart included", ">= 2"],
+      PostgreSQL: ["pg_restore of a custom dump"],
+    },
+  },
+];
+
+/**
+ * Reads, writes, backups and restores of documents of 500 B beside what else is installed: in turns, round by round.
+ * PEERS_DOCUMENTS: how many are backed up and restored. PEERS: names of those to measure beside, separated by commas;
+ * default: all that are installed.
+ */
 export async function benchPeers(root: string): Promise<void> {
-  const peers: Peer[] = [
-    overHttp("Holdfast", "durable", "host-process.mjs"),
-    overHttp("bare node:http from memory", "kept nowhere", "memory-server.mjs"),
-    ...xenon(),
-    ...postgres(),
-  ];
-  const measured = new Map<string, Rates[]>(peers.map(({ name }) => [name, []]));
+  const chosen = (process.env["PEERS"] ?? peerNames.join()).split(",");
+  const others = [copy, memory, writer]
+    .concat(xenon(), postgres(), etcd(), restic())
+    .filter(({ name }) => chosen.includes(name));
+  await measureRates(root, others);
+  await measureBackups(root, others);
+}
+
+/** The works that any of these takes part in. */
+const common = (works: Work[], peers: Peer[]) =>
+  works.filter(({ against }) => peers.some(({ name }) => name in against));
+
+/** Holdfast, and the peers that take part in any of the works. */
+const participants = (works: Work[], others: Peer[]) => [
+  holdfast,
+  ...others.filter(({ name }) => works.some(({ against }) => name in against)),
+];
+
+/** Measured values of each peer, in the order of the rounds. */
+type Values = Map<PeerName, number[]>;
+
+async function measure(work: Work, { name }: Peer, store: Store, values: Values): Promise<void> {
+  const run = name === holdfast.name || name in work.against ? work.of(store) : undefined;
+  if (!run) return;
+  // What the one before left to be written is not to be waited for in the next.
+  execFileSync("sync");
+  values.set(name, [...(values.get(name) ?? []), await run()]);
+}
+
+/** Each store is started anew for each round, and alone on the machine. */
+async function measureRates(root: string, others: Peer[]): Promise<void> {
+  const works = common(rateWorks, others);
+  if (works.length === 0) return;
+  const measured = works.map((work) => ({ work, values: new Map() as Values }));
   for (let round = 0; round < rounds; round += 1)
-    for (const [n, peer] of peers.entries())
-      measured.get(peer.name)?.push(await peer.round(join(root, `peer-${round}-${n}`)));
-  const [ours] = peers;
-  const own = measured.get(ours?.name ?? "") ?? [];
-  const others = peers.slice(1);
-  for (const { name, note } of others) {
-    const rates = measured.get(name) ?? [];
-    for (const kind of ["reads", "writes"] as const) {
-      const ratio = median(own.map((one, at) => one[kind] / (rates[at]?.[kind] ?? NaN)));
-      const goal = goals[`${kind} ${name}`] ?? "";
-      const what = kind === "reads" ? "reads by key" : `writes (${note})`;
-      row(`${what}, 32 connections`, text(own, kind), `${name}: ${text(rates, kind)}`, ratio, goal);
+    for (const peer of participants(works, others)) {
+      const store = await peer.start(join(root, `rates-${peer.name}-${round}`));
+      await store.load?.(documentsRead);
+      for (const { work, values } of measured) await measure(work, peer, store, values);
+      await store.stop();
     }
+  for (const { work, values } of measured) report(work, values);
+}
+
+/** All are started and loaded once; those that are not measured have nothing to do meanwhile. */
+async function measureBackups(root: string, others: Peer[]): Promise<void> {
+  const works = common(backupWorks, others);
+  if (works.length === 0) return;
+  const running: { peer: Peer; store: Store }[] = [];
+  for (const peer of participants(works, others)) {
+    const store = await peer.start(join(root, `backups-${peer.name}`), running[0]?.store);
+    running.push({ peer, store });
+    const begun = performance.now();
+    await store.load?.(documents);
+    if (store.load)
+      process.stderr.write(`${peer.name}: loaded in ${ms(performance.now() - begun)}\n`);
+  }
+  for (const work of works) {
+    const values: Values = new Map();
+    for (let round = 0; round < rounds; round += 1)
+      for (const { peer, store } of running) await measure(work, peer, store, values);
+    report(work, values);
+  }
+  for (const { store } of running) await store.stop();
+}
+
+function report({ title, kind, against }: Work, values: Values): void {
+  const own = values.get(holdfast.name) ?? [];
+  for (const name of peerNames) {
+    const theirs = values.get(name);
+    const [reference, goal = ""] = against[name] ?? [];
+    if (!theirs || reference === undefined) continue;
+    const ratios = own.map((value, at) => {
+      const other = theirs[at] ?? NaN;
+      return kind === "rate" ? value / other : other / value;
+    });
+    const what = kind === "rate" ? title : `${documents} documents: ${title}`;
+    row(what, range(own, kind), `${reference}: ${range(theirs, kind)}`, median(ratios), goal);
   }
 }
 
-const goals: Partial<Record<string, string>> = {
-  "reads bare node:http from memory": ">= 0.8",
-  "reads Xenon": ">= 1.5",
-  "writes Xenon": ">= 3",
-};
-
-function text(rates: Rates[], kind: keyof Rates): string {
-  const all = rates.map((one) => one[kind]);
-  const k = (value: number) => (value / 1000).toFixed(1);
-  return `${k(median(all))} k/s (${k(Math.min(...all))} to ${k(Math.max(...all))})`;
-}
-
-function overHttp(name: string, note: string, script: string): Peer {
-  return {
-    name,
-    note,
-    async round(directory) {
-      const host = await serve(script, directory);
-      const rates = await ratesAt(host.port);
-      await host.close();
-      return rates;
-    },
-  };
-}
-
-async function ratesAt(port: number, path = "/bench"): Promise<Rates> {
-  const shared = { bytes, connections, path };
-  const durationMs = seconds * 1000;
-  await load(port, { ...shared, count: documents });
-  const reads = await load(port, { ...shared, durationMs, there: documents });
-  const writes = await load(port, { ...shared, durationMs, first: 10 * documents });
-  return { reads: reads.perSecond, writes: writes.perSecond };
-}
-
-/** A build of Xenon that XENON_HOME names; it starts with its script. */
-function xenon(): Peer[] {
-  const script = join(process.env["XENON_HOME"] ?? "", "run.sh");
-  if (!existsSync(script)) {
-    process.stderr.write("SKIPPED: Xenon: XENON_HOME names no directory with run.sh.\n");
-    return [];
-  }
-  return [
-    {
-      name: "Xenon",
-      note: "not durable",
-      async round(directory) {
-        const port = await freePort();
-        mkdirSync(directory);
-        const child = spawn(script, [String(port), directory], {
-          stdio: "ignore",
-          env: { ...process.env, JAVA_OPTS: "-Xmx4g" },
-        });
-        const ended = new Promise((done) => child.once("exit", done));
-        const isUp = () =>
-          fetch(`http://127.0.0.1:${port}/core/examples`).then(
-            ({ ok }) => ok,
-            () => false,
-          );
-        for (let left = 600; left > 0 && !(await isUp()); left -= 1) await sleep(100);
-        const rates = await ratesAt(port, "/core/examples");
-        child.kill();
-        await ended;
-        return rates;
-      },
-    },
-  ];
-}
-
-/** PostgreSQL by pgbench, with prepared statements: no HTTP, and no JSON but the stored one. */
-function postgres(): Peer[] {
-  const bench = "/usr/bin/pgbench";
-  if (!existsSync(bench)) {
-    process.stderr.write("SKIPPED: PostgreSQL: no pgbench (Debian: postgresql) is installed.\n");
-    return [];
-  }
-  return [
-    {
-      name: "PostgreSQL by pgbench",
-      note: "durable",
-      async round(directory) {
-        const server = await startServer(directory);
-        if (!server) return { reads: NaN, writes: NaN };
-        const sql = (command: string) =>
-          execFileSync("psql", [server.url, "-qc", command], { stdio: "ignore", cwd: "/" });
-        sql("CREATE TABLE documents (link text PRIMARY KEY, body jsonb NOT NULL)");
-        sql(
-          `INSERT INTO documents SELECT '/bench/d' || n, jsonb_build_object('name', 'n' || n, 'pad', repeat('x', ${bytes - 60})) FROM generate_series(0, ${documents - 1}) n`,
-        );
-        sql("VACUUM ANALYZE documents");
-        const rate = async (name: string, text: string) => {
-          const file = join(directory, `${name}.sql`);
-          writeFileSync(file, text);
-          const args = ["-n", "-M", "prepared", "-c", String(connections), "-j", "2"];
-          const { stdout } = await promisify(execFile)(
-            bench,
-            [...args, "-T", String(seconds), "-f", file, server.url],
-            { cwd: "/" },
-          );
-          return Number(/tps = ([\d.]+)/.exec(stdout)?.[1]);
-        };
-        const reads = await rate(
-          "read",
-          `\\set n random(0, ${documents - 1})\nSELECT body FROM documents WHERE link = '/bench/d' || :n::text;\n`,
-        );
-        const writes = await rate(
-          "write",
-          `\\set n random(${documents}, 2000000000)\nINSERT INTO documents VALUES ('/bench/d' || :n::text, jsonb_build_object('name', :n::text, 'pad', repeat('x', ${bytes - 60}))) ON CONFLICT (link) DO UPDATE SET body = EXCLUDED.body;\n`,
-        );
-        await server.stop();
-        return { reads, writes };
-      },
-    },
-  ];
+function range(values: number[], kind: Work["kind"]): string {
+  const text = (value: number) => (kind === "rate" ? `${value.toFixed(0)}/s` : ms(value));
+  return `${text(median(values))} (${text(Math.min(...values))} to ${text(Math.max(...values))})`;
 }

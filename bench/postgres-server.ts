@@ -4,10 +4,15 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "./local-store.js";
 
+export interface PostgresServer {
+  url: string;
+  /** Directory of its programs. */
+  programs: string;
+  stop(): Promise<void>;
+}
+
 /** Debian's server on loopback; undefined, with a message, if there is none. */
-export async function startServer(
-  directory: string,
-): Promise<{ url: string; stop(): Promise<void> } | undefined> {
+export async function startServer(directory: string): Promise<PostgresServer | undefined> {
   const base = "/usr/lib/postgresql";
   const [release] = existsSync(base) ? readdirSync(base) : [];
   if (release === undefined) {
@@ -51,6 +56,7 @@ export async function startServer(
     }
   }
   return {
+    programs: join(base, release, "bin"),
     url: `postgres://holdfast@127.0.0.1:${port}/postgres`,
     async stop() {
       const ended = new Promise((done) => child.once("exit", done));

@@ -1,9 +1,49 @@
-import { execFile, fork, type ChildProcess } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { execFile, fork, spawn, type ChildProcess } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 
 const here = import.meta.dirname ?? __dirname;
+
+/** Path of a program in PATH, or in the directories to look in before. */
+export const findProgram = (name: string, ...before: string[]): string | undefined =>
+  [...before, ...(process.env["PATH"] ?? "").split(delimiter)]
+    .map((directory) => join(directory, name))
+    .find((path) => existsSync(path));
+
+/** Runs a program to its end; what it printed. */
+export async function run(
+  program: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<string> {
+  const options = { cwd: "/", env: { ...process.env, ...env } };
+  return (await promisify(execFile)(program, args, options)).stdout;
+}
+
+/** A run that fails half-way must not leave its servers behind. */
+function endWithRun(child: ChildProcess): void {
+  const end = () => child.kill("SIGKILL");
+  process.once("exit", end);
+  child.once("exit", () => process.off("exit", end));
+}
+
+/** Starts a server that is no script of ours. It ends by SIGTERM. */
+export function startProgram(
+  program: string,
+  args: string[],
+  env: Record<string, string> = {},
+): { stop(): Promise<void> } {
+  const child = spawn(program, args, { stdio: "ignore", env: { ...process.env, ...env } });
+  endWithRun(child);
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  return {
+    stop() {
+      child.kill();
+      return ended;
+    },
+  };
+}
 
 export interface Served {
   child: ChildProcess;
@@ -18,8 +58,7 @@ export async function serve(script: string, ...args: string[]): Promise<Served> 
     execArgv: [],
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
-  // A run that fails half-way must not leave its servers behind.
-  process.once("exit", () => child.kill("SIGKILL"));
+  endWithRun(child);
   const { port, grpcPort = 0 } = (await nextMessage(child)) as { port: number; grpcPort?: number };
   const closed = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   return {
@@ -63,6 +102,8 @@ export async function load(
     there?: number;
     /** Path of the documents. Default: /bench. */
     path?: string;
+    /** The JSON gateway of etcd in place of documents over HTTP. */
+    dialect?: "etcd";
   },
 ): Promise<LoadResult> {
   const {
@@ -75,10 +116,12 @@ export async function load(
     rate = 0,
     there = 0,
     path = "/bench",
+    dialect = "",
   } = options;
   const args = [
     ...[port, count, durationMs, connections, bytes, first, pauseMs, rate, there].map(String),
     path,
+    dialect,
   ];
   const { stdout } = await promisify(execFile)(process.execPath, [join(here, "load.mjs"), ...args]);
   return JSON.parse(stdout) as LoadResult;
