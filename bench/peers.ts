@@ -121,7 +121,11 @@ const backupWorks: Work[] = [
  * default: all that are installed.
  */
 export async function benchPeers(root: string): Promise<void> {
-  const chosen = (process.env["PEERS"] ?? peerNames.join()).split(",");
+  if (!(documents >= 100)) throw new Error("PEERS_DOCUMENTS has to be a number from 100 on");
+  const chosen: readonly string[] = process.env["PEERS"]?.split(",") ?? peerNames;
+  for (const name of chosen)
+    if (!peerNames.some((one) => one === name))
+      throw new Error(`PEERS: ${name} is none of ${peerNames.join(", ")}`);
   const others = [copy, memory, writer]
     .concat(xenon(), postgres(), etcd(), restic())
     .filter(({ name }) => chosen.includes(name));
@@ -150,7 +154,7 @@ async function measure(work: Work, { name }: Peer, store: Store, values: Values)
   values.set(name, [...(values.get(name) ?? []), await run()]);
 }
 
-/** Each store is started anew for each round, and alone on the machine. */
+/** Each store is started anew for each round, and runs alone. */
 async function measureRates(root: string, others: Peer[]): Promise<void> {
   const works = common(rateWorks, others);
   if (works.length === 0) return;
