@@ -7,12 +7,16 @@ import { build } from "esbuild";
 import { buildConsole } from "./build-console.mjs";
 
 const { dependencies, engines } = JSON.parse(readFileSync("package.json", "utf8"));
-// In chunks only what is ES modules: import() of a CommonJS package would give the chunk's default alone, and none of its names.
+// In chunks only what is ES modules, or what is imported by statements alone: import() of a CommonJS package would give the
+// chunk's default alone, and none of its names.
 const inChunks = [
   "@bufbuild/protobuf",
   "@bufbuild/protovalidate",
   "@connectrpc/connect",
   "@connectrpc/connect-node",
+  "cli-progress",
+  "cli-table3",
+  "commander",
 ];
 const inEntries = [...inChunks, "archiver", "compress-commons", "unzipper"];
 // The last is for archives in a cloud's store, which nobody here reads.
@@ -46,6 +50,10 @@ const shared = await build({
   ]),
   external: outside(inChunks),
   format: "esm",
+  // The CommonJS in them requires modules of Node.
+  banner: {
+    js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
+  },
   splitting: true,
   chunkNames: "src/chunks/[name]-[hash]",
 });

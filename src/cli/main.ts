@@ -8,7 +8,7 @@ const usageError = 64;
 
 trackOutputFailures();
 try {
-  await createProgram().parseAsync();
+  await createProgram(process.argv[2]).parseAsync();
 } catch (thrown) {
   if (thrown instanceof CommanderError) {
     process.exitCode = thrown.exitCode === 0 ? 0 : usageError;

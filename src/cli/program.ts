@@ -27,48 +27,55 @@ import { addUndo } from "./commands/undo.js";
 import { addVerify } from "./commands/verify.js";
 import { addExamples } from "./options.js";
 
+/** The commands by their headings in the help and by their names. */
+const groups: Record<string, Record<string, (program: Command) => void>> = {
+  "Host:": { serve: addServe, status: addStatus, config: addConfig },
+  "Backups:": {
+    backup: addBackup,
+    restore: addRestore,
+    undo: addUndo,
+    verify: addVerify,
+    "test-restore": addTestRestore,
+    copy: addCopy,
+    check: addCheck,
+    activity: addActivity,
+    inspect: addInspect,
+    list: addList,
+    diff: addDiff,
+    export: addExport,
+    open: addOpen,
+    pin: addPin,
+    prune: addPrune,
+    destination: addDestination,
+    keygen: addKeygen,
+  },
+  "Policies:": { policy: addPolicy },
+  "Operations:": { operations: addOperations },
+  "Documents:": { import: addImport, documents: addDocuments },
+  "Shell:": { completion: addCompletion },
+};
+
 /**
  * Creates the program with all its commands. Implementations are loaded when a command is invoked.
+ *
+ * @param invoked the first argument, if there is one. If it names a command, the program has this
+ *   command alone, because defining all of them takes longer than the rest of the start. The
+ *   completion script is about all of them.
  */
-export function createProgram(): Command {
+export function createProgram(invoked?: string): Command {
   const program = new Command("holdfast")
     .description("A document host with verified backups and point-in-time restore.")
     .version(productVersion)
     .enablePositionalOptions()
     .exitOverride()
     .showHelpAfterError("(run with --help for usage and examples)");
-  const groups: [heading: string, add: ((program: Command) => void)[]][] = [
-    ["Host:", [addServe, addStatus, addConfig]],
-    [
-      "Backups:",
-      [
-        addBackup,
-        addRestore,
-        addUndo,
-        addVerify,
-        addTestRestore,
-        addCopy,
-        addCheck,
-        addActivity,
-        addInspect,
-        addList,
-        addDiff,
-        addExport,
-        addOpen,
-        addPin,
-        addPrune,
-        addDestination,
-        addKeygen,
-      ],
-    ],
-    ["Policies:", [addPolicy]],
-    ["Operations:", [addOperations]],
-    ["Documents:", [addImport, addDocuments]],
-    ["Shell:", [addCompletion]],
-  ];
-  for (const [heading, adds] of groups) {
+  const only = invoked === "completion" ? undefined : invoked;
+  const isKnown = Object.values(groups).some(
+    (adds) => only !== undefined && Object.hasOwn(adds, only),
+  );
+  for (const [heading, adds] of Object.entries(groups)) {
     program.commandsGroup(heading);
-    for (const add of adds) add(program);
+    for (const [name, add] of Object.entries(adds)) if (!isKnown || name === only) add(program);
   }
   addExamples(program, [
     ["Start a host", "holdfast serve --data-dir ./data"],
