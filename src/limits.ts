@@ -515,6 +515,10 @@ export const limits = {
    * passes.
    */
   chainCheckLinks: 2_000_000,
+  /** Rows that a comparison of two backups keeps, at 100 to 200 bytes each. The others wait in temporary files. */
+  comparedRows: 300_000,
+  /** Such files, which are open at once. With more than 150 million rows, each part has more of them. */
+  comparedParts: 500,
   /** Results of verifications that the host records. */
   verifications: 1000,
   /** Files that a listing of a directory tree reads. */

@@ -27,16 +27,7 @@ export async function openScratchIndex(
 ): Promise<TemporaryIndex> {
   const { reader, manifest, temporaryDirectory } = task;
   await requireSegments(reader, manifest, signal);
-  const bytes = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  // The index with its keys, the space for sorting the keys, and the unpacked archive.
-  const needed = Math.ceil(bytes * (reader.kind === "ZIP" ? 2.5 : 1.5));
-  const free = await platform.files.freeBytes(temporaryDirectory);
-  if (free < needed) {
-    throw new HostError(
-      "STORAGE_FULL",
-      `Reading the backup requires about ${needed} bytes in ${temporaryDirectory}, and ${free} are free. Free space, or set TMPDIR to another directory.`,
-    );
-  }
+  await requireScratchSpace(platform, [task]);
   const { indexId, lineage, parents } = manifest;
   const index = await withSegmentFiles(
     platform,
@@ -66,6 +57,26 @@ export async function openScratchIndex(
   } catch (error) {
     await index.close();
     throw error;
+  }
+}
+
+/** STORAGE_FULL unless there is space for an index of each backup with its keys, for sorting the keys, and for the unpacked archives. */
+export async function requireScratchSpace(
+  platform: Platform,
+  tasks: readonly ScratchTask[],
+): Promise<void> {
+  let needed = 0;
+  for (const { reader, manifest } of tasks) {
+    const bytes = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    needed += Math.ceil(bytes * (reader.kind === "ZIP" ? 2.5 : 1.5));
+  }
+  const { temporaryDirectory = "" } = tasks[0] ?? {};
+  const free = await platform.files.freeBytes(temporaryDirectory);
+  if (free < needed) {
+    throw new HostError(
+      "STORAGE_FULL",
+      `Reading the backup requires about ${needed} bytes in ${temporaryDirectory}, and ${free} are free. Free space, or set TMPDIR to another directory.`,
+    );
   }
 }
 

@@ -160,7 +160,7 @@ function* logRows(db: Database.Database): Generator<LogRow> {
  * Creates a hash of 53 bits with a random seed, so that an attacker cannot choose links that
  * collide.
  */
-function linkHash(): (link: string) => number {
+export function linkHash(): (link: string) => number {
   const seeds = randomBytes(8);
   const [a, b] = [seeds.readUInt32LE(0), seeds.readUInt32LE(4)];
   return (link) => {

@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import type { ChainContent, LogAround, SegmentSource } from "../engine/engine.js";
 import { runInChild } from "../io/child-process.js";
-import type { SegmentAnswer, SegmentCall } from "./segment-process.js";
+import type { Compared, CompareTask, SegmentAnswer, SegmentCall } from "./segment-process.js";
 import type { Sampled } from "./sample.js";
 
 /**
@@ -43,14 +43,27 @@ export async function segmentsAround(
   return (await run({ kind: "around", segments, timeMicros, count }, signal)) as LogAround;
 }
 
+/**
+ * Verifies the segments of two backups completely, as `checkSegments` does, and compares them. The
+ * result has segments in the directory of the task. Throws BACKUP_DAMAGED.
+ */
+export async function compareSegments(
+  task: CompareTask,
+  signal: AbortSignal,
+  onRows?: (rows: number) => void,
+): Promise<Compared> {
+  return (await run({ kind: "compare", ...task }, signal, onRows, task.directory)) as Compared;
+}
+
 function run(
   call: SegmentCall,
   signal: AbortSignal,
   onProgress?: (rows: number) => void,
+  temporaryDirectory = tmpdir(),
 ): Promise<SegmentAnswer> {
   return runInChild("segment/segment-process", call, {
     signal,
-    environment: { SQLITE_TMPDIR: tmpdir() },
+    environment: { SQLITE_TMPDIR: temporaryDirectory },
     ...(onProgress && { onProgress }),
   });
 }

@@ -4,6 +4,13 @@ import { serveChild } from "../io/child-process.js";
 import { combineAround, logAround } from "./around.js";
 import { checkChain } from "./chain-check.js";
 import { checkRowsInThread } from "./check-threads.js";
+import {
+  compareChains,
+  writeDiffering,
+  type ChainComparison,
+  type ComparedChain,
+  type ComparedDocuments,
+} from "./compare-chains.js";
 import { sampleRows, type Sampled } from "./sample.js";
 import { rowsWorthSharing, type Half } from "./check-rows.js";
 import { checkDigest, readSegment } from "./segment-file.js";
@@ -15,9 +22,23 @@ import { checkDigest, readSegment } from "./segment-file.js";
 export type SegmentCall =
   | { kind: "check"; segments: SegmentSource[] }
   | { kind: "sample"; segments: SegmentSource[]; percent: number }
-  | { kind: "around"; segments: SegmentSource[]; timeMicros: number; count: number };
+  | { kind: "around"; segments: SegmentSource[]; timeMicros: number; count: number }
+  | ({ kind: "compare" } & CompareTask);
 /** The result of a SegmentCall. */
-export type SegmentAnswer = ChainContent | Sampled | LogAround;
+export type SegmentAnswer = ChainContent | Sampled | LogAround | Compared;
+
+/** Two chains to check and to compare. */
+export interface CompareTask {
+  chains: [ComparedChain, ComparedChain];
+  wanted: ComparedDocuments;
+  /** For temporary files and the result. */
+  directory: string;
+}
+
+/** A comparison, and the versions of each side that differ, without their bodies, as a segment. */
+export interface Compared extends ChainComparison {
+  differing: [SegmentSource, SegmentSource];
+}
 
 type ReportRows = (rows: number) => void;
 
@@ -27,25 +48,81 @@ async function checkAll(
   report: (rows: number) => void,
 ): Promise<ChainContent> {
   for (const segment of segments) checkDigest(segment, () => {});
+  const rows = beginRows(segments, segments.some(isLarge), report);
+  return checkedBy(rows, () => checkChain(segments, () => {}));
+}
+
+const isLarge = ({ records }: SegmentSource) => records >= rowsWorthSharing;
+
+/** Starts to check rows in one or two worker threads. */
+function beginRows(
+  segments: SegmentSource[],
+  inHalves: boolean,
+  report: ReportRows,
+): Promise<unknown>[] {
   const rows = { first: 0, second: 0 };
   const share = (half: Half) =>
     checkRowsInThread({ segments, half }, (count) =>
       report((rows[half] = count) + rows[half === "first" ? "second" : "first"]),
     );
-  const rowsChecked = segments.every(({ records }) => records < rowsWorthSharing)
-    ? [checkRowsInThread({ segments }, report)]
-    : [share("first"), share("second")];
-  const settled = Promise.allSettled(rowsChecked);
+  return inHalves ? [share("first"), share("second")] : [checkRowsInThread({ segments }, report)];
+}
+
+/** Does work beside threads that check rows; both must succeed. */
+async function checkedBy<T>(rows: Promise<unknown>[], work: () => T): Promise<T> {
+  const settled = Promise.allSettled(rows);
   // The threads must have started before this thread blocks.
   await new Promise((next) => setImmediate(next));
-  const chain = await Promise.resolve()
-    .then(() => checkChain(segments, () => {}))
+  const worked = await Promise.resolve()
+    .then(work)
     .catch((error: unknown) => HostError.from(error));
   // The error of a row is more specific than that of the chain.
-  for (const half of await settled) if (half.status === "rejected") throw half.reason;
-  if (chain instanceof HostError) throw chain;
-  return chain;
+  for (const one of await settled) if (one.status === "rejected") throw one.reason;
+  if (worked instanceof HostError) throw worked;
+  return worked;
 }
+
+/**
+ * Checks both chains as `checkAll` does, a segment of both once, and compares them. The digests of
+ * the second are computed while a thread checks the rows of the first.
+ */
+async function compare(
+  { chains, wanted, directory }: CompareTask,
+  report: ReportRows,
+): Promise<Compared> {
+  const [first, second] = chains.map(({ segments }) => segments) as [
+    SegmentSource[],
+    SegmentSource[],
+  ];
+  const known = new Set(first.map(contentOf));
+  const others = second.filter((segment) => !known.has(contentOf(segment)));
+  const counts = [0, 0];
+  const sum = (side: number) => (rows: number) => {
+    counts[side] = rows;
+    report(counts.reduce((all, one) => all + one, 0));
+  };
+  for (const segment of first) checkDigest(segment, () => {});
+  const rows = beginRows(first, first.some(isLarge) && !others.some(isLarge), sum(0));
+  const compared = await checkedBy(rows, async () => {
+    const checked = new Set(first.map(fileOf));
+    for (const segment of second) if (!checked.has(fileOf(segment))) checkDigest(segment, () => {});
+    return checkedBy(others.length === 0 ? [] : beginRows(others, false, sum(1)), () =>
+      compareChains(chains, wanted, directory),
+    );
+  });
+  return {
+    ...compared,
+    differing: [writeDiffering(chains[0], 0, directory), writeDiffering(chains[1], 1, directory)],
+  };
+}
+
+/** What the digest of a segment is checked against. */
+const fileOf = ({ path, sha256, sizeBytes }: SegmentSource) =>
+  JSON.stringify([path, sha256, sizeBytes]);
+
+/** What the rows of a segment are checked against: segments that agree in it need one check. */
+const contentOf = ({ sha256, firstMicros, lastMicros, records, prunes }: SegmentSource) =>
+  JSON.stringify([sha256, firstMicros, lastMicros, records, prunes]);
 
 function sample(segments: SegmentSource[], percent: number, report: ReportRows): Sampled {
   const sum = { records: 0, bytes: 0 };
@@ -73,5 +150,7 @@ serveChild<SegmentCall, SegmentAnswer, number>("Reading the backup", async (call
       return sample(call.segments, call.percent, report);
     case "around":
       return around(call.segments, call.timeMicros, call.count);
+    case "compare":
+      return compare(call, report);
   }
 });

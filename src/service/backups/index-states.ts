@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { segmentsAround } from "../../segment/checks.js";
 import { documentState, type DocumentState } from "../../backup/document-state.js";
+import { compareBackups } from "../../backup/compare-backups.js";
 import { withManifest } from "../../backup/inspect.js";
 import type { Report } from "../../backup/progress.js";
-import { openScratchIndex } from "../../backup/scratch-index.js";
+import { openScratchIndex, type ScratchTask } from "../../backup/scratch-index.js";
 import { fetchedBytes, withSegmentFiles } from "../../backup/segment-files.js";
 import { resolveTargetTime } from "../../backup/target-time.js";
 import type {
@@ -22,7 +23,7 @@ import type { Platform } from "../../io/platform.js";
 import type { Manifest } from "../../segment/manifest.js";
 import { limits } from "../../limits.js";
 import type { DocumentIndex } from "../../store/document-index.js";
-import type { IndexPointInTime } from "../../backup/point-in-time.js";
+import type { DocumentSelection, IndexPointInTime } from "../../backup/point-in-time.js";
 import { withSource } from "./sources.js";
 
 /** A readable state of an index. Close it after use. */
@@ -32,6 +33,14 @@ export interface OpenState extends DocumentState {
   /** About the choice of the backup. */
   warnings: string[];
   close(): Promise<void>;
+}
+
+/** Two backups compared: states of the documents that differ alone, without bodies. */
+export interface ComparedStates {
+  from: OpenState;
+  to: OpenState;
+  /** Documents that have the same version in both. */
+  unchanged: number;
 }
 
 /** A temporary index, with what it was built of. */
@@ -89,6 +98,49 @@ export class IndexStates {
         ? this.openLive(pointInTime)
         : this.openBackup(pointInTime, signal, report, check)),
     );
+  }
+
+  /** Compares the selected documents of two backups. Throws OPERATION_LIMIT if too many backups are open. */
+  async compare(
+    from: IndexPointInTime,
+    to: IndexPointInTime,
+    selection: DocumentSelection,
+    signal: AbortSignal,
+    report: Report,
+  ): Promise<ComparedStates> {
+    const { platform, storageEngine } = this.options;
+    this.take(2);
+    let warnings: [string[], string[]] = [[], []];
+    let compared;
+    try {
+      compared = await this.withBackup(from, signal, report, (first, firstFound) =>
+        this.withBackup(to, signal, report, (second, secondFound) => {
+          warnings = [firstFound.warnings, secondFound.warnings];
+          return compareBackups(
+            platform,
+            storageEngine,
+            [first, second],
+            selection,
+            signal,
+            report,
+          );
+        }),
+      );
+    } catch (error) {
+      this.scratches -= 2;
+      throw error;
+    }
+    const { unchanged } = compared;
+    const keep = (index: TemporaryIndex, about: string[]) =>
+      this.keep({ ...this.stateOf(index, about), documentCount: index.documents + unchanged });
+    const [left, right] = await Promise.allSettled([
+      keep(compared.from, warnings[0]),
+      keep(compared.to, warnings[1]),
+    ]);
+    // Both fail if the host is stopping, and are closed then.
+    if (left.status === "rejected") throw left.reason;
+    if (right.status === "rejected") throw right.reason;
+    return { from: left.value, to: right.value, unchanged };
   }
 
   /**
@@ -177,23 +229,32 @@ export class IndexStates {
     report: Report,
     check: (manifest: Manifest) => void,
   ): Promise<OpenState> {
-    if (this.scratches >= limits.scratchIndexes)
-      throw new HostError(
-        "OPERATION_LIMIT",
-        `The host is reading ${this.scratches} backups, its limit. Wait until one completes.`,
-      );
-    this.scratches += 1;
+    this.take(1);
     try {
       const { index, warnings } = await this.buildBackup(pointInTime, signal, report, check);
-      const close = async () => {
-        this.scratches -= 1;
-        await index.close();
-      };
-      return { ...documentState(index.engine), documentCount: index.documents, warnings, close };
+      return this.stateOf(index, warnings);
     } catch (error) {
       this.scratches -= 1;
       throw error;
     }
+  }
+
+  private take(count: number): void {
+    if (this.scratches + count > limits.scratchIndexes)
+      throw new HostError(
+        "OPERATION_LIMIT",
+        `The host is reading ${this.scratches} backups, its limit. Wait until one completes.`,
+      );
+    this.scratches += count;
+  }
+
+  /** The state of a temporary index, which counts as one until it is closed. */
+  private stateOf(index: TemporaryIndex, warnings: string[]): OpenState {
+    const close = async () => {
+      this.scratches -= 1;
+      await index.close();
+    };
+    return { ...documentState(index.engine), documentCount: index.documents, warnings, close };
   }
 
   private async buildLive(
@@ -258,32 +319,46 @@ export class IndexStates {
   }
 
   private async buildBackup(
-    { uri = "", manifest: name, targetTimeMicros, indexLink, ...access }: IndexPointInTime,
+    pointInTime: IndexPointInTime,
     signal: AbortSignal,
     report: Report,
     check: (manifest: Manifest, reader: ContainerReader) => void | Promise<void>,
   ): Promise<BuiltState> {
-    const { platform, storageEngine, temporaryDirectory, ownIndexIds } = this.options;
+    const { platform, storageEngine } = this.options;
+    return this.withBackup(pointInTime, signal, report, async (task, { uri, name, warnings }) => {
+      const { manifest, reader, targetTimeMicros } = task;
+      await check(manifest, reader);
+      const index = await openScratchIndex(platform, storageEngine, task, signal, report);
+      return {
+        index,
+        source: { uri, name },
+        indexLink: manifest.indexLink,
+        targetTimeMicros: targetTimeMicros ?? manifest.positionMicros,
+        warnings,
+      };
+    });
+  }
+
+  /** Finds a backup and calls `work` to read it; again, if it is replaced by a newer one meanwhile. */
+  private async withBackup<T>(
+    { uri = "", manifest: name, targetTimeMicros, indexLink, ...access }: IndexPointInTime,
+    signal: AbortSignal,
+    report: Report,
+    work: (
+      task: ScratchTask,
+      found: { uri: string; name: string; warnings: string[] },
+    ) => Promise<T>,
+  ): Promise<T> {
+    const { temporaryDirectory, ownIndexIds } = this.options;
     const source = await resolveSource(this.options, uri, access);
     const wanted = { name, indexLink, indexIds: ownIndexIds() };
     return withSource(source, signal, report, (reader) =>
-      withManifest(reader, wanted, signal, async ({ name: found, manifest, warnings }) => {
-        await check(manifest, reader);
+      withManifest(reader, wanted, signal, ({ name: found, manifest, warnings }) => {
         const target = resolveTargetTime(targetTimeMicros, manifest.window, false);
-        const index = await openScratchIndex(
-          platform,
-          storageEngine,
+        return work(
           { reader, manifest, temporaryDirectory, ...target },
-          signal,
-          report,
+          { uri: source.uri, name: found, warnings },
         );
-        return {
-          index,
-          source: { uri: source.uri, name: found },
-          indexLink: manifest.indexLink,
-          targetTimeMicros: target.targetTimeMicros ?? manifest.positionMicros,
-          warnings,
-        };
       }),
     );
   }

@@ -5,7 +5,7 @@ import type { DocumentVersion } from "../../document/document.js";
 import type { LogAround, RestorableWindow } from "../../engine/engine.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import type { IndexStates, OpenState } from "./index-states.js";
+import type { ComparedStates, IndexStates } from "./index-states.js";
 import type {
   DiffSummary,
   DocumentDifference,
@@ -49,14 +49,18 @@ export interface InspectionService {
 export function createInspectionService(states: IndexStates): InspectionService {
   return {
     async *diff(from, to, selection = everything, signal, onProgress = () => {}) {
-      const [left, right] = await openBoth(states, from, to, signal, onProgress);
+      const {
+        from: left,
+        to: right,
+        unchanged,
+      } = await openBoth(states, from, to, selection, signal, onProgress);
       try {
         const warnings = [...left.warnings, ...right.warnings];
-        const summary: DiffSummary = { created: 0, changed: 0, deleted: 0, unchanged: 0, warnings };
+        const summary: DiffSummary = { created: 0, changed: 0, deleted: 0, unchanged, warnings };
         // The number of selected documents is not known in advance.
         const total =
           selection === everything ? Math.max(left.documentCount, right.documentCount) : 0;
-        let recordsDone = 0;
+        let recordsDone = unchanged;
         for await (const pair of pairsOf(left, right, selection, signal)) {
           recordsDone += 1;
           onProgress({
@@ -102,23 +106,41 @@ export function createInspectionService(states: IndexStates): InspectionService 
   };
 }
 
-/** Opens two states in parallel, since each takes a while. If one fails, closes the other. */
+/**
+ * Opens two states: of two backups with the documents that differ alone, otherwise in parallel, since
+ * each takes a while. If one fails, closes the other.
+ */
 async function openBoth(
   states: IndexStates,
   from: IndexPointInTime,
   to: IndexPointInTime,
+  selection: DocumentSelection,
   signal: AbortSignal,
   onProgress: (progress: DiffProgress) => void,
-): Promise<[OpenState, OpenState]> {
+): Promise<ComparedStates> {
+  if (from.uri !== undefined && to.uri !== undefined)
+    return states.compare(from, to, selection, signal, reportOf(onProgress));
   const [first, second] = sideBySide(onProgress);
   const [left, right] = await Promise.allSettled([
     states.open(from, signal, first),
     states.open(to, signal, second),
   ]);
-  if (left.status === "fulfilled" && right.status === "fulfilled") return [left.value, right.value];
+  if (left.status === "fulfilled" && right.status === "fulfilled")
+    return { from: left.value, to: right.value, unchanged: 0 };
   if (left.status === "fulfilled") await left.value.close();
   if (right.status === "fulfilled") await right.value.close();
   throw left.status === "rejected" ? left.reason : (right as PromiseRejectedResult).reason;
+}
+
+/** Reports the stages of a comparison. */
+function reportOf(onProgress: (progress: DiffProgress) => void): Report {
+  const progress: DiffProgress = { stage: "reading", recordsDone: 0, recordsTotal: 0 };
+  return ({ stage, documentsDone, documentsTotal }) => {
+    if (stage !== undefined) Object.assign(progress, { stage, recordsDone: 0, recordsTotal: 0 });
+    if (documentsDone !== undefined) progress.recordsDone = documentsDone;
+    if (documentsTotal !== undefined) progress.recordsTotal = documentsTotal;
+    onProgress({ ...progress });
+  };
 }
 
 interface Counted {
@@ -133,7 +155,7 @@ function sideBySide(onProgress: (progress: DiffProgress) => void): [Report, Repo
     { done: 0, total: 0 },
   ];
   const sum = (which: keyof Counted) => sides.reduce((all, side) => all + side[which], 0);
-  const reportOf =
+  const reportSide =
     (side: Counted): Report =>
     ({ stage = "reading", documentsDone = side.done, documentsTotal = side.total }) => {
       Object.assign(side, { done: documentsDone, total: documentsTotal });
@@ -145,7 +167,7 @@ function sideBySide(onProgress: (progress: DiffProgress) => void): [Report, Repo
         recordsTotal: counted ? sum("total") : 0,
       });
     };
-  return [reportOf(sides[0]), reportOf(sides[1])];
+  return [reportSide(sides[0]), reportSide(sides[1])];
 }
 
 const sumOf = { CREATED: "created", CHANGED: "changed", DELETED: "deleted" } as const;

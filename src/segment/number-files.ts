@@ -1,0 +1,75 @@
+import { closeSync, openSync, readFileSync, readSync, rmSync, writeSync } from "node:fs";
+import { limits } from "../limits.js";
+
+/** Numbers that a file buffers before it writes them. */
+const buffered = 2048;
+
+/** Appends numbers to several new files at once. Blocks. */
+export class NumberFiles {
+  private readonly files: { descriptor: number; numbers: Float64Array; count: number }[] = [];
+
+  constructor(paths: readonly string[]) {
+    for (const path of paths)
+      this.files.push({
+        descriptor: openSync(path, "w", 0o600),
+        numbers: new Float64Array(buffered),
+        count: 0,
+      });
+  }
+
+  append(file: number, value: number): void {
+    const one = this.files[file];
+    if (one === undefined) throw new RangeError(`There is no file ${file}.`);
+    one.numbers[one.count] = value;
+    one.count += 1;
+    if (one.count === buffered) this.flush(one);
+  }
+
+  /** Writes what is buffered, and closes the files. */
+  close(): void {
+    for (const one of this.files) {
+      try {
+        this.flush(one);
+      } finally {
+        closeSync(one.descriptor);
+      }
+    }
+  }
+
+  private flush(one: { descriptor: number; numbers: Float64Array; count: number }): void {
+    const bytes = new Uint8Array(one.numbers.buffer, 0, one.count * 8);
+    for (let at = 0; at < bytes.length;) at += writeSync(one.descriptor, bytes, at);
+    one.count = 0;
+  }
+}
+
+/** Returns the numbers of a file and removes it. */
+export function readAndRemove(path: string): Float64Array {
+  const bytes = readFileSync(path);
+  rmSync(path);
+  return numbersOf(bytes);
+}
+
+/** Yields the numbers of a file, some at a time. */
+export function* numbersIn(path: string): Generator<Float64Array> {
+  const file = openSync(path, "r");
+  try {
+    const bytes = new Uint8Array(limits.copyChunkBytes);
+    for (;;) {
+      let count = 0;
+      for (let read = -1; read !== 0 && count < bytes.length; count += read)
+        read = readSync(file, bytes, count, bytes.length - count, null);
+      if (count === 0) return;
+      yield numbersOf(bytes.subarray(0, count));
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** A copy, because numbers are aligned and bytes are not. */
+function numbersOf(bytes: Uint8Array): Float64Array {
+  const numbers = new Float64Array(bytes.length / 8);
+  new Uint8Array(numbers.buffer).set(bytes);
+  return numbers;
+}
