@@ -12,7 +12,8 @@ import {
   type ComparedDocuments,
 } from "./compare-chains.js";
 import { pruneChecksum, withChecksum, type LogRow } from "./row.js";
-import { checkRows, digestFile } from "./segment-file.js";
+import { checkRows } from "./check-rows.js";
+import { digestFile } from "./segment-file.js";
 import { createSegmentTables } from "./tables.js";
 
 interface Row {

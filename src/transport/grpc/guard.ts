@@ -28,15 +28,13 @@ export interface GuardOptions {
 
 type InterceptedCall = Parameters<ServerInterceptor>[1];
 
-/**
- * Callbacks for consumed messages, by the metadata object of the call, which grpc-js passes
- * through.
- */
-const readers = new WeakMap<Metadata, () => void>();
+/** What to call after a message was consumed; stored as in held-answers.ts. */
+const reading = Symbol("reader of the call");
+type Read = Metadata & { [reading]?: () => void };
 
 /** Releases the bytes of the next message of the call with this metadata after it was consumed. */
-export function messageTaken(metadata: Metadata): void {
-  readers.get(metadata)?.();
+export function messageTaken(metadata: Read): void {
+  metadata[reading]?.();
 }
 
 /**
@@ -134,7 +132,7 @@ class GuardedCall {
   }
 
   /** Charges the bytes of messages to the client until they are consumed. */
-  private account(metadata: Metadata, client: Client): void {
+  private account(metadata: Read, client: Client): void {
     const hold = this.options.admission.shares.bytes.open(client);
     const frames = (this.meter = new FrameMeter(hold));
     this.holds?.push(hold);
@@ -153,10 +151,10 @@ class GuardedCall {
         this.refuse(thrown, metadata);
       }
     });
-    readers.set(metadata, () => {
+    metadata[reading] = () => {
       frames.taken();
       if (this.readPaused) this.read();
-    });
+    };
   }
 
   private read(): void {

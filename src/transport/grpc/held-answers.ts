@@ -1,14 +1,18 @@
 import type { Metadata } from "@grpc/grpc-js";
 
-/** What charges the answers of calls, by the metadata object of the call, which grpc-js passes through. */
-const answers = new WeakMap<Metadata, (bytes: number) => void>();
+/**
+ * What charges the answer to a call. Stored on the metadata of the call, which grpc-js passes through: a weak map with
+ * an entry for each call costs the garbage collector more than the call.
+ */
+const charging = Symbol("what charges the answer");
+type Charged = Metadata & { [charging]?: (bytes: number) => void };
 
 /** Sets what charges the answer to a call. */
-export function setHeldAnswer(metadata: Metadata, hold: (bytes: number) => void): void {
-  answers.set(metadata, hold);
+export function setHeldAnswer(metadata: Charged, hold: (bytes: number) => void): void {
+  metadata[charging] = hold;
 }
 
 /** Charges memory of the answer to a call to its client, until the call has ended. OVERLOADED. */
-export function holdAnswer(metadata: Metadata, bytes: number): void {
-  answers.get(metadata)?.(bytes);
+export function holdAnswer(metadata: Charged, bytes: number): void {
+  metadata[charging]?.(bytes);
 }
