@@ -104,7 +104,7 @@ async function checks(backups: string, count: number): Promise<void> {
 }
 
 /** From start to end of a process; without arguments of the command it hashes files. */
-async function timed(
+export async function timed(
   args: string[] | undefined,
   files: string[] = [],
 ): Promise<{ took: number; peakMiB: number }> {
@@ -129,7 +129,7 @@ async function timed(
 }
 
 /** User and system time of a run, by the shell's own count of its children. */
-function startCpuMs(args: string[] | undefined): number {
+export function startCpuMs(args: string[] | undefined): number {
   const command =
     args === undefined ? "-e 0" : [program, ...args].map((one) => `'${one}'`).join(" ");
   const once = () => {

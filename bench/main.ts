@@ -5,6 +5,7 @@ import { benchAutoBackup } from "./auto-backup.js";
 import { benchAttack } from "./attack.js";
 import { benchConsole } from "./console.js";
 import { benchCommand } from "./command.js";
+import { compareReleases, printChanges, saveRatios } from "./history.js";
 import { benchListings } from "./listings.js";
 import { manage, patchDocuments, untilReadable } from "./management.js";
 import { benchFiles } from "./files.js";
@@ -12,12 +13,16 @@ import { benchObjectStore } from "./object-store.js";
 import { benchPeers } from "./peers.js";
 import { benchPolicies } from "./policies.js";
 import { benchPostgres } from "./postgres.js";
+import { benchQuick } from "./quick.js";
 import { benchStreams } from "./streams.js";
 import { copySynced } from "./synced.js";
 import { median, memoryRow, mib, ms, printTable, row } from "./table.js";
 import { load, nextMessage, serve, watchMemory, type Memory } from "./process-tools.js";
 
 /**
+ * npm run bench -- quick [--save]: the ratios of the main work in about two minutes, beside those of the newest release
+ * in bench/history; --save stores them there. npm run bench -- compare [FROM [TO]] prints those of two releases.
+ *
  * npm run bench [-- PART ...], where a part is COUNTxBYTES, streams, listings, files, auto-backup, policies, object-store, postgres, console, peers, command or attack: the speed and memory of the main job,
  * of streams, of listings, of uploads to /local-files, of automatic backups, of continuous policies, of the web console, of the command on files, and of a host under attack, as ratios against a reference that is measured in the same
  * run; peers is the main job beside other stores. Default: 100000x500 and 10000x4096, and then all the others.
@@ -178,8 +183,17 @@ async function mainJob(
   return { incremental: median(incrementals) };
 }
 
+async function quick(root: string, save: boolean): Promise<void> {
+  await benchQuick(root);
+  printTable();
+  printChanges();
+  if (save) saveRatios();
+}
+
 async function main(): Promise<void> {
   const given = process.argv.slice(2);
+  if (given[0] === "compare") return compareReleases(given[1], given[2]);
+  const isQuick = given[0] === "quick";
   const parts = {
     streams: benchStreams,
     listings: benchListings,
@@ -194,7 +208,9 @@ async function main(): Promise<void> {
     attack: benchAttack,
   };
   const sizes = (
-    given.length > 0 ? given.filter((one) => !(one in parts)) : ["100000x500", "10000x4096"]
+    given.length > 0
+      ? given.filter((one) => !isQuick && !(one in parts))
+      : ["100000x500", "10000x4096"]
   ).map((text) => {
     const [count, bytes] = text.split("x").map(Number);
     if (!count || !bytes) throw new Error(`${text} is no size; write COUNTxBYTES`);
@@ -202,6 +218,7 @@ async function main(): Promise<void> {
   });
   const root = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
   try {
+    if (isQuick) return await quick(root, given.includes("--save"));
     if (sizes.length > 0) await postRates(root, 500);
     for (const [i, { count, bytes }] of sizes.entries()) {
       const directory = mkdtempSync(join(root, `size-${i}-`));

@@ -163,6 +163,8 @@ async function measureRates(root: string, others: Peer[]): Promise<void> {
     for (const peer of participants(works, others)) {
       const store = await peer.start(join(root, `rates-${peer.name}-${round}`));
       await store.load?.(documentsRead);
+      // Until its code is compiled, and its caches are filled.
+      await store.reads?.();
       for (const { work, values } of measured) await measure(work, peer, store, values);
       await store.stop();
     }

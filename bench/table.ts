@@ -35,6 +35,12 @@ export function row(
   );
 }
 
+/** The rows so far that have a ratio. */
+export const ratios = (): { work: string; ratio: number; mark: string }[] =>
+  rows
+    .filter(({ ratio }) => ratio !== "")
+    .map(({ work, ratio, mark }) => ({ work, ratio: Number(ratio), mark }));
+
 export function memoryRow(work: string, { growth, child }: Memory): void {
   row(
     `${work}: memory`,
