@@ -12,7 +12,7 @@ interface Release {
   date: string;
   node: string;
   cpus: string;
-  loadAverage: number[];
+  loadAverage: string;
   ratios: Record<string, number>;
 }
 
@@ -26,7 +26,9 @@ export function saveRatios(): void {
     date: new Date().toISOString().slice(0, 10),
     node: process.version,
     cpus: `${cpus().length} x ${cpus()[0]?.model ?? "unknown"}`,
-    loadAverage: loadavg().map((one) => Number(one.toFixed(1))),
+    loadAverage: loadavg()
+      .map((one) => one.toFixed(1))
+      .join(" "),
     ratios: Object.fromEntries(ratios().map(({ work, ratio }) => [work, ratio])),
   };
   mkdirSync(directory, { recursive: true });

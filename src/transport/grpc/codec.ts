@@ -1,7 +1,9 @@
-import { toBinary, type DescMessage, type Message } from "@bufbuild/protobuf";
+import { isMessage, toBinary, type DescMessage, type Message } from "@bufbuild/protobuf";
+import { StreamBackupResponseSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { decode } from "../../api/call/decode.js";
+import { encodeChunk } from "./encode-chunk.js";
 import { asBuffer } from "./metadata.js";
 
 /**
@@ -10,7 +12,10 @@ import { asBuffer } from "./metadata.js";
  * notified.
  */
 export function encode(schema: DescMessage, message: Message): Buffer {
-  const bytes = toBinary(schema, message);
+  const bytes =
+    isMessage(message, StreamBackupResponseSchema) && message.message.case === "chunk"
+      ? encodeChunk(message.message.value)
+      : toBinary(schema, message);
   if (bytes.byteLength > limits.grpcMessageBytes) {
     throw new HostError(
       "BODY_TOO_LARGE",
