@@ -241,12 +241,16 @@ function createHttpPort(
     admission,
     handlers: [
       ...(corsOrigins.length > 0 ? [createCors(corsOrigins)] : []),
-      forwardHttp({
-        leader,
-        tls: clientTls(options.clientTls),
-        answeredBy: answererOf(indexLinks),
-      }),
-      createXenonDialect({
+      ...(options.postgres
+        ? [
+            forwardHttp({
+              leader,
+              tls: clientTls(options.clientTls),
+              answeredBy: answererOf(indexLinks),
+            }),
+          ]
+        : []),
+      ...createXenonDialect({
         documents,
         management,
         operations,

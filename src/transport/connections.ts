@@ -21,6 +21,9 @@ export interface ConnectionLimits {
   idleMs: number;
 }
 
+/** Kept on the socket itself: looking the connection up for each request costs a read a few percent. */
+const found = Symbol("connection of the socket");
+
 interface Entry extends Connection {
   readonly key: string;
   readonly network: string;
@@ -103,6 +106,11 @@ export class Connections {
   /** Finds a connection by its remote address and port. Returns undefined if it is closed. */
   find(address: string | undefined, port: number | undefined): Connection | undefined {
     return this.all.get(keyOf(address, port));
+  }
+
+  /** Finds the connection of a request, by the socket that the request has: with TLS, it is not that of the connection. */
+  of(socket: Socket & { [found]?: Connection | undefined }): Connection | undefined {
+    return (socket[found] ??= this.find(socket.remoteAddress, socket.remotePort));
   }
 
   /** Records the start of a request. */

@@ -101,7 +101,7 @@ export async function startDialectHost(
     port: 0,
     hostNames: hostNames("127.0.0.1", ["holdfast.test"]),
     handlers: [
-      createXenonDialect({
+      ...createXenonDialect({
         documents,
         queries,
         management: fake.management,

@@ -171,15 +171,14 @@ export class HttpServer {
     const { observer } = this.options;
     const flight: InFlight = { response, controller: undefined, index: active.length };
     active.push(flight);
-    const { remoteAddress, remotePort } = request.socket;
-    const connection = connections.find(remoteAddress, remotePort);
+    const connection = connections.of(request.socket);
     if (connection) connections.begin(connection);
     const { client, delayMs } = admit(
       admission,
       connections,
       connection,
       bearerTokenOf(request.headers.authorization),
-      remoteAddress,
+      request.socket.remoteAddress,
     );
     setHold(request, (kind) => admission.shares[kind].open(client));
     const ended = observer?.requests.counter.begin(

@@ -36,9 +36,9 @@ export interface XenonDialectOptions extends DialectAccessOptions {
 
 /**
  * Serves the API of a VMware Xenon host: documents, factories, query tasks, local files, and backup
- * and restore by PATCH.
+ * and restore by PATCH. The handlers are tried in order, that of the most frequent requests first.
  */
-export function createXenonDialect(options: XenonDialectOptions): HttpHandler {
+export function createXenonDialect(options: XenonDialectOptions): HttpHandler[] {
   const {
     documents,
     management,
@@ -78,10 +78,5 @@ export function createXenonDialect(options: XenonDialectOptions): HttpHandler {
     access: createDialectAccess(options, "files"),
     shares,
   });
-  return async (request, response, signal) =>
-    (await onDocuments(request, response, signal)) ||
-    (await onQueryTasks(request, response, signal)) ||
-    (await onManagement(request, response, signal)) ||
-    (await onNodeGroup(request, response, signal)) ||
-    (await onLocalFiles(request, response, signal));
+  return [onDocuments, onQueryTasks, onManagement, onNodeGroup, onLocalFiles];
 }
