@@ -7,9 +7,9 @@ import type { ChainContent, SegmentContent, SegmentSource } from "../engine.js";
 /** What a copier does: exports a range of the log into a segment, or verifies a segment. */
 export type CopyCall<Task> =
   | { kind: "export"; task: Task }
-  | { kind: "chain"; segment: SegmentSource }
-  /** Default: the whole segment. The second half leaves the digest to the first. */
-  | { kind: "read-back"; segment: SegmentSource; half?: Half };
+  | { kind: "digest" | "chain"; segment: SegmentSource }
+  /** Default: all rows. */
+  | { kind: "rows"; segment: SegmentSource; half?: Half };
 export type CopyAnswer = SegmentContent | ChainContent | undefined;
 
 /** What the thread of a copier is started with. */

@@ -49,8 +49,9 @@ export class SegmentCopiers<Task> {
     signal: AbortSignal,
     background?: boolean,
   ): Promise<ChainContent | undefined> {
+    const digest = (by: Copier<Task>) => this.verify(by, { kind: "digest", segment }, signal);
     const read = (by: Copier<Task>, half?: Half) =>
-      this.verify(by, { kind: "read-back", segment, ...(half && { half }) }, signal);
+      this.verify(by, { kind: "rows", segment, ...(half && { half }) }, signal);
     // A delta is verified with a base that earlier backups verified: alone it cannot prove the counts of all versions.
     const chain = async (by: Copier<Task>) =>
       segment.kind === "base"
@@ -58,13 +59,15 @@ export class SegmentCopiers<Task> {
         : undefined;
     if (background || segment.records < rowsWorthSharing) {
       const by = background ? this.inBackground : this.first;
+      await digest(by);
       await read(by);
       return chain(by);
     }
     const parts = await Promise.allSettled([
       read(this.first, "first"),
       read(this.second, "second"),
-      chain(this.chain),
+      // Takes as long as half of the rows.
+      digest(this.chain).then(() => chain(this.chain)),
     ] as const);
     for (const part of parts) if (part.status === "rejected") throw part.reason;
     return parts[2].status === "fulfilled" ? parts[2].value : undefined;

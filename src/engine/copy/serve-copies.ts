@@ -44,11 +44,18 @@ export function serveCopies<Task>(
           cancelled();
           progress(rows);
         };
-        if (call.kind === "export") return exportSegment(call.task, report);
-        if (call.kind === "chain") return checkChain([call.segment], cancelled);
-        if (call.half !== "second") checkDigest(call.segment, cancelled);
-        checkRows(call.segment, report, call.half);
-        return undefined;
+        switch (call.kind) {
+          case "export":
+            return exportSegment(call.task, report);
+          case "digest":
+            checkDigest(call.segment, cancelled);
+            return undefined;
+          case "rows":
+            checkRows(call.segment, report, call.half);
+            return undefined;
+          case "chain":
+            return checkChain([call.segment], cancelled);
+        }
       },
       close: () => {},
     };
