@@ -71,6 +71,10 @@ test("names the row that is wrong among those that are checked together", () => 
   const changes: [change: string, problem: RegExp][] = [
     ["UPDATE log SET crc = crc + 1 WHERE time = 1700", /the row at 1700 does not match/],
     ["UPDATE log SET body = '[]' WHERE time = 1700", /the row at 1700 is not a valid document/],
+    [
+      "UPDATE log SET body = 'no JSON' WHERE time = 1700",
+      /the row at 1700 is not a valid document/,
+    ],
     ["UPDATE log SET body = CAST(x'7b2261223a2280227d' AS TEXT) WHERE time = 1700", /at 1700/],
     ["UPDATE log SET kind = 'a' || char(10) || 'b' WHERE time = 3", /the row at 3 is not/],
   ];

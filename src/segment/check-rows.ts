@@ -20,6 +20,12 @@ const soundRow = `typeof(link) = 'text' AND typeof(version) = 'integer' AND type
   AND octet_length(kind) <= ${limits.kindBytes} AND octet_length(owner) <= ${limits.kindBytes} AND instr(kind || owner, x'0a') = 0 AND time <= ${limits.maxTimeMicros}
   AND action IN ('POST', 'PATCH', 'PUT', 'DELETE') AND octet_length(body) <= ${limits.documentBytes} AND json_type(body) = 'object'`;
 
+/** The same for a row whose body may be no JSON, of which soundRow throws; it reads the body twice. */
+const soundRowOfAnyBody = soundRow.replace(
+  "json_type(body) = 'object'",
+  "CASE WHEN json_valid(body) THEN json_type(body) = 'object' ELSE 0 END",
+);
+
 /** A half of the rows of a segment, so that two threads can share the work. */
 export type Half = "first" | "second";
 
@@ -130,11 +136,18 @@ function chunkReader(
        group_concat(octet_length(text)) AS lengths, group_concat(link, x'0a') AS links, CAST(group_concat(text, '') AS BLOB) AS text
      FROM (SELECT time, link, crc, ${logChecksumText} AS text ${inRange})`,
   );
+  const measured = (after: number, upTo: number, most: number) => {
+    try {
+      return measure.get(after, upTo, most) ?? [0, 0, 0, 0];
+    } catch {
+      return failFirst(db, segment, after, upTo);
+    }
+  };
   let count: number = limits.scanRows;
   return (after, upTo, most) => {
     for (;;) {
       const wanted = Math.min(count, most);
-      const [rows, last, sound, bytes] = measure.get(after, upTo, wanted) ?? [0, 0, 0, 0];
+      const [rows, last, sound, bytes] = measured(after, upTo, wanted);
       if (rows === 0) return undefined;
       if (sound !== rows) failFirst(db, segment, after, last);
       const fitting = Math.floor((rows * limits.scanBytes) / Math.max(1, bytes ?? 0));
@@ -195,7 +208,7 @@ function failFirst(
 ): never {
   const unsound = db
     .prepare<[number, number], number>(
-      `SELECT time FROM log WHERE time > ? AND time <= ? AND NOT (${soundRow}) LIMIT 1`,
+      `SELECT time FROM log WHERE time > ? AND time <= ? AND NOT (${soundRowOfAnyBody}) LIMIT 1`,
     )
     .pluck();
   const wrong = unsound.get(after, upTo);
