@@ -2,20 +2,32 @@ import { HostError } from "../errors.js";
 import { startWorker } from "../io/worker-client.js";
 import type { CheckCall } from "./check-worker.js";
 
+/** A check of rows that a thread has begun. */
+export interface RowCheck {
+  /** Resolves when the check has ended, with its error: BACKUP_DAMAGED. */
+  ended: Promise<HostError | undefined>;
+}
+
 /**
- * Checks rows of segments in a worker thread. `report` receives the number of rows checked so far.
- * Throws BACKUP_DAMAGED.
+ * Starts to check rows of segments in a worker thread, and resolves when the thread has the call: what blocks this
+ * thread before that holds it up. `report` receives the number of rows checked so far.
  */
-export async function checkRowsInThread(
+export async function startRowCheck(
   call: CheckCall,
   report: (rows: number) => void,
-): Promise<void> {
+): Promise<RowCheck> {
   const lost = () =>
     new HostError("INTERNAL", "The thread that checks segments ended unexpectedly.");
   const checker = await startWorker<CheckCall, undefined>("segment/check-worker", undefined, lost);
-  try {
-    await checker.call(call, report);
-  } finally {
-    await checker.close();
-  }
+  const checked = async () => {
+    try {
+      await checker.call(call, report);
+      return undefined;
+    } catch (error) {
+      return HostError.from(error);
+    } finally {
+      await checker.close();
+    }
+  };
+  return { ended: checked() };
 }

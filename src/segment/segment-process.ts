@@ -3,7 +3,7 @@ import { HostError } from "../errors.js";
 import { serveChild } from "../io/child-process.js";
 import { combineAround, logAround } from "./around.js";
 import { checkChain } from "./chain-check.js";
-import { checkRowsInThread } from "./check-threads.js";
+import { startRowCheck, type RowCheck } from "./check-threads.js";
 import {
   compareChains,
   writeDiffering,
@@ -48,36 +48,36 @@ async function checkAll(
   report: (rows: number) => void,
 ): Promise<ChainContent> {
   for (const segment of segments) checkDigest(segment, () => {});
-  const rows = beginRows(segments, segments.some(isLarge), report);
+  const rows = await startRows(segments, segments.some(isLarge), report);
   return checkedBy(rows, () => checkChain(segments, () => {}));
 }
 
 const isLarge = ({ records }: SegmentSource) => records >= rowsWorthSharing;
 
 /** Starts to check rows in one or two worker threads. */
-function beginRows(
+async function startRows(
   segments: SegmentSource[],
   inHalves: boolean,
   report: ReportRows,
-): Promise<unknown>[] {
+): Promise<RowCheck[]> {
   const rows = { first: 0, second: 0 };
   const share = (half: Half) =>
-    checkRowsInThread({ segments, half }, (count) =>
+    startRowCheck({ segments, half }, (count) =>
       report((rows[half] = count) + rows[half === "first" ? "second" : "first"]),
     );
-  return inHalves ? [share("first"), share("second")] : [checkRowsInThread({ segments }, report)];
+  return Promise.all(
+    inHalves ? [share("first"), share("second")] : [startRowCheck({ segments }, report)],
+  );
 }
 
 /** Does work beside threads that check rows; both must succeed. */
-async function checkedBy<T>(rows: Promise<unknown>[], work: () => T): Promise<T> {
-  const settled = Promise.allSettled(rows);
-  // The threads must have started before this thread blocks.
-  await new Promise((next) => setImmediate(next));
+async function checkedBy<T>(rows: RowCheck[], work: () => T): Promise<T> {
   const worked = await Promise.resolve()
     .then(work)
     .catch((error: unknown) => HostError.from(error));
   // The error of a row is more specific than that of the chain.
-  for (const one of await settled) if (one.status === "rejected") throw one.reason;
+  for (const problem of await Promise.all(rows.map(({ ended }) => ended)))
+    if (problem) throw problem;
   if (worked instanceof HostError) throw worked;
   return worked;
 }
@@ -102,13 +102,12 @@ async function compare(
     report(counts.reduce((all, one) => all + one, 0));
   };
   for (const segment of first) checkDigest(segment, () => {});
-  const rows = beginRows(first, first.some(isLarge) && !others.some(isLarge), sum(0));
+  const rows = await startRows(first, first.some(isLarge) && !others.some(isLarge), sum(0));
   const compared = await checkedBy(rows, async () => {
     const checked = new Set(first.map(fileOf));
     for (const segment of second) if (!checked.has(fileOf(segment))) checkDigest(segment, () => {});
-    return checkedBy(others.length === 0 ? [] : beginRows(others, false, sum(1)), () =>
-      compareChains(chains, wanted, directory),
-    );
+    const otherRows = others.length === 0 ? [] : await startRows(others, false, sum(1));
+    return checkedBy(otherRows, () => compareChains(chains, wanted, directory));
   });
   return {
     ...compared,

@@ -1,7 +1,7 @@
 import { setPriority, constants } from "node:os";
 import { HostError } from "../../errors.js";
 import { serveChild } from "../../io/child-process.js";
-import { checkRowsInThread } from "../../segment/check-threads.js";
+import { startRowCheck } from "../../segment/check-threads.js";
 import { checkDigest } from "../../segment/segment-file.js";
 import type { BuildResult, IndexCheck } from "../engine.js";
 import { buildGeneration, type PostgresBuildTask } from "./build.js";
@@ -21,10 +21,7 @@ type Report = (progress: BuildProgress) => void;
 async function build(task: PostgresBuildTask, report: Report): Promise<BuildResult> {
   for (const segment of task.segments) checkDigest(segment, () => {});
   // A thread checks the rows while this one loads them; both must succeed.
-  const checked = checkRowsInThread({ segments: task.segments }, () => {}).then(
-    () => undefined,
-    (error: unknown) => HostError.from(error),
-  );
+  const check = await startRowCheck({ segments: task.segments }, () => {});
   const built = await buildGeneration(task, (stage, rows) => report({ stage, rows })).catch(
     (thrown: unknown) =>
       isDuplicate(thrown)
@@ -35,7 +32,7 @@ async function build(task: PostgresBuildTask, report: Report): Promise<BuildResu
           )
         : fromPostgres(thrown, "Building the index"),
   );
-  const problem = await checked;
+  const problem = await check.ended;
   if (problem) throw problem;
   if (built instanceof HostError) throw built;
   return built;

@@ -2,7 +2,7 @@ import { constants, setPriority } from "node:os";
 import Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
 import { serveChild } from "../../io/child-process.js";
-import { checkRowsInThread } from "../../segment/check-threads.js";
+import { startRowCheck } from "../../segment/check-threads.js";
 import { checkDigest } from "../../segment/segment-file.js";
 import { fromSqlite } from "../../segment/sqlite-error.js";
 import type { BuildResult, IndexCheck } from "../engine.js";
@@ -21,15 +21,11 @@ type ReportProgress = (progress: BuildProgress) => void;
 async function build(task: BuildTask, report: ReportProgress): Promise<BuildResult> {
   for (const segment of task.segments) checkDigest(segment, () => {});
   // A thread checks the rows while this one loads them; both must succeed.
-  const checked = checkRowsInThread({ segments: task.segments }, () => {}).then(
-    () => undefined,
-    (error: unknown) => HostError.from(error),
-  );
-  await new Promise((next) => setImmediate(next));
+  const check = await startRowCheck({ segments: task.segments }, () => {});
   const built = await Promise.resolve()
     .then(() => buildIndex(task, (stage, rows) => report({ stage, rows })))
     .catch((error: unknown) => buildError(error, task.directory));
-  const problem = await checked;
+  const problem = await check.ended;
   if (problem) throw problem;
   if (built instanceof HostError) throw built;
   return built;
