@@ -31,3 +31,17 @@ export async function startRowCheck(
   };
   return { ended: checked() };
 }
+
+/** Does work beside threads that check rows; both must succeed. The error of a row is the more specific one. */
+export async function besideRowChecks<T>(
+  checks: readonly RowCheck[],
+  work: () => T | Promise<T>,
+): Promise<T> {
+  const worked = await Promise.resolve()
+    .then(work)
+    .catch((error: unknown) => HostError.from(error));
+  for (const problem of await Promise.all(checks.map(({ ended }) => ended)))
+    if (problem) throw problem;
+  if (worked instanceof HostError) throw worked;
+  return worked;
+}

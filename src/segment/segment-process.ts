@@ -1,9 +1,8 @@
 import type { ChainContent, LogAround, SegmentSource } from "../engine/engine.js";
-import { HostError } from "../errors.js";
 import { serveChild } from "../io/child-process.js";
 import { combineAround, logAround } from "./around.js";
 import { checkChain } from "./chain-check.js";
-import { startRowCheck, type RowCheck } from "./check-threads.js";
+import { besideRowChecks, startRowCheck, type RowCheck } from "./check-threads.js";
 import {
   compareChains,
   writeDiffering,
@@ -49,7 +48,7 @@ async function checkAll(
 ): Promise<ChainContent> {
   for (const segment of segments) checkDigest(segment, () => {});
   const rows = await startRows(segments, segments.some(isLarge), report);
-  return checkedBy(rows, () => checkChain(segments, () => {}));
+  return besideRowChecks(rows, () => checkChain(segments, () => {}));
 }
 
 const isLarge = ({ records }: SegmentSource) => records >= rowsWorthSharing;
@@ -68,18 +67,6 @@ async function startRows(
   return Promise.all(
     inHalves ? [share("first"), share("second")] : [startRowCheck({ segments }, report)],
   );
-}
-
-/** Does work beside threads that check rows; both must succeed. */
-async function checkedBy<T>(rows: RowCheck[], work: () => T): Promise<T> {
-  const worked = await Promise.resolve()
-    .then(work)
-    .catch((error: unknown) => HostError.from(error));
-  // The error of a row is more specific than that of the chain.
-  for (const problem of await Promise.all(rows.map(({ ended }) => ended)))
-    if (problem) throw problem;
-  if (worked instanceof HostError) throw worked;
-  return worked;
 }
 
 /**
@@ -103,11 +90,11 @@ async function compare(
   };
   for (const segment of first) checkDigest(segment, () => {});
   const rows = await startRows(first, first.some(isLarge) && !others.some(isLarge), sum(0));
-  const compared = await checkedBy(rows, async () => {
+  const compared = await besideRowChecks(rows, async () => {
     const checked = new Set(first.map(fileOf));
     for (const segment of second) if (!checked.has(fileOf(segment))) checkDigest(segment, () => {});
     const otherRows = others.length === 0 ? [] : await startRows(others, false, sum(1));
-    return checkedBy(otherRows, () => compareChains(chains, wanted, directory));
+    return besideRowChecks(otherRows, () => compareChains(chains, wanted, directory));
   });
   return {
     ...compared,

@@ -53,9 +53,10 @@ function through(
   context: HandlerContext,
   interceptors: readonly Interceptor[],
 ): Next {
-  let next = callMethod(spec, context);
-  for (let at = interceptors.length - 1; at >= 0; at -= 1) next = interceptors[at]?.(next) ?? next;
-  return next;
+  return interceptors.reduceRight(
+    (next, interceptor) => interceptor(next),
+    callMethod(spec, context),
+  );
 }
 
 /**

@@ -1,7 +1,7 @@
 import { setPriority, constants } from "node:os";
 import { HostError } from "../../errors.js";
 import { serveChild } from "../../io/child-process.js";
-import { startRowCheck } from "../../segment/check-threads.js";
+import { besideRowChecks, startRowCheck } from "../../segment/check-threads.js";
 import { checkDigest } from "../../segment/segment-file.js";
 import type { BuildResult, IndexCheck } from "../engine.js";
 import { buildGeneration, type PostgresBuildTask } from "./build.js";
@@ -22,20 +22,17 @@ async function build(task: PostgresBuildTask, report: Report): Promise<BuildResu
   for (const segment of task.segments) checkDigest(segment, () => {});
   // A thread checks the rows while this one loads them; both must succeed.
   const check = await startRowCheck({ segments: task.segments }, () => {});
-  const built = await buildGeneration(task, (stage, rows) => report({ stage, rows })).catch(
-    (thrown: unknown) =>
-      isDuplicate(thrown)
+  return besideRowChecks([check], () =>
+    buildGeneration(task, (stage, rows) => report({ stage, rows })).catch((thrown: unknown) => {
+      throw isDuplicate(thrown)
         ? new HostError(
             "BACKUP_DAMAGED",
             "The backup contains two rows for one version of a document. Use another backup.",
             { cause: thrown },
           )
-        : fromPostgres(thrown, "Building the index"),
+        : fromPostgres(thrown, "Building the index");
+    }),
   );
-  const problem = await check.ended;
-  if (problem) throw problem;
-  if (built instanceof HostError) throw built;
-  return built;
 }
 
 serveChild<BuildCall, BuildAnswer, BuildProgress>("Reading the backup", async (call, report) => {

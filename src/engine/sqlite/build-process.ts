@@ -2,7 +2,7 @@ import { constants, setPriority } from "node:os";
 import Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
 import { serveChild } from "../../io/child-process.js";
-import { startRowCheck } from "../../segment/check-threads.js";
+import { besideRowChecks, startRowCheck } from "../../segment/check-threads.js";
 import { checkDigest } from "../../segment/segment-file.js";
 import { fromSqlite } from "../../segment/sqlite-error.js";
 import type { BuildResult, IndexCheck } from "../engine.js";
@@ -22,13 +22,13 @@ async function build(task: BuildTask, report: ReportProgress): Promise<BuildResu
   for (const segment of task.segments) checkDigest(segment, () => {});
   // A thread checks the rows while this one loads them; both must succeed.
   const check = await startRowCheck({ segments: task.segments }, () => {});
-  const built = await Promise.resolve()
-    .then(() => buildIndex(task, (stage, rows) => report({ stage, rows })))
-    .catch((error: unknown) => buildError(error, task.directory));
-  const problem = await check.ended;
-  if (problem) throw problem;
-  if (built instanceof HostError) throw built;
-  return built;
+  return besideRowChecks([check], () => {
+    try {
+      return buildIndex(task, (stage, rows) => report({ stage, rows }));
+    } catch (thrown) {
+      throw buildError(thrown, task.directory);
+    }
+  });
 }
 
 /** The key of the log is unique: no host writes a backup that violates it. */
