@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { SegmentSource, StorageEngine, TemporaryIndex } from "../engine/engine.js";
 import { temporaryPrefix } from "../io/durable-file.js";
+import { openBoth } from "../io/open-both.js";
 import type { Platform } from "../io/platform.js";
 import { compareSegments } from "../segment/checks.js";
 import { requireSegments } from "./inspect.js";
@@ -54,15 +55,8 @@ export async function compareBackups(
     );
     requireManifestCounts(counts[0], from.manifest);
     requireManifestCounts(counts[1], to.manifest);
-    const [left, right] = await Promise.allSettled([
-      open(from, differing[0]),
-      open(to, differing[1]),
-    ]);
-    if (left.status === "fulfilled" && right.status === "fulfilled")
-      return { from: left.value, to: right.value, unchanged };
-    if (left.status === "fulfilled") await left.value.close();
-    if (right.status === "fulfilled") await right.value.close();
-    throw left.status === "rejected" ? left.reason : (right as PromiseRejectedResult).reason;
+    const [left, right] = await openBoth([open(from, differing[0]), open(to, differing[1])]);
+    return { from: left, to: right, unchanged };
   } finally {
     await platform.files.removeTree(directory).catch(() => {});
   }

@@ -19,6 +19,7 @@ import { resolveSource } from "../../container/resolve.js";
 import type { DestinationRegistry } from "../../destination/registry.js";
 import { HostError } from "../../errors.js";
 import { temporaryPrefix } from "../../io/durable-file.js";
+import { openBoth } from "../../io/open-both.js";
 import type { Platform } from "../../io/platform.js";
 import type { Manifest } from "../../segment/manifest.js";
 import { limits } from "../../limits.js";
@@ -133,14 +134,11 @@ export class IndexStates {
     const { unchanged } = compared;
     const keep = (index: TemporaryIndex, about: string[]) =>
       this.keep({ ...this.stateOf(index, about), documentCount: index.documents + unchanged });
-    const [left, right] = await Promise.allSettled([
+    const [left, right] = await openBoth([
       keep(compared.from, warnings[0]),
       keep(compared.to, warnings[1]),
     ]);
-    // Both fail if the host is stopping, and are closed then.
-    if (left.status === "rejected") throw left.reason;
-    if (right.status === "rejected") throw right.reason;
-    return { from: left.value, to: right.value, unchanged };
+    return { from: left, to: right, unchanged };
   }
 
   /**

@@ -4,6 +4,7 @@ import type { Report } from "../../backup/progress.js";
 import type { DocumentVersion } from "../../document/document.js";
 import type { LogAround, RestorableWindow } from "../../engine/engine.js";
 import { HostError } from "../../errors.js";
+import { openBoth } from "../../io/open-both.js";
 import { limits } from "../../limits.js";
 import type { ComparedStates, IndexStates } from "./index-states.js";
 import type {
@@ -53,7 +54,7 @@ export function createInspectionService(states: IndexStates): InspectionService 
         from: left,
         to: right,
         unchanged,
-      } = await openBoth(states, from, to, selection, signal, onProgress);
+      } = await openStates(states, from, to, selection, signal, onProgress);
       try {
         const warnings = [...left.warnings, ...right.warnings];
         const summary: DiffSummary = { created: 0, changed: 0, deleted: 0, unchanged, warnings };
@@ -108,9 +109,9 @@ export function createInspectionService(states: IndexStates): InspectionService 
 
 /**
  * Opens two states: of two backups with the documents that differ alone, otherwise in parallel, since
- * each takes a while. If one fails, closes the other.
+ * each takes a while.
  */
-async function openBoth(
+async function openStates(
   states: IndexStates,
   from: IndexPointInTime,
   to: IndexPointInTime,
@@ -121,15 +122,11 @@ async function openBoth(
   if (from.uri !== undefined && to.uri !== undefined)
     return states.compare(from, to, selection, signal, reportOf(onProgress));
   const [first, second] = sideBySide(onProgress);
-  const [left, right] = await Promise.allSettled([
+  const [left, right] = await openBoth([
     states.open(from, signal, first),
     states.open(to, signal, second),
   ]);
-  if (left.status === "fulfilled" && right.status === "fulfilled")
-    return { from: left.value, to: right.value, unchanged: 0 };
-  if (left.status === "fulfilled") await left.value.close();
-  if (right.status === "fulfilled") await right.value.close();
-  throw left.status === "rejected" ? left.reason : (right as PromiseRejectedResult).reason;
+  return { from: left, to: right, unchanged: 0 };
 }
 
 /** Reports the stages of a comparison. */
