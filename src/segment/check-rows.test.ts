@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import Database from "better-sqlite3";
 import { temporaryDirectory } from "../../test/support/temporary-directory.js";
 import type { SegmentSource } from "../engine/engine.js";
@@ -7,7 +8,7 @@ import { limits } from "../limits.js";
 import { checkRange, checkRows } from "./check-rows.js";
 import { withChecksum } from "./row.js";
 import { readSegment } from "./segment-file.js";
-import { createSegmentTables } from "./tables.js";
+import { createSegmentTables, segmentSchema } from "./tables.js";
 
 /** A segment with these bodies, at times from 1 on. */
 function segmentOf(bodies: readonly string[], change = ""): SegmentSource {
@@ -83,6 +84,53 @@ test("names the row that is wrong among those that are checked together", () => 
     expect(() => checkRows(segment, () => {})).toThrow(problem);
   }
 });
+
+test("refuses values of other types than those of their columns, whose checksums match", () => {
+  const good = [1, "/t/0", 0, "POST", "k", "o", 0, "{}"] as const;
+  const bytes = (text: string) => Buffer.from(text);
+  const wrong: [column: number, values: unknown[]][] = [
+    [1, [7, bytes("/t/0"), null]],
+    [2, ["0", 0.5, null]],
+    [3, [bytes("POST"), null]],
+    [4, [7, bytes("k"), null]],
+    [5, [7, bytes("o"), null]],
+    [6, ["0", 0.5, null]],
+    [7, [7, bytes("{}"), null]],
+  ];
+  for (const [column, values] of [[0, [1]] as const, ...wrong])
+    for (const value of values) {
+      const row: unknown[] = good.with(column, value as never);
+      const segment = craftedSegment(row);
+      const check = () => checkRows(segment, () => {});
+      if (column === 0) check();
+      else expect(check).toThrow("the row at 1 is not a valid document");
+    }
+});
+
+/** A segment whose schema is the right one, and whose only row was stored without types. Its checksum matches. */
+function craftedSegment(row: readonly unknown[]): SegmentSource {
+  const segment = segmentOf([]);
+  const db = new Database(segment.path).unsafeMode();
+  db.pragma("writable_schema = ON");
+  const setSchema = db.prepare("UPDATE sqlite_schema SET sql = ? WHERE name = 'log'");
+  const untyped =
+    "time INTEGER PRIMARY KEY, link, version, action, kind, owner, expires, crc, body";
+  setSchema.run(`CREATE TABLE log (${untyped})`);
+  db.pragma("writable_schema = RESET");
+  // As better-sqlite3 stores numbers as REAL, and so that each value has the type that it is given with.
+  const text = row
+    .filter((one) => one !== null)
+    .map(String)
+    .join("\n");
+  const typed = row.map((one) => (Number.isInteger(one) ? BigInt(one as number) : one));
+  db.prepare(
+    "INSERT INTO log (time, link, version, action, kind, owner, expires, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  ).run(...typed, BigInt(crc32(text)));
+  db.pragma("writable_schema = ON");
+  setSchema.run(segmentSchema["log"]);
+  db.close();
+  return { ...segment, lastMicros: 1, records: 1 };
+}
 
 test("reads rows of any size in chunks of bounded size", () => {
   const bodies = Array.from({ length: 60 }, (_, n) =>

@@ -7,17 +7,17 @@ import type { SegmentSource } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import { combinedCrc } from "./combined-crc.js";
-import { logChecksumText, pruneChecksumText } from "./row.js";
+import { logChecksumText, logRowColumns, pruneChecksumText } from "./row.js";
 import { damaged, readSegment } from "./segment-file.js";
 
 /**
  * SQL for the limits of a row. Types are checked first, because a crafted file may contain other
  * types than its columns declare.
  */
-const soundRow = `typeof(link) = 'text' AND typeof(version) = 'integer' AND typeof(action) = 'text' AND typeof(kind) = 'text'
+const soundRow = `typeof(link) = 'text' AND typeof(version) = 'integer' AND typeof(kind) = 'text'
   AND typeof(owner) = 'text' AND typeof(expires) = 'integer' AND typeof(crc) = 'integer' AND typeof(body) = 'text'
   AND octet_length(link) BETWEEN 1 AND ${limits.selfLinkBytes} AND version BETWEEN 0 AND ${limits.maxTimeMicros} AND expires BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER} AND crc BETWEEN 0 AND 4294967295
-  AND octet_length(kind) <= ${limits.kindBytes} AND octet_length(owner) <= ${limits.kindBytes} AND instr(kind || owner, x'0a') = 0 AND time <= ${limits.maxTimeMicros}
+  AND octet_length(kind) <= ${limits.kindBytes} AND octet_length(owner) <= ${limits.kindBytes} AND instr(kind || owner, char(10)) = 0 AND time <= ${limits.maxTimeMicros}
   AND action IN ('POST', 'PATCH', 'PUT', 'DELETE') AND octet_length(body) <= ${limits.documentBytes} AND json_type(body) = 'object'`;
 
 /** The same for a row whose body may be no JSON, of which soundRow throws; it reads the body twice. */
@@ -25,6 +25,9 @@ const soundRowOfAnyBody = soundRow.replace(
   "json_type(body) = 'object'",
   "CASE WHEN json_valid(body) THEN json_type(body) = 'object' ELSE 0 END",
 );
+
+/** The same text as logChecksumText of a sound row, whose columns are not null: one function takes less time than 14 operators. */
+const textOfSoundRow = `concat_ws(char(10), ${logRowColumns})`;
 
 /** A half of the rows of a segment, so that two threads can share the work. */
 export type Half = "first" | "second";
@@ -134,7 +137,7 @@ function chunkReader(
   const read = db.prepare<[number, number, number], Chunk>(
     `SELECT count(*) AS rows, min(time) AS first, max(time) AS last, group_concat(crc) AS crcs,
        group_concat(octet_length(text)) AS lengths, group_concat(link, x'0a') AS links, CAST(group_concat(text, '') AS BLOB) AS text
-     FROM (SELECT time, link, crc, ${logChecksumText} AS text ${inRange})`,
+     FROM (SELECT time, link, crc, ${textOfSoundRow} AS text ${inRange})`,
   );
   const measured = (after: number, upTo: number, most: number) => {
     try {
