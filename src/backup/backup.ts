@@ -208,7 +208,9 @@ async function writeBackup(
       readBack: async ({ segment, path }) => {
         // A merged segment is read back when it is created.
         if (segment === task.merged?.segment) return;
-        requireCounts(await engine.readBack({ ...segment, path }, signal), snapshot);
+        const { temporaryDirectory } = task;
+        const options = { temporaryDirectory, signal };
+        requireCounts(await engine.readBack({ ...segment, path }, options), snapshot);
       },
       onBytes: (count) => report({ bytesDone: (bytesDone += count) }),
     })
@@ -397,8 +399,10 @@ async function stage(
     if (isPlain(encoding))
       return [await encodeSegment({ content, path }, encoding, stagingDirectory, signal)];
     let staged: StagedSegment | undefined;
-    const verify = async (either: AbortSignal) =>
-      requireCounts(await engine.readBack({ ...content, path }, either), snapshot);
+    const verify = async (either: AbortSignal) => {
+      const options = { temporaryDirectory, signal: either };
+      requireCounts(await engine.readBack({ ...content, path }, options), snapshot);
+    };
     const encode = async (either: AbortSignal) => {
       staged = await encodeSegment({ content, path }, encoding, stagingDirectory, either);
     };

@@ -70,7 +70,10 @@ export async function verifyBackup(
     async (segments) => {
       const onRows = (rows: number) => report({ documentsDone: rows });
       if (sampled) return sampleSegments(segments, samplePercent, signal, onRows);
-      requireManifestContent(await checkSegments(segments, signal, onRows), manifest);
+      requireManifestContent(
+        await checkSegments(segments, temporaryDirectory, signal, onRows),
+        manifest,
+      );
       report({ bytesTotal, bytesDone: bytesTotal });
       return { records, bytes: bytesTotal };
     },

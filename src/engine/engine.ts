@@ -221,6 +221,15 @@ export interface IndexCheck {
   versions: number;
 }
 
+/** How a segment is read back. */
+export interface ReadBackOptions {
+  /** For the order of the versions of a large base, at 32 bytes each. */
+  temporaryDirectory: string;
+  /** Runs beside what is not in the background, without delaying it. */
+  background?: boolean;
+  signal: AbortSignal;
+}
+
 /** One open generation of an index. */
 export interface Engine extends DocumentStore {
   /** Pins the log at its present position; compaction waits until the pin is released. */
@@ -231,11 +240,7 @@ export interface Engine extends DocumentStore {
    * INDEX_DAMAGED. Returns for a base what a restore of it yields, after checking that versions rise with time and
    * none occurs twice.
    */
-  readBack(
-    segment: SegmentSource,
-    signal: AbortSignal,
-    background?: boolean,
-  ): Promise<ChainContent | undefined>;
+  readBack(segment: SegmentSource, options: ReadBackOptions): Promise<ChainContent | undefined>;
   /** Checks the whole index while it is in use: its key indexes, each version, the counts. INDEX_DAMAGED names the damage. */
   check(signal: AbortSignal, onProgress?: (rows: number) => void): Promise<IndexCheck>;
   /** Whether the index had been closed properly before it was opened; false after a kill or a power failure. */

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { temporaryDirectory } from "../../test/support/temporary-directory.js";
@@ -42,14 +43,14 @@ const base = () =>
   ]);
 
 test.each([1, 2, 1000])(
-  "counts the documents and versions of a chain, with %d links per pass",
-  (linksAtOnce) => {
+  "counts the documents and versions of a chain, with %d rows at once",
+  (rowsAtOnce) => {
     const delta = segment([
       [5, "/a", 2, "DELETE"],
       [6, "/d", 0],
       [7, "/b", 1],
     ]);
-    expect(checkChain([base(), delta], () => {}, linksAtOnce)).toEqual({
+    expect(checkChain([base(), delta], temporaryDirectory(), () => {}, rowsAtOnce)).toEqual({
       documents: 3,
       versions: 7,
       firstMicros: 1,
@@ -70,19 +71,47 @@ test.each<[string, Row[]]>([
     ],
   ],
 ])("rejects %s", (_what, rows) => {
-  for (const linksAtOnce of [1, 1000])
-    expect(() => checkChain([base(), segment(rows)], () => {}, linksAtOnce)).toThrow(
-      expect.objectContaining({ reason: "BACKUP_DAMAGED" }) as Error,
-    );
+  for (const rowsAtOnce of [1, 1000])
+    expect(() =>
+      checkChain([base(), segment(rows)], temporaryDirectory(), () => {}, rowsAtOnce),
+    ).toThrow(expect.objectContaining({ reason: "BACKUP_DAMAGED" }) as Error);
 });
 
 test("excludes compacted versions and returns the time range of the compaction", () => {
   const delta = segment([[5, "/a", 2]], [["/a", 6, 1, 1, 5]]);
-  expect(checkChain([base(), delta], () => {})).toEqual({
+  expect(checkChain([base(), delta], temporaryDirectory(), () => {})).toEqual({
     documents: 3,
     versions: 3,
     firstMicros: 2,
     prunedUntilMicros: 5,
     prunedSinceMicros: 1,
   });
+});
+
+test("names the first version that does not follow", () => {
+  const delta = segment([[5, "/b", 0]]);
+  for (const rowsAtOnce of [1, 1000])
+    expect(() => checkChain([base(), delta], temporaryDirectory(), () => {}, rowsAtOnce)).toThrow(
+      'version 0 of "/b" follows version 0',
+    );
+});
+
+test("takes as many rows as the manifest states, and leaves no file behind", () => {
+  const directory = temporaryDirectory();
+  const more = { ...base(), records: 3 };
+  const moreCompactions = { ...segment([], [["/a", 6, 1, 1, 5]]), prunes: 0 };
+  for (const rowsAtOnce of [1, 1000]) {
+    expect(() => checkChain([more], directory, () => {}, rowsAtOnce)).toThrow("more than 3 rows");
+    expect(() => checkChain([moreCompactions], directory, () => {}, rowsAtOnce)).toThrow(
+      "more than 0 compaction records",
+    );
+    expect(readdirSync(directory)).toEqual([]);
+  }
+});
+
+test("follows more links than its table has room for at first", () => {
+  const rows = Array.from({ length: 20_000 }, (_, n): Row => [n + 1, `/${n % 9000}`, n]);
+  const content = checkChain([segment(rows)], temporaryDirectory(), () => {});
+  expect(content).toMatchObject({ documents: 9000, versions: 20_000, firstMicros: 1 });
+  expect(checkChain([segment(rows)], temporaryDirectory(), () => {}, 1500)).toEqual(content);
 });

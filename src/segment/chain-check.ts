@@ -1,160 +1,206 @@
-import type Database from "better-sqlite3";
 import { randomBytes } from "node:crypto";
-import { HostError } from "../errors.js";
-import { limits } from "../limits.js";
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import type { ChainContent, SegmentSource } from "../engine/engine.js";
-import { readSegment } from "./segment-file.js";
-
-/** The share of the links that one pass checks, so that memory is bounded. */
-interface Part {
-  index: number;
-  count: number;
-}
-
-interface Compaction {
-  version: number;
-  time: number;
-}
+import { HostError } from "../errors.js";
+import { temporaryPrefix } from "../io/durable-file.js";
+import { limits } from "../limits.js";
+import { compactionRows, isCompacted, logRows, type Compaction } from "./log-rows.js";
+import { NumberFiles, numbersIn } from "./number-files.js";
+import { damaged, readSegment } from "./segment-file.js";
 
 /**
  * Checks the rows of a chain against each other: the versions of each link must increase with time.
  * Returns the counts and times that a restore of the whole chain would give, without building an
- * index. `checkRows` checks each row by itself.
+ * index. `checkRows` checks each row by itself. Blocks.
  *
- * @param onRows receives the number of rows read since the last call.
- * @param linksAtOnce bounds the links in memory; more links take more passes.
+ * Memory does not depend on the number of links: the rows of a large chain are divided by the hashes
+ * of their links into files in the temporary directory, which take 32 bytes each.
+ *
+ * @param onRows receives the number of rows read since the last call, and throws to cancel.
+ * @param rowsAtOnce bounds the rows that are checked in memory.
  * Throws BACKUP_DAMAGED with the first invalid version.
  */
 export function checkChain(
   segments: readonly SegmentSource[],
+  temporaryDirectory: string,
   onRows: (rows: number) => void,
-  linksAtOnce: number = limits.chainCheckLinks,
+  rowsAtOnce: number = limits.chainCheckRows,
 ): ChainContent {
-  // Two links may share a hash. A problem is real if it also appears with another hash.
-  const first = readChain(segments, linksAtOnce, onRows);
-  const checked = "problem" in first ? readChain(segments, linksAtOnce, onRows) : first;
-  if (!("problem" in checked)) return checked;
-  throw new HostError(
-    "BACKUP_DAMAGED",
-    `The segment ${checked.segment.path} is damaged: ${checked.problem}. Use another backup.`,
-    { metadata: { file: checked.segment.path } },
-  );
-}
-
-function readChain(
-  segments: readonly SegmentSource[],
-  linksAtOnce: number,
-  onRows: (rows: number) => void,
-): ChainContent | Finding {
-  const total = segments.reduce((sum, { records }) => sum + records, 0);
-  const count = Math.max(1, Math.ceil(total / linksAtOnce));
-  const hash = linkHash();
-  const sum: ChainContent = {
-    documents: 0,
-    versions: 0,
-    firstMicros: 0,
-    prunedUntilMicros: 0,
-    prunedSinceMicros: 0,
+  const total = segments.reduce((sum, { records, prunes }) => sum + records + prunes, 0);
+  const read = () => {
+    const hash = linkHash();
+    return total <= rowsAtOnce
+      ? readAtOnce(segments, hash, onRows)
+      : readInParts(segments, hash, onRows, temporaryDirectory, Math.ceil(total / rowsAtOnce));
   };
-  for (let index = 0; index < count; index += 1) {
-    const checked = readPart(segments, { index, count }, hash, onRows);
-    if ("problem" in checked) return checked;
-    sum.documents += checked.documents;
-    sum.versions += checked.versions;
-    sum.firstMicros = earlier(sum.firstMicros, checked.firstMicros);
-    sum.prunedSinceMicros = earlier(sum.prunedSinceMicros, checked.prunedSinceMicros);
-    sum.prunedUntilMicros = Math.max(sum.prunedUntilMicros, checked.prunedUntilMicros);
-  }
-  return sum;
+  // Two links may share a hash. A problem is real if it also appears with another hash.
+  const first = read();
+  const checked = "before" in first ? read() : first;
+  if ("before" in checked) throw outOfOrder(segments, checked);
+  return checked;
 }
 
-/** Returns the earlier time; 0 means no time. */
-const earlier = (a: number, b: number) => (a === 0 ? b : b === 0 ? a : Math.min(a, b));
+/** The row at a time does not follow the version before it. */
+interface OutOfOrder {
+  time: number;
+  before: number;
+}
 
-type Finding = { problem: string; segment: SegmentSource };
+function outOfOrder(segments: readonly SegmentSource[], { time, before }: OutOfOrder): HostError {
+  for (const segment of segments) {
+    const row = readSegment(segment, (db) =>
+      db
+        .prepare<[number], { link: string; version: number }>(
+          `SELECT substr(link, 1, ${limits.selfLinkBytes}) AS link, version FROM log WHERE time = ?`,
+        )
+        .get(time),
+    );
+    if (row === undefined) continue;
+    const link = JSON.stringify(row.link);
+    return damaged(segment, `version ${row.version} of ${link} follows version ${before}`);
+  }
+  return new HostError("BACKUP_DAMAGED", `The backup has no row at ${time}. Use another backup.`);
+}
+
+type Hash = (link: string) => number;
+
+function readAtOnce(
+  segments: readonly SegmentSource[],
+  hash: Hash,
+  onRows: (rows: number) => void,
+): ChainContent | OutOfOrder {
+  const states = new LinkVersions();
+  let problem: OutOfOrder | undefined;
+  const window = readRows(segments, onRows, {
+    compaction: (link, version, time) => states.compact(hash(link), version, time),
+    version: (link, version, time, isDeleted) => {
+      const before = states.follow(hash(link), version, time, isDeleted);
+      if (before !== undefined) problem ??= { time, before };
+      return problem === undefined;
+    },
+  });
+  return problem ?? { ...window, ...states.counts() };
+}
+
+/** Numbers of a record of a part: a hash of the link, version, time, and what it is. */
+const recordNumbers = 4;
+const [compaction, live, deletion] = [0, 1, 2] as const;
+
+function readInParts(
+  segments: readonly SegmentSource[],
+  hash: Hash,
+  onRows: (rows: number) => void,
+  temporaryDirectory: string,
+  wantedParts: number,
+): ChainContent | OutOfOrder {
+  const directory = mkdtempSync(join(temporaryDirectory, `${temporaryPrefix}chain-`));
+  try {
+    const count = Math.min(limits.comparedParts, wantedParts);
+    const paths = Array.from({ length: count }, (_, part) => join(directory, String(part)));
+    const files = new NumberFiles(paths);
+    const put = (link: string, version: number, time: number, what: number) => {
+      const key = hash(link);
+      const part = key % count;
+      files.append(part, key);
+      files.append(part, version);
+      files.append(part, time);
+      files.append(part, what);
+      return true;
+    };
+    let window;
+    try {
+      window = readRows(segments, onRows, {
+        compaction: (link, version, time) => put(link, version, time, compaction),
+        version: (link, version, time, isDeleted) =>
+          put(link, version, time, isDeleted ? deletion : live),
+      });
+    } finally {
+      files.close();
+    }
+    const content: ChainContent = { ...window, ...noCounts };
+    const states = new LinkVersions();
+    for (const path of paths) {
+      const part = readPart(path, states, onRows);
+      if ("before" in part) return part;
+      rmSync(path);
+      content.documents += part.documents;
+      content.versions += part.versions;
+      content.firstMicros = earlier(content.firstMicros, part.firstMicros);
+    }
+    return content;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
 
 function readPart(
-  segments: readonly SegmentSource[],
-  part: Part,
-  hash: (link: string) => number,
+  path: string,
+  states: LinkVersions,
   onRows: (rows: number) => void,
-): ChainContent | Finding {
-  const isOfPart = (key: number) => key % part.count === part.index;
-  const compactions = new Map<number, Compaction>();
-  const content: ChainContent = {
-    documents: 0,
-    versions: 0,
-    firstMicros: 0,
-    prunedUntilMicros: 0,
-    prunedSinceMicros: 0,
-  };
-  for (const segment of segments) {
+): Counts | OutOfOrder {
+  states.clear();
+  for (const numbers of numbersIn(path)) {
+    onRows(0);
+    for (let i = 0; i < numbers.length; i += recordNumbers) {
+      const [key = 0, version = 0, time = 0] = [numbers[i], numbers[i + 1], numbers[i + 2]];
+      const what = numbers[i + 3];
+      if (what === compaction) {
+        states.compact(key, version, time);
+        continue;
+      }
+      const before = states.follow(key, version, time, what === deletion);
+      if (before !== undefined) return { time, before };
+    }
+  }
+  return states.counts();
+}
+
+interface RowReader {
+  compaction(link: string, version: number, time: number): void;
+  /** Returns whether to read on. */
+  version(link: string, version: number, time: number, isDeleted: boolean): boolean;
+}
+
+/** Reads all compactions of a chain, then its rows in the order of their times. Returns the times of the compactions. */
+function readRows(
+  segments: readonly SegmentSource[],
+  onRows: (rows: number) => void,
+  reader: RowReader,
+): Pick<ChainContent, "prunedUntilMicros" | "prunedSinceMicros"> {
+  const window = { prunedUntilMicros: 0, prunedSinceMicros: 0 };
+  for (const segment of segments)
     readSegment(segment, (db) => {
+      let rows = 0;
       for (const [link, version, time, since, until] of compactionRows(db)) {
-        const key = hash(link);
-        if (!isOfPart(key)) continue;
-        compactions.set(key, { version, time });
-        content.prunedUntilMicros = Math.max(content.prunedUntilMicros, until);
-        content.prunedSinceMicros = earlier(content.prunedSinceMicros, since);
+        rows += 1;
+        if (rows > segment.prunes)
+          throw damaged(segment, `it contains more than ${segment.prunes} compaction records`);
+        reader.compaction(link, version, time);
+        window.prunedUntilMicros = Math.max(window.prunedUntilMicros, until);
+        window.prunedSinceMicros = earlier(window.prunedSinceMicros, since);
       }
     });
-  }
-  const table = versionTable(
-    Math.min(
-      limits.chainCheckLinks * 2,
-      segments.reduce((sum, { records }) => sum + records, 0),
-    ),
-  );
   for (const segment of segments) {
-    const problem = readSegment(segment, (db) => {
+    const isWhole = readSegment(segment, (db) => {
       let rows = 0;
       for (const [time, link, version, deleted] of logRows(db)) {
         rows += 1;
         if (rows % limits.scanRows === 0) onRows(limits.scanRows);
-        const key = hash(link);
-        if (!isOfPart(key)) continue;
-        const compaction = compactions.size === 0 ? undefined : compactions.get(key);
-        const removed =
-          compaction !== undefined && version <= compaction.version && time < compaction.time;
-        const before = table.put(key, version, !deleted && !removed);
-        if (before === full) return "it contains more links than rows";
-        if (before >= version)
-          return `version ${version} of ${JSON.stringify(link)} follows version ${before}`;
-        if (removed) continue;
-        content.versions += 1;
-        content.firstMicros = earlier(content.firstMicros, time);
+        // The number of rows bounds what they take in memory, or on the disk.
+        if (rows > segment.records)
+          throw damaged(segment, `it contains more than ${segment.records} rows`);
+        if (!reader.version(link, version, time, deleted === 1)) return false;
       }
-      return undefined;
+      return true;
     });
-    if (problem !== undefined) return { problem, segment };
+    if (!isWhole) break;
   }
-  content.documents = table.live();
-  return content;
+  return window;
 }
 
-const compactionRows = (db: Database.Database) =>
-  db
-    .prepare("SELECT link, version, time, since, until FROM prune")
-    .raw()
-    .iterate() as IterableIterator<[string, number, number, number, number]>;
-
-type LogRow = [time: number, link: string, version: number, deleted: number];
-
-/** The rows in the order of time. Many at once take two thirds of the time of one after another; a link is cut off beyond its limit. */
-function* logRows(db: Database.Database): Generator<LogRow> {
-  const read = db
-    .prepare<[number], LogRow>(
-      `SELECT time, substr(link, 1, ${limits.selfLinkBytes + 1}), version, action = 'DELETE' FROM log WHERE time > ? ORDER BY time LIMIT ${limits.scanRows}`,
-    )
-    .raw();
-  for (let after = Number.MIN_SAFE_INTEGER; ;) {
-    const rows = read.all(after);
-    yield* rows;
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    after = last[0];
-  }
-}
+/** Returns the earlier time; 0 means no time. */
+const earlier = (a: number, b: number) => (a === 0 ? b : b === 0 ? a : Math.min(a, b));
 
 /**
  * Creates a hash of 53 bits with a random seed, so that an attacker cannot choose links that
@@ -177,32 +223,92 @@ export function linkHash(): (link: string) => number {
   };
 }
 
-const full = Number.MAX_SAFE_INTEGER;
+type Counts = Pick<ChainContent, "documents" | "versions" | "firstMicros">;
+const noCounts: Counts = { documents: 0, versions: 0, firstMicros: 0 };
 
-/** A hash table with open addressing in two arrays of numbers. A Map takes ten times the memory. */
-function versionTable(links: number) {
-  const slots = 2 ** Math.ceil(Math.log2(Math.max(16, links * 1.5)));
-  const keys = new Float64Array(slots);
+/** Follows the versions of links, by their hashes. */
+class LinkVersions {
+  private readonly compactions = new Map<number, Compaction>();
+  private readonly last = new VersionTable();
+  private sum = { ...noCounts };
+
+  /** Forgets all links, and keeps the memory for others. */
+  clear(): void {
+    this.compactions.clear();
+    this.last.clear();
+    this.sum = { ...noCounts };
+  }
+
+  /** Call it for all compactions before the first version. */
+  compact(key: number, version: number, time: number): void {
+    this.compactions.set(key, { version, time });
+  }
+
+  /** Adds the next version in the order of times. Returns the version before it if that is not lower. */
+  follow(key: number, version: number, time: number, isDeleted: boolean): number | undefined {
+    const removed =
+      this.compactions.size > 0 && isCompacted(this.compactions.get(key), version, time);
+    const before = this.last.put(key, version, !isDeleted && !removed);
+    if (before >= version) return before;
+    if (removed) return undefined;
+    this.sum.versions += 1;
+    this.sum.firstMicros = earlier(this.sum.firstMicros, time);
+    return undefined;
+  }
+
+  counts(): Counts {
+    return { ...this.sum, documents: this.last.live() };
+  }
+}
+
+/** A hash table with open addressing in two arrays of numbers, which grows. A Map takes ten times the memory. */
+class VersionTable {
+  private keys = new Float64Array(2 ** 12);
   /** Version + 1, negative if the link has no document at this version. 0: free slot. */
-  const versions = new Float64Array(slots);
-  let used = 0;
-  return {
-    /**
-     * Records the next version of a link. Returns the version before, -1 if there was no version,
-     * or `full`.
-     */
-    put(key: number, version: number, live: boolean): number {
-      let slot = (key % 0x3fffffff) & (slots - 1);
-      while (versions[slot] !== 0 && keys[slot] !== key) slot = (slot + 1) & (slots - 1);
-      const before = versions[slot] ?? 0;
-      if (before === 0) {
-        used += 1;
-        if (used >= slots) return full;
-        keys[slot] = key;
-      }
-      versions[slot] = live ? version + 1 : -(version + 1);
-      return Math.abs(before) - 1;
-    },
-    live: () => versions.reduce((sum, version) => sum + (version > 0 ? 1 : 0), 0),
-  };
+  private versions = new Float64Array(2 ** 12);
+  private used = 0;
+
+  /** Records the next version of a link. Returns the version before, -1 if there was no version. */
+  put(key: number, version: number, isLive: boolean): number {
+    const slot = this.slotOf(key);
+    const before = this.versions[slot] ?? 0;
+    this.keys[slot] = key;
+    this.versions[slot] = isLive ? version + 1 : -(version + 1);
+    if (before === 0) {
+      this.used += 1;
+      if (this.used > this.keys.length * 0.7) this.grow();
+    }
+    return Math.abs(before) - 1;
+  }
+
+  clear(): void {
+    this.versions.fill(0);
+    this.used = 0;
+  }
+
+  live(): number {
+    return this.versions.reduce((sum, version) => sum + (version > 0 ? 1 : 0), 0);
+  }
+
+  private slotOf(key: number): number {
+    const { keys, versions } = this;
+    const mask = keys.length - 1;
+    // Not the lowest bits, which are the same for many links of a part.
+    let slot = (key % 0x3fffffff) & mask;
+    while (versions[slot] !== 0 && keys[slot] !== key) slot = (slot + 1) & mask;
+    return slot;
+  }
+
+  private grow(): void {
+    const { keys, versions } = this;
+    this.keys = new Float64Array(keys.length * 2);
+    this.versions = new Float64Array(keys.length * 2);
+    for (let i = 0; i < keys.length; i += 1) {
+      const version = versions[i] ?? 0;
+      if (version === 0) continue;
+      const slot = this.slotOf(keys[i] ?? 0);
+      this.keys[slot] = keys[i] ?? 0;
+      this.versions[slot] = version;
+    }
+  }
 }

@@ -1,6 +1,9 @@
+import type { SegmentSource } from "../engine/engine.js";
 import { HostError } from "../errors.js";
-import { startWorker } from "../io/worker-client.js";
+import { startWorker, type WorkerClient } from "../io/worker-client.js";
 import type { CheckCall } from "./check-worker.js";
+import { limits } from "../limits.js";
+import { checkDigests } from "./segment-file.js";
 
 /** A check of rows that a thread has begun. */
 export interface RowCheck {
@@ -8,28 +11,56 @@ export interface RowCheck {
   ended: Promise<HostError | undefined>;
 }
 
+/** Rows for one thread to check. `report` receives the number of rows checked so far. */
+export interface RowCheckTask extends CheckCall {
+  report: (rows: number) => void;
+}
+
 /**
- * Starts to check rows of segments in a worker thread, and resolves when the thread has the call: what blocks this
- * thread before that holds it up. `report` receives the number of rows checked so far.
+ * Starts to check rows of segments, each task in a worker thread, and resolves when the threads have their calls: what
+ * blocks this thread before that holds them up. `before` is work that must succeed first, as the check of digests: the
+ * threads start meanwhile.
  */
-export async function startRowCheck(
-  call: CheckCall,
-  report: (rows: number) => void,
-): Promise<RowCheck> {
+export async function startRowChecks(
+  tasks: readonly RowCheckTask[],
+  before: () => void,
+): Promise<RowCheck[]> {
   const lost = () =>
     new HostError("INTERNAL", "The thread that checks segments ended unexpectedly.");
-  const checker = await startWorker<CheckCall, undefined>("segment/check-worker", undefined, lost);
-  const checked = async () => {
-    try {
-      await checker.call(call, report);
-      return undefined;
-    } catch (error) {
-      return HostError.from(error);
-    } finally {
-      await checker.close();
-    }
-  };
-  return { ended: checked() };
+  const starting = tasks.map(({ report, ...call }) => ({
+    call,
+    report,
+    thread: startWorker<CheckCall, undefined>("segment/check-worker", undefined, lost, {
+      maxYoungGenerationSizeMb: limits.checkYoungGenerationMiB,
+    }),
+  }));
+  try {
+    before();
+  } catch (error) {
+    await Promise.allSettled(starting.map(async ({ thread }) => (await thread).close()));
+    throw error;
+  }
+  return Promise.all(
+    starting.map(async ({ call, report, thread }) => {
+      const checker = await thread;
+      return { ended: check(checker, call, report) };
+    }),
+  );
+}
+
+async function check(
+  checker: WorkerClient<CheckCall, undefined>,
+  call: CheckCall,
+  report: (rows: number) => void,
+): Promise<HostError | undefined> {
+  try {
+    await checker.call(call, report);
+    return undefined;
+  } catch (error) {
+    return HostError.from(error);
+  } finally {
+    await checker.close();
+  }
 }
 
 /** Does work beside threads that check rows; both must succeed. The error of a row is the more specific one. */
@@ -44,4 +75,13 @@ export async function besideRowChecks<T>(
     if (problem) throw problem;
   if (worked instanceof HostError) throw worked;
   return worked;
+}
+
+/** Checks the digests of segments, then does work on them beside a thread that checks their rows; all must succeed. */
+export async function besideCheckOf<T>(
+  segments: SegmentSource[],
+  work: () => T | Promise<T>,
+): Promise<T> {
+  const tasks = [{ segments, report: () => {} }];
+  return besideRowChecks(await startRowChecks(tasks, () => checkDigests(segments)), work);
 }

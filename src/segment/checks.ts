@@ -11,10 +11,12 @@ import type { Sampled } from "./sample.js";
  */
 export async function checkSegments(
   segments: SegmentSource[],
+  temporaryDirectory: string,
   signal: AbortSignal,
   onRows?: (rows: number) => void,
 ): Promise<ChainContent> {
-  return (await run({ kind: "check", segments }, signal, onRows)) as ChainContent;
+  const call = { kind: "check", segments, temporaryDirectory } as const;
+  return (await run(call, signal, onRows, temporaryDirectory)) as ChainContent;
 }
 
 /**

@@ -8,6 +8,7 @@ import { createPrivateFile } from "../io/private-file.js";
 import { limits } from "../limits.js";
 import { checkChain, linkHash } from "./chain-check.js";
 import { LinkStates } from "./link-states.js";
+import { compactionRows, isCompacted, logRows, type Compaction } from "./log-rows.js";
 import { NumberFiles, numbersIn, readAndRemove } from "./number-files.js";
 import { logChecksumText } from "./row.js";
 import { digestFile, readSegment } from "./segment-file.js";
@@ -67,7 +68,7 @@ export function compareChains(
   const compared = compareOnce(chains, wanted, directory, rowsAtOnce);
   if (compared !== undefined) return compared;
   // Names the version, unless two links share both hashes.
-  for (const { segments } of chains) checkChain(segments, () => {});
+  for (const { segments } of chains) checkChain(segments, directory, () => {});
   const again = compareOnce(chains, wanted, directory, rowsAtOnce);
   if (again !== undefined) return again;
   throw new HostError("INTERNAL", "The backups cannot be compared. Run the command again.");
@@ -144,21 +145,13 @@ function divide(
   try {
     for (const segment of segments)
       readSegment(segment, (db) => {
-        const rows = db.prepare("SELECT link, version, time FROM prune").raw().iterate();
-        for (const [link, version, time] of rows as IterableIterator<[string, number, number]>)
+        for (const [link, version, time] of compactionRows(db))
           put(link, version, time, compaction);
       });
-    const kind = wanted.kinds.length === 0 ? "''" : "kind";
     for (const segment of segments)
       readSegment(segment, (db) => {
-        const rows = db
-          .prepare(`SELECT time, link, version, action = 'DELETE', ${kind} FROM log ORDER BY time`)
-          .raw()
-          .iterate();
-        for (const [time, link, version, isDeleted, kindOf] of rows as IterableIterator<
-          [number, string, number, number, string]
-        >)
-          put(link, version, time, isDeleted ? deletion : isWanted(link, kindOf) ? shown : hidden);
+        for (const [time, link, version, isDeleted, kind] of logRows(db, wanted.kinds.length > 0))
+          put(link, version, time, isDeleted ? deletion : isWanted(link, kind) ? shown : hidden);
       });
   } finally {
     files.close();
@@ -183,7 +176,7 @@ function fill(
   target: number,
   content: ChainCounts,
 ): boolean {
-  const compactions = new Map<number, { version: number; time: number }>();
+  const compactions = new Map<number, Compaction>();
   for (let i = 0; i < rows.length; i += recordNumbers) {
     const slot = states.slotOf(rows[i] ?? 0, rows[i + 1] ?? 0);
     const version = rows[i + 2] ?? 0;
@@ -193,9 +186,7 @@ function fill(
       compactions.set(slot, { version, time });
       continue;
     }
-    const compacted = compactions.size === 0 ? undefined : compactions.get(slot);
-    const removed =
-      compacted !== undefined && version <= compacted.version && time < compacted.time;
+    const removed = compactions.size > 0 && isCompacted(compactions.get(slot), version, time);
     if (!states.follow(side, slot, version, what !== deletion && !removed)) return false;
     if (!removed) content.versions += 1;
     if (time <= target) states.set(side, slot, version, what === shown && !removed ? time : 0);

@@ -50,7 +50,7 @@ export function readAndRemove(path: string): Float64Array {
   return numbersOf(bytes);
 }
 
-/** Yields the numbers of a file, some at a time. */
+/** Yields the numbers of a file, some at a time, always in the same memory. */
 export function* numbersIn(path: string): Generator<Float64Array> {
   const file = openSync(path, "r");
   try {
@@ -60,7 +60,7 @@ export function* numbersIn(path: string): Generator<Float64Array> {
       for (let read = -1; read !== 0 && count < bytes.length; count += read)
         read = readSync(file, bytes, count, bytes.length - count, null);
       if (count === 0) return;
-      yield numbersOf(bytes.subarray(0, count));
+      yield new Float64Array(bytes.buffer, 0, count / 8);
     }
   } finally {
     closeSync(file);

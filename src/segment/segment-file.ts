@@ -58,6 +58,11 @@ export function checkDigest(segment: SegmentSource, cancelled: () => void): void
     throw damaged(segment, `its SHA-256 is ${digest}, not ${segment.sha256}`);
 }
 
+/** Checks the sizes and digests of all segments. */
+export function checkDigests(segments: readonly SegmentSource[]): void {
+  for (const segment of segments) checkDigest(segment, () => {});
+}
+
 /** Opening a pipe would block. */
 function regularFile(segment: SegmentSource): Stats {
   const status = statSync(segment.path);
@@ -79,7 +84,7 @@ export function openSegment(segment: SegmentSource): Database.Database {
   try {
     db.pragma("trusted_schema = OFF");
     db.pragma("cell_size_check = ON");
-    db.pragma("cache_size = -4096");
+    db.pragma("cache_size = -2048");
     const tables = db.prepare("SELECT type, name, sql FROM sqlite_schema").all() as {
       type: string;
       name: string;

@@ -2,7 +2,7 @@ import type { ChainContent, LogAround, SegmentSource } from "../engine/engine.js
 import { serveChild } from "../io/child-process.js";
 import { combineAround, logAround } from "./around.js";
 import { checkChain } from "./chain-check.js";
-import { besideRowChecks, startRowCheck, type RowCheck } from "./check-threads.js";
+import { besideRowChecks, startRowChecks, type RowCheckTask } from "./check-threads.js";
 import {
   compareChains,
   writeDiffering,
@@ -11,15 +11,15 @@ import {
   type ComparedDocuments,
 } from "./compare-chains.js";
 import { sampleRows, type Sampled } from "./sample.js";
-import { rowsWorthSharing, type Half } from "./check-rows.js";
-import { checkDigest, readSegment } from "./segment-file.js";
+import { rowsWorthSharing } from "./check-rows.js";
+import { checkDigests, readSegment } from "./segment-file.js";
 
 /**
  * Work on segments that come from outside. A child process does it, so that a crash or its memory
  * does not affect the host.
  */
 export type SegmentCall =
-  | { kind: "check"; segments: SegmentSource[] }
+  | { kind: "check"; segments: SegmentSource[]; temporaryDirectory: string }
   | { kind: "sample"; segments: SegmentSource[]; percent: number }
   | { kind: "around"; segments: SegmentSource[]; timeMicros: number; count: number }
   | ({ kind: "compare" } & CompareTask);
@@ -44,29 +44,32 @@ type ReportRows = (rows: number) => void;
 /** Checks digests, then rows in one or two worker threads, while this thread checks the chain. */
 async function checkAll(
   segments: SegmentSource[],
+  temporaryDirectory: string,
   report: (rows: number) => void,
 ): Promise<ChainContent> {
-  for (const segment of segments) checkDigest(segment, () => {});
-  const rows = await startRows(segments, segments.some(isLarge), report);
-  return besideRowChecks(rows, () => checkChain(segments, () => {}));
+  const tasks = rowTasks(segments, segments.some(isLarge), report);
+  const rows = await startRowChecks(tasks, () => checkDigests(segments));
+  return besideRowChecks(rows, () => checkChain(segments, temporaryDirectory, () => {}));
 }
 
 const isLarge = ({ records }: SegmentSource) => records >= rowsWorthSharing;
 
-/** Starts to check rows in one or two worker threads. */
-async function startRows(
+/** The rows of segments, for one worker thread or for two. */
+function rowTasks(
   segments: SegmentSource[],
   inHalves: boolean,
   report: ReportRows,
-): Promise<RowCheck[]> {
+): RowCheckTask[] {
+  if (!inHalves) return [{ segments, report }];
   const rows = { first: 0, second: 0 };
-  const share = (half: Half) =>
-    startRowCheck({ segments, half }, (count) =>
-      report((rows[half] = count) + rows[half === "first" ? "second" : "first"]),
-    );
-  return Promise.all(
-    inHalves ? [share("first"), share("second")] : [startRowCheck({ segments }, report)],
-  );
+  return (["first", "second"] as const).map((half) => ({
+    segments,
+    half,
+    report: (count) => {
+      rows[half] = count;
+      report(rows.first + rows.second);
+    },
+  }));
 }
 
 /**
@@ -88,12 +91,14 @@ async function compare(
     counts[side] = rows;
     report(counts.reduce((all, one) => all + one, 0));
   };
-  for (const segment of first) checkDigest(segment, () => {});
-  const rows = await startRows(first, first.some(isLarge) && !others.some(isLarge), sum(0));
+  const tasks = rowTasks(first, first.some(isLarge) && !others.some(isLarge), sum(0));
+  const rows = await startRowChecks(tasks, () => checkDigests(first));
   const compared = await besideRowChecks(rows, async () => {
     const checked = new Set(first.map(fileOf));
-    for (const segment of second) if (!checked.has(fileOf(segment))) checkDigest(segment, () => {});
-    const otherRows = others.length === 0 ? [] : await startRows(others, false, sum(1));
+    const otherTasks = others.length === 0 ? [] : rowTasks(others, false, sum(1));
+    const otherRows = await startRowChecks(otherTasks, () =>
+      checkDigests(second.filter((segment) => !checked.has(fileOf(segment)))),
+    );
     return besideRowChecks(otherRows, () => compareChains(chains, wanted, directory));
   });
   return {
@@ -131,7 +136,7 @@ function around(segments: SegmentSource[], timeMicros: number, count: number): L
 serveChild<SegmentCall, SegmentAnswer, number>("Reading the backup", async (call, report) => {
   switch (call.kind) {
     case "check":
-      return checkAll(call.segments, report);
+      return checkAll(call.segments, call.temporaryDirectory, report);
     case "sample":
       return sample(call.segments, call.percent, report);
     case "around":

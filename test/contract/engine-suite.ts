@@ -20,6 +20,7 @@ import {
   type OpenStorageEngine,
   type TestClock,
 } from "../support/engine-fixture.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
 
 /** The conformance suite of storage engines: the test file of an engine is one call of it. */
 export function engineContract(name: string, openStorageEngine: OpenStorageEngine): void {
@@ -680,6 +681,8 @@ export function engineContract(name: string, openStorageEngine: OpenStorageEngin
       const segment = await fixture.exportSegment("base");
       const bytes = readFileSync(segment.path);
       const signal = new AbortController().signal;
+      const directory = temporaryDirectory();
+      const options = { temporaryDirectory: directory, signal };
       const flipped = Buffer.from(bytes);
       flipped[bytes.length - 20] = (flipped[bytes.length - 20] ?? 0) ^ 1;
       const wrong = [
@@ -688,7 +691,7 @@ export function engineContract(name: string, openStorageEngine: OpenStorageEngin
         { ...segment, lastMicros: segment.lastMicros - 1 },
       ];
       for (const claim of wrong)
-        await expect(checkSegments([claim], signal)).rejects.toMatchObject({
+        await expect(checkSegments([claim], directory, signal)).rejects.toMatchObject({
           code: "DATA_LOSS",
         });
       for (const damage of [
@@ -697,18 +700,18 @@ export function engineContract(name: string, openStorageEngine: OpenStorageEngin
         Buffer.concat([bytes, Buffer.alloc(1)]),
       ]) {
         writeFileSync(segment.path, damage);
-        await expect(checkSegments([segment], signal)).rejects.toMatchObject({
+        await expect(checkSegments([segment], directory, signal)).rejects.toMatchObject({
           code: "DATA_LOSS",
           reason: "BACKUP_DAMAGED",
         });
         await expect(fixture.build([segment])).rejects.toMatchObject({ code: "DATA_LOSS" });
-        await expect(fixture.engine.readBack(segment, signal)).rejects.toMatchObject({
+        await expect(fixture.engine.readBack(segment, options)).rejects.toMatchObject({
           code: "DATA_LOSS",
         });
       }
       writeFileSync(segment.path, bytes);
-      await checkSegments([segment], signal);
-      await fixture.engine.readBack(segment, signal);
+      await checkSegments([segment], directory, signal);
+      await fixture.engine.readBack(segment, options);
     });
 
     test("cancels an export and a build before they are complete", async () => {

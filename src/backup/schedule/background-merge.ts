@@ -88,7 +88,8 @@ export class BackgroundMerge {
           signal,
           background: true,
         });
-        await engine.readBack({ ...content, path }, signal, true);
+        const options = { temporaryDirectory, background: true, signal };
+        await engine.readBack({ ...content, path }, options);
         const staged = await encodeSegment({ content, path }, encoding, stagingDirectory, signal);
         if (staged.path !== path) await platform.files.remove(path);
         return staged;

@@ -1,5 +1,6 @@
 import { HostError } from "../../errors.js";
 import type { EntryName } from "../../io/entry.js";
+import { limits } from "../../limits.js";
 import { startWorker, type WorkerClient } from "../../io/worker-client.js";
 import type { Half } from "../../segment/check-rows.js";
 import type { ChainContent, SegmentContent, SegmentSource } from "../engine.js";
@@ -7,7 +8,8 @@ import type { ChainContent, SegmentContent, SegmentSource } from "../engine.js";
 /** What a copier does: exports a range of the log into a segment, or verifies a segment. */
 export type CopyCall<Task> =
   | { kind: "export"; task: Task }
-  | { kind: "digest" | "chain"; segment: SegmentSource }
+  | { kind: "digest"; segment: SegmentSource }
+  | { kind: "chain"; segment: SegmentSource; temporaryDirectory: string }
   /** Default: all rows. */
   | { kind: "rows"; segment: SegmentSource; half?: Half };
 export type CopyAnswer = SegmentContent | ChainContent | undefined;
@@ -47,6 +49,7 @@ export function createCopier<Task>(entry: EntryName): Copier<Task> {
           "The thread that copies the index ended unexpectedly. Start the backup again.",
         );
       },
+      { maxYoungGenerationSizeMb: limits.checkYoungGenerationMiB },
     );
     return started;
   };

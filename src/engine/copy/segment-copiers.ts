@@ -1,7 +1,7 @@
 import { HostError } from "../../errors.js";
 import type { EntryName } from "../../io/entry.js";
 import { rowsWorthSharing, type Half } from "../../segment/check-rows.js";
-import type { ChainContent, SegmentContent, SegmentSource } from "../engine.js";
+import type { ChainContent, ReadBackOptions, SegmentContent, SegmentSource } from "../engine.js";
 import { createCopier, type CopyCall, type Copier } from "./copier.js";
 
 /** How an export runs. */
@@ -46,8 +46,7 @@ export class SegmentCopiers<Task> {
   /** Implements Engine.readBack. */
   async readBack(
     segment: SegmentSource,
-    signal: AbortSignal,
-    background?: boolean,
+    { temporaryDirectory, background, signal }: ReadBackOptions,
   ): Promise<ChainContent | undefined> {
     const digest = (by: Copier<Task>) => this.verify(by, { kind: "digest", segment }, signal);
     const read = (by: Copier<Task>, half?: Half) =>
@@ -55,7 +54,11 @@ export class SegmentCopiers<Task> {
     // A delta is verified with a base that earlier backups verified: alone it cannot prove the counts of all versions.
     const chain = async (by: Copier<Task>) =>
       segment.kind === "base"
-        ? ((await this.verify(by, { kind: "chain", segment }, signal)) as ChainContent)
+        ? ((await this.verify(
+            by,
+            { kind: "chain", segment, temporaryDirectory },
+            signal,
+          )) as ChainContent)
         : undefined;
     if (background || segment.records < rowsWorthSharing) {
       const by = background ? this.inBackground : this.first;

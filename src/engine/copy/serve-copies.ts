@@ -54,7 +54,7 @@ export function serveCopies<Task>(
             checkRows(call.segment, report, call.half);
             return undefined;
           case "chain":
-            return checkChain([call.segment], cancelled);
+            return checkChain([call.segment], call.temporaryDirectory, cancelled);
         }
       },
       close: () => {},

@@ -1,8 +1,7 @@
 import { setPriority, constants } from "node:os";
 import { HostError } from "../../errors.js";
 import { serveChild } from "../../io/child-process.js";
-import { besideRowChecks, startRowCheck } from "../../segment/check-threads.js";
-import { checkDigest } from "../../segment/segment-file.js";
+import { besideCheckOf } from "../../segment/check-threads.js";
 import type { BuildResult, IndexCheck } from "../engine.js";
 import { buildGeneration, type PostgresBuildTask } from "./build.js";
 import { checkGeneration, type PostgresCheckTask } from "./check.js";
@@ -19,10 +18,7 @@ export interface BuildProgress {
 type Report = (progress: BuildProgress) => void;
 
 async function build(task: PostgresBuildTask, report: Report): Promise<BuildResult> {
-  for (const segment of task.segments) checkDigest(segment, () => {});
-  // A thread checks the rows while this one loads them; both must succeed.
-  const check = await startRowCheck({ segments: task.segments }, () => {});
-  return besideRowChecks([check], () =>
+  return besideCheckOf(task.segments, () =>
     buildGeneration(task, (stage, rows) => report({ stage, rows })).catch((thrown: unknown) => {
       throw isDuplicate(thrown)
         ? new HostError(

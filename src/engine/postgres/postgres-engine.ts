@@ -19,6 +19,7 @@ import type {
   RowId,
   RunInSlot,
   SegmentContent,
+  ReadBackOptions,
   SegmentSource,
   Snapshot,
   SweepResult,
@@ -161,12 +162,8 @@ export class PostgresEngine implements Engine {
     return this.copiers.export(task, { background, signal, onProgress: request.onProgress });
   }
 
-  readBack(
-    segment: SegmentSource,
-    signal: AbortSignal,
-    background?: boolean,
-  ): Promise<ChainContent | undefined> {
-    return this.copiers.readBack(segment, signal, background);
+  readBack(segment: SegmentSource, options: ReadBackOptions): Promise<ChainContent | undefined> {
+    return this.copiers.readBack(segment, options);
   }
 
   async check(signal: AbortSignal, onProgress?: (rows: number) => void): Promise<IndexCheck> {

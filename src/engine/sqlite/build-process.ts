@@ -2,8 +2,7 @@ import { constants, setPriority } from "node:os";
 import Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
 import { serveChild } from "../../io/child-process.js";
-import { besideRowChecks, startRowCheck } from "../../segment/check-threads.js";
-import { checkDigest } from "../../segment/segment-file.js";
+import { besideCheckOf } from "../../segment/check-threads.js";
 import { fromSqlite } from "../../segment/sqlite-error.js";
 import type { BuildResult, IndexCheck } from "../engine.js";
 import { buildIndex, type BuildStage, type BuildTask } from "./build.js";
@@ -19,10 +18,7 @@ export interface BuildProgress {
 type ReportProgress = (progress: BuildProgress) => void;
 
 async function build(task: BuildTask, report: ReportProgress): Promise<BuildResult> {
-  for (const segment of task.segments) checkDigest(segment, () => {});
-  // A thread checks the rows while this one loads them; both must succeed.
-  const check = await startRowCheck({ segments: task.segments }, () => {});
-  return besideRowChecks([check], () => {
+  return besideCheckOf(task.segments, () => {
     try {
       return buildIndex(task, (stage, rows) => report({ stage, rows }));
     } catch (thrown) {

@@ -17,6 +17,7 @@ import type {
   LogAround,
   RowId,
   SegmentContent,
+  ReadBackOptions,
   SegmentSource,
   Snapshot,
   SweepResult,
@@ -194,12 +195,8 @@ export class SqliteEngine implements Engine {
     return this.copiers.export(task, { background, signal, onProgress: request.onProgress });
   }
 
-  readBack(
-    segment: SegmentSource,
-    signal: AbortSignal,
-    background?: boolean,
-  ): Promise<ChainContent | undefined> {
-    return this.copiers.readBack(segment, signal, background);
+  readBack(segment: SegmentSource, options: ReadBackOptions): Promise<ChainContent | undefined> {
+    return this.copiers.readBack(segment, options);
   }
 
   check(signal: AbortSignal, onProgress?: (rows: number) => void): Promise<IndexCheck> {

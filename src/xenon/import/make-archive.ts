@@ -78,7 +78,7 @@ export async function makeArchive(
         signal,
         store: false,
         readBack: async (staged) =>
-          void (await checkSegments([{ ...staged.segment, path: staged.path }], signal)),
+          void (await checkSegments([{ ...staged.segment, path: staged.path }], directory, signal)),
         onBytes: () => {},
       });
     } finally {
