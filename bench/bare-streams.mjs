@@ -1,8 +1,10 @@
 // What streams are measured against: grpc-js and node:http with nothing but the bytes. Arguments: a file to send, the size
-// of a chunk. Serves /bench.Bare/Down, /Up and /Echo on one port, and the file by HTTP on another.
+// of a chunk. Serves /bench.Bare/Down, /File, /Up and /Echo on one port, and the file by HTTP on another.
 import { createReadStream, readFileSync, statSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { createServer } from "node:http";
 import { pipeline } from "node:stream";
+import { crc32 } from "node:zlib";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 
 const [file, chunkBytes] = process.argv.slice(2);
@@ -29,6 +31,7 @@ const server = new Server({
 server.addService(
   {
     down: method("Down", false, true),
+    file: method("File", false, true),
     up: method("Up", true, false),
     echo: method("Echo", false, false),
   },
@@ -45,6 +48,19 @@ server.addService(
         call.end();
       };
       more();
+    },
+    // The file in such chunks, each with its checksum.
+    async file(call) {
+      const opened = await open(file);
+      for (;;) {
+        const { bytesRead, buffer } = await opened.read(Buffer.allocUnsafe(chunk.length));
+        if (bytesRead === 0) break;
+        const bytes = buffer.subarray(0, bytesRead);
+        crc32(bytes);
+        if (!call.write(bytes)) await new Promise((resolve) => call.once("drain", resolve));
+      }
+      await opened.close();
+      call.end();
     },
     up(call, callback) {
       call.on("data", () => {});

@@ -2,7 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { manage, patchDocuments } from "./management.js";
-import { load, serve, watchMemory } from "./process-tools.js";
+import { load, run, serve, watchMemory } from "./process-tools.js";
 import { median, mib, ms, row } from "./table.js";
 
 const here = import.meta.dirname ?? __dirname;
@@ -85,9 +85,9 @@ async function checks(backups: string, count: number): Promise<void> {
     let memory = 0;
     for (let round = 0; round < rounds; round += 1) {
       references.push((await timed(undefined, files)).took);
-      const run = await timed(args);
-      times.push(run.took);
-      memory = Math.max(memory, run.peakMiB);
+      const { took, peakMiB } = await timed(args);
+      times.push(took);
+      memory = Math.max(memory, peakMiB);
     }
     const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
     const rate = name.startsWith("verify")
@@ -100,7 +100,32 @@ async function checks(backups: string, count: number): Promise<void> {
       median(references) / median(times),
       mark,
     );
+    if (name !== "verify --level full") continue;
+    const bare = await bareRows(files[0] ?? "", count);
+    row(
+      `holdfast ${name}, ${count} x 500 B`,
+      ms(median(times)),
+      `rows read and summed once by SQLite in two processes: ${ms(bare)}`,
+      bare / median(times),
+      "",
+    );
   }
+}
+
+/** Milliseconds of two processes that read the rows of a segment and compare nothing, the median of the rounds. */
+async function bareRows(segment: string, count: number): Promise<number> {
+  const times: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const begun = performance.now();
+    const script = join(here, "bare-rows.mjs");
+    await Promise.all(
+      ["first", "second"].map((half) =>
+        run(process.execPath, [script, segment, String(count), half]),
+      ),
+    );
+    times.push(performance.now() - begun);
+  }
+  return median(times);
 }
 
 /** From start to end of a process; without arguments of the command it hashes files. */

@@ -1,12 +1,10 @@
-import { execFile } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { chromium, type Browser } from "playwright-core";
+import { makeIndex } from "./make-index.js";
 import { serve } from "./process-tools.js";
 import { median, ms, row } from "./table.js";
 
-const here = import.meta.dirname ?? __dirname;
 const program = "/usr/bin/chromium";
 const rounds = 3;
 
@@ -15,16 +13,8 @@ const rounds = 3;
  * no cache if this user may empty it, and GetActivity over ten million versions.
  */
 export async function benchConsole(root: string): Promise<void> {
-  const made = async (name: string, documents: number, versions: number, bytes: number) => {
-    const directory = join(root, name);
-    const args = [documents, versions, bytes].map(String);
-    const script = join(here, "made-index.ts");
-    const command = ["--import", "tsx", script, directory, "/bench", ...args];
-    await promisify(execFile)(process.execPath, command);
-    return directory;
-  };
-  await firstView(await made("million", 1_000_000, 1, 500));
-  await histogram(await made("versions", 1_000_000, 10, 120));
+  await firstView(await makeIndex(join(root, "million"), 1_000_000, 1, 500));
+  await histogram(await makeIndex(join(root, "versions"), 1_000_000, 10, 120));
 }
 
 async function firstView(data: string): Promise<void> {

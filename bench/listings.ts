@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { drained } from "./drained.js";
 import { load, nextMessage, serve, watchMemory } from "./process-tools.js";
 import { ms, row } from "./table.js";
 
@@ -49,24 +50,4 @@ export async function benchListings(root: string): Promise<void> {
       "< +64 MiB",
     );
   }
-}
-
-/** Reads an answer without keeping it. */
-async function drained(
-  port: number,
-  path: string,
-  body?: object,
-): Promise<{ took: number; bytes: number }> {
-  const begun = performance.now();
-  const response = await fetch(`http://127.0.0.1:${port}${path}`, {
-    ...(body && {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    }),
-  });
-  if (!response.ok || !response.body) throw new Error(await response.text());
-  let bytes = 0;
-  for await (const chunk of response.body) bytes += (chunk as Uint8Array).length;
-  return { took: performance.now() - begun, bytes };
 }

@@ -37,7 +37,7 @@ const write = db.transaction((from: number, to: number) => {
   for (let n = from; n < to; n += 1) {
     const time = lastMicros - (rows - 1 - n) * stepMicros;
     const version = Math.floor(n / documents);
-    const name = `d${String(n % documents).padStart(8, "0")}`;
+    const name = `d${n % documents}`;
     const action = version === 0 ? "POST" : "PATCH";
     const body = `{"name":"n${n}","pad":"${pad}"}`;
     insert.run(

@@ -14,6 +14,7 @@ import { benchPeers } from "./peers.js";
 import { benchPolicies } from "./policies.js";
 import { benchPostgres } from "./postgres.js";
 import { benchQuick } from "./quick.js";
+import { benchScale } from "./scale.js";
 import { benchStreams } from "./streams.js";
 import { copySynced } from "./synced.js";
 import { median, memoryRow, mib, ms, printTable, row } from "./table.js";
@@ -23,9 +24,9 @@ import { load, nextMessage, run, serve, watchMemory, type Memory } from "./proce
  * npm run bench -- quick [--save]: the ratios of the main work in about two minutes, beside those of the newest release
  * in bench/history; --save stores them there. npm run bench -- compare [FROM [TO]] prints those of two releases.
  *
- * npm run bench [-- PART ...], where a part is COUNTxBYTES, streams, listings, files, auto-backup, policies, object-store, postgres, console, peers, command or attack: the speed and memory of the main job,
+ * npm run bench [-- PART ...], where a part is COUNTxBYTES, streams, listings, files, auto-backup, policies, object-store, postgres, console, peers, scale, command or attack: the speed and memory of the main job,
  * of streams, of listings, of uploads to /local-files, of automatic backups, of continuous policies, of the web console, of the command on files, and of a host under attack, as ratios against a reference that is measured in the same
- * run; peers is the main job beside other stores. Default: 100000x500 and 10000x4096, and then all the others.
+ * run; peers is the main job beside other stores, scale that of ten million documents beside one. Default: 100000x500 and 10000x4096, and then all the others.
  */
 
 const sizeOf = (directory: string) =>
@@ -155,6 +156,12 @@ async function mainJob(
   // Few writers with pauses: the latency of one that is not held up by the others.
   const quiet = { bytes, connections: 4, pauseMs: 5, durationMs: 4000 };
   const idle = await load(port, { ...quiet, first: 10_000_000 });
+  // As many as the threads of a backup.
+  const compute = [join(import.meta.dirname ?? __dirname, "bare-compute.mjs"), "5000"];
+  const [computed] = await Promise.all([
+    load(port, { ...quiet, first: 15_000_000 }),
+    ...[1, 2, 3].map(() => run(process.execPath, compute)),
+  ]);
   child.send("stall");
   await nextMessage(child);
   const [busy] = await Promise.all([
@@ -176,6 +183,13 @@ async function mainJob(
     `idle: ${idle.p99.toFixed(1)} ms`,
     busy.p99 / idle.p99,
     "<= 1.4",
+  );
+  row(
+    `${label}: p99 of writers beside three processes that only compute`,
+    `${computed.p99.toFixed(1)} ms`,
+    `idle: ${idle.p99.toFixed(1)} ms`,
+    computed.p99 / idle.p99,
+    "",
   );
   row(`${label}: longest stall of the event loop`, ms(stallMs), "", undefined, "<= 30 ms");
 
@@ -223,6 +237,7 @@ async function main(): Promise<void> {
     postgres: benchPostgres,
     console: benchConsole,
     peers: benchPeers,
+    scale: benchScale,
     command: benchCommand,
     attack: benchAttack,
   };

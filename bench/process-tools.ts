@@ -55,7 +55,7 @@ export interface Served {
 /** Starts one of the servers beside this file and waits for its port. */
 export async function serve(script: string, ...args: string[]): Promise<Served> {
   const child = fork(join(here, script), args, {
-    execArgv: [],
+    execArgv: script.endsWith(".ts") ? ["--import", "tsx"] : [],
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   endWithRun(child);

@@ -161,11 +161,11 @@ export async function compareStreams(
 ): Promise<void> {
   const size = Buffer.alloc(8);
   size.writeDoubleLE(archiveBytes);
-  const bareDown = async () =>
+  const bareDown = async (method = "Down") =>
     perSecond(
       await stream("down", {
         port: bare.grpcPort,
-        path: "/bench.Bare/Down",
+        path: `/bench.Bare/${method}`,
         request: size.toString("base64"),
       }),
     );
@@ -187,14 +187,21 @@ export async function compareStreams(
     what: "bare grpc-js, same chunks",
     show: rate,
     ours: async () => perSecond(await down(host, "archive")),
-    reference: bareDown,
+    reference: () => bareDown(),
+  });
+  await compare({
+    work: "StreamBackup from the first chunk on",
+    what: "bare grpc-js, same file and checksums",
+    show: rate,
+    ours: async () => perSecond(await down(host, "archive")),
+    reference: () => bareDown("File"),
   });
   await compare({
     work: "the same by Connect's server (HTTP/1.1)",
     what: "bare grpc-js, same chunks",
     show: rate,
     ours: async () => perSecond(await connectStream(host)),
-    reference: bareDown,
+    reference: () => bareDown(),
   });
   await compare({
     work: "StreamRestore's receiving, digest checked",
@@ -214,7 +221,7 @@ export async function compareStreams(
   });
 }
 
-/** GetDocument beside an echo of the same size. */
+/** GetDocument beside an echo of the same size, and beside grpc-js with the same messages. */
 export async function compareCalls(
   { host, bare }: StreamServers,
   durationMs: number,
@@ -231,15 +238,28 @@ export async function compareCalls(
     const ours = () => calls(host.grpcPort, getDocument, request);
     // Until its code is compiled.
     await ours();
-    await compare({
+    const compared = {
       work: `unary GetDocument, ${bytes} B, 32 at once`,
+      show: (value: number) => `${value.toFixed(0)}/s`,
+      ours,
+    };
+    await compare({
+      ...compared,
       mark: ">= 0.85",
       what: "bare grpc-js echo",
-      show: (value) => `${value.toFixed(0)}/s`,
-      ours,
       reference: () =>
         calls(bare.grpcPort, "/bench.Bare/Echo", Buffer.alloc(bytes, 7).toString("base64")),
     });
+    const document = await fetch(`http://127.0.0.1:${host.port}/v1/documents/bench/d${bytes}`);
+    const same = await serve("bare-documents.ts", await document.text());
+    const bareDocument = () => calls(same.grpcPort, "/bench.Bare/GetDocument", request);
+    await bareDocument();
+    await compare({
+      ...compared,
+      what: "bare grpc-js, same messages",
+      reference: bareDocument,
+    });
+    await same.close();
   }
 }
 
