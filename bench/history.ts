@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
+import { productVersion } from "../src/host/product-version.js";
 import { ratios } from "./table.js";
 
 const here = import.meta.dirname ?? __dirname;
@@ -18,11 +19,8 @@ interface Release {
 
 /** Stores the ratios that were measured, under the version of the package; those of the same version are replaced. */
 export function saveRatios(): void {
-  const { version } = JSON.parse(readFileSync(resolve(here, "../package.json"), "utf8")) as {
-    version: string;
-  };
   const release: Release = {
-    version,
+    version: productVersion,
     date: new Date().toISOString().slice(0, 10),
     node: process.version,
     cpus: `${cpus().length} x ${cpus()[0]?.model ?? "unknown"}`,
@@ -32,9 +30,9 @@ export function saveRatios(): void {
     ratios: Object.fromEntries(ratios().map(({ work, ratio }) => [work, ratio])),
   };
   mkdirSync(directory, { recursive: true });
-  const path = join(directory, `${version}.json`);
+  const path = join(directory, `${productVersion}.json`);
   writeFileSync(path, `${JSON.stringify(release, undefined, 2)}\n`);
-  console.log(`\nStored in bench/history/${version}.json.`);
+  console.log(`\nStored in bench/history/${productVersion}.json.`);
 }
 
 /** Versions with stored ratios, the newest last. */
