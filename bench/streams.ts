@@ -190,7 +190,7 @@ export async function compareStreams(
     reference: () => bareDown(),
   });
   await compare({
-    work: "StreamBackup from the first chunk on",
+    work: "StreamBackup from the first chunk on, beside the same reads",
     what: "bare grpc-js, same file and checksums",
     show: rate,
     ours: async () => perSecond(await down(host, "archive")),
@@ -238,13 +238,14 @@ export async function compareCalls(
     const ours = () => calls(host.grpcPort, getDocument, request);
     // Until its code is compiled.
     await ours();
+    const work = `unary GetDocument, ${bytes} B, 32 at once`;
     const compared = {
-      work: `unary GetDocument, ${bytes} B, 32 at once`,
       show: (value: number) => `${value.toFixed(0)}/s`,
       ours,
     };
     await compare({
       ...compared,
+      work,
       mark: ">= 0.85",
       what: "bare grpc-js echo",
       reference: () =>
@@ -256,7 +257,8 @@ export async function compareCalls(
     await bareDocument();
     await compare({
       ...compared,
-      what: "bare grpc-js, same messages",
+      work: `${work}, beside the same messages`,
+      what: "bare grpc-js",
       reference: bareDocument,
     });
     await same.close();

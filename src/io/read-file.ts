@@ -3,6 +3,7 @@ import { HostError, type Reason } from "../errors.js";
 import { limits } from "../limits.js";
 import type { FileSystem, OpenFile } from "./file-system.js";
 import { requireFreeSpace } from "./free-space.js";
+import { allocateRoomy } from "./roomy-buffer.js";
 
 /** Reads a small file. Throws BACKUP_DAMAGED if it is larger than `maxBytes`. */
 export async function readSmallFile(
@@ -128,7 +129,7 @@ export async function* readOpenRange(
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const readAt = async (position: number): Promise<Buffer> => {
-    const buffer = Buffer.allocUnsafeSlow(Math.max(0, Math.min(chunkBytes, end - position)));
+    const buffer = allocateRoomy(Math.max(0, Math.min(chunkBytes, end - position)));
     if ((await file.read(buffer, position)) === buffer.length) return buffer;
     throw new HostError("BACKUP_DAMAGED", `${path} is shorter than the expected ${end} bytes.`);
   };

@@ -4,6 +4,7 @@ import {
   ChunkSchema,
   StreamBackupResponseSchema,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import { allocateRoomy } from "../../io/roomy-buffer.js";
 import { encodeChunk } from "./encode-chunk.js";
 
 test("encodes a chunk as the library decodes it", () => {
@@ -19,6 +20,10 @@ test("encodes a chunk as the library decodes it", () => {
         data,
         ...(crc32c !== undefined && { crc32c }),
       });
+      const roomy = allocateRoomy(data.length);
+      roomy.set(data);
+      const inPlace = encodeChunk({ ...chunk, data: roomy });
+      expect(inPlace.equals(encodeChunk(chunk))).toBe(true);
       const { message } = fromBinary(StreamBackupResponseSchema, encodeChunk(chunk));
       expect(message).toEqual({ case: "chunk", value: chunk });
     }),

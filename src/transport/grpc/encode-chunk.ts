@@ -5,10 +5,11 @@ import {
   StreamBackupResponseSchema,
   type Chunk,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import { withHead } from "../../io/roomy-buffer.js";
 
 /**
  * Encodes a StreamBackupResponse with a chunk. The library copies the data of a nested message twice, which costs a
- * stream a tenth of its speed; this copies it once.
+ * stream a quarter of its speed; this does not copy what was read into a roomy buffer.
  */
 export function encodeChunk({ offset, data, crc32c }: Chunk): Buffer {
   const others = toBinary(
@@ -25,5 +26,5 @@ export function encodeChunk({ offset, data, crc32c }: Chunk): Buffer {
     .raw(others)
     .raw(dataHead)
     .finish();
-  return Buffer.concat([head, data]);
+  return withHead(head, data);
 }
