@@ -1,3 +1,4 @@
+import { statfsSync } from "node:fs";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { FileSystem } from "./file-system.js";
@@ -14,8 +15,11 @@ export async function availableBytes(
     files.freeBytes(directory),
     files.totalBytes(directory),
   ]);
-  return free - Math.min(limits.fetchReserveBytes, Math.floor(total / 2));
+  return withoutReserve(free, total);
 }
+
+const withoutReserve = (free: number, total: number) =>
+  free - Math.min(limits.fetchReserveBytes, Math.floor(total / 2));
 
 /**
  * Throws STORAGE_FULL unless `bytes` more can be written to the disk of a directory without using its
@@ -27,7 +31,16 @@ export async function requireFreeSpace(
   bytes: number,
   what: string,
 ): Promise<void> {
-  const available = await availableBytes(files, directory);
+  requireAvailable(await availableBytes(files, directory), directory, bytes, what);
+}
+
+/** The same for threads and child processes, which it blocks. */
+export function requireFreeSpaceNow(directory: string, bytes: number, what: string): void {
+  const { bavail, blocks, bsize } = statfsSync(directory);
+  requireAvailable(withoutReserve(bavail * bsize, blocks * bsize), directory, bytes, what);
+}
+
+function requireAvailable(available: number, directory: string, bytes: number, what: string): void {
   if (bytes <= available) return;
   throw new HostError(
     "STORAGE_FULL",

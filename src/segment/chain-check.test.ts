@@ -115,3 +115,12 @@ test("follows more links than its table has room for at first", () => {
   expect(content).toMatchObject({ documents: 9000, versions: 20_000, firstMicros: 1 });
   expect(checkChain([segment(rows)], temporaryDirectory(), () => {}, 1500)).toEqual(content);
 });
+
+test("refuses to fill the disk with temporary files", () => {
+  const huge = { ...base(), records: 1e15 };
+  const directory = temporaryDirectory();
+  expect(() => checkChain([huge], directory, () => {})).toThrow(
+    expect.objectContaining({ reason: "STORAGE_FULL" }) as Error,
+  );
+  expect(readdirSync(directory)).toEqual([]);
+});

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { ChainContent, SegmentSource } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { temporaryPrefix } from "../io/durable-file.js";
+import { requireFreeSpaceNow } from "../io/free-space.js";
 import { limits } from "../limits.js";
 import { compactionRows, isCompacted, logRows, type Compaction } from "./log-rows.js";
 import { NumberFiles, numbersIn } from "./number-files.js";
@@ -19,7 +20,7 @@ import { damaged, readSegment } from "./segment-file.js";
  *
  * @param onRows receives the number of rows read since the last call, and throws to cancel.
  * @param rowsAtOnce bounds the rows that are checked in memory.
- * Throws BACKUP_DAMAGED with the first invalid version.
+ * Throws BACKUP_DAMAGED with the first invalid version; STORAGE_FULL.
  */
 export function checkChain(
   segments: readonly SegmentSource[],
@@ -34,6 +35,12 @@ export function checkChain(
       ? readAtOnce(segments, hash, onRows)
       : readInParts(segments, hash, onRows, temporaryDirectory, Math.ceil(total / rowsAtOnce));
   };
+  if (total > rowsAtOnce)
+    requireFreeSpaceNow(
+      temporaryDirectory,
+      total * recordNumbers * Float64Array.BYTES_PER_ELEMENT,
+      "Checking the order of the versions",
+    );
   // Two links may share a hash. A problem is real if it also appears with another hash.
   const first = read();
   const checked = "before" in first ? read() : first;

@@ -1,6 +1,9 @@
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { ChainContent, LogAround, SegmentSource } from "../engine/engine.js";
 import { runInChild } from "../io/child-process.js";
+import { temporaryPrefix } from "../io/durable-file.js";
 import type { Compared, CompareTask, SegmentAnswer, SegmentCall } from "./segment-process.js";
 import type { Sampled } from "./sample.js";
 
@@ -15,8 +18,14 @@ export async function checkSegments(
   signal: AbortSignal,
   onRows?: (rows: number) => void,
 ): Promise<ChainContent> {
-  const call = { kind: "check", segments, temporaryDirectory } as const;
-  return (await run(call, signal, onRows, temporaryDirectory)) as ChainContent;
+  // A process that is killed leaves its files behind.
+  const directory = await mkdtemp(join(temporaryDirectory, `${temporaryPrefix}check-`));
+  try {
+    const call = { kind: "check", segments, temporaryDirectory: directory } as const;
+    return (await run(call, signal, onRows, directory)) as ChainContent;
+  } finally {
+    await rm(directory, { recursive: true, force: true }).catch(() => {});
+  }
 }
 
 /**
