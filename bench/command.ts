@@ -105,7 +105,7 @@ async function checks(backups: string, count: number): Promise<void> {
     row(
       `holdfast ${name}, ${count} x 500 B`,
       ms(median(times)),
-      `rows read and summed once by SQLite in two processes: ${ms(bare)}`,
+      `rows read, parsed and summed in two processes: ${ms(bare)}`,
       bare / median(times),
       "",
     );

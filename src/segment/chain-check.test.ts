@@ -16,7 +16,9 @@ function segment(rows: Row[], compactions: CompactionRow[] = []): SegmentSource 
   const log = db.prepare(
     "INSERT INTO log (time, link, version, action, kind, owner, expires, crc, body) VALUES (?, ?, ?, ?, '', '', 0, 0, '{}')",
   );
-  for (const [time, link, version, action = "PUT"] of rows) log.run(time, link, version, action);
+  db.transaction(() => {
+    for (const [time, link, version, action = "PUT"] of rows) log.run(time, link, version, action);
+  })();
   const compaction = db.prepare(
     "INSERT INTO prune (link, time, version, since, until, crc) VALUES (?, ?, ?, ?, ?, 0)",
   );
@@ -114,6 +116,18 @@ test("follows more links than its table has room for at first", () => {
   const content = checkChain([segment(rows)], temporaryDirectory(), () => {});
   expect(content).toMatchObject({ documents: 9000, versions: 20_000, firstMicros: 1 });
   expect(checkChain([segment(rows)], temporaryDirectory(), () => {}, 1500)).toEqual(content);
+});
+
+test("reads no row twice whose time is beyond the exact numbers", () => {
+  for (const rowsAtOnce of [1, 1000]) {
+    const beyond = segment([]);
+    const db = new Database(beyond.path);
+    db.exec("INSERT INTO log VALUES (9007199254740993, '/a', 0, 'POST', '', '', 0, 0, '{}')");
+    db.close();
+    expect(() =>
+      checkChain([{ ...beyond, records: 9000 }], temporaryDirectory(), () => {}, rowsAtOnce),
+    ).toThrow("is not in order");
+  }
 });
 
 test("refuses to fill the disk with temporary files", () => {

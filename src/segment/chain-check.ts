@@ -6,7 +6,7 @@ import { HostError } from "../errors.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import { requireFreeSpaceNow } from "../io/free-space.js";
 import { limits } from "../limits.js";
-import { compactionRows, isCompacted, logRows, type Compaction } from "./log-rows.js";
+import { earlier, isCompacted, readRows, type Compaction } from "./log-rows.js";
 import { NumberFiles, numbersIn } from "./number-files.js";
 import { damaged, readSegment } from "./segment-file.js";
 
@@ -15,12 +15,13 @@ import { damaged, readSegment } from "./segment-file.js";
  * Returns the counts and times that a restore of the whole chain would give, without building an
  * index. `checkRows` checks each row by itself. Blocks.
  *
- * Memory does not depend on the number of links: the rows of a large chain are divided by the hashes
- * of their links into files in the temporary directory, which take 32 bytes each.
+ * Memory does not depend on the number of links, up to limits.comparedParts times `rowsAtOnce` of
+ * them: the rows of a large chain are divided by the hashes of their links into files in the temporary
+ * directory, which take 32 bytes for each row.
  *
  * @param onRows receives the number of rows read since the last call, and throws to cancel.
  * @param rowsAtOnce bounds the rows that are checked in memory.
- * Throws BACKUP_DAMAGED with the first invalid version; STORAGE_FULL.
+ * Throws BACKUP_DAMAGED with an invalid version; STORAGE_FULL, STORAGE_FAILED.
  */
 export function checkChain(
   segments: readonly SegmentSource[],
@@ -28,7 +29,7 @@ export function checkChain(
   onRows: (rows: number) => void,
   rowsAtOnce: number = limits.chainCheckRows,
 ): ChainContent {
-  const total = segments.reduce((sum, { records, prunes }) => sum + records + prunes, 0);
+  const total = countRows(segments);
   const read = () => {
     const hash = linkHash();
     return total <= rowsAtOnce
@@ -48,6 +49,10 @@ export function checkChain(
   return checked;
 }
 
+/** Rows and compactions, as stated. A check divides more than limits.chainCheckRows of them into temporary files. */
+export const countRows = (segments: readonly SegmentSource[]): number =>
+  segments.reduce((sum, { records, prunes }) => sum + records + prunes, 0);
+
 /** The row at a time does not follow the version before it. */
 interface OutOfOrder {
   time: number;
@@ -56,6 +61,7 @@ interface OutOfOrder {
 
 function outOfOrder(segments: readonly SegmentSource[], { time, before }: OutOfOrder): HostError {
   for (const segment of segments) {
+    if (time <= segment.firstMicros || time > segment.lastMicros) continue;
     const row = readSegment(segment, (db) =>
       db
         .prepare<[number], { link: string; version: number }>(
@@ -101,7 +107,7 @@ function readInParts(
   temporaryDirectory: string,
   wantedParts: number,
 ): ChainContent | OutOfOrder {
-  const directory = mkdtempSync(join(temporaryDirectory, `${temporaryPrefix}chain-`));
+  const directory = makeDirectory(temporaryDirectory);
   try {
     const count = Math.min(limits.comparedParts, wantedParts);
     const paths = Array.from({ length: count }, (_, part) => join(directory, String(part)));
@@ -136,8 +142,19 @@ function readInParts(
       content.firstMicros = earlier(content.firstMicros, part.firstMicros);
     }
     return content;
+  } catch (error) {
+    // Of the temporary files, not of the destination.
+    throw HostError.from(error);
   } finally {
     rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function makeDirectory(temporaryDirectory: string): string {
+  try {
+    return mkdtempSync(join(temporaryDirectory, `${temporaryPrefix}chain-`));
+  } catch (error) {
+    throw HostError.from(error);
   }
 }
 
@@ -147,6 +164,7 @@ function readPart(
   onRows: (rows: number) => void,
 ): Counts | OutOfOrder {
   states.clear();
+  // Each piece has whole records, since they divide limits.copyChunkBytes.
   for (const numbers of numbersIn(path)) {
     onRows(0);
     for (let i = 0; i < numbers.length; i += recordNumbers) {
@@ -162,52 +180,6 @@ function readPart(
   }
   return states.counts();
 }
-
-interface RowReader {
-  compaction(link: string, version: number, time: number): void;
-  /** Returns whether to read on. */
-  version(link: string, version: number, time: number, isDeleted: boolean): boolean;
-}
-
-/** Reads all compactions of a chain, then its rows in the order of their times. Returns the times of the compactions. */
-function readRows(
-  segments: readonly SegmentSource[],
-  onRows: (rows: number) => void,
-  reader: RowReader,
-): Pick<ChainContent, "prunedUntilMicros" | "prunedSinceMicros"> {
-  const window = { prunedUntilMicros: 0, prunedSinceMicros: 0 };
-  for (const segment of segments)
-    readSegment(segment, (db) => {
-      let rows = 0;
-      for (const [link, version, time, since, until] of compactionRows(db)) {
-        rows += 1;
-        if (rows > segment.prunes)
-          throw damaged(segment, `it contains more than ${segment.prunes} compaction records`);
-        reader.compaction(link, version, time);
-        window.prunedUntilMicros = Math.max(window.prunedUntilMicros, until);
-        window.prunedSinceMicros = earlier(window.prunedSinceMicros, since);
-      }
-    });
-  for (const segment of segments) {
-    const isWhole = readSegment(segment, (db) => {
-      let rows = 0;
-      for (const [time, link, version, deleted] of logRows(db)) {
-        rows += 1;
-        if (rows % limits.scanRows === 0) onRows(limits.scanRows);
-        // The number of rows bounds what they take in memory, or on the disk.
-        if (rows > segment.records)
-          throw damaged(segment, `it contains more than ${segment.records} rows`);
-        if (!reader.version(link, version, time, deleted === 1)) return false;
-      }
-      return true;
-    });
-    if (!isWhole) break;
-  }
-  return window;
-}
-
-/** Returns the earlier time; 0 means no time. */
-const earlier = (a: number, b: number) => (a === 0 ? b : b === 0 ? a : Math.min(a, b));
 
 /**
  * Creates a hash of 53 bits with a random seed, so that an attacker cannot choose links that

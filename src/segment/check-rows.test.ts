@@ -107,6 +107,17 @@ test("refuses values of other types than those of their columns, whose checksums
     }
 });
 
+test("refuses rows at times that no number of JavaScript is exact for", () => {
+  for (const time of [-(2n ** 60n), -1n, 0n, 2n ** 53n + 1n, 2n ** 60n]) {
+    const hidden = `INSERT INTO log SELECT ${time}, link, 7, 'NONSENSE', kind, owner, expires, 5, 'no JSON' FROM log WHERE time = 1`;
+    const segment = segmentOf(small(3), hidden);
+    for (const records of [3, 4]) {
+      expect(() => checkRows({ ...segment, records }, () => {})).toThrow();
+      expect(() => checkRows({ ...segment, records }, () => {}, "first")).toThrow();
+    }
+  }
+});
+
 /** A segment whose schema is the right one, and whose only row was stored without types. Its checksum matches. */
 function craftedSegment(row: readonly unknown[]): SegmentSource {
   const segment = segmentOf([]);

@@ -59,9 +59,27 @@ export function checkRows(
       report(count);
     });
     if (rows !== expected) throw damaged(segment, `it contains ${rows} rows, not ${records}`);
-    if (half !== "second") checkCompactions(db, segment);
+    if (half === "second") return;
+    checkTimes(db, segment);
+    checkCompactions(db, segment);
   });
 }
+
+/** Numbers of SQLite have more bits than those that bound a range. */
+function checkTimes(db: Database.Database, segment: SegmentSource): void {
+  const extent = db
+    .prepare<[], [number | null, number | null]>(
+      "SELECT (SELECT min(time) FROM log), (SELECT max(time) FROM log)",
+    )
+    .raw()
+    .get();
+  const [first = null, last = null] = extent ?? [];
+  if (first !== null && first <= segment.firstMicros) throw outOfRange(segment, first);
+  if (last !== null && last > segment.lastMicros) throw outOfRange(segment, last);
+}
+
+const outOfRange = (segment: SegmentSource, time: number) =>
+  damaged(segment, `the time ${time} of a row is outside its range`);
 
 /** Returns the time of the row with this number, which begins at 1. */
 function timeOfRow(db: Database.Database, number: number): number | undefined {
@@ -94,6 +112,7 @@ export function checkRange(
   for (let left = rows; left > 0;) {
     const chunk = readNext(from, upTo, left);
     if (chunk === undefined) return;
+    if (chunk.first <= from) throw damaged(segment, `the row at ${chunk.first} is not in order`);
     if (!isSound(chunk, segment)) failFirst(db, segment, from, chunk.last);
     from = chunk.last;
     left -= chunk.rows;
@@ -226,8 +245,7 @@ function failFirst(
   >) {
     if (text === null || crc32(text) !== crc)
       throw damaged(segment, `the row at ${time} does not match its checksum`);
-    if (time <= segment.firstMicros || time > segment.lastMicros)
-      throw damaged(segment, `the time ${time} of a row is outside its range`);
+    if (time <= segment.firstMicros || time > segment.lastMicros) throw outOfRange(segment, time);
     requireWritable(segment, time, link, text);
   }
   throw damaged(segment, `one of the rows after ${after} is not a valid document`);

@@ -40,12 +40,17 @@ export async function startRowChecks(
     await Promise.allSettled(starting.map(async ({ thread }) => (await thread).close()));
     throw error;
   }
-  return Promise.all(
+  const checks = await Promise.allSettled(
     starting.map(async ({ call, report, thread }) => {
       const checker = await thread;
       return { ended: check(checker, call, report) };
     }),
   );
+  const failed = checks.find((one) => one.status === "rejected");
+  const started = checks.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  if (failed === undefined) return started;
+  await Promise.all(started.map(({ ended }) => ended));
+  throw failed.reason;
 }
 
 async function check(

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import type { ChainContent, LogAround, SegmentSource } from "../engine/engine.js";
 import { runInChild } from "../io/child-process.js";
 import { temporaryPrefix } from "../io/durable-file.js";
+import { limits } from "../limits.js";
+import { countRows } from "./chain-check.js";
 import type { Compared, CompareTask, SegmentAnswer, SegmentCall } from "./segment-process.js";
 import type { Sampled } from "./sample.js";
 
@@ -18,6 +20,10 @@ export async function checkSegments(
   signal: AbortSignal,
   onRows?: (rows: number) => void,
 ): Promise<ChainContent> {
+  if (countRows(segments) <= limits.chainCheckRows) {
+    const call = { kind: "check", segments, temporaryDirectory } as const;
+    return (await run(call, signal, onRows)) as ChainContent;
+  }
   // A process that is killed leaves its files behind.
   const directory = await mkdtemp(join(temporaryDirectory, `${temporaryPrefix}check-`));
   try {

@@ -280,3 +280,18 @@ describe("a check of both sides", () => {
     await expect(compare([file], [{ ...file, records: 1 }])).rejects.toEqual(refused);
   });
 });
+
+test("ends at a row that would be read again and again, and at more rows than are stated", () => {
+  const one = { time: 1, link: "/a", version: 0, action: "POST", kind: "k" };
+  const beyond = segment({ rows: [one], compactions: [] });
+  const db = new Database(beyond.path);
+  db.exec(
+    "INSERT INTO log SELECT 9007199254740993, link, 1, action, kind, owner, expires, crc, body FROM log",
+  );
+  db.close();
+  const good = segment({ rows: [one], compactions: [] });
+  const compare = (segments: SegmentSource[]) =>
+    compareChains([{ segments }, { segments: [good] }], everything, temporaryDirectory());
+  expect(() => compare([{ ...beyond, records: 10 }])).toThrow("is not in order");
+  expect(() => compare([{ ...good, records: 0 }])).toThrow("more than 0 rows");
+});

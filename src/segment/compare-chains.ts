@@ -8,10 +8,10 @@ import { createPrivateFile } from "../io/private-file.js";
 import { limits } from "../limits.js";
 import { checkChain, linkHash } from "./chain-check.js";
 import { LinkStates } from "./link-states.js";
-import { compactionRows, isCompacted, logRows, type Compaction } from "./log-rows.js";
+import { isCompacted, readRows, type Compaction } from "./log-rows.js";
 import { NumberFiles, numbersIn, readAndRemove } from "./number-files.js";
 import { logChecksumText } from "./row.js";
-import { digestFile, readSegment } from "./segment-file.js";
+import { digestFile } from "./segment-file.js";
 import { createSegmentTables } from "./tables.js";
 
 /** One of two chains that are compared. */
@@ -67,6 +67,7 @@ export function compareChains(
 ): ChainComparison {
   const compared = compareOnce(chains, wanted, directory, rowsAtOnce);
   if (compared !== undefined) return compared;
+  for (const side of sides) rmSync(partsPath(directory, side), { recursive: true, force: true });
   // Names the version, unless two links share both hashes.
   for (const { segments } of chains) checkChain(segments, directory, () => {});
   const again = compareOnce(chains, wanted, directory, rowsAtOnce);
@@ -86,7 +87,7 @@ function compareOnce(
   const parts = Math.min(limits.comparedParts, Math.max(1, Math.ceil(records / rowsAtOnce)));
   const hashes = [linkHash(), linkHash()] as const;
   const partsOf = sides.map((side) => {
-    const at = join(directory, `parts-${side}`);
+    const at = partsPath(directory, side);
     rmSync(at, { recursive: true, force: true });
     mkdirSync(at, { mode: 0o700 });
     const paths = Array.from({ length: parts }, (_, part) => join(at, String(part)));
@@ -122,6 +123,7 @@ function compareOnce(
   return comparison;
 }
 
+const partsPath = (directory: string, side: Side) => join(directory, `parts-${side}`);
 const differingPath = (directory: string, side: Side) => join(directory, `differing-${side}`);
 
 /** Writes the compactions of a chain, then its rows in the order of their times, each to the part of its link. */
@@ -143,16 +145,18 @@ function divide(
   };
   const isWanted = selects(wanted);
   try {
-    for (const segment of segments)
-      readSegment(segment, (db) => {
-        for (const [link, version, time] of compactionRows(db))
-          put(link, version, time, compaction);
-      });
-    for (const segment of segments)
-      readSegment(segment, (db) => {
-        for (const [time, link, version, isDeleted, kind] of logRows(db, wanted.kinds.length > 0))
+    readRows(
+      segments,
+      () => {},
+      {
+        compaction: (link, version, time) => put(link, version, time, compaction),
+        version(link, version, time, isDeleted, kind) {
           put(link, version, time, isDeleted ? deletion : isWanted(link, kind) ? shown : hidden);
-      });
+          return true;
+        },
+      },
+      wanted.kinds.length > 0,
+    );
   } finally {
     files.close();
   }

@@ -4,17 +4,29 @@ import { limits } from "../limits.js";
 /** Numbers that a file buffers before it writes them. */
 const buffered = 2048;
 
+interface NumberFile {
+  descriptor: number;
+  /** Those that wait to be written are the first `count` of them. */
+  numbers: Float64Array;
+  count: number;
+}
+
 /** Appends numbers to several new files at once. Blocks. */
 export class NumberFiles {
-  private readonly files: { descriptor: number; numbers: Float64Array; count: number }[] = [];
+  private readonly files: NumberFile[] = [];
 
   constructor(paths: readonly string[]) {
-    for (const path of paths)
-      this.files.push({
-        descriptor: openSync(path, "w", 0o600),
-        numbers: new Float64Array(buffered),
-        count: 0,
-      });
+    try {
+      for (const path of paths)
+        this.files.push({
+          descriptor: openSync(path, "w", 0o600),
+          numbers: new Float64Array(buffered),
+          count: 0,
+        });
+    } catch (error) {
+      this.closeAll(() => {});
+      throw error;
+    }
   }
 
   append(file: number, value: number): void {
@@ -25,18 +37,26 @@ export class NumberFiles {
     if (one.count === buffered) this.flush(one);
   }
 
-  /** Writes what is buffered, and closes the files. */
+  /** Writes what is buffered, and closes all files. Throws the first error. */
   close(): void {
-    for (const one of this.files) {
+    this.closeAll((one) => this.flush(one));
+  }
+
+  private closeAll(before: (one: NumberFile) => void): void {
+    const errors: unknown[] = [];
+    for (const one of this.files.splice(0)) {
       try {
-        this.flush(one);
+        before(one);
+      } catch (error) {
+        errors.push(error);
       } finally {
         closeSync(one.descriptor);
       }
     }
+    if (errors.length > 0) throw errors[0];
   }
 
-  private flush(one: { descriptor: number; numbers: Float64Array; count: number }): void {
+  private flush(one: NumberFile): void {
     const bytes = new Uint8Array(one.numbers.buffer, 0, one.count * 8);
     for (let at = 0; at < bytes.length;) at += writeSync(one.descriptor, bytes, at);
     one.count = 0;

@@ -7,7 +7,9 @@ import {
 import type { Engine } from "../../src/engine/engine.js";
 import { limits } from "../../src/limits.js";
 import { checkSegments } from "../../src/segment/checks.js";
-import { readFileSync, writeFileSync } from "node:fs";
+import { digestFile } from "../../src/segment/segment-file.js";
+import Database from "better-sqlite3";
+import { copyFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   contents,
@@ -712,6 +714,33 @@ export function engineContract(name: string, openStorageEngine: OpenStorageEngin
       writeFileSync(segment.path, bytes);
       await checkSegments([segment], directory, signal);
       await fixture.engine.readBack(segment, options);
+    });
+
+    test("builds no index of rows that their check does not see", async () => {
+      const fixture = await engineFixture(openStorageEngine);
+      await Promise.all(Array.from({ length: 3 }, (_, i) => fixture.engine.write(post(`d${i}`))));
+      const base = await fixture.exportSegment("base");
+      for (const time of [-(2n ** 60n), 2n ** 60n])
+        for (const stated of [0, 1]) {
+          const path = `${base.path}-${time}-${stated}`;
+          copyFileSync(base.path, path);
+          const db = new Database(path);
+          db.exec(
+            `INSERT INTO log SELECT ${time}, link || x'0a', 7, 'NONSENSE', kind, owner, expires, 5, 'no JSON' FROM log LIMIT 1`,
+          );
+          db.close();
+          const segment = {
+            ...base,
+            path,
+            records: base.records + stated,
+            sizeBytes: statSync(path).size,
+            sha256: digestFile(path, () => {}),
+          };
+          for (const target of [undefined, base.lastMicros - 1])
+            await expect(fixture.build([segment], target)).rejects.toMatchObject({
+              code: "DATA_LOSS",
+            });
+        }
     });
 
     test("cancels an export and a build before they are complete", async () => {

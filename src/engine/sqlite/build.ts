@@ -14,7 +14,7 @@ import {
 } from "./schema.js";
 import { pruneColumns } from "../../segment/tables.js";
 import { fromSqlite } from "../../segment/sqlite-error.js";
-import { openSegment } from "../../segment/segment-file.js";
+import { damaged, openSegment } from "../../segment/segment-file.js";
 import { syncPath } from "../../io/durable-file.js";
 import { createPrivateFile } from "../../io/private-file.js";
 
@@ -95,13 +95,7 @@ function load(db: Database.Database, task: BuildTask, report: (rows: number) => 
     openSegment(segment).close();
     db.prepare("ATTACH ? AS segment").run(segment.path);
     try {
-      // Without a condition, SQLite copies the records as they are, in two thirds of the time. It checks no types then: the
-      // check of each row does, and counts them.
-      if (target >= segment.lastMicros) db.exec("INSERT INTO main.log SELECT * FROM segment.log");
-      else
-        db.prepare(
-          "INSERT INTO main.log SELECT * FROM segment.log WHERE time <= ? ORDER BY time",
-        ).run(target);
+      loadLog(db, segment, target);
       db.prepare(
         `INSERT OR REPLACE INTO main.prune (${pruneColumns}) SELECT ${pruneColumns} FROM segment.prune`,
       ).run();
@@ -111,6 +105,25 @@ function load(db: Database.Database, task: BuildTask, report: (rows: number) => 
     loaded += segment.records;
     report(loaded);
   }
+}
+
+/**
+ * Loads the rows up to the target. The check beside it finds rows by their times, one by one; that as many are here, and
+ * that it found each once, proves that it saw all of them.
+ */
+function loadLog(db: Database.Database, segment: SegmentSource, target: number): void {
+  const isWhole = target >= segment.lastMicros;
+  // Without a condition, SQLite copies the records as they are, in two thirds of the time. It checks no types then, as the
+  // check of each row does.
+  const rows = isWhole
+    ? db.prepare("INSERT INTO main.log SELECT * FROM segment.log").run().changes
+    : (db.prepare("SELECT count(*) FROM segment.log").pluck().get() as number);
+  if (rows !== segment.records)
+    throw damaged(segment, `it contains ${rows} rows, not ${segment.records}`);
+  if (!isWhole)
+    db.prepare("INSERT INTO main.log SELECT * FROM segment.log WHERE time <= ? ORDER BY time").run(
+      target,
+    );
 }
 
 /** Removes the versions up to each compacted one, except those written after the compaction. */

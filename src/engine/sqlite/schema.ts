@@ -5,7 +5,10 @@ import { createActivityTable } from "./activity.js";
 import { segmentSchema } from "../../segment/tables.js";
 import type { IndexIdentity, LineageParent } from "../engine.js";
 
-/** Version of the tables of an index. The format of backups has a version of its own. */
+/**
+ * Version of the tables of an index. The format of backups has a version of its own. A column must not be added with ALTER
+ * TABLE: a record that a restore copied as it is may have values behind its last column.
+ */
 const formatVersion = 1;
 
 /** File name of the database in the directory of a generation. */
