@@ -1,5 +1,5 @@
-// The limit of a check of rows: reads a half of the rows of a segment with SQLite, a thousand at a time, and computes the
-// CRC-32 of their bodies. Compares nothing. Arguments: a segment, the number of its rows, "first" or "second".
+// The limit of a check of rows: reads a half of the rows of a segment with SQLite, a thousand at a time, which parses
+// their bodies, and computes the CRC-32 of these. Compares nothing. Arguments: a segment, the number of its rows, "first" or "second".
 import Database from "better-sqlite3";
 import { crc32 } from "node:zlib";
 

@@ -7,7 +7,7 @@ import { temporaryPrefix } from "../io/durable-file.js";
 import { requireFreeSpaceNow } from "../io/free-space.js";
 import { limits } from "../limits.js";
 import { earlier, isCompacted, readRows, type Compaction } from "./log-rows.js";
-import { NumberFiles, numbersIn } from "./number-files.js";
+import { NumberFiles, numbersIn, onTemporaryDisk } from "./number-files.js";
 import { damaged, readSegment } from "./segment-file.js";
 
 /**
@@ -107,7 +107,9 @@ function readInParts(
   temporaryDirectory: string,
   wantedParts: number,
 ): ChainContent | OutOfOrder {
-  const directory = makeDirectory(temporaryDirectory);
+  const directory = onTemporaryDisk(() =>
+    mkdtempSync(join(temporaryDirectory, `${temporaryPrefix}chain-`)),
+  );
   try {
     const count = Math.min(limits.comparedParts, wantedParts);
     const paths = Array.from({ length: count }, (_, part) => join(directory, String(part)));
@@ -142,19 +144,8 @@ function readInParts(
       content.firstMicros = earlier(content.firstMicros, part.firstMicros);
     }
     return content;
-  } catch (error) {
-    // Of the temporary files, not of the destination.
-    throw HostError.from(error);
   } finally {
     rmSync(directory, { recursive: true, force: true });
-  }
-}
-
-function makeDirectory(temporaryDirectory: string): string {
-  try {
-    return mkdtempSync(join(temporaryDirectory, `${temporaryPrefix}chain-`));
-  } catch (error) {
-    throw HostError.from(error);
   }
 }
 

@@ -1,8 +1,8 @@
 import type { SegmentSource } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { startWorker, type WorkerClient } from "../io/worker-client.js";
-import type { CheckCall } from "./check-worker.js";
 import { limits } from "../limits.js";
+import type { CheckCall } from "./check-worker.js";
 import { checkDigests } from "./segment-file.js";
 
 /** A check of rows that a thread has begun. */

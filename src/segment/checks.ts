@@ -20,17 +20,16 @@ export async function checkSegments(
   signal: AbortSignal,
   onRows?: (rows: number) => void,
 ): Promise<ChainContent> {
-  if (countRows(segments) <= limits.chainCheckRows) {
-    const call = { kind: "check", segments, temporaryDirectory } as const;
-    return (await run(call, signal, onRows)) as ChainContent;
-  }
+  const hasFiles = countRows(segments) > limits.chainCheckRows;
   // A process that is killed leaves its files behind.
-  const directory = await mkdtemp(join(temporaryDirectory, `${temporaryPrefix}check-`));
+  const directory = hasFiles
+    ? await mkdtemp(join(temporaryDirectory, `${temporaryPrefix}check-`))
+    : temporaryDirectory;
   try {
     const call = { kind: "check", segments, temporaryDirectory: directory } as const;
     return (await run(call, signal, onRows, directory)) as ChainContent;
   } finally {
-    await rm(directory, { recursive: true, force: true }).catch(() => {});
+    if (hasFiles) await rm(directory, { recursive: true, force: true }).catch(() => {});
   }
 }
 

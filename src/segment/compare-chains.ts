@@ -6,7 +6,7 @@ import type { SegmentSource } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { createPrivateFile } from "../io/private-file.js";
 import { limits } from "../limits.js";
-import { checkChain, linkHash } from "./chain-check.js";
+import { checkChain, countRows, linkHash } from "./chain-check.js";
 import { LinkStates } from "./link-states.js";
 import { isCompacted, readRows, type Compaction } from "./log-rows.js";
 import { NumberFiles, numbersIn, readAndRemove } from "./number-files.js";
@@ -81,9 +81,7 @@ function compareOnce(
   directory: string,
   rowsAtOnce: number,
 ): ChainComparison | undefined {
-  const records = chains
-    .flatMap(({ segments }) => segments)
-    .reduce((sum, segment) => sum + segment.records + segment.prunes, 0);
+  const records = countRows(chains.flatMap(({ segments }) => segments));
   const parts = Math.min(limits.comparedParts, Math.max(1, Math.ceil(records / rowsAtOnce)));
   const hashes = [linkHash(), linkHash()] as const;
   const partsOf = sides.map((side) => {

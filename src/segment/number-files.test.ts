@@ -15,6 +15,12 @@ test("keeps the numbers of each file apart", () => {
   expect(read[1]?.slice(0, 3)).toEqual([1, 3, 5]);
 });
 
+test("names the disk of the host if it is full", () => {
+  const files = new NumberFiles(["/dev/full"]);
+  files.append(0, 7);
+  expect(() => files.close()).toThrow(expect.objectContaining({ reason: "STORAGE_FULL" }) as Error);
+});
+
 test("closes all files if one cannot be opened or written", () => {
   const directory = temporaryDirectory();
   const before = openFiles();

@@ -1,4 +1,5 @@
 import { closeSync, openSync, readFileSync, readSync, rmSync, writeSync } from "node:fs";
+import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 
 /** Numbers that a file buffers before it writes them. */
@@ -11,7 +12,16 @@ interface NumberFile {
   count: number;
 }
 
-/** Appends numbers to several new files at once. Blocks. */
+/** Does work on temporary files, whose disk is the host's and not that of a destination: STORAGE_FULL, STORAGE_FAILED. */
+export function onTemporaryDisk<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw HostError.from(error);
+  }
+}
+
+/** Appends numbers to several new files at once. Blocks. STORAGE_FULL, STORAGE_FAILED. */
 export class NumberFiles {
   private readonly files: NumberFile[] = [];
 
@@ -19,7 +29,7 @@ export class NumberFiles {
     try {
       for (const path of paths)
         this.files.push({
-          descriptor: openSync(path, "w", 0o600),
+          descriptor: onTemporaryDisk(() => openSync(path, "w", 0o600)),
           numbers: new Float64Array(buffered),
           count: 0,
         });
@@ -58,27 +68,28 @@ export class NumberFiles {
 
   private flush(one: NumberFile): void {
     const bytes = new Uint8Array(one.numbers.buffer, 0, one.count * 8);
-    for (let at = 0; at < bytes.length;) at += writeSync(one.descriptor, bytes, at);
+    for (let at = 0; at < bytes.length;)
+      at += onTemporaryDisk(() => writeSync(one.descriptor, bytes, at));
     one.count = 0;
   }
 }
 
 /** Returns the numbers of a file and removes it. */
 export function readAndRemove(path: string): Float64Array {
-  const bytes = readFileSync(path);
+  const bytes = onTemporaryDisk(() => readFileSync(path));
   rmSync(path);
   return numbersOf(bytes);
 }
 
 /** Yields the numbers of a file, some at a time, always in the same memory. */
 export function* numbersIn(path: string): Generator<Float64Array> {
-  const file = openSync(path, "r");
+  const file = onTemporaryDisk(() => openSync(path, "r"));
   try {
     const bytes = new Uint8Array(limits.copyChunkBytes);
     for (;;) {
       let count = 0;
       for (let read = -1; read !== 0 && count < bytes.length; count += read)
-        read = readSync(file, bytes, count, bytes.length - count, null);
+        read = onTemporaryDisk(() => readSync(file, bytes, count, bytes.length - count, null));
       if (count === 0) return;
       yield new Float64Array(bytes.buffer, 0, count / 8);
     }

@@ -45,6 +45,12 @@ export function damaged(segment: SegmentSource, problem: string): HostError {
   );
 }
 
+/** Throws BACKUP_DAMAGED unless the segment has as many rows as its manifest states. */
+export function requireRecords(segment: SegmentSource, rows: number): void {
+  if (rows !== segment.records)
+    throw damaged(segment, `it contains ${rows} rows, not ${segment.records}`);
+}
+
 /**
  * Checks the size and digest of a segment, which must be done before its contents are read. Throws
  * BACKUP_DAMAGED.

@@ -1,7 +1,7 @@
 import { HostError } from "../../errors.js";
 import type { EntryName } from "../../io/entry.js";
-import { limits } from "../../limits.js";
 import { startWorker, type WorkerClient } from "../../io/worker-client.js";
+import { limits } from "../../limits.js";
 import type { Half } from "../../segment/check-rows.js";
 import type { ChainContent, SegmentContent, SegmentSource } from "../engine.js";
 

@@ -3,7 +3,7 @@ import { pipeline } from "node:stream/promises";
 import type { Client } from "pg";
 import { from as copyFrom } from "pg-copy-streams";
 import { HostError } from "../../errors.js";
-import { openSegment } from "../../segment/segment-file.js";
+import { openSegment, requireRecords } from "../../segment/segment-file.js";
 import { logColumns, pruneColumns } from "../../segment/tables.js";
 import type { BuildResult, IndexIdentity, SegmentSource } from "../engine.js";
 import { connect, hangUp, type PostgresAddress } from "./connect.js";
@@ -99,12 +99,7 @@ async function load(
     const before = sums.rows;
     const db = openSegment(segment);
     try {
-      const total = db.prepare("SELECT count(*) FROM log").pluck().get() as number;
-      if (total !== segment.records)
-        throw new HostError(
-          "BACKUP_DAMAGED",
-          `The segment ${segment.path} contains ${total} rows instead of ${segment.records}. Use another backup.`,
-        );
+      requireRecords(segment, db.prepare("SELECT count(*) FROM log").pluck().get() as number);
       const rows = db
         .prepare(`SELECT ${logColumns} FROM log WHERE time <= ? ORDER BY time`)
         .raw()
